@@ -1,0 +1,37 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+
+setup: .venv/.ready  ## make .venv with the locked dependencies
+
+.venv/.ready: requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed; name one with make PYTHON=...") if sys.version_info < (3, 10) else None'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	touch $@
+
+demo: setup  ## sync a simulated Zoho CRM into zoho_demo.duckdb
+	$(BIN)/python -m pipelines.zoho_crm --demo
+
+test: setup  ## run the tests
+	$(BIN)/python -m pytest -n auto
+
+lint: setup  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup  ## measure the main road against the plain way
+	$(BIN)/python -m benchmarks
+
+lock:  ## pin the dependencies anew (needs uv)
+	uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header \
+		--group dev pyproject.toml --upgrade --output-file requirements.lock
+
+clean:  ## remove what make made
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis zoho_demo.duckdb

@@ -1,0 +1,87 @@
+"""What can go wrong, as a tree that tells whose turn it is.
+
+ZohoCrmError
+├── SettingsError         a setting is missing or wrong: nothing was read
+├── CredentialsError      Zoho refused the credentials or the scopes: a person has to act
+├── Unreachable           no answer that could be read: DNS, TLS, a dead connection, a gateway's HTML
+├── ZohoError             Zoho answered with an error
+│   ├── Fatal             repeating does not help
+│   ├── Retriable         it would pass with time, but did not in the time allowed
+│   └── Skippable         this module or table is not offered to this user
+└── ReadFailed            the module could not be read whole
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ZohoCrmError(Exception):
+    """The base of all errors here; prints as one sentence without a secret in it."""
+
+
+class SettingsError(ZohoCrmError, ValueError):
+    """A setting is missing or wrong."""
+
+
+class CredentialsError(ZohoCrmError):
+    """Zoho refused the credentials or the scopes; the sentence says what to do."""
+
+
+class Unreachable(ZohoCrmError, ConnectionError):
+    """No answer that could be read."""
+
+
+class ReadFailed(ZohoCrmError):
+    """A module could not be read whole, so none of it is loaded."""
+
+
+class ZohoError(ZohoCrmError):
+    """Zoho's answer is an error: `403 NO_PERMISSION GET /crm/v8/Visits: permission denied`."""
+
+    def __init__(self, where: str, status: int, body: Mapping[str, Any]) -> None:
+        details = body.get("details")
+        self.where = where
+        self.status = status
+        self.code = str(body.get("code", ""))
+        self.details: Mapping[str, Any] = details if isinstance(details, Mapping) else {}
+        super().__init__(f"{status} {self.code} {where}: {body.get('message') or 'no message'}")
+
+
+class Fatal(ZohoError):
+    """Repeating does not help."""
+
+
+class Retriable(ZohoError):
+    """It would pass with time, but did not in the time allowed."""
+
+
+class Skippable(ZohoError):
+    """This module or table is not offered to this user."""
+
+
+# One condition comes under different statuses (NO_PERMISSION as 400 and 403), so the code decides.
+KINDS: Mapping[str, type[ZohoError]] = {
+    "TOO_MANY_REQUESTS": Retriable,
+    "INTERNAL_ERROR": Retriable,
+    "INTERNAL_SERVER_ERROR": Retriable,
+    "NO_PERMISSION": Skippable,
+    "AUTHORIZATION_FAILED": Skippable,
+    "OAUTH_SCOPE_MISMATCH": Skippable,
+    "INVALID_MODULE": Skippable,
+    "MODULE_NOT_AVAILABLE": Skippable,
+    "MODULE_NOT_SUPPORTED": Skippable,
+    "NOT_SUPPORTED": Skippable,
+    "API_NOT_SUPPORTED": Skippable,
+    "FEATURE_NOT_SUPPORTED": Skippable,
+    "FEATURE_NOT_ENABLED": Skippable,
+    "CURRENCIES_NOT_ENABLED": Skippable,
+    "FEATURE_PERMISSION": Skippable,
+}
+
+
+def zoho_error(where: str, status: int, body: Mapping[str, Any]) -> ZohoError:
+    """The error for one of Zoho's error bodies; an unknown code with a 5xx or 429 is retriable."""
+    by_status = Retriable if status == 429 or status >= 500 else Fatal
+    return KINDS.get(str(body.get("code", "")), by_status)(where, status, body)
