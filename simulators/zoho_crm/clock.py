@@ -1,0 +1,39 @@
+"""The org's clock: time is a value that tests move, unless a person asks for the wall clock."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta, timezone
+
+START = datetime(2026, 3, 2, 9, 0, 0, tzinfo=timezone.utc)
+
+
+class Clock:
+    """Stands still until `advance` moves it; `Clock.real()` also runs with the wall clock."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._start = start.astimezone(timezone.utc)
+        self._ahead = timedelta()
+        self._real = False
+        self._lock = threading.Lock()
+
+    @classmethod
+    def real(cls) -> Clock:
+        clock = cls()
+        clock._real = True
+        return clock
+
+    def now(self) -> datetime:
+        with self._lock:
+            base = datetime.now(timezone.utc) if self._real else self._start
+            return base + self._ahead
+
+    def advance(
+        self, seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0
+    ) -> datetime:
+        step = timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
+        if step < timedelta():
+            raise ValueError("the clock does not go back")
+        with self._lock:
+            self._ahead += step
+        return self.now()

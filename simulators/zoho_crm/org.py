@@ -1,0 +1,366 @@
+"""An organisation in Zoho CRM: its modules, records, people and clock; nothing of HTTP."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from typing import Any
+
+from .account import Account
+from .clock import Clock
+from .faults import Faults
+from .ledger import Ledger
+from .modules import ROW_TYPES, Deletion, Field, Module, PickListValue, Record, system_fields
+from .oauth import Tokens
+from .rules import Quirks, Rules
+from .values import canonical, second
+
+FIRST_ID = 5_725_767_000_000_100_001
+
+
+class Org:
+    """An empty CRM: an account, one administrator, a client with a refresh token, no modules."""
+
+    def __init__(
+        self, rules: Rules | None = None, quirks: Quirks | None = None, clock: Clock | None = None
+    ) -> None:
+        self.rules = rules or Rules()
+        self.quirks = quirks or Quirks()
+        self.clock = clock or Clock()
+        self.lock = threading.RLock()
+        self.ledger = Ledger()
+        self.faults = Faults()
+        self._next_id = FIRST_ID
+        self._tables: dict[str, dict[str, Record]] = {}
+        self.modules: dict[str, Module] = {}
+        self.deletions: dict[str, list[Deletion]] = {}
+        self.versions: dict[str, int] = {}
+        """Counts the changes of each module, so that an order once sorted can be kept."""
+        self.history: dict[str, list[tuple[datetime, int]]] = {}
+        """(time, +1 or -1) a record that came or went, for counts that lag."""
+        self.account = Account(self)
+        self.tokens = Tokens(self)
+        self.bulk_states = ["ADDED", "QUEUED", "IN PROGRESS", "COMPLETED"]
+        """The states that a Bulk Read job goes through, one a poll."""
+        self.jobs: dict[str, Any] = {}
+        self.page_tokens: dict[str, Any] = {}
+
+    # -- the account, in short
+
+    @property
+    def user(self) -> dict[str, Any]:
+        """The user that the tokens act as."""
+        return self.account.user
+
+    @property
+    def time_zone(self) -> str:
+        """The API user's zone: the offset of every datetime that Zoho writes."""
+        return str(self.account.user["time_zone"])
+
+    @time_zone.setter
+    def time_zone(self, name: str) -> None:
+        self.account.user["time_zone"] = name
+
+    @property
+    def scopes(self) -> set[str]:
+        return self.tokens.scopes
+
+    @scopes.setter
+    def scopes(self, scopes: set[str]) -> None:
+        self.tokens.scopes = set(scopes)
+
+    def now(self) -> datetime:
+        return second(self.clock.now())
+
+    def new_id(self) -> str:
+        with self.lock:
+            self._next_id += 1
+            return str(self._next_id)
+
+    # -- modules and fields
+
+    def add_module(self, module: Module) -> Module:
+        """Register the module and add the system fields that Zoho has."""
+        with self.lock:
+            if module.api_name in self.modules:
+                raise ValueError(f"{module.api_name} is there already")
+            module.fields = system_fields(module) + module.fields
+            for field in module.fields:
+                field.id = field.id or self.new_id()
+            module.id = module.id or self.new_id()
+            if not module.layouts:
+                module.layouts = [{"id": self.new_id(), "name": "Standard", "status": "active"}]
+            module.display_field = module.display_field or _usual_display_field(module)
+            module.changed()
+            self.modules[module.api_name] = module
+            self._tables[module.api_name] = {}
+            self.deletions[module.api_name] = []
+            self.history[module.api_name] = []
+            self.versions[module.api_name] = 0
+            return module
+
+    def drop_module(self, module: str) -> None:
+        with self.lock:
+            for shelf in (self.modules, self._tables, self.deletions, self.history, self.versions):
+                shelf.pop(module)
+
+    def add_field(self, module: str, field: Field, *, value: Any = None) -> None:
+        """Existing records get the value without a move of Modified_Time, as in Zoho."""
+        with self.lock:
+            field.id = field.id or self.new_id()
+            self.modules[module].fields.append(field)
+            self.modules[module].changed()
+            if field.data_type not in ROW_TYPES:
+                for record in self._tables[module].values():
+                    record.values[field.api_name] = canonical(field, value)
+            self._changed(module)
+
+    def drop_field(self, module: str, api_name: str) -> None:
+        with self.lock:
+            self.modules[module].fields.remove(self._field(module, api_name))
+            self.modules[module].changed()
+            for record in self._tables[module].values():
+                record.values.pop(api_name, None)
+            self._changed(module)
+
+    def retype_field(self, module: str, api_name: str, data_type: str, convert: Any = None) -> None:
+        """Give the field another type; `convert` turns the old values (default: they become empty)."""
+        with self.lock:
+            field = self._field(module, api_name)
+            field.data_type, field.json_type = data_type, ""
+            field.__post_init__()
+            for record in self._tables[module].values():
+                old = record.values.get(api_name)
+                new = None if convert is None or old is None else convert(old)
+                record.values[api_name] = canonical(field, new)
+            self._changed(module)
+
+    def rename_picklist_value(
+        self, module: str, api_name: str, old: str, new: str, *, rewrite: bool = True
+    ) -> None:
+        """Zoho does not say whether stored records follow: `rewrite` does it, without a modified time."""
+        with self.lock:
+            field = self._field(module, api_name)
+            field.pick_list_values = [
+                PickListValue(new, new if rewrite else value.actual_value, value.used)
+                if value.display_value == old
+                else value
+                for value in field.picklist
+            ]
+            for record in self._tables[module].values() if rewrite else ():
+                held = record.values.get(api_name)
+                if isinstance(held, list):
+                    record.values[api_name] = [new if item == old else item for item in held]
+                elif held == old:
+                    record.values[api_name] = new
+            self._changed(module)
+
+    # -- records
+
+    def records(self, module: str) -> list[Record]:
+        """The truth: every live record, converted and unapproved ones too, in the order of their ids."""
+        with self.lock:
+            return list(self._tables[module].values())
+
+    def record(self, module: str, id: str) -> Record | None:
+        return self._tables.get(module, {}).get(id)
+
+    def insert(
+        self, module: str, values: dict[str, Any], *, modified_time: datetime | None = None, **state: bool
+    ) -> str:
+        """Add a record and give its id; a list of dicts under a subform's name becomes its rows.
+
+        `state` is `converted` and `approved`.
+        """
+        with self.lock:
+            id = self.new_id()
+            now = self.now()
+            times = {"Created_Time": modified_time or now, "Modified_Time": modified_time or now}
+            record = Record(module, id, {"id": id, **times}, **state)
+            self._fill(record, {**self._defaults(module), **times, **values})
+            self._tables[module][id] = record
+            self.history[module].append((now, 1))
+            self._changed(module)
+            self._insert_rows(record, values)
+            return id
+
+    def edit(self, module: str, id: str, **values: Any) -> None:
+        """Change values; Modified_Time becomes now unless it is given."""
+        with self.lock:
+            record = self._tables[module][id]
+            people = {"Modified_By": self.account.me} if self.modules[module].field("Modified_By") else {}
+            self._fill(record, {"Modified_Time": self.now(), **people, **values})
+            self._insert_rows(record, values)
+            self._changed(module)
+            parent, name = record.values.get("Parent_Id"), self.modules[module].parent_module
+            if self.modules[module].generated_type == "subform" and parent and name:
+                # A row is edited by editing its record.
+                self.edit(name, parent["id"])
+
+    def set_computed(self, module: str, id: str, field: str, value: Any) -> None:
+        """Change a formula, a roll-up or the like: the value moves, Modified_Time does not."""
+        with self.lock:
+            record = self._tables[module][id]
+            record.values[field] = canonical(self._field(module, field), value)
+            self._changed(module)
+
+    def approve(self, module: str, id: str, approved: bool = True) -> None:
+        with self.lock:
+            self._tables[module][id].approved = approved
+            self.edit(module, id)
+
+    def delete(self, module: str, id: str, permanent: bool = False) -> None:
+        """Delete a record, or empty the recycle bin of one that is deleted already."""
+        with self.lock:
+            if id in self._tables[module]:
+                self._remove(module, id, "permanent" if permanent else "recycle")
+                return
+            found = self._deletion(module, id)
+            self.deletions[module].remove(found)
+            gone = Deletion(found.record, None, "permanent", self.now(), self.account.me, found.rows)
+            self.deletions[module].append(gone)
+
+    def restore(self, module: str, id: str) -> None:
+        """Bring a record back from the recycle bin; its deletion leaves no trace, nor does its return."""
+        with self.lock:
+            found = self._deletion(module, id)
+            if found.kind != "recycle":
+                raise ValueError(f"{module} {id} is deleted for good")
+            self.deletions[module].remove(found)
+            for record in (found.record, *found.rows):
+                self._tables[record.module][record.id] = record
+                self._tables[record.module] = dict(sorted(self._tables[record.module].items()))
+                self.history[record.module].append((self.now(), 1))
+                self._changed(record.module)
+
+    def convert(self, id: str, module: str = "Leads", **targets: Any) -> None:
+        """Convert a lead; `targets` may set Converted_Account and its like."""
+        with self.lock:
+            record = self._tables[module][id]
+            record.converted = True
+            names = {"Converted__s": True, "Converted_Date_Time": self.now()}
+            known = {name: value for name, value in names.items() if self.modules[module].field(name)}
+            self.edit(module, id, **known, **targets)
+
+    def merge(self, module: str, master: str, losers: list[str]) -> None:
+        """The duplicates are deleted; nothing tells a reader which master took them in."""
+        with self.lock:
+            shown = self.quirks.merged_shown_as
+            for loser in losers:
+                self._remove(module, loser, shown or "permanent", shown=shown is not None)
+            self.edit(module, master)
+
+    def display_name(self, module: str, id: str) -> str | None:
+        """The name that lookups show, as it is now."""
+        record = self.record(module, id)
+        name = record.values.get(self.modules[module].display_field or "") if record else None
+        return str(name) if name is not None else None
+
+    def tag(self, module: str, name: str) -> dict[str, Any]:
+        """The module's tag of that name, made if it is new."""
+        for tag in self.modules[module].tags:
+            if tag["name"] == name:
+                return tag
+        tag = {"name": name, "id": self.new_id(), "color_code": None}
+        self.modules[module].tags.append(tag)
+        return tag
+
+    # -- inside
+
+    def _field(self, module: str, api_name: str) -> Field:
+        field = self.modules[module].field(api_name)
+        if field is None:
+            raise KeyError(f"{module} has no field {api_name}")
+        return field
+
+    def _deletion(self, module: str, id: str) -> Deletion:
+        for deletion in self.deletions[module]:
+            if deletion.record.id == id:
+                return deletion
+        raise KeyError(f"{module} {id} is neither live nor deleted")
+
+    def _changed(self, module: str) -> None:
+        self.versions[module] += 1
+
+    def _defaults(self, module: str) -> dict[str, Any]:
+        me = self.account.me
+        people = dict.fromkeys(("Owner", "Created_By", "Modified_By"), me)
+        layout = {
+            "id": self.modules[module].layouts[0]["id"],
+            "name": self.modules[module].layouts[0]["name"],
+        }
+        usual: dict[str, Any] = {**people, "Layout": layout}
+        return {
+            field.api_name: usual.get(field.api_name)
+            for field in self.modules[module].fields
+            if field.data_type not in ROW_TYPES
+            and field.api_name not in ("id", "Created_Time", "Modified_Time")
+        }
+
+    def _fill(self, record: Record, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            if name in ("Created_Time", "Modified_Time"):
+                record.values[name] = second(value)
+                continue
+            field = self._field(record.module, name)
+            if field.data_type in ROW_TYPES:
+                continue
+            kept = canonical(field, value)
+            if name == "Tag" and kept is not None:
+                kept = [self.tag(record.module, tag) if isinstance(tag, str) else tag for tag in kept]
+            elif isinstance(kept, dict) and kept.get("name", "") is None:
+                kept["name"] = self._name_of(field, kept)
+            record.values[name] = kept
+
+    def _name_of(self, field: Field, lookup: dict[str, Any]) -> str | None:
+        if field.data_type in ("ownerlookup", "userlookup"):
+            return self.account.name_of(lookup["id"])
+        module = lookup.get("module") or field.lookup_module
+        return self.display_name(module, lookup["id"]) if module in self.modules else None
+
+    def _insert_rows(self, record: Record, values: dict[str, Any]) -> None:
+        for name, rows in values.items():
+            field = self.modules[record.module].field(name)
+            if field is None or field.data_type != "subform" or not field.subform_module:
+                continue
+            for row in rows or ():
+                self.insert(field.subform_module, {"Parent_Id": record.id, **row})
+
+    def _remove(self, module: str, id: str, kind: str, *, shown: bool = True) -> None:
+        name = self.display_name(module, id)
+        record = self._tables[module].pop(id)
+        rows = self._rows_of(module, id)
+        now = self.now()
+        for row in rows:
+            del self._tables[row.module][row.id]
+            self.history[row.module].append((now, -1))
+            self._changed(row.module)
+            if self.quirks.subform_rows_in_deleted:
+                self.deletions[row.module].append(Deletion(row, None, kind, now, self.account.me))
+        gone = Deletion(record, name if kind == "recycle" else None, kind, now, self.account.me, rows, shown)
+        self.deletions[module].append(gone)
+        self.history[module].append((now, -1))
+        self._changed(module)
+
+    def _rows_of(self, module: str, id: str) -> tuple[Record, ...]:
+        """The rows of subforms and links that hang on this record."""
+        found = []
+        for other in self.modules.values():
+            if other.generated_type not in ("subform", "linking"):
+                continue
+            subform = other.generated_type == "subform"
+            names = [
+                field.api_name
+                for field in other.fields
+                if field.lookup_module == module and (field.api_name == "Parent_Id" or not subform)
+            ]
+            for record in self._tables[other.api_name].values():
+                if any((record.values.get(name) or {}).get("id") == id for name in names):
+                    found.append(record)
+        return tuple(found)
+
+
+def _usual_display_field(module: Module) -> str | None:
+    texts = [f.api_name for f in module.fields if f.data_type in ("text", "autonumber") and not f.system]
+    names = [name for name in ("Full_Name", "Name", "Subject") if name in texts]
+    return (names or texts or [None])[0]

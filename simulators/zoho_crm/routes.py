@@ -1,0 +1,226 @@
+"""The table of routes, and the few words that a route answers in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from .faults import Fault
+    from .org import Org
+
+
+@dataclass
+class Request:
+    """One call as it came in; a route may set `module` when the body names it, for the ledger."""
+
+    method: str
+    path: str
+    query: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Names in lower case."""
+    body: bytes = b""
+    module: str | None = None
+    scopes: frozenset[str] = frozenset()
+    """What the access token may do."""
+    fault: Fault | None = None
+    """A fault that this call meets and that its route has to play: job_states or corrupt_zip."""
+    api_url: str = ""
+    accounts_url: str = ""
+
+    def names(self, parameter: str) -> list[str]:
+        """A comma list, without blanks and repeats."""
+        parts = (part.strip() for part in self.query.get(parameter, "").split(","))
+        return list(dict.fromkeys(part for part in parts if part))
+
+    def number(self, parameter: str, default: int) -> int:
+        """A whole number from 1 on."""
+        text = self.query.get(parameter)
+        if text is None:
+            return default
+        if not text.isdigit() or int(text) < 1:
+            refuse(400, "INVALID_DATA", param_name=parameter, expected_data_type="integer")
+        return int(text)
+
+    def one_of(self, parameter: str, choices: tuple[str, ...], default: str) -> str:
+        text = self.query.get(parameter, default)
+        if text not in choices:
+            refuse(400, "INVALID_DATA", param_name=parameter, supported_values=list(choices))
+        return text
+
+    def json(self) -> Any:
+        """The body; what is not JSON is refused in Zoho's words."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            refuse(400, "INVALID_REQUEST", message="unable to process your request. please verify whether "
+                   "you have entered proper method name, parameter and parameter values.")  # fmt: skip
+
+
+@dataclass
+class Answer:
+    """What goes back: JSON from `body`, or `raw` bytes or a `file` with their own content type."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+    file: Path | None = None
+    content_type: str = "application/json;charset=UTF-8"
+
+
+class Refusal(Exception):
+    """Zoho says no, in Zoho's words."""
+
+    def __init__(self, status: int, code: str, message: str, details: dict[str, Any]) -> None:
+        super().__init__(code)
+        self.status, self.code, self.message, self.details = status, code, message, details
+
+
+class Unmodelled(Exception):
+    """The simulator says no, in a voice that is not Zoho's: 418."""
+
+
+def ok(**body: Any) -> Answer:
+    return Answer(200, body)
+
+
+def created(**body: Any) -> Answer:
+    return Answer(201, body)
+
+
+def no_content() -> Answer:
+    """Zoho's empty list: 204 and no body."""
+    return Answer(204)
+
+
+def streamed(file: Path, content_type: str = "application/zip", **headers: str) -> Answer:
+    """A file, sent in pieces; it must not change until it is sent."""
+    return Answer(200, file=file, content_type=content_type, headers=dict(headers))
+
+
+def refuse(status: int, code: str, message: str | None = None, **details: Any) -> NoReturn:
+    raise Refusal(status, code, message or MESSAGES.get(code, code.replace("_", " ").lower()), details)
+
+
+def unmodelled(what: str) -> NoReturn:
+    raise Unmodelled(what)
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    pattern: str
+    params: frozenset[str]
+    scopes: tuple[str, ...]
+    credits: Any
+    heavy: Any
+    """Whether the call falls under the sub-concurrency limit: a bool or a function of the request."""
+    host: str
+    locked: bool
+    authority: str
+    call: Callable[..., Answer]
+    regex: re.Pattern[str]
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.pattern}"
+
+    def cost(self, org: Org, request: Request) -> int:
+        return int(self.credits(org, request) if callable(self.credits) else self.credits)
+
+    def is_heavy(self, request: Request) -> bool:
+        return bool(self.heavy(request) if callable(self.heavy) else self.heavy)
+
+
+ROUTES: list[Route] = []
+
+
+def route(
+    method: str, pattern: str, **options: Any
+) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
+    """Put a function `(org, request, **path variables) -> Answer` into the table.
+
+    Options: `params` (names of the modelled query parameters, blank-separated; any other is 418), `scopes`
+    (blank-separated, all needed; `ZohoCRM.modules.READ` is also met by the module's own scope), `credits`
+    (a number, or a function of org and request), `heavy` (counts for the sub-concurrency limit: a bool or
+    a function of the request), `host` ("api" or "accounts"), `locked` (False: the function takes
+    `org.lock` itself, where it needs it), `authority` (who says that Zoho does this).
+    """
+
+    def register(call: Callable[..., Answer]) -> Callable[..., Answer]:
+        regex = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern) + "/?")
+        ROUTES.append(
+            Route(
+                method,
+                pattern,
+                frozenset(str(options.get("params", "")).split()),
+                tuple(str(options.get("scopes", "")).split()),
+                options.get("credits", 1),
+                options.get("heavy", False),
+                options.get("host", "api"),
+                options.get("locked", True),
+                options.get("authority", "documented"),
+                call,
+                regex,
+            )
+        )
+        return call
+
+    return register
+
+
+def find_route(host: str, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    """The route with the fewest variables that fits: `/crm/v8/Leads/deleted` is no record's id."""
+    found = [
+        (known, match.groupdict())
+        for known in ROUTES
+        if known.host == host and known.method == method and (match := known.regex.fullmatch(path))
+    ]
+    return min(found, key=lambda pair: len(pair[1]), default=None)
+
+
+def need_scope(request: Request, scope: str, module: str | None = None) -> None:
+    """Refuse with OAUTH_SCOPE_MISMATCH when the token lacks the scope; wider scopes count."""
+    if not allowed(scope, request.scopes, module):
+        refuse(401, "OAUTH_SCOPE_MISMATCH")
+
+
+def allowed(scope: str, held: frozenset[str], module: str | None = None) -> bool:
+    """`ZohoCRM.settings.fields.READ` is in `ZohoCRM.settings.fields.ALL`, `ZohoCRM.settings.READ` and so on."""
+    *path, operation = scope.split(".")
+    places = [path[:length] for length in range(2, len(path) + 1)]
+    if path == ["ZohoCRM", "modules"] and module:
+        places.append([*path, module.replace("_", "")])
+        places.append([*path, module])
+    wide = {".".join([*place, word]).lower() for place in places for word in (operation, "ALL")}
+    return not wide.isdisjoint(name.lower() for name in held)
+
+
+MESSAGES = {
+    "INVALID_TOKEN": "invalid oauth token",
+    "AUTHENTICATION_FAILURE": "Authentication failed",
+    "OAUTH_SCOPE_MISMATCH": "invalid oauth scope to access this URL",
+    "INVALID_MODULE": "the module name given seems to be invalid",
+    "INVALID_DATA": "the given value is invalid",
+    "REQUIRED_PARAM_MISSING": "One of the expected parameter is missing",
+    "NO_PERMISSION": "permission denied",
+    "NOT_SUPPORTED": "the request is not supported for this user",
+    "TOO_MANY_REQUESTS": "too many requests",
+    "LIMIT_EXCEEDED": "the limit is exceeded",
+    "DISCRETE_PAGINATION_LIMIT_EXCEEDED": (
+        "You can only get the first 2000 records without using page_token param."
+    ),
+    "PAGINATION_LIMIT_EXCEEDED": "You can only get up to first 100000 records using page_token param.",
+    "TOKEN_BOUND_DATA_MISMATCH": "page_token is bound to the parameters of the request that gave it",
+    "EXPIRED_VALUE": "the given value is expired",
+    "AMBIGUITY_DURING_PROCESSING": "ambiguity while processing the request",
+    "PATTERN_NOT_MATCHED": "please check whether the input values are correct",
+    "MEDIA_TYPE_NOT_SUPPORTED": "the content type is not supported",
+    "RESOURCE_NOT_FOUND": "the requested resource is not found",
+    "INTERNAL_ERROR": "internal server error",
+}
