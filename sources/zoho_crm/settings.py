@@ -1,0 +1,193 @@
+"""The table of all settings: what each is called, what it may hold, and how a wrong value is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from .data_centres import DATA_CENTRES, MISNAMED_ACCOUNTS_HOSTS, data_centre
+
+# What a sync reads; asked for when `Scope` is not given.
+DEFAULT_SCOPES = (
+    "ZohoCRM.modules.READ",
+    "ZohoCRM.settings.READ",
+    "ZohoCRM.users.READ",
+    "ZohoCRM.org.READ",
+    "ZohoCRM.bulk.READ",
+    "ZohoCRM.coql.READ",
+    "ZohoSearch.securesearch.READ",  # the count of a module's records asks for it
+)
+
+Convert = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its name in a connection string, its attribute and dlt key, its allowed forms."""
+
+    name: str
+    attribute: str
+    convert: Convert
+    forms: str
+    secret: bool = False
+    noted: bool = True  # False: read so that CData's strings work, but without an effect here
+
+
+def text(value: str) -> str:
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
+        raise ValueError
+    return value
+
+
+def boolean(value: str) -> bool:
+    words = {
+        "true": True,
+        "yes": True,
+        "1": True,
+        "on": True,
+        "false": False,
+        "no": False,
+        "0": False,
+        "off": False,
+    }
+    try:
+        return words[value.casefold()]
+    except KeyError:
+        raise ValueError from None
+
+
+def choice(forms: Mapping[str, tuple[str, ...]]) -> Convert:
+    """The canonical word for a word or one of its aliases, without regard to case."""
+    by_name = {form.casefold(): word for word, aliases in forms.items() for form in (word, *aliases)}
+
+    def convert(value: str) -> str:
+        try:
+            return by_name[value.casefold()]
+        except KeyError:
+            raise ValueError from None
+
+    return convert
+
+
+def region(value: str) -> str:
+    centre = data_centre(value)
+    if centre is None:
+        raise ValueError
+    return centre.region
+
+
+def scopes(value: str) -> str:
+    names = [name for name in re.split(r"[\s,]+", value.strip("[]").replace('"', "")) if name]
+    if not names or not all(re.fullmatch(r"[A-Za-z0-9_.]+", name) for name in names):
+        raise ValueError
+    return ",".join(dict.fromkeys(names))
+
+
+def url(value: str) -> str:
+    """A URL of scheme and host, without credentials, query and trailing slash."""
+    parts = urlsplit(value)  # raises ValueError itself for a broken IPv6 address
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError
+    if "@" in parts.netloc or parts.query or parts.fragment or not text(value).isascii() or " " in value:
+        raise ValueError
+    return value.rstrip("/")
+
+
+def accounts_server(value: str) -> str:
+    server = url(value)
+    host = urlsplit(server).hostname or ""
+    return server.replace(host, MISNAMED_ACCOUNTS_HOSTS[host]) if host in MISNAMED_ACCOUNTS_HOSTS else server
+
+
+def number(low: float, high: float) -> Convert:
+    def convert(value: str) -> float:
+        found = float(value)
+        if not low <= found <= high:
+            raise ValueError
+        return found
+
+    return convert
+
+
+def seconds(value: str) -> float:
+    """CData's 0 means "wait for ever"; a cron job must end, so it means an hour here."""
+    return number(0, 3600)(value) or 3600.0
+
+
+def port(value: str) -> int:
+    return int(number(1, 65535)(value))
+
+
+def org_id(value: str) -> str:
+    found = re.fullmatch(r"(?:ZohoCRM\.)?([0-9]{1,20})", value, re.IGNORECASE)
+    if found is None:
+        raise ValueError
+    return found[1]
+
+
+def api_version(value: str) -> str:
+    found = re.fullmatch(r"v?([0-9]{1,2})(?:\.[0-9])?", value, re.IGNORECASE)
+    if found is None:
+        raise ValueError
+    return f"v{found[1]}"
+
+
+def _listed(*words: str) -> str:
+    return ", ".join(words[:-1]) + " or " + words[-1]
+
+
+INSTANCES = {"Production": (), "Sandbox": (), "Development": ("Developer",)}
+REGIONS = _listed(*("/".join((centre.region, *centre.aliases)) for centre in DATA_CENTRES))
+A_URL = "a URL such as https://host, without credentials in it"
+YES_NO = "true or false"
+
+_ALL = (
+    Setting("Region", "region", region, REGIONS),
+    Setting("InstanceType", "instance_type", choice(INSTANCES), _listed(*INSTANCES)),
+    Setting("OAuthClientId", "oauth_client_id", text, "the client's id from Zoho's API console"),
+    Setting(
+        "OAuthClientSecret", "oauth_client_secret", text, "the client's secret, in one line", secret=True
+    ),
+    Setting("OAuthRefreshToken", "oauth_refresh_token", text, "a refresh token, in one line", secret=True),
+    Setting("OAuthAccessToken", "oauth_access_token", text, "an access token, in one line", secret=True),
+    Setting(
+        "InitiateOAuth",
+        "initiate_oauth",
+        choice({"REFRESH": (), "GETANDREFRESH": (), "OFF": ()}),
+        "REFRESH, GETANDREFRESH or OFF",
+    ),
+    Setting("Scope", "scope", scopes, "a comma list such as ZohoCRM.modules.READ,ZohoCRM.bulk.READ"),
+    Setting("UseCOQL", "use_coql", boolean, YES_NO),
+    Setting("APIType", "api_type", choice({"Bulk": (), "REST": ()}), "Bulk or REST"),
+    Setting(
+        "ReadAPI",
+        "read_api",
+        choice({"Auto": (), "Bulk": (), "COQL": (), "REST": ()}),
+        "Auto, Bulk, COQL or REST",
+    ),
+    Setting(
+        "AuthScheme",
+        "auth_scheme",
+        choice({"OAuth": ("Auto",), "ClientCredentials": ("OAuthClient",)}),
+        "OAuth or ClientCredentials",
+    ),
+    Setting("OrgId", "org_id", org_id, "the digits of the org's zgid"),
+    Setting("AccountsServer", "accounts_server", accounts_server, A_URL),
+    Setting("APIDomain", "api_domain", url, A_URL),
+    Setting("OAuthSettingsLocation", "oauth_settings_location", text, "a path, or memory:// for none"),
+    Setting("UseSandbox", "use_sandbox", boolean, YES_NO),
+    Setting("Schema", "schema", api_version, "an API version such as v8"),
+    Setting("ApiVersion", "api_version", api_version, "an API version such as v8"),
+    Setting("Timeout", "timeout", seconds, "seconds, up to 3600"),
+    Setting("ProxyServer", "proxy_server", text, "a host name, or a URL such as http://host:port"),
+    Setting("ProxyPort", "proxy_port", port, "a port number, 1 to 65535"),
+    Setting("CallbackURL", "callback_url", url, A_URL),
+    Setting("OAuthVerifier", "oauth_verifier", text, "the grant code that Zoho showed", secret=True),
+)
+
+# By casefolded name: names are without regard to case.
+SETTINGS: Mapping[str, Setting] = {setting.name.casefold(): setting for setting in _ALL}
+BY_ATTRIBUTE: Mapping[str, Setting] = {setting.attribute: setting for setting in _ALL}
