@@ -1,0 +1,158 @@
+"""Zoho's accounts server: one POST for a token, and a sentence for each of its refusals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from dlt.sources.helpers.requests import Client
+
+from .credentials import CONSENT_AGAIN, ZohoCredentials
+from .errors import CredentialsError, Unreachable
+from .token_cache import Token
+
+Post = Callable[[str, Mapping[str, str]], requests.Response]
+
+ATTEMPTS = 3
+LIFETIME = 3600.0  # seconds; what Zoho's token page says, for an answer that does not
+WINDOW = 600.0  # Zoho: 10 access tokens from one refresh token in 10 minutes
+
+REFUSALS: Mapping[str, str] = {
+    "invalid_code": (
+        "Zoho does not know this refresh token: it was revoked or pushed out by newer ones, or it belongs to"
+        " another data centre than Region={region} ({host}). Check Region, or " + CONSENT_AGAIN + "."
+    ),
+    "invalid_client": (
+        "Zoho does not know this client at {host}: OAuthClientId is wrong, or the client belongs to another data"
+        " centre than Region={region}. In the API console each data centre has its own client secret unless"
+        " Multi-DC gives them one."
+    ),
+    "invalid_client_secret": (
+        "OAuthClientSecret does not fit OAuthClientId at {host}. Copy both again from the API console; each data"
+        " centre has its own secret unless Multi-DC gives them one."
+    ),
+    "general_error": (
+        "{host} answers general_error to the token request, twice. Zoho says so for malformed requests: check that"
+        " OAuthClientId, OAuthClientSecret and the tokens are copied whole."
+    ),
+    "invalid_scope": "Zoho does not know a name in Scope, or the client may not ask for it. Correct Scope.",
+}
+
+
+class Throttled(Exception):
+    """Zoho gives out no more tokens for the rest of its window."""
+
+
+class Refused(Exception):
+    """The accounts server's `error`, as its code."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def token_post(credentials: ZohoCredentials, *, attempts: int = ATTEMPTS, backoff: float = 1.0) -> Post:
+    """POST a form, with a few attempts; a redirect is not followed, because the form holds secrets."""
+    client = Client(
+        request_timeout=credentials.timeout,
+        raise_for_status=False,
+        request_max_attempts=attempts,
+        request_backoff_factor=backoff,
+        request_max_retry_delay=10,
+    )
+
+    def post(url: str, form: Mapping[str, str]) -> requests.Response:
+        return client.post(url, data=dict(form), proxies=credentials.proxies, allow_redirects=False)
+
+    return post
+
+
+def ask(post: Post, url: str, form: Mapping[str, str], now: float) -> Token:
+    """The token of one answer. The body decides: Zoho sends its refusals with status 200, too."""
+    response = send(post, url, form)
+    answer = body_of(response, url)
+    if not answer.get("access_token"):
+        raise _refusal(answer)
+    return Token(
+        access_token=str(answer["access_token"]),
+        api_domain=str(answer["api_domain"]) if answer.get("api_domain") else None,
+        expires_at=now + _lifetime(answer),
+        scope=str(answer["scope"]) if answer.get("scope") else None,
+    )
+
+
+def send(post: Post, url: str, form: Mapping[str, str]) -> requests.Response:
+    """The answer, whatever its status; without one, Unreachable with the host and what to check."""
+    host = urlsplit(url).netloc
+    try:
+        return post(url, form)
+    except requests.exceptions.ProxyError as error:
+        raise Unreachable(f"The proxy on the way to {host} does not answer: check ProxyServer.") from error
+    except requests.exceptions.SSLError as error:
+        raise Unreachable(
+            f"No safe connection to {host}: its TLS certificate is not accepted. Check the clock of this"
+            " machine, and whether a proxy opens TLS here (its root certificate then goes into"
+            " REQUESTS_CA_BUNDLE)."
+        ) from error
+    except requests.exceptions.Timeout as error:
+        raise Unreachable(f"{host} did not answer in time: check the network, or raise Timeout.") from error
+    except requests.exceptions.RequestException as error:
+        raise Unreachable(
+            f"{host} cannot be reached ({type(error).__name__}): check the network, Region and AccountsServer."
+        ) from error
+
+
+def body_of(response: requests.Response, url: str) -> Mapping[str, Any]:
+    host = urlsplit(url).netloc
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if isinstance(answer, dict) and (answer.get("access_token") or answer.get("error")):
+        return answer
+    if response.status_code >= 500:
+        raise Unreachable(
+            f"{host} answers {response.status_code}: Zoho's side is in trouble. Try again later."
+        )
+    kind = response.headers.get("Content-Type", "no content type").split(";")[0][:60]
+    raise Unreachable(
+        f"{host} answers the token request with {response.status_code} and {len(response.content)} bytes of"
+        f" {kind} instead of a token: check AccountsServer, and whether a proxy or gateway answers in its place."
+    )
+
+
+def sentence(refused: Refused, credentials: ZohoCredentials) -> CredentialsError:
+    """What a person has to do about a refusal."""
+    host = urlsplit(credentials.accounts_url).netloc
+    text = REFUSALS.get(refused.code, "{host} refuses the token request: {code}.")
+    return CredentialsError(text.format(host=host, region=credentials.region, code=refused.code))
+
+
+def throttle_sentence(now: float, until: float) -> CredentialsError:
+    at = datetime.fromtimestamp(now, timezone.utc) + timedelta(seconds=until - now)
+    return CredentialsError(
+        "Zoho hands out 10 access tokens in 10 minutes for one refresh token, and they are used up: try again at"
+        f" {at:%H:%M} UTC. Runs that share one OAuthSettingsLocation need one token between them."
+    )
+
+
+def _refusal(answer: Mapping[str, Any]) -> Exception:
+    # Only a word of the answer is repeated: a gateway may echo the form, and that holds secrets.
+    words = re.sub(r"[^a-z0-9]+", "_", str(answer["error"]).casefold()).strip("_")
+    if words == "access_denied" or "too many requests" in str(answer.get("error_description", "")).casefold():
+        return Throttled
+    known = words in REFUSALS or re.fullmatch(r"[a-z]+(_[a-z]+){0,4}", words) is not None and len(words) <= 40
+    return Refused(words if known else "an error that is no word")
+
+
+def _lifetime(answer: Mapping[str, Any]) -> float:
+    """Seconds. An old form has milliseconds in `expires_in` and the seconds in `expires_in_sec`."""
+    try:
+        found = float(answer.get("expires_in_sec") or answer.get("expires_in") or LIFETIME)
+    except (TypeError, ValueError):
+        return LIFETIME
+    return found if 0 < found < 10 * 86400 else LIFETIME
