@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import requests
 from dlt.sources.helpers.requests import Client
 
-from .credentials import CONSENT_AGAIN, ZohoCredentials
+from .credentials import ZohoCredentials
 from .errors import CredentialsError, Unreachable
+from .settings import CONSENT_AGAIN
 from .token_cache import Token
 
 Post = Callable[[str, Mapping[str, str]], requests.Response]
@@ -144,7 +145,7 @@ def _refusal(answer: Mapping[str, Any]) -> Exception:
     # Only a word of the answer is repeated: a gateway may echo the form, and that holds secrets.
     words = re.sub(r"[^a-z0-9]+", "_", str(answer["error"]).casefold()).strip("_")
     if words == "access_denied" or "too many requests" in str(answer.get("error_description", "")).casefold():
-        return Throttled
+        return Throttled()
     known = words in REFUSALS or re.fullmatch(r"[a-z]+(_[a-z]+){0,4}", words) is not None and len(words) <= 40
     return Refused(words if known else "an error that is no word")
 

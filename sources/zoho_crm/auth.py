@@ -12,9 +12,10 @@ import requests
 from requests.auth import AuthBase
 
 from .accounts import WINDOW, Post, Refused, Throttled, ask, sentence, throttle_sentence, token_post
-from .credentials import CONSENT_AGAIN, ZohoCredentials
+from .credentials import ZohoCredentials
 from .data_centres import choose_api_domain
 from .errors import CredentialsError, Unreachable
+from .settings import CONSENT_AGAIN
 from .token_cache import Token, TokenCache, cache_key
 
 SCHEME = "Zoho-oauthtoken"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, cast
 from urllib.parse import urlsplit
@@ -23,21 +21,15 @@ from dlt.common.typing import TSecretStrValue
 from .connection_string import join_settings, split_settings
 from .data_centres import DataCentre, Instance, data_centre, data_centre_of_accounts_host
 from .errors import SettingsError
-from .settings import BY_ATTRIBUTE, DEFAULT_SCOPES, SETTINGS, Setting
+from .settings import BY_ATTRIBUTE, DEFAULT_SCOPES, KEY, SETTINGS, missing_settings, warn_unknown
 
 logger = logging.getLogger("zoho_crm")
 
 Api = Literal["auto", "bulk", "coql", "records"]
 
 SECTIONS = ("sources", "zoho_crm")
-KEY = "SOURCES__ZOHO_CRM__CREDENTIALS"
 API_VERSION = "v8"
 DEFAULT_TIMEOUT = 60.0
-
-CONSENT_AGAIN = (
-    "remove the app under Connected Apps in the Zoho account, then consent again with"
-    " access_type=offline and prompt=consent (the command `authorize` does that)"
-)
 
 
 @configspec
@@ -160,7 +152,7 @@ class ZohoCredentials(CredentialsConfiguration):
         """Check every setting, then what they say together."""
         warn_unknown(getattr(self, "_unknown", []))
         for setting in BY_ATTRIBUTE.values():
-            setattr(self, setting.attribute, _converted(setting, getattr(self, setting.attribute)))
+            setattr(self, setting.attribute, setting.read(getattr(self, setting.attribute)))
         self._settle_region()
         self._settle_instance()
         self._settle_api()
@@ -221,7 +213,7 @@ class ZohoCredentials(CredentialsConfiguration):
             needed = ["oauth_client_id", "oauth_client_secret", "oauth_refresh_token"]
         missing = [BY_ATTRIBUTE[name] for name in needed if not getattr(self, name)]
         if missing:
-            raise SettingsError(_missing(missing))
+            raise missing_settings(missing)
 
     def _pairs(self, show: bool) -> list[tuple[str, str]]:
         pairs = []
@@ -255,21 +247,6 @@ def resolve_credentials(
         raise SettingsError(_sentence(error)) from None
 
 
-def warn_unknown(names: list[str]) -> None:
-    """One warning that names each unknown setting and the nearest known one."""
-    if not names:
-        return
-    known = [setting.name for setting in BY_ATTRIBUTE.values()]
-    by_fold = {name.casefold(): name for name in known}
-    parts = []
-    for name in dict.fromkeys(names):
-        near = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
-        # What looks like a name may be the rest of a secret that holds a ';': only a word is shown.
-        shown = name if re.fullmatch(r"[A-Za-z][A-Za-z ]{0,39}", name) else "one that is no word"
-        parts.append(f"{shown} (did you mean {by_fold[near[0]]}?)" if near else shown)
-    logger.warning("Unknown setting in the connection string, ignored: %s", ", ".join(parts))
-
-
 def _by_attribute(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     known: dict[str, Any] = {}
     unknown = []
@@ -282,36 +259,6 @@ def _by_attribute(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return known, unknown
 
 
-def _converted(setting: Setting, value: Any) -> Any:
-    if value is None:
-        return None
-    plain = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value).strip()
-    if plain == "":
-        return None
-    try:
-        return setting.convert(plain)
-    except (ValueError, OverflowError):
-        wrong = f"{setting.name} has a wrong value. Allowed: {setting.forms}. {_where(setting)}"
-    raise SettingsError(wrong)
-
-
-def _missing(settings: list[Setting]) -> str:
-    names = " and ".join(setting.name for setting in settings)
-    verb = "are" if len(settings) > 1 else "is"
-    forms = "; ".join(f"{setting.name}: {setting.forms}" for setting in settings)
-    hint = ""
-    if settings[-1].attribute == "oauth_refresh_token":
-        hint = f" To get a refresh token, {CONSENT_AGAIN}."
-    return f"{names} {verb} missing ({forms}). {_where(settings[0])}{hint}"
-
-
-def _where(setting: Setting) -> str:
-    return (
-        f"Looked in the connection string (an argument, --connection, or {KEY} in the environment, .env and"
-        f" secrets.toml) and under {KEY}__{setting.attribute.upper()}."
-    )
-
-
 def _sentence(error: ConfigurationException) -> str:
     """dlt's own sentences may go on for pages; ours has to be one, without a value."""
     if isinstance(error, InvalidNativeValue):
@@ -320,8 +267,7 @@ def _sentence(error: ConfigurationException) -> str:
             str(inner) if isinstance(inner, SettingsError) else f"The connection string cannot be read. {KEY}"
         )
     if isinstance(error, ConfigValueCannotBeCoercedException) and error.field_name in BY_ATTRIBUTE:
-        setting = BY_ATTRIBUTE[error.field_name]
-        return f"{setting.name} has a wrong value. Allowed: {setting.forms}. {_where(setting)}"
+        return str(BY_ATTRIBUTE[error.field_name].refusal())
     if isinstance(error, ValueNotSecretException):
         return "A secret stands in dlt's config.toml: move it to secrets.toml, .env or the environment."
     return (

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
+import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from .data_centres import DATA_CENTRES, MISNAMED_ACCOUNTS_HOSTS, data_centre
+from .errors import SettingsError
+
+logger = logging.getLogger("zoho_crm")
+
+KEY = "SOURCES__ZOHO_CRM__CREDENTIALS"
+
+CONSENT_AGAIN = (
+    "remove the app under Connected Apps in the Zoho account, then consent again with"
+    " access_type=offline and prompt=consent (the command `authorize` does that)"
+)
 
 # What a sync reads; asked for when `Scope` is not given.
 DEFAULT_SCOPES = (
@@ -33,7 +45,29 @@ class Setting:
     convert: Convert
     forms: str
     secret: bool = False
-    noted: bool = True  # False: read so that CData's strings work, but without an effect here
+
+    def read(self, value: Any) -> Any:
+        """The value in its canonical form; None for one that is empty or not given."""
+        if value is None:
+            return None
+        plain = (",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)).strip()
+        if plain == "":
+            return None
+        try:
+            return self.convert(plain)
+        except (ValueError, OverflowError):
+            refusal = self.refusal()
+        raise refusal  # outside of the except: what float() says about a value shows it
+
+    def refusal(self) -> SettingsError:
+        return SettingsError(f"{self.name} has a wrong value. Allowed: {self.forms}. {self.where}")
+
+    @property
+    def where(self) -> str:
+        return (
+            f"Looked in the connection string (an argument, --connection, or {KEY} in the environment, .env and"
+            f" secrets.toml) and under {KEY}__{self.attribute.upper()}."
+        )
 
 
 def text(value: str) -> str:
@@ -191,3 +225,30 @@ _ALL = (
 # By casefolded name: names are without regard to case.
 SETTINGS: Mapping[str, Setting] = {setting.name.casefold(): setting for setting in _ALL}
 BY_ATTRIBUTE: Mapping[str, Setting] = {setting.attribute: setting for setting in _ALL}
+
+
+def missing_settings(settings: Sequence[Setting]) -> SettingsError:
+    names = " and ".join(setting.name for setting in settings)
+    forms = "; ".join(f"{setting.name}: {setting.forms}" for setting in settings)
+    hint = (
+        f" To get a refresh token, {CONSENT_AGAIN}."
+        if settings[-1].attribute == "oauth_refresh_token"
+        else ""
+    )
+    verb = "are" if len(settings) > 1 else "is"
+    return SettingsError(f"{names} {verb} missing ({forms}). {settings[0].where}{hint}")
+
+
+def warn_unknown(names: list[str]) -> None:
+    """One warning that names each unknown setting and the nearest known one."""
+    if not names:
+        return
+    known = [setting.name for setting in BY_ATTRIBUTE.values()]
+    by_fold = {name.casefold(): name for name in known}
+    parts = []
+    for name in dict.fromkeys(names):
+        near = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
+        # What looks like a name may be the rest of a secret that holds a ';': only a word is shown.
+        shown = name if re.fullmatch(r"[A-Za-z][A-Za-z ]{0,39}", name) else "one that is no word"
+        parts.append(f"{shown} (did you mean {by_fold[near[0]]}?)" if near else shown)
+    logger.warning("Unknown setting in the connection string, ignored: %s", ", ".join(parts))
