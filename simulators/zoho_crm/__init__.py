@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from . import api_oauth, records, records_more
 from .clock import Clock
 from .faults import Fault
 from .modules import Field, Module, PickListValue, Record
 from .org import Org
 from .rules import Quirks, Rules
+from .server import serve
 
-__all__ = ["Clock", "Fault", "Field", "Module", "Org", "PickListValue", "Quirks", "Record", "Rules"]
+ROUTE_MODULES = (api_oauth, records, records_more)
+"""Importing these fills the table of routes."""
+
+__all__ = ["Clock", "Fault", "Field", "Module", "Org", "PickListValue", "Quirks", "Record", "Rules", "serve"]

@@ -28,6 +28,8 @@ class Org:
         self.quirks = quirks or Quirks()
         self.clock = clock or Clock()
         self.lock = threading.RLock()
+        self.running = self.running_heavy = 0
+        self.running_lock = threading.Lock()
         self.ledger = Ledger()
         self.faults = Faults()
         self._next_id = FIRST_ID
@@ -44,6 +46,8 @@ class Org:
         """The states that a Bulk Read job goes through, one a poll."""
         self.jobs: dict[str, Any] = {}
         self.page_tokens: dict[str, Any] = {}
+        self.orders: dict[tuple[str, ...], tuple[int, list[Record]]] = {}
+        """Sorted lists, kept while the module's version stands."""
 
     # -- the account, in short
 

@@ -71,6 +71,10 @@ class Answer:
     raw: bytes | None = None
     file: Path | None = None
     content_type: str = "application/json;charset=UTF-8"
+    cut_after: int | None = None
+    truncate: bool = False
+    reset: bool = False
+    """What a fault does to the answer on its way."""
 
 
 class Refusal(Exception):

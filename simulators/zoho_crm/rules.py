@@ -38,6 +38,8 @@ class Rules:
     daily_credits: int | None = None
     concurrency: int = 20
     sub_concurrency: int = 10
+    # How long Zoho thinks about a call; a benchmark may set what it measured.
+    seconds_per_call: float = 0.0
 
     # Bulk Read: Zoho's Bulk Read overview and limitations.
     bulk_page_size: int = 200_000
@@ -68,6 +70,7 @@ class Quirks:
     token_error_status: int = 200  # seen live: invalid_code and invalid_client answer 200; 400 is the other
     grant_code_seconds: int = 180  # conflict: 180 on v8's page, 120 on older ones
     live_access_tokens: int = 15  # conflict: 15 on v8's page, 10 or 30 on pages of other Zoho products
+    wrong_secret_error: str = "invalid_client_secret"  # inferred; "invalid_client" was seen live as well
     expires_in_milliseconds: bool = False  # seen in Zoho's SDK: old answers had expires_in in milliseconds
     scope_in_token_answer: bool = True  # conflict: recent answers have it, older samples do not
     client_credentials_path: str = "token"  # conflict: Zoho prints "auth", other connectors use "token"
@@ -82,6 +85,8 @@ class Quirks:
     deleted_page_11: bool = True  # inferred: /deleted goes on past page 10; False refuses it
     unknown_id: str = "204"  # conflict: "204", "INVALID_DATA" (400), "404"
     rfc_1123_if_modified_since: bool = True  # seen live on v2 only; False ignores such a date
+    if_modified_since_inclusive: bool = False  # inferred: strictly after, or from that second on
+    deleted_nothing_new_status: int = 204  # inferred: /deleted with If-Modified-Since and no news; 304
     org_wide_attachments: bool = True  # seen live; False answers INVALID_MODULE
     count_lag_minutes: float = 0  # documented: the count may lag 1 to 10 minutes
     count_includes_converted: bool = True  # inferred

@@ -1,0 +1,190 @@
+"""An org on two loopback ports: the accounts server and the API server, as Zoho has two hosts."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from .api import dispatch
+from .org import Org
+from .records_json import dumps
+from .routes import Answer, Request
+
+PIECE = 1 << 18
+WORTH_GZIP = 1_000
+
+
+@dataclass(frozen=True)
+class Zoho:
+    """Where the org is served."""
+
+    accounts_url: str
+    api_url: str
+    connection_string: str
+
+
+@contextmanager
+def serve(org: Org, port: int = 0, accounts_port: int = 0) -> Iterator[Zoho]:
+    """Serve the org on 127.0.0.1; a mistake of the simulator itself is raised at the end."""
+    api = _Server(("127.0.0.1", port), "api", org)
+    accounts = _Server(("127.0.0.1", accounts_port), "accounts", org)
+    urls = (accounts.url, api.url)
+    servers = (api, accounts)
+    threads = [threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True) for server in servers]
+    for server, thread in zip(servers, threads, strict=True):
+        server.accounts_url, server.api_url = urls
+        thread.start()
+    try:
+        yield Zoho(*urls, connection_string(org, *urls))
+    finally:
+        for server, thread in zip(servers, threads, strict=True):
+            server.shutdown()
+            thread.join()
+            server.hang_up()
+            server.server_close()
+    for server in servers:
+        for mistake in server.mistakes:
+            raise mistake
+
+
+def connection_string(org: Org, accounts_url: str, api_url: str) -> str:
+    pairs = {
+        "OAuthClientId": org.tokens.client_id,
+        "OAuthClientSecret": org.tokens.client_secret,
+        "OAuthRefreshToken": org.tokens.refresh_token,
+        "AccountsServer": accounts_url,
+        "APIDomain": api_url,
+        "Region": "US",
+        "OrgId": org.account.zgid,
+    }
+    return "".join(f"{name}={text};" for name, text in pairs.items())
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    accounts_url = ""
+    api_url = ""
+
+    def __init__(self, address: tuple[str, int], host: str, org: Org) -> None:
+        super().__init__(address, _Handler)
+        self.host = host
+        self.org = org
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.mistakes: list[BaseException] = []
+        self._open: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End the connections that clients keep alive; nobody answers them any more."""
+        for connection in list(self._open):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        mistake = sys.exc_info()[1]
+        if mistake is not None and not isinstance(mistake, OSError):
+            self.mistakes.append(mistake)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    # Without it each call waits 40 ms for a delayed acknowledgement.
+    disable_nagle_algorithm = True
+
+    def answer(self) -> None:
+        # Read the body first: what is left of it would be taken for the next request.
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        url = urlsplit(self.path)
+        request = Request(
+            self.command,
+            url.path,
+            dict(parse_qsl(url.query, keep_blank_values=True)),
+            {name.lower(): text for name, text in self.headers.items()},
+            body,
+            api_url=self.server.api_url,
+            accounts_url=self.server.accounts_url,
+        )
+        self._send(dispatch(self.server.org, self.server.host, request))
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
+
+    def _send(self, answer: Answer) -> None:
+        if answer.reset:
+            self._die()
+        elif answer.file is not None:
+            self._send_file(answer)
+        else:
+            self._send_bytes(answer)
+
+    def _send_bytes(self, answer: Answer) -> None:
+        body = answer.raw if answer.raw is not None else b""
+        if answer.raw is None and answer.body is not None:
+            body = dumps(answer.body, self.server.org.time_zone)
+        if answer.truncate:
+            body = body[: len(body) // 2]
+        accepts = "gzip" in self.headers.get("Accept-Encoding", "")
+        if accepts and self.server.org.quirks.gzip and len(body) > WORTH_GZIP:
+            body = gzip.compress(body, 1, mtime=0)
+            answer.headers["Content-Encoding"] = "gzip"
+        self._send_head(answer, len(body))
+        if answer.cut_after is not None:
+            self.wfile.write(body[: answer.cut_after])
+            self.close_connection = True
+        elif body and self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _send_file(self, answer: Answer) -> None:
+        if answer.file is None:
+            return
+        size = answer.file.stat().st_size
+        self._send_head(answer, size)
+        left = size if answer.cut_after is None else min(size, answer.cut_after)
+        with answer.file.open("rb") as file:
+            while left > 0 and (piece := file.read(min(PIECE, left))):
+                self.wfile.write(piece)
+                left -= len(piece)
+        if answer.cut_after is not None:
+            self.close_connection = True
+
+    def _send_head(self, answer: Answer, length: int) -> None:
+        self.send_response(answer.status)
+        for name, text in answer.headers.items():
+            self.send_header(name, text)
+        if answer.status not in (204, 304):
+            self.send_header("Content-Type", answer.content_type)
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+    def _die(self) -> None:
+        """End the connection with a reset, not with a polite goodbye."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header tells the org's time: clients take their windows from it."""
+        return format_datetime(self.server.org.now(), usegmt=True)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silence: the ledger has it all."""
