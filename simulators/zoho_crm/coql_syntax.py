@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from .routes import unmodelled
+
 AGGREGATES = ("SUM", "MAX", "MIN", "AVG", "COUNT")
 RESERVED = frozenset(
     ("select", "from", "where", "group", "order", "by", "limit", "offset", "having", "as", "asc", "desc")
@@ -18,15 +20,11 @@ TOKEN = re.compile(
 
 
 class CoqlError(Exception):
-    """A refusal: Zoho's code, message and details, or `not_modelled` when Zoho might well accept the query."""
+    """A refusal of the query: Zoho's code, message and details."""
 
     def __init__(self, code: str, message: str = "", **details: Any) -> None:
         super().__init__(code, message, details)
         self.code, self.message, self.details = code, message, details
-
-
-class NotModelled(Exception):
-    """The query may be good COQL, but this simulator does not know how to answer it."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +159,7 @@ class Parser:
         if not bare and not (token.kind == "text" and token.text):
             self.fail()
         if token.text.startswith("!") or "->" in token.text:
-            raise NotModelled(f"COQL: the column form {token.text!r} is not modelled")
+            unmodelled(f"COQL: the column form {token.text!r} is not modelled")
         self.at += 1
         return token.text
 
@@ -173,12 +171,12 @@ class Parser:
         self.clause("from")
         module = self.name()
         if "#" in module:
-            raise NotModelled("COQL: a custom view in the from clause is not modelled")
+            unmodelled("COQL: a custom view in the from clause is not modelled")
         self.clause("where")
         where = self.condition()
         group_by = self.names() if self.take("group", "by") else ()
         if self.peek("having"):
-            raise NotModelled("COQL: having is not modelled")
+            unmodelled("COQL: having is not modelled")
         order_by = self.orders() if self.take("order", "by") else ()
         limit, offset = self.window()
         if self.token.kind != "end":
@@ -246,7 +244,7 @@ class Parser:
     def term(self) -> Comparison | Group:
         if self.take("("):
             if self.peek("select"):
-                raise NotModelled("COQL: sub-queries are not modelled")
+                unmodelled("COQL: sub-queries are not modelled")
             inner = self.condition()
             self.expect(")")
             return inner
@@ -275,7 +273,7 @@ class Parser:
     def literals(self) -> tuple[Literal, ...]:
         self.expect("(")
         if self.peek("select"):
-            raise NotModelled("COQL: sub-queries are not modelled")
+            unmodelled("COQL: sub-queries are not modelled")
         values = [self.literal()]
         while self.take(","):
             values.append(self.literal())

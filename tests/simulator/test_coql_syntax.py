@@ -10,10 +10,10 @@ from simulators.zoho_crm.coql_syntax import (
     CoqlError,
     Group,
     Literal,
-    NotModelled,
     Query,
     parse,
 )
+from simulators.zoho_crm.routes import Unmodelled
 
 
 def where(condition: str, *, flat_conditions: bool = True) -> Comparison | Group:
@@ -162,5 +162,5 @@ def test_nonsense_is_a_syntax_error(query: str) -> None:
     ],
 )
 def test_coql_that_zoho_may_take_but_is_not_modelled_is_told_apart(query: str) -> None:
-    with pytest.raises(NotModelled):
+    with pytest.raises(Unmodelled):
         parse(query)

@@ -1,0 +1,147 @@
+"""The columns of a generated module: for each, a field and the DuckDB expression that spells its cell for row `i`."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from .csv_file import Dialect
+from .modules import Field
+
+FIRST_ID = 5_000_000_100_000_000_000
+START = datetime.datetime(2021, 1, 1, tzinfo=datetime.timezone.utc)
+SECONDS = 150_000_000  # Created_Time spreads over almost five years from START
+SYSTEM_NAMES = ("id", "Owner", "Created_Time", "Modified_Time")
+PICKLIST = ("Open", "Closed, won", "Waiting; long", 'So "called"', "Größe")
+
+
+@dataclass(frozen=True)
+class GeneratedColumn:
+    field: Field
+    sql: Callable[[Dialect], str]
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def nullable(sql: str, salt: int) -> str:
+    """Every eleventh value is null, another row in each column."""
+    return f"CASE WHEN (i + {salt}) % 11 = 0 THEN NULL ELSE {sql} END"
+
+
+def text(salt: int) -> str:
+    return (
+        f"'Name {salt} of ' || i || CASE (i + {salt}) % 8 WHEN 0 THEN ', Ltd' WHEN 1 THEN ' \"quoted\"' "
+        "WHEN 2 THEN chr(10) || 'second line' WHEN 3 THEN ' 👋' WHEN 4 THEN ' שלום' ELSE '' END"
+    )
+
+
+def picklist(salt: int) -> str:
+    values = ", ".join(literal(value) for value in PICKLIST)
+    return f"([{values}])[1 + ((i * 31 + {salt}) % {len(PICKLIST)})]"
+
+
+def multiselect(salt: int, dialect: Dialect) -> str:
+    separator = literal(dialect.multiselect_separator)
+    return f"'Red' || CASE (i + {salt}) % 3 WHEN 0 THEN {separator} || 'Green' ELSE '' END"
+
+
+def currency(salt: int) -> str:
+    return (
+        f"((i * 7919 + {salt}) % 1000003)::VARCHAR || '.' || "
+        f"lpad(((i * 104729 + {salt}) % 1000000000)::VARCHAR, 9, '0')"
+    )
+
+
+def boolean(salt: int, dialect: Dialect) -> str:
+    return f"CASE WHEN (i + {salt}) % 2 = 0 THEN {literal(dialect.true)} ELSE {literal(dialect.false)} END"
+
+
+def instant(seconds: str, dialect: Dialect) -> str:
+    """A time in the user's zone with its offset; the changes of daylight saving are written out as cases."""
+    cases = []
+    for until, offset in offsets(dialect.zone):
+        sign, minutes = ("-", -offset // 60) if offset < 0 else ("+", offset // 60)
+        suffix = f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+        cases.append(
+            f"WHEN {seconds} < {until} THEN strftime(make_timestamp(({seconds} + {offset}) * 1000000),"
+            f" '%Y-%m-%dT%H:%M:%S{suffix}')"
+        )
+    return f"CASE {' '.join(cases)} END"
+
+
+def offsets(zone: datetime.tzinfo) -> Iterator[tuple[int, int]]:
+    """(until this second since 1970, offset in seconds) through all years that generated rows touch."""
+    first = int(START.timestamp())
+    last = first + SECONDS + 400 * 86_400
+
+    def offset_at(second: int) -> int:
+        at = datetime.datetime.fromtimestamp(second, datetime.timezone.utc).astimezone(zone)
+        return int((at.utcoffset() or datetime.timedelta()).total_seconds())
+
+    for day in range(first, last, 86_400):
+        if offset_at(day) == offset_at(day + 86_400):
+            continue
+        change = next(hour for hour in range(day, day + 90_000, 900) if offset_at(hour) != offset_at(day))
+        yield change, offset_at(day)
+    yield last, offset_at(last)
+
+
+def created(salt: int = 0) -> str:
+    return f"({int(START.timestamp())} + (i * 86413 + {salt}) % {SECONDS})"
+
+
+def modified() -> str:
+    return f"({created()} + (i * 3571) % 30000000)"
+
+
+KINDS: tuple[tuple[str, str, Callable[[int, Dialect], str]], ...] = (
+    ("text", "Text", lambda salt, _: text(salt)),
+    ("picklist", "Choice", lambda salt, _: picklist(salt)),
+    ("currency", "Money", lambda salt, _: currency(salt)),
+    ("datetime", "Time", lambda salt, dialect: instant(created(salt * 1009), dialect)),
+    ("integer", "Count", lambda salt, _: f"((i * 13 + {salt}) % 999983)::VARCHAR"),
+    ("boolean", "Flag", boolean),
+    ("date", "Day", lambda salt, _: f"(DATE '2020-01-01' + ((i * 13 + {salt}) % 2500)::INT)::VARCHAR"),
+    ("double", "Ratio", lambda salt, _: f"(((i * 37 + {salt}) % 100003) / 64.0)::VARCHAR"),
+    ("lookup", "Link", lambda salt, _: f"({FIRST_ID} + (i * 17 + {salt}) % 1000000)::VARCHAR"),
+    ("multiselectpicklist", "Choices", multiselect),
+    ("text", "Code", lambda salt, _: f"lpad(((i + {salt}) % 1000)::VARCHAR, 3, '0')"),
+    ("percent", "Percent", lambda salt, _: f"((i + {salt}) % 101)::VARCHAR"),
+)
+
+
+def generated_columns(name: str, count: int, owner: str) -> list[GeneratedColumn]:
+    """`count` columns in all, of which the first four are `id`, Owner, Created_Time and Modified_Time."""
+    columns = [
+        GeneratedColumn(
+            Field("id", "bigint", json_type="string", system=True), lambda _: f"({FIRST_ID} + i)"
+        ),
+        GeneratedColumn(Field("Owner", "ownerlookup", system=True), lambda _: literal(owner)),
+        GeneratedColumn(Field("Created_Time", "datetime", system=True), lambda d: instant(created(), d)),
+        GeneratedColumn(Field("Modified_Time", "datetime", system=True), lambda d: instant(modified(), d)),
+    ]
+    for salt, (data_type, label, sql) in enumerate(
+        itertools.islice(itertools.cycle(KINDS), count - len(columns))
+    ):
+        columns.append(generated_column(f"{label}_{salt + 1}", data_type, salt, sql, name))
+    return columns
+
+
+def generated_column(
+    api_name: str, data_type: str, salt: int, sql: Callable[[int, Dialect], str], module: str
+) -> GeneratedColumn:
+    values = {"picklist": PICKLIST, "multiselectpicklist": ("Red", "Green")}.get(data_type, ())
+    field = Field(
+        api_name,
+        data_type,
+        pick_list_values=values,
+        lookup_module=module if data_type == "lookup" else None,
+        decimal_place=9 if data_type == "currency" else None,
+    )
+    if data_type == "boolean":  # never null in Zoho
+        return GeneratedColumn(field, lambda dialect: sql(salt, dialect))
+    return GeneratedColumn(field, lambda dialect: nullable(sql(salt, dialect), salt))
