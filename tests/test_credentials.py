@@ -1,0 +1,308 @@
+"""Settings in every form a user may give them, and secrets that stay where they are."""
+
+from __future__ import annotations
+
+import os
+
+import dlt
+import pytest
+from dlt.common.configuration.exceptions import ConfigurationException
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sources.zoho_crm.connection_string import join_settings, split_settings
+from sources.zoho_crm.credentials import ZohoCredentials, resolve_credentials
+from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.settings import BY_ATTRIBUTE, DEFAULT_SCOPES, SETTINGS, warn_unknown
+
+KEY = "SOURCES__ZOHO_CRM__CREDENTIALS"
+SECRET, ACCESS, REFRESH = "5ecre7c11ent", "1000.acce55.t0ken", "1000.refre5h.t0ken"
+SECRETS = (SECRET, ACCESS, REFRESH)
+MINIMAL = f"OAuthClientId=1000.ABC;OAuthClientSecret={SECRET};OAuthRefreshToken={REFRESH};"
+PUBLISHED = f"""OAuthClientId=1000.ABC; OAuthClientSecret={SECRET};
+ OAuthAccessToken={ACCESS}; OAuthRefreshToken={REFRESH};
+ InitiateOAuth=REFRESH; InstanceType=Production; Region=US;
+ Scope=ZohoCRM.modules.READ,ZohoCRM.coql.READ,
+ ZohoCRM.bulk.READ; UseCOQL=false; APIType=Bulk;
+"""
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch, tmp_path):
+    """No setting of this machine, and a folder without .dlt."""
+    for name in [name for name in os.environ if name.startswith("SOURCES__")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def resolved_by(form, monkeypatch):
+    if form == "argument":
+        return resolve_credentials(PUBLISHED)
+    if form == "dict in snake_case":
+        return resolve_credentials(
+            {SETTINGS[n.casefold()].attribute: v for n, v in split_settings(PUBLISHED)}
+        )
+    if form == "dict of names":
+        return resolve_credentials(dict(split_settings(PUBLISHED)))
+    if form == "environment":
+        monkeypatch.setenv(KEY, PUBLISHED)
+    if form == "separate keys":
+        for name, value in split_settings(PUBLISHED):
+            monkeypatch.setenv(f"{KEY}__{SETTINGS[name.casefold()].attribute.upper()}", value)
+    return resolve_credentials()
+
+
+@pytest.mark.parametrize(
+    "form", ["argument", "environment", "separate keys", "dict in snake_case", "dict of names"]
+)
+def test_the_published_sample_means_the_same_in_every_form(form, monkeypatch):
+    found = resolved_by(form, monkeypatch)
+    assert found.is_resolved()
+    assert (found.oauth_client_id, found.oauth_client_secret) == ("1000.ABC", SECRET)
+    assert (found.oauth_access_token, found.oauth_refresh_token) == (ACCESS, REFRESH)
+    assert found.scopes == ("ZohoCRM.modules.READ", "ZohoCRM.coql.READ", "ZohoCRM.bulk.READ")
+    assert (found.region, found.instance, found.api, found.renews) == ("US", "Production", "bulk", True)
+    assert found.accounts_url == "https://accounts.zoho.com"
+
+
+def test_what_is_not_given_has_a_default():
+    found = resolve_credentials(MINIMAL)
+    assert (found.region, found.instance_type, found.auth_scheme) == ("US", "Production", "OAuth")
+    assert (found.initiate_oauth, found.api, found.api_version, found.timeout) == (
+        "REFRESH",
+        "auto",
+        "v8",
+        60.0,
+    )
+    assert (found.scopes, found.proxies, found.coql_allowed) == (DEFAULT_SCOPES, None, True)
+
+
+def test_an_explicit_default_beats_the_environment_and_a_gap_is_filled_from_it(monkeypatch):
+    monkeypatch.setenv(f"{KEY}__REGION", "EU")
+    monkeypatch.setenv(f"{KEY}__ORG_ID", "42")
+    found = resolve_credentials(MINIMAL + "Region=US")
+    assert (found.region, found.org_id) == ("US", "42")
+
+
+def test_a_bare_word_of_the_environment_is_no_setting(monkeypatch):
+    monkeypatch.setenv("REGION", "EU")
+    monkeypatch.setenv("TIMEOUT", "1")
+    found = resolve_credentials(MINIMAL)
+    assert (found.region, found.timeout) == ("US", 60.0)
+
+
+def test_an_empty_value_counts_as_not_given(monkeypatch):
+    monkeypatch.setenv(f"{KEY}__REGION", "")
+    assert resolve_credentials(MINIMAL + "InstanceType=;OAuthAccessToken=").region == "US"
+
+
+@dlt.source(name="zoho_crm", section="zoho_crm")
+def probe(credentials: ZohoCredentials = dlt.secrets.value):
+    """A source with the argument that the real one has."""
+
+    @dlt.resource
+    def regions():
+        yield {"region": credentials.region, "client": credentials.oauth_client_id}
+
+    return regions
+
+
+def test_a_wrong_connection_string_in_a_source_is_dlts_error_with_our_sentence():
+    with pytest.raises(
+        ConfigurationException, match="OAuthClientSecret .setting 1. starts with a quote"
+    ) as caught:
+        probe(f"OAuthClientSecret='{SECRET}")
+    assert SECRET not in str(caught.value)
+
+
+def test_a_missing_setting_in_a_source_is_our_error():
+    with pytest.raises(SettingsError, match="OAuthRefreshToken is missing"):
+        probe(f"OAuthClientId=1000.ABC;OAuthClientSecret={SECRET}")
+
+
+def test_credentials_never_show_a_secret():
+    found = resolve_credentials(PUBLISHED + "OAuthVerifier=1000.c0de")
+    for text in (str(found), repr(found), f"{found}", found.to_native_representation()):
+        assert "OAuthClientSecret=***" in text
+        assert not any(secret in text for secret in (*SECRETS, "1000.c0de"))
+
+
+def test_a_written_connection_string_reads_back_the_same():
+    found = resolve_credentials(PUBLISHED + "Timeout=5;ProxyServer=p;ProxyPort=1;UseSandbox=false;OrgId=7")
+    again = resolve_credentials(found.to_connection_string())
+    assert dict(again) == dict(found)
+
+
+@given(
+    st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"], exclude_characters="\x7f")).filter(
+        str.strip
+    )
+)
+def test_any_secret_survives(secret):
+    text = join_settings([("OAuthClientId", "1"), ("OAuthRefreshToken", "2"), ("OAuthClientSecret", secret)])
+    assert resolve_credentials(text).oauth_client_secret == secret.strip()
+
+
+@given(st.text() | st.text(alphabet="Region=;'\" US\n"))
+def test_no_garbage_makes_anything_but_a_settings_error(text):
+    with pytest.raises(SettingsError):
+        resolve_credentials(text)
+
+
+@pytest.mark.parametrize("name", [s.name for s in BY_ATTRIBUTE.values() if s.convert.__name__ != "text"])
+def test_a_wrong_value_names_the_setting_its_forms_and_the_places_but_not_the_value(name):
+    with pytest.raises(SettingsError) as caught:
+        resolve_credentials(MINIMAL + f"{name}=0wr0ng!")
+    assert str(caught.value).startswith(
+        f"{name} has a wrong value. Allowed: {SETTINGS[name.casefold()].forms}."
+    )
+    assert KEY in str(caught.value)
+    assert "0wr0ng!" not in f"{caught.value!r} {caught.value.__context__!r}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://a", "accounts.zoho.com", "https://me:pw@a", "http://", "http://[", "http://a:x", "http://a b"],
+)
+def test_a_host_must_be_a_url_without_credentials(url):
+    with pytest.raises(SettingsError, match="AccountsServer has a wrong value"):
+        resolve_credentials(MINIMAL + f"AccountsServer={url}")
+
+
+@pytest.mark.parametrize(
+    ("given_settings", "missing"),
+    [
+        ("", "OAuthClientId and OAuthClientSecret and OAuthRefreshToken are missing"),
+        ("OAuthClientId=1;OAuthClientSecret=2", "OAuthRefreshToken is missing"),
+        ("OAuthRefreshToken=3;OAuthClientId=1", "OAuthClientSecret is missing"),
+        ("AuthScheme=ClientCredentials;OAuthClientId=1;OAuthClientSecret=2", "OrgId is missing"),
+        (
+            "InitiateOAuth=OFF;OAuthClientId=1;OAuthClientSecret=2;OAuthRefreshToken=3",
+            "OAuthAccessToken is missing",
+        ),
+    ],
+)
+def test_a_missing_setting_is_named_with_the_places_looked_at(given_settings, missing):
+    with pytest.raises(SettingsError) as caught:
+        resolve_credentials(given_settings)
+    assert str(caught.value).startswith(missing)
+    assert f"{KEY}__OAUTH" in str(caught.value) or f"{KEY}__ORG_ID" in str(caught.value)
+
+
+def test_without_a_refresh_token_the_error_says_how_to_get_one():
+    with pytest.raises(SettingsError, match="Connected Apps .*access_type=offline and prompt=consent"):
+        resolve_credentials("OAuthClientId=1;OAuthClientSecret=2")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "OAuthAccessToken=1",
+        "OAuthAccessToken=1;InitiateOAuth=off",
+        "AuthScheme=ClientCredentials;OrgId=ZohoCRM.600;OAuthClientId=1;OAuthClientSecret=2",
+    ],
+)
+def test_tokens_may_come_in_other_ways_than_a_refresh_token(text):
+    assert resolve_credentials(text).is_resolved()
+
+
+def test_consent_needs_the_client_only():
+    assert resolve_credentials("OAuthClientId=1;OAuthClientSecret=2", for_consent=True).oauth_client_id == "1"
+    with pytest.raises(SettingsError, match="OAuthClientSecret is missing"):
+        resolve_credentials("OAuthClientId=1", for_consent=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "api", "coql_allowed"),
+    [
+        ("", "auto", True),
+        ("UseCOQL=true", "coql", True),
+        ("UseCOQL=false", "auto", False),
+        ("UseCOQL=false;APIType=bulk", "bulk", False),
+        ("APIType=REST", "records", True),
+        ("UseCOQL=true;APIType=REST", "coql", True),
+        ("ReadAPI=Auto;UseCOQL=true", "auto", True),
+        ("ReadAPI=Bulk;UseCOQL=true;APIType=Bulk", "bulk", True),
+        ("ReadAPI=coql", "coql", True),
+        ("ReadAPI=REST;APIType=Bulk", "records", True),
+    ],
+)
+def test_the_users_wish_for_an_api(text, api, coql_allowed):
+    found = resolve_credentials(MINIMAL + text)
+    assert (found.api, found.coql_allowed) == (api, coql_allowed)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("UseCOQL=true;APIType=Bulk", "UseCOQL=true and APIType=Bulk contradict"),
+        ("UseSandbox=true;InstanceType=Production", "UseSandbox=true and InstanceType=Production contradict"),
+        ("UseSandbox=false;InstanceType=Sandbox", "UseSandbox=false and InstanceType=Sandbox contradict"),
+        ("Region=US;AccountsServer=https://accounts.zoho.eu", "Region=US and AccountsServer=.* contradict"),
+    ],
+)
+def test_contradictions_are_refused(text, words):
+    with pytest.raises(SettingsError, match=words):
+        resolve_credentials(MINIMAL + text)
+
+
+@pytest.mark.parametrize(
+    ("text", "attribute", "value"),
+    [
+        ("region=saudi arabia", "region", "Saudi Arabia"),
+        ("REGION=eu", "region", "Europe"),
+        ("AccountsServer=https://accounts.zoho.eu/", "region", "Europe"),
+        ("AccountsServer=https://accounts.zoho.ca", "accounts_url", "https://accounts.zohocloud.ca"),
+        ("AccountsServer=http://127.0.0.1:9", "accounts_url", "http://127.0.0.1:9"),
+        ("InstanceType=developer", "instance", "Development"),
+        ("UseSandbox=True", "instance", "Sandbox"),
+        ("UseSandbox=true;InstanceType=Sandbox", "instance", "Sandbox"),
+        ("UseSandbox=false", "instance", "Production"),
+        ("Timeout=0", "timeout", 3600.0),
+        ("OrgId=zohocrm.60012", "org_id", "60012"),
+        ("ProxyServer=p.example", "proxies", {"http": "http://p.example", "https": "http://p.example"}),
+        ("ProxyServer=https://p;ProxyPort=8", "proxies", {"http": "https://p:8", "https": "https://p:8"}),
+        ("Scope='A.b.READ\nC.d.READ,,A.b.READ'", "scopes", ("A.b.READ", "C.d.READ")),
+        ("Region=US;Region=IN", "region", "India"),
+    ],
+)
+def test_what_a_setting_comes_to(text, attribute, value):
+    assert getattr(resolve_credentials(MINIMAL + text), attribute) == value
+
+
+@pytest.mark.parametrize("text", ["Schema=v4", "ApiVersion=9", "ApiVersion=v2.1"])
+def test_another_api_version_is_one_warning(text, caplog):
+    assert resolve_credentials(MINIMAL + text).api_version == "v8"
+    assert [record.message for record in caplog.records] == [caplog.messages[0]]
+    assert "v8 is used" in caplog.text
+
+
+def test_unknown_names_are_one_warning_with_the_nearest_known_name(caplog):
+    resolve_credentials(MINIMAL + "Regoin=EU;PseudoColumns=x;Regoin=IN")
+    assert len(caplog.records) == 1
+    assert "Regoin (did you mean Region?), PseudoColumns" in caplog.text
+
+
+def test_unknown_names_of_a_dict_are_warned_of_too(caplog):
+    resolve_credentials({"oauth_access_token": ACCESS, "regoin": "EU"})
+    assert "regoin (did you mean Region?)" in caplog.text
+
+
+def test_what_may_be_the_rest_of_a_secret_is_not_named(caplog):
+    resolve_credentials(MINIMAL + "a8d/=x")
+    assert "a8d" not in caplog.text
+    assert "no word" in caplog.text
+    warn_unknown([])
+    assert len(caplog.records) == 1
+
+
+def test_values_of_a_dict_may_have_their_own_types():
+    given_values = {
+        "oauth_access_token": ACCESS,
+        "use_coql": True,
+        "timeout": 7,
+        "scope": ["A.READ", "B.READ"],
+        "region": None,
+    }
+    found = resolve_credentials(given_values)
+    assert (found.api, found.timeout, found.scopes, found.region) == ("coql", 7.0, ("A.READ", "B.READ"), "US")
