@@ -63,7 +63,7 @@ class Org:
 
     @time_zone.setter
     def time_zone(self, name: str) -> None:
-        self.account.user["time_zone"] = name
+        self.account.set_time_zone(name)
 
     @property
     def scopes(self) -> set[str]:

@@ -93,6 +93,10 @@ class Quirks:
     count_includes_unapproved: bool = True  # inferred
     subform_rows_in_deleted: bool = False  # inferred: rows that go with their parent leave no trace
     merged_shown_as: str | None = "recycle"  # inferred: how a merge's losers show in /deleted; None hides
+    multiselectlookup_keys: str = "v8"  # conflict: linking_details in v8's specification, "v7" names differ
+    all_users_hold_deleted: bool = False  # conflict: one sample of AllUsers shows a deleted user
+    feature_off_status: int = 403  # conflict: 403 documented, 400 in a connector in production
+    currencies_off_code: str = "CURRENCIES_NOT_ENABLED"  # documented; "FEATURE_NOT_SUPPORTED" is as well
     hides_unapproved: bool = True  # documented: the list's `approved` is true unless it says otherwise
 
     # -- limits
