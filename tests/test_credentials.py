@@ -288,6 +288,19 @@ def test_unknown_names_of_a_dict_are_warned_of_too(caplog):
     assert "regoin (did you mean Region?)" in caplog.text
 
 
+def test_an_unknown_key_of_the_environment_is_warned_of_too(monkeypatch, caplog):
+    monkeypatch.setenv(f"{KEY}__REGOIN", "EU")
+    resolve_credentials(MINIMAL)
+    assert "regoin (did you mean Region?)" in caplog.text
+    assert len(caplog.records) == 1
+
+
+def test_the_accounts_host_that_older_instructions_name_for_canada_is_put_right_with_a_warning(caplog):
+    found = resolve_credentials(MINIMAL + "AccountsServer=https://accounts.zoho.ca")
+    assert (found.accounts_url, found.region) == ("https://accounts.zohocloud.ca", "Canada")
+    assert "accounts.zohocloud.ca, not at accounts.zoho.ca" in caplog.text
+
+
 def test_what_may_be_the_rest_of_a_secret_is_not_named(caplog):
     resolve_credentials(MINIMAL + "a8d/=x")
     assert "a8d" not in caplog.text

@@ -133,8 +133,8 @@ def sentence(refused: Refused, credentials: ZohoCredentials) -> CredentialsError
     return CredentialsError(text.format(host=host, region=credentials.region, code=refused.code))
 
 
-def throttle_sentence(now: float, until: float) -> CredentialsError:
-    at = datetime.fromtimestamp(now, timezone.utc) + timedelta(seconds=until - now)
+def throttle_sentence(until: float) -> CredentialsError:
+    at = datetime.fromtimestamp(until, timezone.utc) + timedelta(minutes=1)  # shown to the minute
     return CredentialsError(
         "Zoho hands out 10 access tokens in 10 minutes for one refresh token, and they are used up: try again at"
         f" {at:%H:%M} UTC. Runs that share one OAuthSettingsLocation need one token between them."

@@ -14,12 +14,13 @@ from requests.auth import AuthBase
 from .accounts import WINDOW, Post, Refused, Throttled, ask, sentence, throttle_sentence, token_post
 from .credentials import ZohoCredentials
 from .data_centres import choose_api_domain
-from .errors import CredentialsError, Unreachable
+from .errors import CredentialsError, Unreachable, ZohoCrmError
 from .settings import CONSENT_AGAIN
 from .token_cache import Token, TokenCache, cache_key
 
 SCHEME = "Zoho-oauthtoken"
 MARGIN = 60.0  # seconds before its end at which a token counts as dead
+PAUSE = 30.0  # seconds for which a server that did not answer is not asked again
 # The CRM answers INVALID_TOKEN; Zoho's token page calls the same INVALID_OAUTHTOKEN.
 DEAD_TOKEN = frozenset({"INVALID_TOKEN", "INVALID_OAUTHTOKEN"})
 
@@ -47,7 +48,7 @@ class ZohoAuth(AuthBase):
         self._key = _key(credentials)
         self._lock = threading.RLock()
         self._token: Token | None = None
-        self._refusal: tuple[CredentialsError, float] | None = None
+        self._refusal: tuple[ZohoCrmError, float] | None = None
 
     # ---- what others ask for
 
@@ -116,14 +117,16 @@ class ZohoAuth(AuthBase):
             self._domain(token)
         except Throttled:
             until = self._clock() + WINDOW
-            raise self._remember(throttle_sentence(self._clock(), until), until) from None
+            raise self._remember(throttle_sentence(until), until) from None
         except Refused as refused:
             raise self._remember(sentence(refused, self._credentials), float("inf")) from None
         except CredentialsError as error:
             raise self._remember(error, float("inf")) from None
+        except Unreachable as error:
+            raise self._remember(error, self._clock() + PAUSE) from error.__cause__
         return token
 
-    def _remember(self, error: CredentialsError, until: float) -> CredentialsError:
+    def _remember(self, error: ZohoCrmError, until: float) -> ZohoCrmError:
         self._refusal = (error, until)
         return error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, cast
 from urllib.parse import urlsplit
@@ -150,7 +151,7 @@ class ZohoCredentials(CredentialsConfiguration):
 
     def on_resolved(self) -> None:
         """Check every setting, then what they say together."""
-        warn_unknown(getattr(self, "_unknown", []))
+        warn_unknown(getattr(self, "_unknown", []) + _unknown_keys())
         for setting in BY_ATTRIBUTE.values():
             setattr(self, setting.attribute, setting.read(getattr(self, setting.attribute)))
         self._settle_region()
@@ -257,6 +258,12 @@ def _by_attribute(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         else:
             known[setting.attribute] = given
     return known, unknown
+
+
+def _unknown_keys() -> list[str]:
+    """dlt looks up the keys it knows, so that a misspelt one would go unseen."""
+    names = [name[len(KEY) + 2 :].lower() for name in os.environ if name.upper().startswith(f"{KEY}__")]
+    return sorted(name for name in names if name not in BY_ATTRIBUTE)
 
 
 def _sentence(error: ConfigurationException) -> str:

@@ -133,6 +133,8 @@ def url(value: str) -> str:
 def accounts_server(value: str) -> str:
     server = url(value)
     host = urlsplit(server).hostname or ""
+    if host in MISNAMED_ACCOUNTS_HOSTS:
+        logger.warning("Zoho's accounts are at %s, not at %s", MISNAMED_ACCOUNTS_HOSTS[host], host)
     return server.replace(host, MISNAMED_ACCOUNTS_HOSTS[host]) if host in MISNAMED_ACCOUNTS_HOSTS else server
 
 
@@ -249,6 +251,6 @@ def warn_unknown(names: list[str]) -> None:
     for name in dict.fromkeys(names):
         near = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
         # What looks like a name may be the rest of a secret that holds a ';': only a word is shown.
-        shown = name if re.fullmatch(r"[A-Za-z][A-Za-z ]{0,39}", name) else "one that is no word"
+        shown = name if re.fullmatch(r"[A-Za-z][A-Za-z _]{0,39}", name) else "one that is no word"
         parts.append(f"{shown} (did you mean {by_fold[near[0]]}?)" if near else shown)
-    logger.warning("Unknown setting in the connection string, ignored: %s", ", ".join(parts))
+    logger.warning("Unknown setting, ignored: %s", ", ".join(parts))
