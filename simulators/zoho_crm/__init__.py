@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from . import account_settings, account_users, api_oauth, metadata, metadata_more, records, records_more
+from . import (
+    account_settings,
+    account_users,
+    api_oauth,
+    bulk,
+    coql,
+    metadata,
+    metadata_more,
+    records,
+    records_more,
+)
 from .clock import Clock
 from .faults import Fault
 from .modules import Field, Module, PickListValue, Record
@@ -10,7 +20,17 @@ from .org import Org
 from .rules import Quirks, Rules
 from .server import serve
 
-ROUTE_MODULES = (api_oauth, metadata, metadata_more, account_settings, account_users, records, records_more)
+ROUTE_MODULES = (
+    api_oauth,
+    metadata,
+    metadata_more,
+    account_settings,
+    account_users,
+    records,
+    records_more,
+    bulk,
+    coql,
+)
 """Importing these fills the table of routes."""
 
 __all__ = ["Clock", "Fault", "Field", "Module", "Org", "PickListValue", "Quirks", "Record", "Rules", "serve"]

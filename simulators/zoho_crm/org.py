@@ -10,36 +10,27 @@ from .account import Account
 from .clock import Clock
 from .faults import Faults
 from .ledger import Ledger
-from .modules import ROW_TYPES, Deletion, Field, Module, PickListValue, Record, system_fields
+from .modules import ROW_TYPES, Deletion, Field, Record
 from .oauth import Tokens
 from .rules import Quirks, Rules
+from .schema import Schema
 from .values import canonical, second
 
-FIRST_ID = 5_725_767_000_000_100_001
 
-
-class Org:
+class Org(Schema):
     """An empty CRM: an account, one administrator, a client with a refresh token, no modules."""
 
     def __init__(
         self, rules: Rules | None = None, quirks: Quirks | None = None, clock: Clock | None = None
     ) -> None:
+        super().__init__()
         self.rules = rules or Rules()
         self.quirks = quirks or Quirks()
         self.clock = clock or Clock()
-        self.lock = threading.RLock()
         self.running = self.running_heavy = 0
         self.running_lock = threading.Lock()
         self.ledger = Ledger()
         self.faults = Faults()
-        self._next_id = FIRST_ID
-        self._tables: dict[str, dict[str, Record]] = {}
-        self.modules: dict[str, Module] = {}
-        self.deletions: dict[str, list[Deletion]] = {}
-        self.versions: dict[str, int] = {}
-        """Counts the changes of each module, so that an order once sorted can be kept."""
-        self.history: dict[str, list[tuple[datetime, int]]] = {}
-        """(time, +1 or -1) a record that came or went, for counts that lag."""
         self.account = Account(self)
         self.tokens = Tokens(self)
         self.bulk_states = ["ADDED", "QUEUED", "IN PROGRESS", "COMPLETED"]
@@ -75,89 +66,6 @@ class Org:
 
     def now(self) -> datetime:
         return second(self.clock.now())
-
-    def new_id(self) -> str:
-        with self.lock:
-            self._next_id += 1
-            return str(self._next_id)
-
-    # -- modules and fields
-
-    def add_module(self, module: Module) -> Module:
-        """Register the module and add the system fields that Zoho has."""
-        with self.lock:
-            if module.api_name in self.modules:
-                raise ValueError(f"{module.api_name} is there already")
-            module.fields = system_fields(module) + module.fields
-            for field in module.fields:
-                field.id = field.id or self.new_id()
-            module.id = module.id or self.new_id()
-            if not module.layouts:
-                module.layouts = [{"id": self.new_id(), "name": "Standard", "status": "active"}]
-            module.display_field = module.display_field or _usual_display_field(module)
-            module.changed()
-            self.modules[module.api_name] = module
-            self._tables[module.api_name] = {}
-            self.deletions[module.api_name] = []
-            self.history[module.api_name] = []
-            self.versions[module.api_name] = 0
-            return module
-
-    def drop_module(self, module: str) -> None:
-        with self.lock:
-            for shelf in (self.modules, self._tables, self.deletions, self.history, self.versions):
-                shelf.pop(module)
-
-    def add_field(self, module: str, field: Field, *, value: Any = None) -> None:
-        """Existing records get the value without a move of Modified_Time, as in Zoho."""
-        with self.lock:
-            field.id = field.id or self.new_id()
-            self.modules[module].fields.append(field)
-            self.modules[module].changed()
-            if field.data_type not in ROW_TYPES:
-                for record in self._tables[module].values():
-                    record.values[field.api_name] = canonical(field, value)
-            self._changed(module)
-
-    def drop_field(self, module: str, api_name: str) -> None:
-        with self.lock:
-            self.modules[module].fields.remove(self._field(module, api_name))
-            self.modules[module].changed()
-            for record in self._tables[module].values():
-                record.values.pop(api_name, None)
-            self._changed(module)
-
-    def retype_field(self, module: str, api_name: str, data_type: str, convert: Any = None) -> None:
-        """Give the field another type; `convert` turns the old values (default: they become empty)."""
-        with self.lock:
-            field = self._field(module, api_name)
-            field.data_type, field.json_type = data_type, ""
-            field.__post_init__()
-            for record in self._tables[module].values():
-                old = record.values.get(api_name)
-                new = None if convert is None or old is None else convert(old)
-                record.values[api_name] = canonical(field, new)
-            self._changed(module)
-
-    def rename_picklist_value(
-        self, module: str, api_name: str, old: str, new: str, *, rewrite: bool = True
-    ) -> None:
-        """Zoho does not say whether stored records follow: `rewrite` does it, without a modified time."""
-        with self.lock:
-            field = self._field(module, api_name)
-            field.pick_list_values = [
-                PickListValue(new, new if rewrite else value.actual_value, value.used)
-                if value.display_value == old
-                else value
-                for value in field.picklist
-            ]
-            for record in self._tables[module].values() if rewrite else ():
-                held = record.values.get(api_name)
-                if isinstance(held, list):
-                    record.values[api_name] = [new if item == old else item for item in held]
-                elif held == old:
-                    record.values[api_name] = new
-            self._changed(module)
 
     # -- records
 
@@ -271,20 +179,11 @@ class Org:
 
     # -- inside
 
-    def _field(self, module: str, api_name: str) -> Field:
-        field = self.modules[module].field(api_name)
-        if field is None:
-            raise KeyError(f"{module} has no field {api_name}")
-        return field
-
     def _deletion(self, module: str, id: str) -> Deletion:
         for deletion in self.deletions[module]:
             if deletion.record.id == id:
                 return deletion
         raise KeyError(f"{module} {id} is neither live nor deleted")
-
-    def _changed(self, module: str) -> None:
-        self.versions[module] += 1
 
     def _defaults(self, module: str) -> dict[str, Any]:
         me = self.account.me
@@ -362,9 +261,3 @@ class Org:
                 if any((record.values.get(name) or {}).get("id") == id for name in names):
                     found.append(record)
         return tuple(found)
-
-
-def _usual_display_field(module: Module) -> str | None:
-    texts = [f.api_name for f in module.fields if f.data_type in ("text", "autonumber") and not f.system]
-    names = [name for name in ("Full_Name", "Name", "Subject") if name in texts]
-    return (names or texts or [None])[0]

@@ -13,6 +13,8 @@ from .org import Org
 from .records_json import DOLLAR_KEYS, shape
 from .routes import Answer, Request, no_content, ok, refuse, route, unmodelled
 
+# Families of calls that share the shape of a module's path.
+NO_MODULES = ("settings", "actions", "org", "users", "files", "graphql", "coql", "bulk")
 SORTABLE = ("id", "Created_Time", "Modified_Time")
 
 
@@ -53,7 +55,7 @@ def list_records(org: Org, request: Request, module: str) -> Answer:
 
 def module_of(org: Org, name: str) -> Module:
     """The module, or Zoho's refusal of it."""
-    if name.startswith("__") or name in ("settings", "actions"):
+    if name.startswith("__") or name in NO_MODULES:
         unmodelled(f"{name} is not modelled")
     module = org.modules.get(name)
     if module is None or module.invalid_module or not module.api_supported:

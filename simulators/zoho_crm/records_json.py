@@ -37,21 +37,22 @@ def shape(
 
     Dates and decimals stay what they are: `dumps` writes them. COQL names users without their email.
     """
-    columns = [(field.api_name, _shaper(org, field, cut, emails)) for field in fields if field.visible]
+    columns = [
+        # A record without tags has an empty list; everything else that is empty is null.
+        (field.api_name, _shaper(org, field, cut, emails), [] if field.api_name == "Tag" else None)
+        for field in fields
+        if field.visible
+    ]
     rows = []
     for record in records:
         values = record.values
         row = {
-            name: values.get(name) if shaper is None else _none_or(shaper, values.get(name))
-            for name, shaper in columns
+            name: empty if (value := values.get(name)) is None else value if shaper is None else shaper(value)
+            for name, shaper, empty in columns
         }
         row["id"] = record.id
         rows.append(row)
     return rows
-
-
-def _none_or(shaper: Callable[[Any], Any], value: Any) -> Any:
-    return None if value is None else shaper(value)
 
 
 def _shaper(org: Org, field: Field, cut: int | None, emails: bool) -> Callable[[Any], Any] | None:

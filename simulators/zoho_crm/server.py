@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .api import dispatch
 from .org import Org
@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         request = Request(
             self.command,
-            url.path,
+            unquote(url.path),
             dict(parse_qsl(url.query, keep_blank_values=True)),
             {name.lower(): text for name, text in self.headers.items()},
             body,
