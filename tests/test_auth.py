@@ -1,4 +1,4 @@
-"""The token: made once, shared, renewed, and each refusal with its own sentence."""
+"""The token: made once, shared, and renewed without a person."""
 
 from __future__ import annotations
 
@@ -7,70 +7,16 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import requests
 
-from sources.zoho_crm.accounts import token_post
-from sources.zoho_crm.auth import ZohoAuth, error_code
-from sources.zoho_crm.credentials import resolve_credentials
-from sources.zoho_crm.errors import CredentialsError, Unreachable
+from sources.zoho_crm.auth import error_code
+from sources.zoho_crm.errors import CredentialsError
 from sources.zoho_crm.token_cache import TokenCache
-from tests.loopback import App, Reply, served
-
-SECRET, REFRESH, GIVEN = "5ecre7c11ent", "1000.refre5h.t0ken", "1000.given.t0ken"
-INVALID = {"code": "INVALID_TOKEN", "details": {}, "message": "invalid oauth token", "status": "error"}
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1_700_000_000.0
-        self.slept = []
-
-    def __call__(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
-
-
-class Zoho:
-    """An accounts server and an API that knows the tokens it handed out, in one."""
-
-    def __init__(self):
-        self.app = App(self.reply)
-        self.handed_out = []
-        self.dead = set()
-        self.extra = {}
-        self.token_reply = None
-        self.api_reply = None
-
-    def reply(self, call):
-        if call.path.startswith("/oauth/"):
-            return self.new_token(call)
-        if call.token in self.dead or call.token not in [*self.handed_out, GIVEN]:
-            return Reply(INVALID, 401)
-        return self.api_reply or Reply({"echo": call.body.decode()})
-
-    def new_token(self, call):
-        if self.token_reply is not None:
-            return self.token_reply(call) if callable(self.token_reply) else self.token_reply
-        self.handed_out.append(f"1000.new.{len(self.handed_out) + 1}")
-        answer = {"access_token": self.handed_out[-1], "api_domain": self.app.url, "expires_in": 3600}
-        return Reply({**answer, "token_type": "Bearer", **self.extra})
-
-    def auth(self, settings="", cache=None, clock=None):
-        clock = clock or Clock()
-        credentials = resolve_credentials(
-            f"OAuthClientId=1000.ABC;OAuthClientSecret={SECRET};OAuthRefreshToken={REFRESH};Timeout=5;"
-            f"AccountsServer={self.app.url};APIDomain={self.app.url};OAuthSettingsLocation=memory://;{settings}"
-        )
-        post = token_post(credentials, backoff=0)
-        return ZohoAuth(credentials, cache, clock=clock, sleep=clock.sleep, post=post)
-
-    def get(self, auth, **kwargs):
-        return requests.get(f"{self.app.url}/crm/v8/Leads", auth=auth, timeout=5, **kwargs)
+from tests.loopback import Reply, served
+from tests.token_server import GIVEN, INVALID, REFRESH, SECRET, Clock, Zoho, refusal
 
 
 @pytest.fixture
@@ -78,15 +24,6 @@ def zoho():
     found = Zoho()
     with served(found.app):
         yield found
-
-
-def refusal(auth):
-    with pytest.raises(CredentialsError) as caught:
-        auth.token()
-    text = str(caught.value)
-    assert not any(secret in text for secret in (SECRET, REFRESH, GIVEN))
-    assert "\n" not in text
-    return text
 
 
 # ---- one token
@@ -270,6 +207,14 @@ def test_threads_that_meet_a_dead_token_share_one_renewal(zoho):
     assert zoho.handed_out == ["1000.new.1", "1000.new.2"]
 
 
+def test_threads_share_an_access_token_that_cannot_be_renewed(zoho):
+    auth = zoho.auth(f"OAuthAccessToken={GIVEN};InitiateOAuth=OFF")
+    start = Barrier(8)
+    with ThreadPoolExecutor(8) as threads:
+        found = set(threads.map(lambda _: (start.wait(5), auth.token())[1], range(8)))
+    assert found == {GIVEN}
+
+
 ONE_RUN = """
 import sys, requests
 from sources.zoho_crm.auth import ZohoAuth
@@ -335,167 +280,3 @@ def test_the_api_domain_of_a_cache_file_is_believed_no_more_than_an_answer(zoho,
     (file,) = tmp_path.glob("*.json")
     file.write_text(file.read_text().replace(zoho.app.url, "https://evil.example"))
     assert "evil.example" in refusal(zoho.auth(cache=TokenCache(str(tmp_path))))
-
-
-# ---- refusals
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        ("invalid_code", ["revoked", "Region=US", "prompt=consent"]),
-        ("invalid_client", ["OAuthClientId is wrong", "data centre"]),
-        ("invalid_client_secret", ["OAuthClientSecret does not fit"]),
-        ("invalid_scope", ["Scope"]),
-        ("some_new_error", ["refuses the token request: some_new_error"]),
-        (f"Sorry: client_secret={SECRET}", ["no word"]),
-        (["a"], ["refuses the token request"]),
-    ],
-)
-def test_each_refusal_has_its_own_sentence_though_the_status_is_200(zoho, error, words):
-    zoho.token_reply = Reply({"error": error})
-    auth = zoho.auth()
-    text = refusal(auth)
-    assert all(word in text for word in words)
-    assert refusal(auth) == text
-    assert zoho.app.tokens_asked() == 1, "a refusal is remembered"
-
-
-def test_a_general_error_is_asked_again_once(zoho):
-    clock = Clock()
-    answers = [Reply({"error": "general error"}), Reply({"access_token": "1000.x.y"})]
-    zoho.token_reply = lambda _: answers.pop(0)
-    assert zoho.auth(clock=clock).token() == "1000.x.y"
-    assert clock.slept == [1.0]
-    zoho.token_reply = Reply({"error": "general_error"})
-    assert "general_error to the token request, twice" in refusal(zoho.auth())
-
-
-@pytest.mark.parametrize("status", [200, 400])
-def test_the_throttle_names_the_time_and_is_not_asked_again_before(zoho, status):
-    text = "You have made too many requests continuously. Please try again after some time."
-    zoho.token_reply = Reply(
-        {"error_description": text, "error": "Access Denied", "status": "failure"}, status
-    )
-    clock = Clock()
-    auth = zoho.auth(clock=clock)
-    assert "10 access tokens in 10 minutes" in refusal(auth)
-    assert "22:24 UTC" in refusal(auth)
-    assert zoho.app.tokens_asked() == 1
-    clock.now += 600
-    zoho.token_reply = None
-    assert auth.token() == "1000.new.1"
-
-
-@pytest.mark.parametrize(
-    ("reply", "words", "asked"),
-    [
-        (
-            Reply("<html>login</html>", headers={"Content-Type": "text/html"}),
-            "200 and 18 bytes of text/html",
-            1,
-        ),
-        (Reply(""), "0 bytes", 1),
-        (Reply('{"access_token": "100'), "instead of a token", 1),
-        (Reply("[]"), "instead of a token", 1),
-        (Reply({"status": "success"}), "instead of a token", 1),
-        (Reply("<html>", 302, {"Location": "http://127.0.0.1:1/"}), "answers the token request with 302", 1),
-        (Reply("oops", 503), "answers 503: Zoho's side", 3),
-    ],
-)
-def test_an_answer_that_is_no_token_answer_says_what_came(zoho, reply, words, asked):
-    zoho.token_reply = reply
-    with pytest.raises(Unreachable, match=words):
-        zoho.auth().token()
-    assert zoho.app.tokens_asked() == asked
-
-
-def test_a_server_that_does_not_answer_is_left_alone_for_half_a_minute(zoho):
-    clock = Clock()
-    zoho.token_reply = Reply("oops", 503)
-    auth = zoho.auth(clock=clock)
-    for _ in range(2):
-        with pytest.raises(Unreachable, match="answers 503"):
-            auth.token()
-    assert zoho.app.tokens_asked() == 3
-    clock.now += 30
-    zoho.token_reply = None
-    assert auth.token() == "1000.new.1"
-
-
-def test_a_503_that_passes_is_not_seen(zoho):
-    answers = [Reply("", 503), Reply({"access_token": "1000.x.y"})]
-    zoho.token_reply = lambda _: answers.pop(0)
-    assert zoho.auth().token() == "1000.x.y"
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ("AccountsServer=http://127.0.0.1:9", "127.0.0.1:9 cannot be reached .*check the network"),
-        ("AccountsServer=https://{host}", "No safe connection to .*certificate"),
-        (
-            "AccountsServer=https://accounts.zoho.com;ProxyServer=http://127.0.0.1:9",
-            "The proxy .* accounts.zoho.com",
-        ),
-    ],
-)
-def test_no_answer_names_the_host_and_what_to_check(zoho, settings, words):
-    auth = zoho.auth(settings.format(host=zoho.app.url.removeprefix("http://")))
-    with pytest.raises(Unreachable, match=words) as caught:
-        auth.token()
-    assert not any(secret in str(caught.value) for secret in (SECRET, REFRESH))
-
-
-def test_a_server_that_never_answers_is_a_timeout(zoho):
-    def slow(url, form):
-        raise requests.exceptions.ReadTimeout
-
-    credentials = resolve_credentials("OAuthClientId=1;OAuthClientSecret=2;OAuthRefreshToken=3")
-    with pytest.raises(Unreachable, match="accounts.zoho.com did not answer in time"):
-        ZohoAuth(credentials, TokenCache("memory://"), post=slow).token()
-
-
-def test_the_token_goes_through_the_proxy_of_the_settings(zoho):
-    auth = zoho.auth(f"AccountsServer=http://accounts.example;ProxyServer={zoho.app.url}")
-    assert auth.token() == "1000.new.1"
-    assert zoho.app.calls[0].headers["Host"] == "accounts.example"
-
-
-# ---- client credentials
-
-
-BY_CLIENT = "AuthScheme=ClientCredentials;OrgId=600;OAuthRefreshToken=;Scope=A.READ,B.READ"
-
-
-def test_client_credentials_name_the_org_and_need_no_refresh_token(zoho):
-    assert zoho.auth(BY_CLIENT).token() == "1000.new.1"
-    form = zoho.app.calls[0].form
-    assert (form["grant_type"], form["soid"], form["scope"]) == (
-        "client_credentials",
-        "ZohoCRM.600",
-        "A.READ,B.READ",
-    )
-    assert "refresh_token" not in form
-
-
-@pytest.mark.parametrize("first", [Reply({"error": "invalid_client"}), Reply("<html>", 404)])
-def test_client_credentials_try_the_path_of_zohos_page_as_well(zoho, first):
-    zoho.token_reply = lambda call: (
-        first if call.path.endswith("token") else Reply({"access_token": "1000.x.y"})
-    )
-    assert zoho.auth(BY_CLIENT).token() == "1000.x.y"
-    assert zoho.app.paths() == ["/oauth/v2/token", "/oauth/v2/auth"]
-
-
-def test_client_credentials_that_both_paths_refuse_get_the_sentence_of_the_first(zoho):
-    zoho.token_reply = lambda call: Reply(
-        {"error": "invalid_client"} if call.path.endswith("token") else "<html>"
-    )
-    assert "OAuthClientId is wrong" in refusal(zoho.auth(BY_CLIENT))
-
-
-def test_tokens_of_client_credentials_are_shared_by_org(zoho, tmp_path):
-    assert zoho.auth(BY_CLIENT, TokenCache(str(tmp_path))).token() == "1000.new.1"
-    assert zoho.auth(BY_CLIENT, TokenCache(str(tmp_path))).token() == "1000.new.1"
-    assert zoho.auth(BY_CLIENT + ";OrgId=601", TokenCache(str(tmp_path))).token() == "1000.new.2"

@@ -242,8 +242,6 @@ def resolve_credentials(
         value, credentials._unknown = _by_attribute(value)
     try:
         return resolve_configuration(credentials, sections=SECTIONS, explicit_value=value)
-    except InvalidNativeValue as error:
-        raise SettingsError(_sentence(error)) from None
     except ConfigurationException as error:
         raise SettingsError(_sentence(error)) from None
 
