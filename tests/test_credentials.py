@@ -84,6 +84,13 @@ def test_an_explicit_default_beats_the_environment_and_a_gap_is_filled_from_it(m
     assert (found.region, found.org_id) == ("US", "42")
 
 
+def test_resolved_credentials_are_handed_back_and_an_empty_dict_asks_the_environment(monkeypatch):
+    monkeypatch.setenv(KEY, MINIMAL)
+    found = resolve_credentials({})
+    assert found.oauth_client_secret == SECRET
+    assert resolve_credentials(found) is found
+
+
 def test_a_bare_word_of_the_environment_is_no_setting(monkeypatch):
     monkeypatch.setenv("REGION", "EU")
     monkeypatch.setenv("TIMEOUT", "1")

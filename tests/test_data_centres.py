@@ -100,7 +100,10 @@ def test_a_gateway_given_as_api_domain_wins_over_zohos_host():
 @pytest.mark.parametrize(
     ("answered", "words"),
     [
-        ("https://www.zohoapis.eu", ["www.zohoapis.eu", "www.zohoapis.com", "set Region=Europe;InstanceType=Production"]),
+        (
+            "https://www.zohoapis.eu",
+            ["www.zohoapis.eu", "www.zohoapis.com", "set Region=Europe;InstanceType=Production"],
+        ),
         ("https://sandbox.zohoapis.com", ["InstanceType=Sandbox"]),
         ("https://evil.example/x", ["https://evil.example,", "www.zohoapis.com", "APIDomain"]),
     ],

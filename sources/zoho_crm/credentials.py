@@ -235,13 +235,15 @@ def resolve_credentials(
     only: the tokens are still to be got. A mapping may use the names of a connection string or
     dlt's snake_case.
     """
+    if isinstance(value, ZohoCredentials) and value.is_resolved():
+        return value
     credentials = ZohoCredentials()
     if for_consent:
         credentials.for_consent = True  # type: ignore[misc]
     if isinstance(value, Mapping):
         value, credentials._unknown = _by_attribute(value)
     try:
-        return resolve_configuration(credentials, sections=SECTIONS, explicit_value=value)
+        return resolve_configuration(credentials, sections=SECTIONS, explicit_value=value or None)
     except ConfigurationException as error:
         raise SettingsError(_sentence(error)) from None
 
