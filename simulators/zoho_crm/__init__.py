@@ -18,7 +18,7 @@ from .faults import Fault
 from .modules import Field, Module, PickListValue, Record
 from .org import Org
 from .rules import Quirks, Rules
-from .server import serve
+from .server import Zoho, serve
 
 ROUTE_MODULES = (
     api_oauth,
@@ -33,4 +33,16 @@ ROUTE_MODULES = (
 )
 """Importing these fills the table of routes."""
 
-__all__ = ["Clock", "Fault", "Field", "Module", "Org", "PickListValue", "Quirks", "Record", "Rules", "serve"]
+__all__ = [
+    "Clock",
+    "Fault",
+    "Field",
+    "Module",
+    "Org",
+    "PickListValue",
+    "Quirks",
+    "Record",
+    "Rules",
+    "Zoho",
+    "serve",
+]

@@ -37,7 +37,7 @@ def shape(
 
     Dates and decimals stay what they are: `dumps` writes them. COQL names users without their email.
     """
-    columns = [
+    columns: list[tuple[str, Callable[[Any], Any] | None, Any]] = [
         # A record without tags has an empty list; everything else that is empty is null.
         (field.api_name, _shaper(org, field, cut, emails), [] if field.api_name == "Tag" else None)
         for field in fields

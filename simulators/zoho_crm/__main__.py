@@ -1,0 +1,67 @@
+"""Serves the demo company until it is stopped: python -m simulators.zoho_crm."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+
+from . import Clock, Zoho, serve
+
+NOT_SIMULATED = """\
+This is a simulated Zoho CRM on 127.0.0.1; nothing leaves this machine. It is smaller than Zoho: it writes
+nothing, searches nothing, sends no notifications and keeps no files. What it does not know it refuses with
+status 418. The whole list is in simulators/zoho_crm/README.md."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    from .demo import demo_org
+
+    options = _options(arguments)
+    org = demo_org(seed=options.seed, clock=Clock.real())
+    if options.real_time:
+        org.quirks.bulk_seconds_per_job = 3.5
+        org.rules.seconds_per_call = 0.15
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    try:
+        with serve(org, options.port, options.port and options.port + 1) as zoho:
+            sys.stdout.write(_welcome(zoho))
+            sys.stdout.flush()
+            stop.wait()
+    except (OSError, OverflowError) as error:
+        sys.stderr.write(f"Port {options.port} cannot be used: {error}\n")
+        return 2
+    return 0
+
+
+def _welcome(zoho: Zoho) -> str:
+    setting = f"SOURCES__ZOHO_CRM__CREDENTIALS='{zoho.connection_string}'"
+    return (
+        f"{NOT_SIMULATED}\n\n"
+        f"API server {zoho.api_url}, accounts server {zoho.accounts_url}. Stop it with Ctrl-C.\n\n"
+        f"In a shell:\nexport {setting}\n\nIn .env:\n{setting}\n"
+    )
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m simulators.zoho_crm", description=__doc__)
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=0,
+        help="the API's port, the next one is the accounts server's (default: any)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="another company (default: 0)")
+    parser.add_argument(
+        "--real-time",
+        action="store_true",
+        help="take as long as Zoho: 0.15 s a call, 3.5 s a Bulk Read job, one job at a time",
+    )
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
