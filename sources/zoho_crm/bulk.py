@@ -1,0 +1,178 @@
+"""Reads a module by Bulk Read: 200,000 records a job, made again until its archive is whole."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from . import limits
+from .archive import BadArchive, read_archive
+from .arrow import records_table
+from .client import ZohoClient
+from .columns import Column
+from .errors import ReadFailed, Unreachable, ZohoError
+from .jobs import Job, JobFailed, Result
+from .mend import Mender
+from .notes import Notes
+from .plan import Plan, Window, flags_to_name
+from .records import CHANGED
+from .slices import Slice, beside, join_slices, keys_of
+
+JOBS_PER_PAGE = 3  # a job that fails is made again, this often in all
+FETCHES_PER_JOB = 2  # a damaged archive is fetched again before its job is made again
+
+UNKNOWN_FIELD = frozenset({"FIELD_NOT_SUPPORTED", "FIELD_NOT_AVAILABLE"})
+UNKNOWN_CRITERION = frozenset({"FIELD_IN_CRITERIA_NOT_AVAILABLE", "FIELD_IN_CRITERIA_NOT_SUPPORTED"})
+
+
+def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
+    """Yield the module in tables; the first may be empty, so that the table exists all the same.
+
+    The first job is made at once. More fields than one job takes are read in slices, and what only the
+    Records API has is one slice more.
+    """
+    first = _Reader(client, replace(plan, columns=tuple(c for c in plan.columns if c.in_bulk)), notes)
+    cap = first.begin()
+    plan = plan.without(set(notes.refused))
+    slices: list[Slice] = [(lambda *_: first.tables(), first.plan.columns)]
+    if cap is not None:
+        slices = [(_extract_slice, columns) for columns in _cut(first.plan, cap)]
+    if len(first.plan.columns) < len(plan.columns):
+        slices.append(beside(plan, first.plan.columns))
+    if len(slices) == 1:
+        yield from first.tables()
+    else:
+        yield from join_slices(client, plan, notes, slices)
+
+
+def _extract_slice(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
+    reader = _Reader(client, plan, notes)
+    reader.begin()
+    yield from reader.tables()
+
+
+def _cut(plan: Plan, cap: int) -> list[tuple[Column, ...]]:
+    """The columns in slices of at most `cap`, each with the keys that join it to the others."""
+    keys = keys_of(plan)
+    rest = [c for c in plan.columns if c not in keys]
+    size = cap - len(keys)
+    return [(*keys, *rest[i : i + size]) for i in range(0, len(rest), size)]
+
+
+class _Reader:
+    """Reads one slice of a module's columns, page after page."""
+
+    def __init__(self, client: ZohoClient, plan: Plan, notes: Notes) -> None:
+        self.client, self.plan, self.notes = client, plan, notes
+        self.job: Job | None = None  # of the page that comes next
+
+    def begin(self) -> int | None:
+        """Make the first job. Returns the number of fields a job takes if it refuses as many as these."""
+        for _ in range(len(self.plan.columns) + 3):
+            try:
+                self.job = Job(self.client, self._first_body())
+                return None
+            except ZohoError as error:
+                if error.code == "LIMIT_EXCEEDED" and len(self.plan.columns) > 3:
+                    told = error.details.get("limit") or error.details.get("max_limit")
+                    return int(told or min(limits.BULK_FIELDS_PER_JOB, len(self.plan.columns) - 1))
+                self._learn(error)
+        raise ReadFailed(f"Bulk Read refuses every job of {self.plan.module.api_name}")
+
+    def tables(self) -> Iterator[pa.Table]:
+        """All pages; the job of the next page is made before this one is downloaded."""
+        yield records_table([], self.plan.columns)
+        mender = Mender(self.client, self.plan, self.notes)
+        try:
+            with tempfile.TemporaryDirectory(prefix="zoho-bulk-") as folder:
+                while self.job is not None:
+                    tables = self._page(Path(folder, "page.zip"))
+                    while tables:
+                        yield mender.mend(tables.pop(0))
+        finally:
+            if self.job is not None:
+                self.job.abandon()
+
+    def _page(self, path: Path) -> list[pa.Table]:
+        """The tables of one page; afterwards `self.job` is the next page's, or None."""
+        job, self.job = self.job, None
+        assert job is not None
+        reason = ""
+        for attempt in range(JOBS_PER_PAGE):
+            if attempt:
+                self.notes.repairs[f"Bulk Read jobs made again, {reason}"] += 1
+                job = job.again()
+            try:
+                result = job.wait()
+                if result.next_page_token and self.job is None:
+                    # The token stands for module, fields and criteria: the body holds nothing else.
+                    self.job = Job(self.client, {"query": {"page_token": result.next_page_token}})
+                return self._fetch(result, path)
+            except JobFailed as failure:
+                reason = str(failure)
+        raise ReadFailed(f"Bulk Read failed {JOBS_PER_PAGE} times, the last time because {reason}")
+
+    def _fetch(self, result: Result, path: Path) -> list[pa.Table]:
+        """Download the archive and read it, once more if it is damaged. Raises JobFailed."""
+        reason = ""
+        for attempt in range(FETCHES_PER_JOB):
+            if attempt:
+                self.notes.repairs[f"archives fetched again, {reason}"] += 1
+            try:
+                self.client.download(result.download_url, path)
+                return read_archive(path, self.plan.columns, result.count)
+            except (BadArchive, Unreachable) as error:
+                reason = str(error)
+            except ZohoError as error:
+                if error.status != 404:
+                    raise
+                raise JobFailed(f"the archive is gone ({error.code})") from error
+        raise JobFailed(reason)
+
+    def _first_body(self) -> dict[str, Any]:
+        module = {"api_name": self.plan.module.api_name}
+        query: dict[str, Any] = {"module": module, "fields": [c.api_name for c in self.plan.columns]}
+        criteria = [*_window(self.plan.window), *(_both(flag) for flag in self._flags())]
+        if criteria:
+            query["criteria"] = criteria[0] if len(criteria) == 1 else _group("and", criteria)
+        return {"query": query}
+
+    def _flags(self) -> list[str]:
+        return flags_to_name(self.plan, self.client.door.refused_criteria)
+
+    def _learn(self, error: ZohoError) -> None:
+        """Drop the field or the criterion that a refusal names, or raise it again."""
+        name = str(error.details.get("api_name") or "")
+        if error.code in UNKNOWN_CRITERION and name in self._flags():
+            self.client.door.refused_criteria.add(name)
+        elif error.code in UNKNOWN_FIELD and name != "id" and self.plan.has(name):
+            self.plan = self.plan.without({name})
+            self.notes.refused[name] = f"Bulk Read refuses it ({error.code})"
+        else:
+            raise error
+
+
+# ---- criteria
+
+
+def _window(window: Window) -> list[dict[str, Any]]:
+    ends = (("greater_equal", window.since), ("less_than", window.until))
+    return [_is(CHANGED, sign, end.isoformat(timespec="seconds")) for sign, end in ends if end]
+
+
+def _both(flag: str) -> dict[str, Any]:
+    """True for every record, yet it names the flag, so that Zoho hides nothing."""
+    return _group("or", [_is(flag, "equal", True), _is(flag, "equal", False)])
+
+
+def _is(name: str, comparator: str, value: Any) -> dict[str, Any]:
+    return {"field": {"api_name": name}, "comparator": comparator, "value": value}
+
+
+def _group(operator: str, criteria: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"group_operator": operator, "group": criteria}

@@ -1,0 +1,181 @@
+"""The one HTTP door: limits, retries, and the count of calls and credits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from dlt.sources.helpers.requests import Client
+from dlt.sources.helpers.rest_client.client import RESTClient
+from dlt.sources.helpers.rest_client.paginators import BasePaginator
+from requests import Response
+
+from . import limits
+from .answers import body_of, unreachable, where, worth_retrying
+from .auth import ZohoAuth
+from .credentials import ZohoCredentials
+from .errors import Unreachable
+from .pacing import Downloads, JobSlots, Pace
+
+CHUNK = 1 << 20  # bytes of a download held at once
+
+
+@dataclass
+class Usage:
+    """What a module cost."""
+
+    calls: int = 0
+    credits: int = 0
+
+    def add(self, credits: int) -> None:
+        self.calls += 1
+        self.credits += credits
+
+
+@dataclass
+class Door:
+    """What all views of one client share."""
+
+    auth: ZohoAuth
+    http: Client
+    pace: Pace
+    downloads: Downloads
+    calls: threading.BoundedSemaphore
+    jobs: JobSlots = field(default_factory=JobSlots)
+    server_time: datetime | None = None  # of the latest answer: the clock that windows are cut by
+    credits_remaining: int | None = None  # Zoho sends it once half of the day's credits are used
+    refused_criteria: set[str] = field(default_factory=set)  # fields that this account does not filter by
+
+    def look_at(self, response: Response) -> None:
+        """Keep what the headers tell."""
+        if "Date" in response.headers:
+            self.server_time = parsedate_to_datetime(response.headers["Date"])
+        remaining = response.headers.get("X-API-CREDITS-REMAINING", "")
+        if remaining.isdigit():
+            self.credits_remaining = int(remaining)
+
+
+@dataclass(frozen=True)
+class ZohoClient:
+    """Calls of Zoho CRM's API, counted in `usage`; threads may share it."""
+
+    door: Door
+    usage: Usage = field(default_factory=Usage)
+
+    def metered(self, usage: Usage) -> ZohoClient:
+        """The same client, counting elsewhere."""
+        return replace(self, usage=usage)
+
+    def now(self) -> datetime:
+        """Zoho's time at its latest answer; ours may be wrong. Before any answer, our own."""
+        return self.door.server_time or datetime.now(timezone.utc)
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        credits: int = 1,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """The body of `GET /crm/v8/{path}`; `{}` for 204 and 304."""
+        return self._call("GET", self._url(path), credits, params=params, headers=headers)
+
+    def post(self, path: str, body: Mapping[str, Any], *, credits: int = 1) -> dict[str, Any]:
+        return self._call("POST", self._url(path), credits, json=body)
+
+    def create_bulk_job(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._call("POST", self._url("read", "crm/bulk"), limits.BULK_CREATE_CREDITS, json=body)
+
+    def read_bulk_job(self, job_id: str) -> dict[str, Any]:
+        return self._call("GET", self._url(f"read/{job_id}", "crm/bulk"), 1)
+
+    def download(self, path: str, target: Path) -> None:
+        """Stream what a job's `download_url` names into a file.
+
+        Raises Unreachable if it breaks off; the file is then to be thrown away.
+        """
+        url = urljoin(self.door.auth.api_domain + "/", path)
+        if urlsplit(url).netloc != urlsplit(self.door.auth.api_domain).netloc:
+            raise Unreachable(f"Zoho named another host to download from: {urlsplit(url).netloc}")
+        self.door.downloads.wait()
+        with self.door.calls, self._send("GET", url, 1, stream=True) as response, target.open("wb") as file:
+            if response.status_code != 200:
+                body_of(response)
+                raise Unreachable(f"{response.status_code} {where(response)} brought no archive")
+            try:
+                for chunk in response.iter_content(CHUNK):
+                    file.write(chunk)
+            except requests.RequestException as error:
+                raise Unreachable(f"the download {where(response)} broke off") from error
+
+    def paginate(
+        self, path: str, key: str, paginator: BasePaginator, params: Mapping[str, Any]
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The pages of a list by dlt's REST client, behind this same door."""
+
+        def checked(response: Response, *_: Any, **__: Any) -> Response:
+            self.usage.add(1)
+            self.door.look_at(response)
+            if not body_of(response):
+                response._content = b"{}"  # 204 has no body, and dlt's client parses one
+            return response
+
+        rest = RESTClient(self._url("").rstrip("/"), auth=self.door.auth, session=self.door.http.session)
+        pages = rest.paginate(
+            path,
+            params=dict(params),
+            paginator=paginator,
+            data_selector=key,
+            hooks={"response": [checked]},  # type: ignore[list-item]
+        )
+        while True:
+            try:
+                with self.door.calls:
+                    page = next(pages, None)
+            except requests.RequestException as error:
+                raise unreachable(self.door.auth.api_domain, error) from error
+            if page is None:
+                return
+            yield list(page)
+
+    def _url(self, path: str, root: str = "crm") -> str:
+        return f"{self.door.auth.api_domain}/{root}/{limits.API_VERSION}/{path}"
+
+    def _call(self, method: str, url: str, credits: int, **kwargs: Any) -> dict[str, Any]:
+        with self.door.calls:
+            return body_of(self._send(method, url, credits, **kwargs))
+
+    def _send(self, method: str, url: str, credits: int, **kwargs: Any) -> Response:
+        try:
+            response = self.door.http.session.request(method, url, auth=self.door.auth, **kwargs)
+        except requests.RequestException as error:
+            raise unreachable(url, error) from error
+        self.usage.add(credits)
+        self.door.look_at(response)
+        return response
+
+
+def connect(credentials: ZohoCredentials, pace: Pace | None = None) -> ZohoClient:
+    """A client for one account. No call is made yet; the first one renews the token if need be."""
+    pace = pace or Pace()
+    http = Client(
+        request_timeout=float(credentials.timeout or 60),
+        raise_for_status=False,
+        status_codes=(),
+        exceptions=(),
+        retry_condition=worth_retrying,
+        request_max_attempts=pace.attempts,
+        request_backoff_factor=pace.backoff,
+        request_max_retry_delay=90,
+        session_attrs={"proxies": credentials.proxies} if credentials.proxies else {},
+    )
+    calls = threading.BoundedSemaphore(limits.CALLS_AT_ONCE)
+    return ZohoClient(Door(ZohoAuth(credentials), http, pace, Downloads(pace), calls))

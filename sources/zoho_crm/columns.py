@@ -1,0 +1,145 @@
+"""The one type table: which column a field becomes, whichever API brings its values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import pyarrow as pa
+
+from .metadata import Field
+
+DECIMAL = pa.decimal128(38, 9)  # Zoho keeps up to 16 digits and 9 decimals; 38,9 is dlt's own default
+INSTANT = pa.timestamp("us", tz="UTC")
+
+
+class Kind(Enum):
+    """What the values of a field are; the tables below say which column that makes."""
+
+    TEXT = "text"
+    BIGINT = "bigint"
+    DOUBLE = "double"
+    DECIMAL = "decimal"
+    BOOL = "bool"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    ID = "id of a lookup"  # only the id: a copied name goes stale
+    RULE = "rule of a recurrence"  # {"RRULE": "FREQ=..."} in JSON, the bare rule in Bulk Read
+    NAMES = "list of names"  # multi-select values, names of tags
+    IDS = "list of ids"  # territories
+    OBJECTS = "objects"  # anything else that has a structure
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        return ARROW_TYPES.get(self, pa.string())
+
+    @property
+    def dlt_type(self) -> str:
+        if self in ARROW_TYPES:
+            return self.value
+        return "text" if self in (Kind.TEXT, Kind.ID, Kind.RULE) else "json"
+
+
+ARROW_TYPES: Mapping[Kind, pa.DataType] = {
+    Kind.BIGINT: pa.int64(),
+    Kind.DOUBLE: pa.float64(),
+    Kind.DECIMAL: DECIMAL,
+    Kind.BOOL: pa.bool_(),
+    Kind.DATE: pa.date32(),
+    Kind.TIMESTAMP: INSTANT,
+}
+
+BY_DATA_TYPE: Mapping[str, Kind] = {
+    "text": Kind.TEXT,
+    "textarea": Kind.TEXT,
+    "email": Kind.TEXT,
+    "phone": Kind.TEXT,
+    "website": Kind.TEXT,
+    "picklist": Kind.TEXT,
+    "autonumber": Kind.TEXT,
+    "profileimage": Kind.TEXT,
+    "integer": Kind.BIGINT,
+    "bigint": Kind.BIGINT,
+    "double": Kind.DOUBLE,
+    "percent": Kind.DOUBLE,
+    "currency": Kind.DECIMAL,
+    "boolean": Kind.BOOL,
+    "date": Kind.DATE,
+    "datetime": Kind.TIMESTAMP,
+    "lookup": Kind.ID,
+    "ownerlookup": Kind.ID,
+    "userlookup": Kind.ID,
+    "multi_module_lookup": Kind.ID,
+    "consent_lookup": Kind.ID,
+    "layout": Kind.ID,
+    "RRULE": Kind.RULE,
+    "ALARM": Kind.RULE,
+    "multiselectpicklist": Kind.NAMES,
+    "territories": Kind.IDS,
+    "fileupload": Kind.OBJECTS,
+    "imageupload": Kind.OBJECTS,
+    "multireminder": Kind.OBJECTS,
+    "event_reminder": Kind.OBJECTS,
+}
+BY_RETURN_TYPE: Mapping[str, Kind] = {**BY_DATA_TYPE, "string": Kind.TEXT, "number": Kind.DOUBLE}
+
+COMPUTED = frozenset({"formula", "rollup_summary"})  # they change without Modified_Time
+IN_OWN_TABLE = frozenset({"subform", "multiselectlookup", "multiuserlookup"})
+STRUCTURED = frozenset({"jsonobject", "jsonarray"})
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field and the column it becomes."""
+
+    name: str
+    field: Field
+    kind: Kind
+
+    @property
+    def api_name(self) -> str:
+        return self.field.api_name
+
+    @property
+    def in_bulk(self) -> bool:
+        """Bulk Read writes cells of text; lists of objects do not come through it."""
+        return self.kind not in (Kind.OBJECTS, Kind.IDS)
+
+    @property
+    def in_coql(self) -> bool:
+        """COQL overview: image uploads cannot be selected; file uploads cannot either."""
+        return self.field.data_type not in ("fileupload", "imageupload")
+
+
+def kind_of(field: Field) -> Kind:
+    """The kind of a field that is a column; a type nobody has met is text, or JSON if it has a structure."""
+    if field.api_name == "id":
+        return Kind.TEXT
+    if field.api_name == "Tag":
+        return Kind.NAMES  # typed text, holds a list of {"name", "id", "color_code"}
+    if field.data_type in COMPUTED:
+        return BY_RETURN_TYPE.get(field.return_type or "", Kind.TEXT)
+    kind = BY_DATA_TYPE.get(field.data_type)
+    if kind in (None, Kind.TEXT, Kind.OBJECTS):
+        return Kind.OBJECTS if field.json_type in STRUCTURED else Kind.TEXT
+    return kind
+
+
+def is_known_type(field: Field) -> bool:
+    return field.data_type in BY_DATA_TYPE or field.data_type in COMPUTED
+
+
+def why_left_out(field: Field) -> str | None:
+    """Why a field is no column, or None: its values are elsewhere, so nothing is lost."""
+    if field.data_type in IN_OWN_TABLE:
+        where = f" {field.own_table}" if field.own_table else ""
+        return f"its rows are a table of their own{where}"
+    if field.data_type == "address":
+        return "its parts are columns of their own"
+    return None
+
+
+def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
+    """The Arrow schema of a table; `id` never holds null, as dlt wants it of a primary key."""
+    return pa.schema([pa.field(c.name, c.kind.arrow_type, nullable=c.name != "id") for c in columns])

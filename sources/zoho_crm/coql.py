@@ -1,0 +1,191 @@
+"""Reads a module by COQL: keyset pages of 2,000 rows by (Modified_Time, id), never by OFFSET."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+
+from . import limits
+from .arrow import records_table
+from .client import ZohoClient
+from .errors import ReadFailed, ZohoError
+from .notes import Notes
+from .plan import Plan, flags_to_name
+from .records import CHANGED, Record, mend_rich_text, read_rows
+from .slices import beside, join_slices
+
+
+def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
+    """Yield the module in tables; the first may be empty, so that the table exists all the same."""
+    selectable = tuple(c for c in plan.columns if c.in_coql)
+    if len(selectable) < len(plan.columns):
+        yield from join_slices(client, plan, notes, [(_extract, selectable), beside(plan, selectable)])
+    else:
+        yield from _extract(client, plan, notes)
+
+
+def _extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
+    reader = _Reader(client, plan, notes)
+    yield records_table([], reader.plan.columns)
+    for page in reader.pages():
+        mend_rich_text(client, reader.plan, page, notes)
+        yield records_table(page, reader.plan.columns)
+
+
+# ---- the query
+
+
+def quote(value: str) -> str:
+    """A COQL literal; the quote is doubled inside ("Kaizen #171")."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def all_of(conditions: Sequence[str]) -> str:
+    """`((A and B) and C)`: Zoho documents a flat triple as a syntax error ("Kaizen #171")."""
+    return _paired(conditions, "and")
+
+
+def any_of(conditions: Sequence[str]) -> str:
+    return _paired(conditions, "or")
+
+
+def _paired(conditions: Sequence[str], word: str) -> str:
+    joined = conditions[0]
+    for condition in conditions[1:]:
+        joined = f"({joined} {word} {condition})"
+    return joined
+
+
+def after(key: Sequence[tuple[str, str]]) -> str:
+    """The condition for rows past a key: `(T > 't' or (T = 't' and id > 'i'))`."""
+    (name, value), *rest = key
+    greater = f"{name} > {quote(value)}"
+    return any_of([greater, all_of([f"{name} = {quote(value)}", after(rest)])]) if rest else greater
+
+
+def select_query(
+    fields: Sequence[str], module: str, conditions: Sequence[str], order: Sequence[str], limit: int
+) -> str:
+    keys = ", ".join(f"{name} asc" for name in order)
+    return (
+        f"select {', '.join(fields)} from {module} where {all_of(conditions)} order by {keys} limit {limit}"
+    )
+
+
+# ---- the walk
+
+
+@dataclass
+class _Reader:
+    """One walk over one module; learns what the account refuses while it goes."""
+
+    client: ZohoClient
+    plan: Plan
+    notes: Notes
+    cap: int = limits.COQL_FIELD_CAPS[0]
+    hidden: list[str] = field(default_factory=list)
+    last: Record = field(default_factory=dict)  # the last row of the latest page, before repairs
+
+    def __post_init__(self) -> None:
+        self.hidden = flags_to_name(self.plan, self.client.door.refused_criteria)
+        self._find_out()
+
+    def _find_out(self) -> None:
+        """Ask for one row until the query stands: fields, field cap and criteria that Zoho refuses go."""
+        for _ in range(len(self.plan.columns) + len(limits.COQL_FIELD_CAPS) + len(self.hidden) + 1):
+            try:
+                self._select(self._chunks()[0], [], ["id"], 1)
+                for chunk in self._chunks()[1:]:
+                    self._select(chunk, [], ["id"], 1)
+                return
+            except ZohoError as error:
+                self._learn(error)
+        raise ReadFailed(f"COQL refuses every query of {self.plan.module.api_name}")
+
+    def _learn(self, error: ZohoError) -> None:
+        """Drop what the refusal names, or raise it again."""
+        name = str(error.details.get("column_name") or error.details.get("api_name") or "")
+        if error.code == "LIMIT_EXCEEDED" and self.cap > limits.COQL_FIELD_CAPS[-1]:
+            told = str(error.details.get("limit", ""))
+            lower = [cap for cap in limits.COQL_FIELD_CAPS if cap < self.cap]
+            self.cap = int(told) if told.isdigit() and 2 < int(told) < self.cap else lower[0]
+        elif error.code in ("INVALID_QUERY", "INVALID_DATA") and name in self.hidden:
+            self.hidden.remove(name)
+            self.client.door.refused_criteria.add(name)
+        elif error.code in ("INVALID_QUERY", "INVALID_DATA") and name != "id" and self.plan.has(name):
+            self.plan = self.plan.without({name})
+            self.notes.refused[name] = f"COQL refuses it ({error.code})"
+        else:
+            raise error
+
+    def pages(self) -> Iterator[list[Record]]:
+        """Every row; one that is edited meanwhile comes again at the end, in its newer form."""
+        if not self.plan.has(CHANGED):
+            yield from self._walk(["id"], [])
+            return
+        yield from self._walk([CHANGED, "id"], self._window())
+        if self.plan.window.since is None:
+            yield from self._walk(["id"], [f"{CHANGED} is null"])
+
+    def _window(self) -> list[str]:
+        window = self.plan.window
+        ends = ((">=", window.since), ("<", window.until))
+        return [f"{CHANGED} {sign} {quote(_literal(end))}" for sign, end in ends if end]
+
+    def _walk(self, order: list[str], conditions: list[str]) -> Iterator[list[Record]]:
+        key: list[tuple[str, str]] = []
+        while True:
+            past = [after(key)] if key else []
+            rows, more = self._page(conditions + past, order)
+            if rows:
+                yield rows
+            if not more:
+                return
+            key = [(name, str(self.last[name])) for name in order]
+
+    def _page(self, conditions: list[str], order: list[str]) -> tuple[list[Record], bool]:
+        """One page with all fields; rows that differ between two chunks are read again by id."""
+        first, *others = self._chunks()
+        rows, more = self._select(first, conditions, order, limits.COQL_ROWS_PER_CALL)
+        if rows:
+            self.last = rows[-1]
+        whole = {row["id"]: row for row in rows}
+        torn: set[str] = set()
+        for chunk in others if rows else ():
+            parts, _ = self._select(chunk, conditions, order, limits.COQL_ROWS_PER_CALL)
+            found = {part["id"]: part for part in parts}
+            for row_id, row in whole.items():
+                part = found.get(row_id)
+                if part is None or part.get(CHANGED) != row.get(CHANGED):
+                    torn.add(row_id)
+                else:
+                    row.update(part)
+        if torn:
+            self.notes.repairs["records read again because they changed while being read"] += len(torn)
+            again = read_rows(self.client, self.plan, sorted(torn), self.notes)
+            rows = [row for row in whole.values() if row["id"] not in torn] + again
+        return rows, more
+
+    def _select(
+        self, fields: list[str], conditions: list[str], order: list[str], limit: int
+    ) -> tuple[list[Record], bool]:
+        named = [any_of([f"{name} = 'true'", f"{name} = 'false'"]) for name in self.hidden]
+        query = select_query(
+            fields, self.plan.module.api_name, [*(conditions or ["id is not null"]), *named], order, limit
+        )
+        answer = self.client.post("coql", {"select_query": query}, credits=limits.coql_credits(limit))
+        return answer.get("data", []), bool(answer.get("info", {}).get("more_records"))
+
+    def _chunks(self) -> list[list[str]]:
+        names = [c.api_name for c in self.plan.columns]
+        head = [name for name in ("id", CHANGED) if name in names]
+        rest = [name for name in names if name not in head]
+        size = self.cap - len(head)
+        return [head + rest[i : i + size] for i in range(0, len(rest), size)] or [head]
+
+
+def _literal(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")

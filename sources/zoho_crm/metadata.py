@@ -1,0 +1,94 @@
+"""What the account offers: its modules and their fields, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+class Gets(Protocol):
+    """The part of the client that metadata needs."""
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Module:
+    api_name: str
+    generated_type: str = "default"  # default, custom, subform, linking, field_tracker, web
+    api_supported: bool = True
+    viewable: bool = True
+    raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Field:
+    api_name: str
+    data_type: str
+    json_type: str = "string"
+    return_type: str | None = None  # of a formula or a roll-up summary
+    rich_text: bool = False
+    pick_list: tuple[str, ...] = ()  # every value in both forms, unused ones too
+    own_table: str | None = None  # the module that holds the rows of a subform or multi-select lookup
+    raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+def list_modules(client: Gets) -> list[Module]:
+    """Every module that the account lists, readable or not; one call."""
+    return [
+        Module(
+            api_name=str(row["api_name"]),
+            generated_type=str(row.get("generated_type") or "default"),
+            api_supported=bool(row.get("api_supported", True)),
+            viewable=bool(row.get("viewable", True)),
+            raw=row,
+        )
+        for row in client.get("settings/modules").get("modules", [])
+    ]
+
+
+def list_fields(client: Gets, module: str) -> list[Field]:
+    """The fields of one module in Zoho's order; empty when Zoho answers 204 (`Visits` does)."""
+    return [parse_field(row) for row in client.get("settings/fields", {"module": module}).get("fields", [])]
+
+
+def parse_field(row: Mapping[str, Any]) -> Field:
+    data_type = str(row.get("data_type") or "")
+    return Field(
+        api_name=str(row["api_name"]),
+        data_type=data_type,
+        json_type=str(row.get("json_type") or "string"),
+        return_type=_text(row.get(data_type), "return_type"),
+        rich_text=_text(row.get("textarea"), "type") == "rich_text",
+        pick_list=tuple(_pick_list(row.get("pick_list_values") or [])),
+        own_table=_own_table(row),
+        raw=row,
+    )
+
+
+def _pick_list(values: list[Mapping[str, Any]]) -> dict[str, None]:
+    forms = (value.get(form) for value in values for form in ("actual_value", "display_value"))
+    return dict.fromkeys(str(form) for form in forms if form)
+
+
+def _own_table(row: Mapping[str, Any]) -> str | None:
+    """The module of a subform's or a multi-select lookup's rows; v8 and v7 spell the keys differently."""
+    if row.get("data_type") == "subform":
+        return _text(row.get("associated_module"), "module") or _text(row.get("subform"), "module")
+    for lookup in ("multiselectlookup", "multiuserlookup"):
+        details = row.get(lookup) or {}
+        name = _text(details.get("linking_module"), "api_name") or _text(
+            (details.get("linking_details") or {}).get("module"), "api_name"
+        )
+        if name:
+            return name
+    return None
+
+
+def _text(part: Any, key: str) -> str | None:
+    """`part[key]` as text; None where the part is `{}`, null or the value is empty."""
+    value = part.get(key) if isinstance(part, Mapping) else None
+    if isinstance(value, Mapping):  # some answers nest {"api_name": ..., "id": ...}
+        value = value.get("api_name")
+    return str(value) if value else None

@@ -1,0 +1,87 @@
+"""The names of tables and columns: snake_case after Zoho's API names, unique, the same from run to run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+
+from anyascii import anyascii
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+
+from .columns import Column, Kind, kind_of, why_left_out
+from .metadata import Field
+
+# api name -> [column name, kind]: what the pipeline's state remembers of a table
+Remembered = Mapping[str, list[str]]
+
+CONVENTION = NamingConvention()
+RESERVED_COLUMNS = frozenset({"deleted_at"})  # ours; dlt's own begin with _dlt_, which no name here does
+
+
+def snake_case(api_name: str) -> str:
+    """One identifier as dlt's `snake_case` convention spells it: `Converted__s` becomes `converted_s`.
+
+    A letter outside ASCII is transliterated first, because the convention would turn `名前` into `x`;
+    a name of which no letter is left gets a short hash.
+    """
+    ascii_name = re.sub(r"[^A-Za-z0-9_$]+", "_", anyascii(api_name)).strip(
+        "_" if not api_name.isascii() else ""
+    )
+    if not re.search(r"[A-Za-z0-9]", ascii_name):
+        return f"x_{sha256(api_name.encode()).hexdigest()[:8]}"
+    return CONVENTION.normalize_identifier(ascii_name)
+
+
+def unique(name: str, taken: Iterable[str]) -> str:
+    """The name, or with the first suffix `_2`, `_3`, ... that nobody has taken."""
+    if name not in taken:
+        return name
+    return next(f"{name}_{n}" for n in range(2, 10_000) if f"{name}_{n}" not in taken)
+
+
+def name_tables(modules: Iterable[str], ours: Iterable[str], remembered: Mapping[str, str]) -> dict[str, str]:
+    """Table name by module; a module named like one of our own tables gets a suffix."""
+    names: dict[str, str] = dict(remembered)
+    taken = {*ours, *names.values()}
+    for module in modules:
+        if module not in names:
+            names[module] = unique(snake_case(module), taken)
+            taken.add(names[module])
+    return names
+
+
+def name_columns(fields: Iterable[Field], remembered: Remembered) -> tuple[Column, ...]:
+    """The columns of a module, `id` first, then in Zoho's order.
+
+    A name once given stays with its field. A field whose kind changed gets a new column, so that
+    neither form of its values is lost.
+    """
+    taken = {*RESERVED_COLUMNS, *(name for name, _ in remembered.values())}
+    columns = []
+    for field in sorted(fields, key=lambda f: f.api_name != "id"):
+        if why_left_out(field):
+            continue
+        kind = kind_of(field)
+        known = remembered.get(field.api_name)
+        if known and known[1] == kind.name:
+            name = known[0]
+        else:
+            name = _free_name(field, kind, taken)
+            taken.add(name)
+        columns.append(Column(name, field, kind))
+    return tuple(columns)
+
+
+def _free_name(field: Field, kind: Kind, taken: set[str]) -> str:
+    """A lookup `Account_Name` becomes `account_name__id`; its suffix stands before the double underscore."""
+    base = snake_case(field.api_name)
+    if kind is not Kind.ID:
+        return unique(base, taken)
+    stems = {name.removesuffix("__id") for name in taken if name.endswith("__id")}
+    return unique(base, stems) + "__id"
+
+
+def remember(columns: Iterable[Column], before: Remembered) -> dict[str, list[str]]:
+    """What to store so that the next run gives the same names."""
+    return {**before, **{c.api_name: [c.name, c.kind.name] for c in columns}}

@@ -1,0 +1,28 @@
+"""What a reading has to say beside its rows: refused fields, values that did not fit, repairs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Notes:
+    """One per module; filled by the extractors, printed by the report. Nothing is left out silently."""
+
+    refused: dict[str, str] = field(default_factory=dict)  # field -> Zoho's words
+    misfits: Counter[str] = field(default_factory=Counter)  # column -> values that did not fit its type
+    repairs: Counter[str] = field(default_factory=Counter)  # what was read again -> how often
+    remarks: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """The notes as sentences, in a fixed order."""
+        return [
+            *self.remarks,
+            *(f"field {name} left out: {why}" for name, why in self.refused.items()),
+            *(
+                f"{count} value(s) of {column} do not fit its type; they are in {column}_text"
+                for column, count in sorted(self.misfits.items())
+            ),
+            *(f"{what}: {count}" for what, count in sorted(self.repairs.items())),
+        ]

@@ -1,0 +1,114 @@
+"""Decides, without a call: which API reads a module, which columns, which window, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from math import ceil
+from typing import Literal
+
+from . import limits
+from .columns import Column
+from .metadata import Module
+
+Api = Literal["bulk", "coql", "records"]
+Wish = Literal["auto", "bulk", "coql", "records"]
+
+# The API that reads a module which the first one refuses.
+NEXT_API: Mapping[Api, tuple[Api, ...]] = {"bulk": ("records",), "coql": ("records",), "records": ()}
+
+
+@dataclass(frozen=True)
+class Window:
+    """The records with `since <= Modified_Time < until`; an open end is None."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a reading is expected to take."""
+
+    calls: int
+    credits: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    module: Module
+    table: str
+    api: Api
+    columns: tuple[Column, ...]
+    reason: str
+    window: Window = field(default_factory=Window)
+    rows: int | None = None  # Zoho's own count before the reading
+    left_out: tuple[tuple[str, str], ...] = ()  # fields that are no columns here, and why
+
+    @property
+    def cost(self) -> Cost:
+        return cost_of(self.api, self.rows or 0, len(self.columns))
+
+    @property
+    def alternatives(self) -> tuple[Api, ...]:
+        return NEXT_API[self.api]
+
+    def has(self, api_name: str) -> bool:
+        return any(c.api_name == api_name for c in self.columns)
+
+    def column(self, api_name: str) -> Column:
+        return next(c for c in self.columns if c.api_name == api_name)
+
+    def by(self, api: Api, reason: str) -> Plan:
+        """The same module read by another API."""
+        return replace(self, api=api, reason=reason)
+
+    def without(self, names: set[str]) -> Plan:
+        """The same plan without fields that an API refuses."""
+        return replace(self, columns=tuple(c for c in self.columns if c.api_name not in names))
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A module that is not read, and why."""
+
+    module: Module
+    reason: str
+
+
+def choose_api(module: Module, wish: Wish, rows: int | None, fields: int) -> tuple[Api, str]:
+    """The API for a full reading, and the reason that `plan` prints."""
+    if module.api_name in limits.NOT_IN_BULK and wish in ("auto", "bulk"):
+        return "records", "Bulk Read does not offer it"
+    if wish != "auto":
+        return wish, "as configured"
+    if rows is None:
+        return "bulk", "first load, Zoho gives no count"
+    by_records, by_bulk = cost_of("records", rows, fields), cost_of("bulk", rows, fields)
+    if by_records.credits <= by_bulk.credits:
+        return "records", f"{rows:,} rows: {by_records.credits} credits, Bulk Read takes {by_bulk.credits}"
+    return "bulk", f"{rows:,} rows: {by_bulk.credits} credits, Records takes {by_records.credits}"
+
+
+def cost_of(api: Api, rows: int, fields: int) -> Cost:
+    """Calls and credits of reading `rows` whole (API limits, v8); polls of a job are guessed as three."""
+    if api == "bulk":
+        jobs = max(1, ceil(rows / limits.BULK_ROWS_PER_JOB))
+        return Cost(calls=5 * jobs, credits=(limits.BULK_CREATE_CREDITS + 4) * jobs)
+    if api == "coql":
+        pages = max(1, ceil(rows / limits.COQL_ROWS_PER_CALL))
+        calls = pages * ceil(fields / limits.COQL_FIELD_CAPS[0])
+        return Cost(calls, calls * limits.coql_credits(min(rows or 1, limits.COQL_ROWS_PER_CALL)))
+    pages = max(1, ceil(rows / limits.RECORDS_PER_PAGE))
+    more_chunks = max(0, ceil((fields - 1) / (limits.FIELDS_PER_CALL - 2)) - 1)
+    calls = pages * (1 + 2 * more_chunks)
+    return Cost(calls, calls)
+
+
+def flags_to_name(plan: Plan, refused: set[str]) -> list[str]:
+    """The flags that a query has to name, or Zoho leaves out converted leads and records to be approved."""
+    converted = "Converted__s" if plan.has("Converted__s") else "$converted"
+    may_convert = plan.has("Converted__s") or plan.module.api_name == "Leads"
+    flags = [converted, "$approved"] if may_convert else ["$approved"]
+    return [flag for flag in flags if flag not in refused]

@@ -1,0 +1,104 @@
+"""Reads one table whole, to disk, before the destination hears of it; what went wrong stays with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from . import bulk, coql, records
+from .client import Usage, ZohoClient
+from .columns import Column
+from .errors import CredentialsError, ReadFailed, Retriable, Skippable, ZohoCrmError, ZohoError
+from .notes import Notes
+from .plan import Api, Plan
+from .spool import Spooled, spool
+
+Status = Literal["read", "skipped", "failed"]
+Extract = Callable[[ZohoClient, Plan, Notes], Iterator[pa.Table]]
+
+EXTRACTORS: Mapping[Api, Extract] = {"bulk": bulk.extract, "coql": coql.extract, "records": records.extract}
+
+
+@dataclass
+class Reading:
+    """What came of reading one table. With the status `read` there is a file; otherwise an error says why."""
+
+    name: str  # the module's API name, or the name of one of our tables
+    table: str
+    api: str
+    reason: str
+    columns: tuple[Column, ...] = ()
+    status: Status = "read"
+    error: str | None = None
+    spooled: Spooled | None = None
+    crm_count: int | None = None
+    notes: Notes = field(default_factory=Notes)
+    usage: Usage = field(default_factory=Usage)
+    started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    finished: datetime | None = None
+    plan: Plan | None = None
+
+    @property
+    def rows(self) -> int | None:
+        return self.spooled.rows if self.spooled else None
+
+    @property
+    def seconds(self) -> float:
+        return ((self.finished or self.started) - self.started).total_seconds()
+
+    def end(self, status: Status, error: str | None = None) -> Reading:
+        self.status, self.error, self.finished = status, error, datetime.now(timezone.utc)
+        return self
+
+
+def read_module(client: ZohoClient, plan: Plan, folder: Path) -> Reading:
+    """Read a module by its API, or by the next one if that refuses the module.
+
+    Raises only what ends the whole run: CredentialsError, and OSError of a full disk.
+    """
+    reading = Reading(plan.module.api_name, plan.table, plan.api, plan.reason, plan.columns, plan=plan)
+    reading.crm_count = plan.rows
+    client = client.metered(reading.usage)
+    attempts = [plan]
+    while True:
+        plan = attempts[-1]
+        notes = Notes()
+        try:
+            tables = EXTRACTORS[plan.api](client, plan, notes)
+            reading.spooled = collect(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
+            reading.notes = notes
+            return reading.end("read")
+        except CredentialsError:
+            raise
+        except ZohoError as refusal:
+            others = [api for api in attempts[0].alternatives if api not in {p.api for p in attempts}]
+            if isinstance(refusal, Retriable) or not others:
+                return reading.end("skipped" if isinstance(refusal, Skippable) else "failed", str(refusal))
+            attempts.append(plan.by(others[0], f"{plan.api} refused it: {refusal.code}"))
+            reading.api, reading.reason = attempts[-1].api, attempts[-1].reason
+        except ZohoCrmError as error:
+            return reading.end("failed", str(error))
+
+
+def collect(
+    tables: Iterable[pa.Table], path: Path, columns: tuple[Column, ...], notes: Notes, key: str | None = "id"
+) -> Spooled:
+    """Spool the tables; misfits and repeated rows become notes."""
+    newest = next((c.name for c in columns if c.api_name == "Modified_Time"), None)
+    spooled = spool(tables, path, key, newest)
+    notes.misfits.update(spooled.misfits)
+    if spooled.repeated:
+        notes.repairs["rows that came twice, the newer kept"] += spooled.repeated
+    return spooled
+
+
+def must_be_read(reading: Reading) -> Spooled:
+    """The file of a reading. Raises ReadFailed for one that has none."""
+    if reading.spooled is None:
+        raise ReadFailed(f"{reading.name}: {reading.error}")
+    return reading.spooled

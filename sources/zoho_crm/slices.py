@@ -1,0 +1,79 @@
+"""Joins the slices of a module whose fields no single reading brings, by id, and never a torn row."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from . import records
+from .arrow import TEXT_TWIN, records_table
+from .client import ZohoClient
+from .columns import Column
+from .notes import Notes
+from .plan import Plan
+from .records import CHANGED
+from .spool import Spooled, spool
+
+Extract = Callable[[ZohoClient, Plan, Notes], Iterator[pa.Table]]
+Slice = tuple[Extract, tuple[Column, ...]]
+
+BATCH = 50_000  # joined rows in one table
+
+
+def keys_of(plan: Plan) -> tuple[Column, ...]:
+    """The columns that every slice has: the id, and Modified_Time to tell a torn row by."""
+    return tuple(c for c in plan.columns if c.api_name in ("id", CHANGED))
+
+
+def beside(plan: Plan, read: Sequence[Column]) -> Slice:
+    """The slice that only the Records API can bring: files, images, lists of objects."""
+    return records.extract, (*keys_of(plan), *(c for c in plan.columns if c not in read))
+
+
+def join_slices(client: ZohoClient, plan: Plan, notes: Notes, slices: Sequence[Slice]) -> Iterator[pa.Table]:
+    """Read every slice to disk, then yield whole rows.
+
+    A row that changed between two slices, or that only some of them have, is read again by id.
+    """
+    keys = [c.name for c in keys_of(plan)]
+    with tempfile.TemporaryDirectory(prefix="zoho-slices-") as folder:
+        parts: list[Spooled] = []
+        for number, (extract, columns) in enumerate(slices):
+            tables = extract(client, replace(plan, columns=columns), notes)
+            parts.append(spool(tables, Path(folder, f"{number}.parquet"), newest=keys[-1]))
+        with duckdb.connect() as database:
+            torn = [row[0] for row in database.execute(_torn(parts, keys)).fetchall()]
+            for batch in database.execute(_whole(parts, keys, plan)).to_arrow_reader(BATCH):
+                yield pa.Table.from_batches([batch])
+    if torn:
+        notes.repairs["records read again because they changed while being read"] += len(torn)
+        yield records_table(records.read_rows(client, plan, torn, notes), plan.columns)
+
+
+def _same_row(number: int, keys: Sequence[str]) -> str:
+    """The join condition of slice `number` with the first one."""
+    return " and ".join(f'p0."{key}" is not distinct from p{number}."{key}"' for key in keys)
+
+
+def _from(parts: Sequence[Spooled], keys: Sequence[str]) -> str:
+    first, *others = [f"read_parquet('{part.path}') p{number}" for number, part in enumerate(parts)]
+    return " ".join([first, *(f"join {part} on {_same_row(n, keys)}" for n, part in enumerate(others, 1))])
+
+
+def _whole(parts: Sequence[Spooled], keys: Sequence[str], plan: Plan) -> str:
+    """Rows that every slice has in the same version, columns in the order of the plan, twins behind."""
+    owner = {name: n for n, part in reversed(list(enumerate(parts))) for name in part.schema.names}
+    ordered = [name for c in plan.columns for name in (c.name, c.name + TEXT_TWIN) if name in owner]
+    columns = ", ".join(f'p{owner[name]}."{name}"' for name in dict.fromkeys(ordered))
+    return f"select {columns} from {_from(parts, keys)}"
+
+
+def _torn(parts: Sequence[Spooled], keys: Sequence[str]) -> str:
+    """The ids of all other rows."""
+    everything = " union ".join(f"select id from read_parquet('{part.path}')" for part in parts)
+    return f"({everything}) except (select p0.id from {_from(parts, keys)})"

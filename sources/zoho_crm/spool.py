@@ -1,0 +1,164 @@
+"""Collects the tables of a module in one Parquet file, so that its load is one statement: all or nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .arrow import TEXT_TWIN
+
+GROUP_ROWS = 122_880  # DuckDB's own row group: other sizes are written twice
+GROUP_BYTES = 64 << 20  # wide tables get smaller groups, to bound memory
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """One Parquet file with one row an id."""
+
+    path: Path
+    rows: int
+    schema: pa.Schema
+    misfits: Counter[str]  # column -> values that are only in its text twin
+    repeated: int  # rows that came more than once; the newest is kept
+
+
+def spool(
+    tables: Iterable[pa.Table], path: Path, key: str | None = "id", newest: str | None = None
+) -> Spooled:
+    """Write all tables to `path`; at least one is needed, for its schema.
+
+    A text twin that appears later is null in the rows before. Of two rows with one `key` the newer by
+    the column `newest` is kept; without a key all are.
+    """
+    writer = _Writer(path)
+    misfits: Counter[str] = Counter()
+    try:
+        for table in tables:
+            for name in _twins(table.schema):
+                misfits[name.removesuffix(TEXT_TWIN)] += table.num_rows - table[name].null_count
+            writer.write(table)
+    finally:
+        writer.close()
+    schema = writer.unify()
+    repeated = _drop_repeated(path, schema, key, newest) if key else 0
+    return Spooled(path, writer.rows - repeated, schema, misfits, repeated)
+
+
+def _twins(schema: pa.Schema) -> list[str]:
+    names = set(schema.names)
+    return [
+        name for name in schema.names if name.endswith(TEXT_TWIN) and name.removesuffix(TEXT_TWIN) in names
+    ]
+
+
+class _Writer:
+    """Writes groups of exactly one size; begins a new part when the schema grows by a twin."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows = 0
+        self.parts: list[tuple[Path, pa.Schema]] = []
+        self._file: pq.ParquetWriter | None = None
+        self._pending: list[pa.Table] = []
+        self._group = GROUP_ROWS
+
+    def write(self, table: pa.Table) -> None:
+        if not self.parts or table.schema != self.parts[-1][1]:
+            self._begin(table)
+        self.rows += table.num_rows
+        self._pending.append(table)
+        if sum(t.num_rows for t in self._pending) >= self._group:
+            whole = pa.concat_tables(self._pending)
+            cut = whole.num_rows - whole.num_rows % self._group
+            self._write(whole.slice(0, cut))
+            self._pending = [whole.slice(cut)]
+
+    def close(self) -> None:
+        if self._file is not None:
+            rest = pa.concat_tables(self._pending)
+            if rest.num_rows or not self._file_has_rows:
+                self._write(rest)
+            self._file.close()
+            self._file = None
+
+    def unify(self) -> pa.Schema:
+        """One file with the union of the parts' columns, and its schema."""
+        if len(self.parts) == 1:
+            self.parts[0][0].rename(self.path)
+            return self.parts[0][1]
+        schema = _union([schema for _, schema in self.parts])
+        with pq.ParquetWriter(self.path, schema, use_dictionary=False) as whole:
+            for part, _ in self.parts:
+                file = pq.ParquetFile(part)
+                for group in range(file.num_row_groups):
+                    whole.write_table(_widen(file.read_row_group(group), schema))
+                file.close()
+                part.unlink()
+        return schema
+
+    def _begin(self, table: pa.Table) -> None:
+        self.close()
+        part = self.path.with_suffix(f".{len(self.parts)}.part")
+        self.parts.append((part, table.schema))
+        self._file = pq.ParquetWriter(part, table.schema, use_dictionary=False)
+        self._file_has_rows = False
+        self._pending = []
+
+    def _write(self, table: pa.Table) -> None:
+        assert self._file is not None
+        if table.num_rows and not self._file_has_rows:
+            while self._group > 1_024 and table.nbytes / table.num_rows * self._group > GROUP_BYTES:
+                self._group //= 2
+        self._file_has_rows = True
+        self._file.write_table(table, row_group_size=self._group)
+
+
+def _union(schemas: list[pa.Schema]) -> pa.Schema:
+    """All columns, each twin behind its column."""
+    base = [field for field in schemas[0] if field.name not in _twins(schemas[0])]
+    twins = {name for schema in schemas for name in _twins(schema)}
+    fields = []
+    for field in base:
+        fields.append(field)
+        if field.name + TEXT_TWIN in twins:
+            fields.append(pa.field(field.name + TEXT_TWIN, pa.string()))
+    return pa.schema(fields)
+
+
+def _widen(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = [
+        table[field.name] if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _drop_repeated(path: Path, schema: pa.Schema, key: str, newest: str | None) -> int:
+    """Keep one row a key, the newest; returns how many went.
+
+    Rows come twice when a record is edited while Zoho is read in the order of edits, or when a page
+    of Bulk Read overlaps the one before.
+    """
+    with duckdb.connect() as database:
+        source = database.from_parquet(str(path))
+        row = source.aggregate(f'count(*) - count(distinct "{key}")').fetchone()
+        repeated = int(row[0]) if row else 0
+        if not repeated:
+            return 0
+        order = f'order by "{newest}" desc nulls last' if newest else ""
+        kept = database.execute(
+            f'select * from read_parquet(?) qualify row_number() over (partition by "{key}" {order}) = 1',
+            [str(path)],
+        ).to_arrow_reader(GROUP_ROWS)
+        clean = path.with_suffix(".clean")
+        with pq.ParquetWriter(clean, schema, use_dictionary=False) as writer:
+            for batch in kept:
+                writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+    clean.replace(path)
+    return repeated
