@@ -13,11 +13,11 @@ from dlt.sources.helpers.rest_client.paginators import BasePaginator, PageNumber
 from . import limits
 from .arrow import records_table
 from .client import ZohoClient
-from .columns import Column
-from .errors import Retriable, ZohoCrmError, ZohoError
+from .errors import Fatal, Retriable, Skippable, ZohoCrmError, ZohoError
 from .metadata import Field, Module
 from .naming import Remembered, name_columns
-from .reading import Reading, collect
+from .plan import Plan
+from .reading import UNFORESEEN, Reading, collect
 
 Row = dict[str, Any]
 
@@ -201,13 +201,11 @@ def read_endpoint(
     client = client.metered(reading.usage)
     try:
         rows = list(_rows(client, endpoint, modules, reading))
-    except Retriable as error:
-        return reading.end("failed", str(error))
-    except ZohoError as error:
+        return keep_rows(reading, endpoint, rows, folder, remembered)
+    except (Skippable, Fatal) as error:
         return reading.end("skipped", str(error))
-    except ZohoCrmError as error:
-        return reading.end("failed", str(error))
-    return keep_rows(reading, endpoint, rows, folder, remembered)
+    except (ZohoCrmError, OSError, *UNFORESEEN) as error:
+        return reading.fail(error)
 
 
 def keep_rows(
@@ -232,16 +230,18 @@ def module_rows(modules: Sequence[Module], tables: Mapping[str, str], skips: Map
 
 
 def field_rows(
-    module: str, listed: Sequence[Field], readings: Mapping[str, Column], skips: Mapping[str, str]
+    module: str, listed: Sequence[Field], plan: Plan | None, refused: Mapping[str, str]
 ) -> list[Row]:
     """The rows of the table `fields` of one module: Zoho's keys, the column, or why there is none."""
+    columns = {c.api_name: c for c in plan.columns} if plan else {}
+    left_out = {**dict(plan.left_out), **refused} if plan else {}
     return [
         {
             **f.raw,
             "module": module,
-            "column_name": readings[f.api_name].name if f.api_name in readings else None,
-            "column_type": readings[f.api_name].kind.dlt_type if f.api_name in readings else None,
-            "skip_reason": skips.get(f.api_name),
+            "column_name": columns[f.api_name].name if f.api_name in columns else None,
+            "column_type": columns[f.api_name].kind.dlt_type if f.api_name in columns else None,
+            "skip_reason": left_out.get(f.api_name),
         }
         for f in listed
     ]

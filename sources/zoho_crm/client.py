@@ -48,6 +48,7 @@ class Door:
     pace: Pace
     downloads: Downloads
     calls: threading.BoundedSemaphore
+    proxies: dict[str, str] | None = None  # with each request: on the session, the environment's win
     jobs: JobSlots = field(default_factory=JobSlots)
     server_time: datetime | None = None  # of the latest answer: the clock that windows are cut by
     credits_remaining: int | None = None  # Zoho sends it once half of the day's credits are used
@@ -134,6 +135,7 @@ class ZohoClient:
             params=dict(params),
             paginator=paginator,
             data_selector=key,
+            proxies=self.door.proxies,
             hooks={"response": [checked]},  # type: ignore[list-item]
         )
         while True:
@@ -155,7 +157,9 @@ class ZohoClient:
 
     def _send(self, method: str, url: str, credits: int, **kwargs: Any) -> Response:
         try:
-            response = self.door.http.session.request(method, url, auth=self.door.auth, **kwargs)
+            response = self.door.http.session.request(
+                method, url, auth=self.door.auth, proxies=self.door.proxies, **kwargs
+            )
         except requests.RequestException as error:
             raise unreachable(url, error) from error
         self.usage.add(credits)
@@ -175,7 +179,6 @@ def connect(credentials: ZohoCredentials, pace: Pace | None = None) -> ZohoClien
         request_max_attempts=pace.attempts,
         request_backoff_factor=pace.backoff,
         request_max_retry_delay=90,
-        session_attrs={"proxies": credentials.proxies} if credentials.proxies else {},
     )
     calls = threading.BoundedSemaphore(limits.CALLS_AT_ONCE)
-    return ZohoClient(Door(ZohoAuth(credentials), http, pace, Downloads(pace), calls))
+    return ZohoClient(Door(ZohoAuth(credentials), http, pace, Downloads(pace), calls, credentials.proxies))

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
+import duckdb
 import pyarrow as pa
 
 from . import bulk, coql, records
 from .client import Usage, ZohoClient
 from .columns import Column
-from .errors import CredentialsError, ReadFailed, Retriable, Skippable, ZohoCrmError, ZohoError
+from .errors import ReadFailed, Retriable, Skippable, ZohoCrmError, ZohoError
 from .notes import Notes
 from .plan import Api, Plan
 from .spool import Spooled, spool
 
 Status = Literal["read", "skipped", "failed"]
 Extract = Callable[[ZohoClient, Plan, Notes], Iterator[pa.Table]]
+
+logger = logging.getLogger("zoho_crm")
+
+# What an answer of an unforeseen form raises in our code or in a library's.
+UNFORESEEN = (LookupError, TypeError, ValueError, AttributeError, pa.ArrowException, duckdb.Error)
 
 EXTRACTORS: Mapping[Api, Extract] = {"bulk": bulk.extract, "coql": coql.extract, "records": records.extract}
 
@@ -42,6 +49,8 @@ class Reading:
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     finished: datetime | None = None
     plan: Plan | None = None
+    cause: Exception | None = None
+    once_a_day: bool = False  # a table that takes a call for each module
 
     @property
     def rows(self) -> int | None:
@@ -51,16 +60,27 @@ class Reading:
     def seconds(self) -> float:
         return ((self.finished or self.started) - self.started).total_seconds()
 
+    def fail(self, error: Exception) -> Reading:
+        """End with the sentence of an error; whatever Zoho sends, one table's trouble stays its own."""
+        self.cause = error
+        logger.debug("%s could not be read", self.name, exc_info=error)
+        if isinstance(error, ZohoCrmError):
+            return self.end("failed", str(error))
+        if isinstance(error, OSError):
+            return self.end(
+                "failed", f"{error.strerror or type(error).__name__}: {error.filename or 'the disk'}"
+            )
+        return self.end(
+            "failed", f"Zoho answered in a form that nobody expected ({type(error).__name__}: {error})"
+        )
+
     def end(self, status: Status, error: str | None = None) -> Reading:
         self.status, self.error, self.finished = status, error, datetime.now(timezone.utc)
         return self
 
 
 def read_module(client: ZohoClient, plan: Plan, folder: Path) -> Reading:
-    """Read a module by its API, or by the next one if that refuses the module.
-
-    Raises only what ends the whole run: CredentialsError, and OSError of a full disk.
-    """
+    """Read a module by its API, or by the next one if that refuses the module. Raises nothing."""
     reading = Reading(plan.module.api_name, plan.table, plan.api, plan.reason, plan.columns, plan=plan)
     reading.crm_count = plan.rows
     client = client.metered(reading.usage)
@@ -73,16 +93,14 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path) -> Reading:
             reading.spooled = collect(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
             reading.notes = notes
             return reading.end("read")
-        except CredentialsError:
-            raise
         except ZohoError as refusal:
             others = [api for api in attempts[0].alternatives if api not in {p.api for p in attempts}]
             if isinstance(refusal, Retriable) or not others:
                 return reading.end("skipped" if isinstance(refusal, Skippable) else "failed", str(refusal))
             attempts.append(plan.by(others[0], f"{plan.api} refused it: {refusal.code}"))
             reading.api, reading.reason = attempts[-1].api, attempts[-1].reason
-        except ZohoCrmError as error:
-            return reading.end("failed", str(error))
+        except (ZohoCrmError, OSError, *UNFORESEEN) as error:
+            return reading.fail(error)
 
 
 def collect(

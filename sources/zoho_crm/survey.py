@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from . import limits
@@ -34,14 +34,17 @@ class Choice:
 class Memory:
     """The names that earlier runs gave, from the pipeline's state."""
 
-    tables: Mapping[str, str]
-    columns: Mapping[str, Remembered]
+    tables: Mapping[str, str] = field(default_factory=dict)  # module -> table
+    columns: Mapping[str, Remembered] = field(default_factory=dict)  # table -> its columns
+    settings_read: Mapping[str, str] = field(default_factory=dict)  # our table -> when, in ISO 8601
 
 
 @dataclass(frozen=True)
 class Survey:
     """What the account offers, and what will be read of it."""
 
+    choice: Choice
+    memory: Memory
     modules: list[Module]
     fields: Mapping[str, list[Field]]  # by module, of those that were asked
     plans: list[Plan]
@@ -76,10 +79,10 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
         else:
             count = counts[module.api_name]
             rows = count if isinstance(count, int) else None
-            known = memory.columns.get(module.api_name, {})
+            known = memory.columns.get(tables[module.api_name], {})
             plans.append(plan_module(module, tables[module.api_name], found, (wish, rows, known)))
     listed = {name: found for name, found in fields.items() if isinstance(found, list)}
-    return Survey(modules, listed, plans, skips, failures, tables)
+    return Survey(choice, memory, modules, listed, plans, skips, failures, tables)
 
 
 def plan_module(

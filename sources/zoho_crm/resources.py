@@ -1,0 +1,84 @@
+"""Turns readings into dlt resources, and keeps in the pipeline's state the names that they were given."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.extract import DltResource
+
+from .arrow import TEXT_TWIN
+from .columns import Column, arrow_schema
+from .naming import remember
+from .reading import Reading, must_be_read
+from .survey import Memory
+from .tables import Table
+
+SOURCE = "zoho_crm"
+logger = logging.getLogger("zoho_crm")
+
+
+def memory_of(state: Mapping[str, Any]) -> Memory:
+    """What earlier runs remembered, from the state of the source."""
+    return Memory(state.get("tables", {}), state.get("columns", {}), state.get("settings_read", {}))
+
+
+def lazily(table: Table) -> Callable[[], Iterator[Reading]]:
+    """Read the table when dlt asks for it, and throw its file away once dlt has taken it."""
+
+    def read() -> Iterator[Reading]:
+        with tempfile.TemporaryDirectory(prefix="zoho-") as folder:
+            yield table.read(Path(folder))
+
+    return read
+
+
+def table_resource(
+    table: str, columns: tuple[Column, ...], read: Callable[[], Iterator[Reading]]
+) -> DltResource:
+    """The resource of one table: it replaces the table by one file in one statement.
+
+    A reading that failed raises ReadFailed. One that Zoho does not offer leaves the table as it is.
+    """
+
+    def rows() -> Iterator[Any]:
+        for reading in read():
+            if reading.status == "skipped":
+                logger.warning("%s is left out: %s", reading.name, reading.error)
+                unchanged = dlt.mark.make_hints(write_disposition="append")
+                yield dlt.mark.with_hints(arrow_schema(columns).empty_table(), unchanged)
+                continue
+            spooled = must_be_read(reading)
+            _remember(dlt.current.source_state(), reading)
+            # The types of every column are given, so that dlt takes the file as it is.
+            hints = dlt.mark.make_hints(columns={**_hints(reading.columns), **_twin_hints(reading)})
+            yield dlt.mark.with_file_import(str(spooled.path), "parquet", spooled.rows, hints)
+
+    return dlt.resource(rows, name=table, write_disposition="replace", columns=_hints(columns))
+
+
+def _hints(columns: tuple[Column, ...]) -> dict[str, Any]:
+    hints: dict[str, Any] = {c.name: {"name": c.name, "data_type": c.kind.dlt_type} for c in columns}
+    if "id" in hints:
+        hints["id"].update(nullable=False, primary_key=True)
+    return hints
+
+
+def _twin_hints(reading: Reading) -> dict[str, Any]:
+    names = (c.name + TEXT_TWIN for c in reading.columns)
+    schema = must_be_read(reading).schema
+    own = {c.name for c in reading.columns}
+    return {n: {"name": n, "data_type": "text"} for n in names if n in schema.names and n not in own}
+
+
+def _remember(state: MutableMapping[str, Any], reading: Reading) -> None:
+    columns = state.setdefault("columns", {})
+    columns[reading.table] = remember(reading.columns, columns.get(reading.table, {}))
+    if reading.plan is not None:
+        state.setdefault("tables", {})[reading.name] = reading.table
+    if reading.once_a_day and reading.finished is not None:
+        state.setdefault("settings_read", {})[reading.table] = reading.finished.isoformat(timespec="seconds")
