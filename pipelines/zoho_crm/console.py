@@ -1,0 +1,91 @@
+"""Writes to standard output, for a person or as JSON lines; a table is never cut."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+ROOM_FOR_A_TABLE = 100  # columns; with less, or without a terminal, a table is aligned lines
+
+
+class Console:
+    """`text` and `table` speak to a person, `event` to a program; the format chooses who listens."""
+
+    def __init__(self, log_format: str = "text") -> None:
+        self.json = log_format == "json"
+
+    def text(self, line: str = "") -> None:
+        if not self.json:
+            self._write(plain(line))
+
+    def event(self, name: str, facts: Mapping[str, Any]) -> None:
+        if self.json:
+            self._write(json.dumps({"event": name, **facts}, ensure_ascii=False, default=str))
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Numbers stand on the right; None is an empty cell."""
+        if self.json:
+            return
+        cells = [[_cell(value) for value in row] for row in rows]
+        right = [all(isinstance(row[i], (int, float, type(None))) for row in rows) for i in range(len(columns))]
+        if terminal_width() >= ROOM_FOR_A_TABLE:
+            _rich_table(columns, cells, right)
+        else:
+            for line in aligned([list(columns), *cells], right):
+                self._write(line)
+
+    def _write(self, line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
+    """Rows of cells as lines, two blanks between the columns."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(right))]
+    return [
+        "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def plain(text: str) -> str:
+    """One line without control characters: what Zoho sends must not move a terminal's cursor."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def terminal_width() -> int:
+    """The columns of the terminal; 0 without one."""
+    if not sys.stdout.isatty():
+        return 0
+    from rich.console import Console as RichConsole
+
+    return RichConsole(file=sys.stdout).width
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return plain(f"{value:,}" if isinstance(value, int) else str(value))
+
+
+def _rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name, to_right in zip(columns, right, strict=True):
+        table.add_column(name, justify="right" if to_right else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))  # Text: a name in [brackets] is no markup
+    RichConsole(file=sys.stdout).print(table)

@@ -1,0 +1,113 @@
+"""Turns whatever went wrong into one sentence and an exit code; a traceback goes into a file, without secrets."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import traceback
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+FAILED, USAGE, REFUSED, BUSY, INTERRUPTED = 1, 2, 3, 5, 130
+
+# Zoho's words for "not with these credentials"; met while the modules are listed, nothing can be read.
+REFUSALS = frozenset({"OAUTH_SCOPE_MISMATCH", "AUTHORIZATION_FAILED", "INVALID_TOKEN"})
+
+
+class Busy(Exception):
+    """Another process runs this pipeline."""
+
+
+def explain(error: BaseException) -> tuple[str, int] | None:
+    """The sentence and the exit code for what we know; None for a mistake of ours."""
+    for one in causes(error):
+        found = _of_ours(one) or _of_the_system(one) or _of_dlt(one)
+        if found is not None:
+            return one_line(found[0]), found[1]
+    return None
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came from: dlt wraps the errors of its steps."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def one_line(text: str, room: int = 600) -> str:
+    """The text without its line breaks, and not for pages."""
+    line = " ".join(text.split())
+    return line if len(line) <= room else line[: room - 3] + "..."
+
+
+def keep_traceback(error: BaseException, folder: str | None, secrets: Iterable[str]) -> Path | None:
+    """Write the traceback where only its owner reads it; None when no place can be written."""
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    name = f"zoho_crm-error-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{os.getpid()}.txt"
+    for place in (folder, tempfile.gettempdir()):
+        if place is None:
+            continue
+        try:
+            Path(place).mkdir(parents=True, exist_ok=True)
+            path = Path(place) / name
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                file.write(text)
+        except OSError:
+            continue
+        return path
+    return None
+
+
+def _of_ours(error: BaseException) -> tuple[str, int] | None:
+    from sources.zoho_crm.errors import CredentialsError, SettingsError, ZohoCrmError, ZohoError
+
+    if isinstance(error, Busy):
+        return str(error), BUSY
+    if isinstance(error, SettingsError):
+        return str(error), USAGE
+    if isinstance(error, CredentialsError):
+        return str(error), REFUSED
+    if isinstance(error, ZohoError) and error.code in REFUSALS:
+        remedy = "the token lacks a scope for it (`check` names the scopes)"
+        return f"Zoho refuses the credentials: {error}; {remedy}", REFUSED
+    return (str(error), FAILED) if isinstance(error, ZohoCrmError) else None
+
+
+def _of_the_system(error: BaseException) -> tuple[str, int] | None:
+    if not isinstance(error, OSError):
+        return None
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full{where}. Make room and run again; nothing half-written counts as loaded.", FAILED
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"No permission to write{where}.", FAILED
+    return None
+
+
+def _of_dlt(error: BaseException) -> tuple[str, int] | None:
+    from dlt.common.configuration.exceptions import ConfigFieldMissingException, ConfigurationException
+
+    if isinstance(error, ConfigFieldMissingException):
+        fields = ", ".join(sorted(error.traces))
+        return f"Settings of {error.spec_name} are missing: {fields}. Set them as dlt's documentation says.", USAGE
+    if isinstance(error, ConfigurationException):
+        return f"dlt's configuration: {error}", USAGE
+    return _of_duckdb(error)
+
+
+def _of_duckdb(error: BaseException) -> tuple[str, int] | None:
+    if not type(error).__module__.startswith(("duckdb", "_duckdb")):
+        return None
+    text = str(error)
+    if "No space left" in text:
+        return "The disk is full: DuckDB could not write. Make room and run again.", FAILED
+    if "Could not set lock" in text:
+        return "The DuckDB file is open in another process: close it there and run again.", USAGE
+    return None

@@ -1,0 +1,189 @@
+"""The options of every command: from the command line, else from dlt's configuration, else the default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+SECTION = "sources.zoho_crm"
+
+DEFAULT_NAME = "zoho_crm"
+DEMO_NAME = "zoho_demo"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for, wherever it was said."""
+
+    modules: frozenset[str] = frozenset()
+    exclude: frozenset[str] = frozenset()
+    full_refresh: bool = False
+    destination: str = "duckdb"
+    dataset: str = DEFAULT_NAME
+    pipeline_name: str = DEFAULT_NAME
+    pipelines_dir: str | None = None
+    connection: str | None = None
+    env_file: str = ".env"
+    progress: str = "auto"
+    log_format: str = "text"
+    demo: bool = False
+    verbose: bool = False
+
+
+class Names(click.ParamType):
+    """API names between commas; a list of dlt's configuration is taken as well."""
+
+    name = "A,B"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[str]:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, Iterable):
+            self.fail(f"{value!r} is no list of names.", param, ctx)
+        names = frozenset(str(part).strip() for part in parts) - {""}
+        if not names:
+            self.fail("it holds no name.", param, ctx)
+        return names
+
+
+class Word(click.ParamType):
+    """Text that may not be empty; `--dataset ''` is a variable that a script forgot to set."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not isinstance(value, str) or not value.strip():
+            self.fail("it is empty.", param, ctx)
+        return value.strip()
+
+
+class ConfigOption(click.Option):
+    """An option that is a key of dlt's configuration, too."""
+
+    @property
+    def key(self) -> str:
+        """The key below `[sources.zoho_crm]`; a connection string is dlt's `credentials`."""
+        return "credentials" if self.name == "connection" else str(self.name)
+
+
+def option(*names: str, **attributes: Any) -> ConfigOption:
+    return ConfigOption(names, **attributes)
+
+
+def connecting() -> list[click.Parameter]:
+    """The options of every command."""
+    return [
+        option("--connection", type=click.STRING, metavar="STRING", help="Connection string of the account."),
+        option(
+            "--env-file", type=Word("PATH"), default=".env", show_default=True, help="File of settings to load."
+        ),
+        option("--destination", type=Word("NAME"), default="duckdb", show_default=True, help="dlt destination."),
+        option("--dataset", type=Word("NAME"), default=DEFAULT_NAME, show_default=True, help="Schema to fill."),
+        option(
+            "--pipeline-name",
+            type=Word("NAME"),
+            default=DEFAULT_NAME,
+            show_default=True,
+            help="Name that the state is kept under.",
+        ),
+        option("--pipelines-dir", type=Word("DIR"), help="Where dlt keeps the state. [default: dlt's own]"),
+        option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            help="json: each line of the output is one JSON object.",
+        ),
+        option("--demo", is_flag=True, help="Use a simulated Zoho CRM on 127.0.0.1 and zoho_demo.duckdb."),
+        option("-v", "--verbose", is_flag=True, help="Name every field and module, however many."),
+    ]
+
+
+def choosing() -> list[click.Parameter]:
+    """The options of the commands that look at modules."""
+    return [
+        option("--modules", type=Names(), multiple=True, help="Only these modules, by API name."),
+        option("--exclude", type=Names(), multiple=True, help="All but these modules."),
+    ]
+
+
+def reading() -> list[click.Parameter]:
+    """The options of `run` alone."""
+    return [
+        option("--full-refresh", is_flag=True, help="Read everything again. Every run does so for now."),
+        option(
+            "--progress",
+            type=click.Choice(["auto", "bar", "log", "off"]),
+            default="auto",
+            show_default=True,
+            help="auto: a bar on a terminal, lines elsewhere.",
+        ),
+    ]
+
+
+def settle(ctx: click.Context, configured: Callable[[str], Any]) -> Options:
+    """The options of a command; `configured` gives the value of a key of dlt's configuration, or None.
+
+    A demo reads the command line only, so that nothing of a real pipeline is touched.
+    """
+    given = {name: ctx.params[name] for name in ctx.params if _is_given(ctx, name)}
+    demo = bool(given.get("demo")) or ("demo" not in given and _demo_configured(ctx, configured))
+    if demo and "connection" in given:
+        raise click.UsageError("--demo brings its own account: leave --connection out.", ctx)
+    values: dict[str, Any] = {"pipeline_name": DEMO_NAME, "demo": True} if demo else _configured(ctx, configured)
+    values.update(given)
+    for name in ("modules", "exclude"):
+        values[name] = frozenset[str]().union(*values.get(name, ()))
+    return Options(**values)
+
+
+def load_env_file(ctx: click.Context, configured: Callable[[str], Any]) -> None:
+    """Put the settings of the file into the environment, where what is there already stays.
+
+    Without interpolation: a `$` in a secret is a `$`.
+    """
+    from dotenv import load_dotenv
+
+    named = ctx.params["env_file"] if _is_given(ctx, "env_file") else configured(f"{SECTION}.env_file")
+    path = Path(named or Options.env_file)
+    if named and not path.is_file():
+        raise click.UsageError(f"The file {path} of --env-file does not exist.", ctx)
+    if path.is_file():
+        try:
+            load_dotenv(path, override=False, interpolate=False, encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.UsageError(f"The file {path} cannot be read ({type(error).__name__}).", ctx) from None
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+
+
+def _demo_configured(ctx: click.Context, configured: Callable[[str], Any]) -> bool:
+    return bool(_configured(ctx, configured, only="demo").get("demo"))
+
+
+def _configured(
+    ctx: click.Context, configured: Callable[[str], Any], only: str | None = None
+) -> dict[str, Any]:
+    """The values of the options that have a key in dlt's configuration, checked as the options are."""
+    found: dict[str, Any] = {}
+    known = {field.name for field in fields(Options)} - {"connection", "env_file"}
+    for param in ctx.command.params:
+        if not isinstance(param, ConfigOption) or param.name not in known or only not in (None, param.name):
+            continue
+        value = configured(f"{SECTION}.{param.key}")
+        if value is None:
+            continue
+        try:
+            found[param.name] = param.type_cast_value(ctx, [value] if param.multiple else value)
+        except click.BadParameter as error:
+            raise click.UsageError(f"{SECTION}.{param.key} in dlt's configuration: {error.message}", ctx) from None
+    return found
