@@ -27,7 +27,7 @@ class Endpoint:
     """A list of rows of Zoho's and the table it becomes.
 
     `each` says for what one call is made: for the account, for each module, or for each layout of
-    Deals; the latter two are asked once a day. `flat` names objects whose keys become columns.
+    Deals; the latter two are asked once a day, and their rows may share an id. `flat` names objects whose keys become columns.
     """
 
     table: str
@@ -188,6 +188,7 @@ FIELDS = Endpoint(
         json="pick_list_values lookup multiselectlookup formula rollup_summary auto_number currency unique"
         " textarea crypt",
     ),
+    each="module",
 )
 
 OUR_TABLES = (*(e.table for e in ENDPOINTS), "modules", "fields", "deleted_records", "sync_runs")

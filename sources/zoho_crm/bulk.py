@@ -70,6 +70,7 @@ class _Reader:
     def __init__(self, client: ZohoClient, plan: Plan, notes: Notes) -> None:
         self.client, self.plan, self.notes = client, plan, notes
         self.job: Job | None = None  # of the page that comes next
+        self.holds_page = False
 
     def begin(self) -> int | None:
         """Make the first job. Returns the number of fields a job takes if it refuses as many as these."""
@@ -94,7 +95,9 @@ class _Reader:
                     tables = self._page(Path(folder, "page.zip"))
                     while tables:
                         yield mender.mend(tables.pop(0))
+                    self._let_go()
         finally:
+            self._let_go()
             if self.job is not None:
                 self.job.abandon()
 
@@ -114,11 +117,14 @@ class _Reader:
                     self.job = Job(self.client, {"query": {"page_token": result.next_page_token}})
                 return self._fetch(result, path)
             except JobFailed as failure:
+                self._let_go()
                 reason = str(failure)
         raise ReadFailed(f"Bulk Read failed {JOBS_PER_PAGE} times, the last time because {reason}")
 
     def _fetch(self, result: Result, path: Path) -> list[pa.Table]:
         """Download the archive and read it, once more if it is damaged. Raises JobFailed."""
+        self.client.door.archives.acquire()
+        self.holds_page = True
         reason = ""
         for attempt in range(FETCHES_PER_JOB):
             if attempt:
@@ -133,6 +139,12 @@ class _Reader:
                     raise
                 raise JobFailed(f"the archive is gone ({error.code})") from error
         raise JobFailed(reason)
+
+    def _let_go(self) -> None:
+        """A page is held in memory until its rows are on disk; another module may hold one now."""
+        if self.holds_page:
+            self.holds_page = False
+            self.client.door.archives.release()
 
     def _first_body(self) -> dict[str, Any]:
         module = {"api_name": self.plan.module.api_name}

@@ -50,6 +50,9 @@ class Door:
     calls: threading.BoundedSemaphore
     proxies: dict[str, str] | None = None  # with each request: on the session, the environment's win
     jobs: JobSlots = field(default_factory=JobSlots)
+    archives: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(limits.ARCHIVES_AT_ONCE)
+    )
     server_time: datetime | None = None  # of the latest answer: the clock that windows are cut by
     credits_remaining: int | None = None  # Zoho sends it once half of the day's credits are used
     refused_criteria: set[str] = field(default_factory=set)  # fields that this account does not filter by
@@ -162,7 +165,8 @@ class ZohoClient:
             )
         except requests.RequestException as error:
             raise unreachable(url, error) from error
-        self.usage.add(credits)
+        # Zoho does not say whether a refused call costs credits; other clients saw none taken.
+        self.usage.add(credits if response.ok else 0)
         self.door.look_at(response)
         return response
 

@@ -21,6 +21,7 @@ from .plan import Api, Plan
 from .spool import Spooled, spool
 
 Status = Literal["read", "skipped", "failed"]
+Watch = Callable[[int], None]  # called with the number of rows that have come
 Extract = Callable[[ZohoClient, Plan, Notes], Iterator[pa.Table]]
 
 logger = logging.getLogger("zoho_crm")
@@ -79,7 +80,11 @@ class Reading:
         return self
 
 
-def read_module(client: ZohoClient, plan: Plan, folder: Path) -> Reading:
+def unwatched(rows: int) -> None:
+    """For those who don't want to know how far a reading is."""
+
+
+def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = unwatched) -> Reading:
     """Read a module by its API, or by the next one if that refuses the module. Raises nothing."""
     reading = Reading(plan.module.api_name, plan.table, plan.api, plan.reason, plan.columns, plan=plan)
     reading.crm_count = plan.rows
@@ -89,7 +94,7 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path) -> Reading:
         plan = attempts[-1]
         notes = Notes()
         try:
-            tables = EXTRACTORS[plan.api](client, plan, notes)
+            tables = _watched(EXTRACTORS[plan.api](client, plan, notes), watch)
             reading.spooled = collect(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
             reading.notes = notes
             return reading.end("read")
@@ -101,6 +106,12 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path) -> Reading:
             reading.api, reading.reason = attempts[-1].api, attempts[-1].reason
         except (ZohoCrmError, OSError, *UNFORESEEN) as error:
             return reading.fail(error)
+
+
+def _watched(tables: Iterable[pa.Table], watch: Watch) -> Iterator[pa.Table]:
+    for table in tables:
+        watch(table.num_rows)
+        yield table
 
 
 def collect(

@@ -6,7 +6,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import dlt
 from dlt.extract import DltResource
@@ -14,7 +14,7 @@ from dlt.extract import DltResource
 from .arrow import TEXT_TWIN
 from .columns import Column, arrow_schema
 from .naming import remember
-from .reading import Reading, must_be_read
+from .reading import Reading, must_be_read, unwatched
 from .survey import Memory
 from .tables import Table
 
@@ -32,13 +32,16 @@ def lazily(table: Table) -> Callable[[], Iterator[Reading]]:
 
     def read() -> Iterator[Reading]:
         with tempfile.TemporaryDirectory(prefix="zoho-") as folder:
-            yield table.read(Path(folder))
+            yield table.read(Path(folder), unwatched)
 
     return read
 
 
 def table_resource(
-    table: str, columns: tuple[Column, ...], read: Callable[[], Iterator[Reading]]
+    table: str,
+    columns: tuple[Column, ...],
+    read: Callable[[], Iterator[Reading]],
+    disposition: Literal["replace", "append"] = "replace",
 ) -> DltResource:
     """The resource of one table: it replaces the table by one file in one statement.
 
@@ -58,7 +61,7 @@ def table_resource(
             hints = dlt.mark.make_hints(columns={**_hints(reading.columns), **_twin_hints(reading)})
             yield dlt.mark.with_file_import(str(spooled.path), "parquet", spooled.rows, hints)
 
-    return dlt.resource(rows, name=table, write_disposition="replace", columns=_hints(columns))
+    return dlt.resource(rows, name=table, write_disposition=disposition, columns=_hints(columns))
 
 
 def _hints(columns: tuple[Column, ...]) -> dict[str, Any]:

@@ -8,12 +8,22 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from .account import ENDPOINTS, FIELDS, MODULES, Endpoint, field_rows, keep_rows, module_rows, read_endpoint
+from .account import (
+    ENDPOINTS,
+    FIELDS,
+    MODULES,
+    Endpoint,
+    Row,
+    field_rows,
+    keep_rows,
+    module_rows,
+    read_endpoint,
+)
 from .client import ZohoClient
 from .columns import Column
 from .naming import name_columns
 from .plan import Plan
-from .reading import Reading, read_module
+from .reading import Reading, Watch, read_module
 from .survey import Memory, Survey
 
 SETTINGS_REFRESH = timedelta(hours=24)  # for tables that take a call for each module
@@ -26,7 +36,7 @@ class Table:
     name: str
     table: str
     columns: tuple[Column, ...]  # as far as they are known before the reading
-    read: Callable[[Path], Reading]
+    read: Callable[[Path, Watch], Reading]
     plan: Plan | None = None
 
 
@@ -40,14 +50,21 @@ def module_tables(client: ZohoClient, survey: Survey) -> list[Table]:
 
 def account_tables(client: ZohoClient, survey: Survey) -> list[Table]:
     """The account's own tables that are wanted and due."""
+    due = [e for e in ENDPOINTS if survey.choice.wants(e.table) and _is_due(e, survey.memory, client.now())]
+    return [_account_table(client, survey, endpoint) for endpoint in due]
+
+
+def _account_table(client: ZohoClient, survey: Survey, endpoint: Endpoint) -> Table:
+    known = survey.memory.columns.get(endpoint.table, {})
     modules = [plan.module.api_name for plan in survey.plans]
-    tables = []
-    for endpoint in ENDPOINTS:
-        if survey.choice.wants(endpoint.table) and _is_due(endpoint, survey.memory, client.now()):
-            known = survey.memory.columns.get(endpoint.table, {})
-            read = partial(_read_endpoint, client, endpoint, modules, survey)
-            tables.append(Table(endpoint.table, endpoint.table, name_columns(endpoint.fields, known), read))
-    return tables
+
+    def read(folder: Path, watch: Watch) -> Reading:
+        reading = read_endpoint(client, endpoint, modules, folder, known)
+        reading.once_a_day = endpoint.each != "account"
+        watch(reading.rows or 0)
+        return reading
+
+    return Table(endpoint.table, endpoint.table, name_columns(endpoint.fields, known), read)
 
 
 def metadata_tables(survey: Survey, refused: Mapping[str, Mapping[str, str]] | None = None) -> list[Table]:
@@ -63,14 +80,19 @@ def metadata_tables(survey: Survey, refused: Mapping[str, Mapping[str, str]] | N
         for name, listed in survey.fields.items()
         for row in field_rows(name, listed, plans.get(name), (refused or {}).get(name, {}))
     ]
-    tables = []
-    for endpoint, rows in ((MODULES, modules), (FIELDS, fields)):
-        if survey.choice.never.isdisjoint({endpoint.table}):
-            known = survey.memory.columns.get(endpoint.table, {})
-            reading = Reading(endpoint.table, endpoint.table, "settings", "asked while planning")
-            read = partial(keep_rows, reading, endpoint, rows, remembered=known)
-            tables.append(Table(endpoint.table, endpoint.table, name_columns(endpoint.fields, known), read))
-    return tables
+    given = [(MODULES, modules), (FIELDS, fields)]
+    return [_kept_table(survey, e, rows) for e, rows in given if e.table not in survey.choice.never]
+
+
+def _kept_table(survey: Survey, endpoint: Endpoint, rows: list[Row]) -> Table:
+    known = survey.memory.columns.get(endpoint.table, {})
+
+    def read(folder: Path, watch: Watch) -> Reading:
+        reading = Reading(endpoint.table, endpoint.table, "settings", "asked while planning")
+        watch(len(rows))
+        return keep_rows(reading, endpoint, rows, folder, known)
+
+    return Table(endpoint.table, endpoint.table, name_columns(endpoint.fields, known), read)
 
 
 def not_due(survey: Survey, now: datetime) -> list[Reading]:
@@ -89,12 +111,3 @@ def _is_due(endpoint: Endpoint, memory: Memory, now: datetime) -> bool:
     if endpoint.each == "account" or read is None:
         return True
     return now - datetime.fromisoformat(read) >= SETTINGS_REFRESH
-
-
-def _read_endpoint(
-    client: ZohoClient, endpoint: Endpoint, modules: list[str], survey: Survey, folder: Path
-) -> Reading:
-    known = survey.memory.columns.get(endpoint.table, {})
-    reading = read_endpoint(client, endpoint, modules, folder, known)
-    reading.once_a_day = endpoint.each != "account"
-    return reading

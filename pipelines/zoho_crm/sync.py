@@ -1,0 +1,235 @@
+"""One run: survey the account, read its tables side by side, load each as soon as it is whole."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import dlt
+from dlt.common.runtime.collector_base import Collector
+from dlt.extract import DltSource
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from sources.zoho_crm.account import OUR_TABLES
+from sources.zoho_crm.client import ZohoClient
+from sources.zoho_crm.errors import CredentialsError, SettingsError, Skippable
+from sources.zoho_crm.plan import Skip, Wish
+from sources.zoho_crm.reading import Reading
+from sources.zoho_crm.resources import SOURCE, memory_of, table_resource
+from sources.zoho_crm.survey import Choice, Survey, survey
+from sources.zoho_crm.tables import Table, account_tables, metadata_tables, module_tables, not_due
+
+from .sync_runs import sync_runs_reading
+
+Disposition = Literal["replace", "append"]
+
+BULK_READERS = 16  # they mostly wait for Zoho; the account's limits are kept by the client
+OTHER_READERS = 4
+
+
+@dataclass
+class Run:
+    """What one run did."""
+
+    readings: list[Reading] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)  # modules that were not read, and why
+    failures: list[Skip] = field(default_factory=list)  # modules whose fields could not be asked
+    named: frozenset[str] = frozenset()  # what the user asked for by name
+    table_counts: dict[str, int] = field(default_factory=dict)  # rows in the destination, by table
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    finished: datetime | None = None
+    calls: int = 0
+    credits: int = 0
+    credits_remaining: int | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0: every chosen table is synced. 1: something failed. 3: Zoho refused credentials or scopes."""
+        if any(isinstance(r.cause, CredentialsError) for r in self.readings) or self._all_out_of_scope():
+            return 3
+        failed = any(r.status == "failed" for r in self.readings) or bool(self.failures)
+        skipped = {s.module.api_name for s in self.skips} | {
+            r.name for r in self.readings if r.status == "skipped"
+        }
+        return 1 if failed or self.named & skipped else 0
+
+    def _all_out_of_scope(self) -> bool:
+        modules = [r for r in self.readings if r.plan is not None]
+        reasons = [s.reason for s in self.skips] + [r.error or "" for r in modules]
+        return not any(r.status == "read" for r in modules) and any(
+            "OAUTH_SCOPE_MISMATCH" in r for r in reasons
+        )
+
+
+def open_pipeline(
+    name: str, destination: Any, dataset: str, pipelines_dir: str | None, collector: Collector
+) -> dlt.Pipeline:
+    """The pipeline, with the state that its destination holds. Raises SettingsError in one sentence."""
+    try:
+        pipeline = dlt.pipeline(
+            name,
+            destination=destination,
+            dataset_name=dataset,
+            pipelines_dir=cast(str, pipelines_dir),  # None is dlt's default
+            progress=collector,
+        )
+        pipeline.sync_destination()
+    except Exception as error:
+        raise SettingsError(f"the destination cannot be opened: {innermost(error)}") from error
+    return pipeline
+
+
+def look(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish) -> Survey:
+    """What the account offers and what a run would read; loads nothing."""
+    state: Mapping[str, Any] = pipeline.state.get("sources", {}).get(SOURCE, {})
+    try:
+        return survey(client, choice, wish, memory_of(state), OUR_TABLES)
+    except Skippable as error:
+        raise CredentialsError(f"Zoho does not let these credentials list the modules: {error}") from error
+
+
+def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish, collector: Collector) -> Run:
+    """Read and load every chosen table; one that fails leaves the others alone."""
+    run = Run(named=choice.only)
+    if pipeline.has_pending_data:
+        pipeline.abort_packages()  # every table is read whole again, so nothing of them is needed
+    found = look(pipeline, client, choice, wish)
+    run.named, run.skips, run.failures = found.choice.only, found.skips, found.failures
+    with _spool_folder(pipeline) as folder:
+        modules = module_tables(client, found)
+        for readings in _as_they_come([*modules, *account_tables(client, found)], folder, collector):
+            _load(pipeline, readings)
+            run.readings += readings
+        refused = {r.name: r.notes.refused for r in run.readings}
+        ours = [table.read(folder, lambda rows: None) for table in metadata_tables(found, refused)]
+        _load(pipeline, ours)
+        run.readings = _in_order([*run.readings, *ours, *not_due(found, client.now())], found)
+        _count(pipeline, client, run)
+        _load(pipeline, [sync_runs_reading(run, folder)], "append")
+    return run
+
+
+# ---- reading
+
+
+def _as_they_come(tables: Sequence[Table], folder: Path, collector: Collector) -> Iterator[list[Reading]]:
+    """Read in threads; yield what is whole by now, as one lot, while the others go on."""
+    bulk = ThreadPoolExecutor(BULK_READERS, "bulk")
+    other = ThreadPoolExecutor(OTHER_READERS, "other")
+    try:
+        pending: set[Future[Reading]] = set()
+        for table in tables:
+            pool = bulk if table.plan is not None and table.plan.api == "bulk" else other
+            pending.add(pool.submit(_read, table, folder, collector))
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            yield [future.result() for future in done]
+    finally:
+        for pool in (bulk, other):
+            pool.shutdown(cancel_futures=True)
+
+
+def _read(table: Table, folder: Path, collector: Collector) -> Reading:
+    plan = table.plan
+    known: dict[str, Any] = {"label": plan.api, "total": plan.rows} if plan else {"label": "settings"}
+    return table.read(folder, partial(collector.update, table.table, **known))
+
+
+@contextmanager
+def _spool_folder(pipeline: dlt.Pipeline) -> Iterator[Path]:
+    """Beside dlt's own files, so that a file is linked into the load package and not copied."""
+    folder = Path(pipeline.working_dir, "spool")
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# ---- loading
+
+
+def _load(pipeline: dlt.Pipeline, readings: Sequence[Reading], disposition: Disposition = "replace") -> None:
+    """Load all that are whole in one package; if that fails, each alone, so that only the culprit fails."""
+    whole = [r for r in readings if r.spooled is not None and r.status == "read"]
+    if not whole:
+        return
+    try:
+        _run(pipeline, whole, disposition)
+    except PipelineStepFailed as error:
+        pipeline.abort_packages()
+        if len(whole) == 1:
+            whole[0].end("failed", f"the destination refused it: {innermost(error)}")
+            return
+        for reading in whole:
+            _load(pipeline, [reading], disposition)
+    for reading in whole:
+        if reading.spooled is not None:
+            reading.spooled.path.unlink(missing_ok=True)
+
+
+def _run(pipeline: dlt.Pipeline, readings: Sequence[Reading], disposition: Disposition) -> None:
+    _choose_replace_strategy(pipeline, readings)
+    resources = [table_resource(r.table, r.columns, partial(iter, [r]), disposition) for r in readings]
+    pipeline.run(_source_of(resources))
+
+
+def _source_of(resources: Iterable[Any]) -> DltSource:
+    return dlt.source(lambda: list(resources), name=SOURCE, section=SOURCE)()
+
+
+def _choose_replace_strategy(pipeline: dlt.Pipeline, readings: Sequence[Reading]) -> None:
+    """A table that has rows is replaced from a staging table in one transaction.
+
+    A new one is filled by one statement, which is as safe and half the work.
+    """
+    destination = pipeline.destination
+    if destination is None:
+        return
+    capabilities = destination.capabilities()
+    known: set[str] = set(pipeline.default_schema.tables) if pipeline.default_schema_name else set()
+    destination.config_params.pop("replace_strategy", None)
+    safe = "insert-from-staging"
+    has_rows = bool(known & {r.table for r in readings}) and capabilities.replace_strategies_selector is None
+    if has_rows and safe in (capabilities.supported_replace_strategies or ()):
+        destination.config_params["replace_strategy"] = safe
+
+
+def innermost(error: BaseException) -> str:
+    """The first line of the error that began it all."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+# ---- counting
+
+
+def _count(pipeline: dlt.Pipeline, client: ZohoClient, run: Run) -> None:
+    tables = [r.table for r in run.readings if r.status == "read"]
+    if tables:
+        with pipeline.sql_client() as sql:
+            counts = [f"select '{t}', count(*) from {sql.make_qualified_table_name(t)}" for t in tables]
+            rows = sql.execute_sql(" union all ".join(counts)) or []
+        run.table_counts = {str(table): int(count) for table, count in rows}
+    usages = [client.usage, *(r.usage for r in run.readings)]
+    run.calls = sum(usage.calls for usage in usages)
+    run.credits = sum(usage.credits for usage in usages)
+    run.credits_remaining = client.door.credits_remaining
+    run.finished = datetime.now(timezone.utc)
+
+
+def _in_order(readings: list[Reading], found: Survey) -> list[Reading]:
+    """Modules as Zoho lists them, then our own tables."""
+    order = [*(m.api_name for m in found.modules), *OUR_TABLES]
+    return sorted(readings, key=lambda r: (r.plan is None, order.index(r.name)))

@@ -1,0 +1,72 @@
+"""The table `sync_runs`: one row a table a run, for those who watch the pipeline by SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sources.zoho_crm.account import Endpoint, fields, keep_rows
+from sources.zoho_crm.reading import Reading
+
+if TYPE_CHECKING:
+    from .sync import Run
+
+SYNC_RUNS = Endpoint(
+    "sync_runs",
+    "",
+    "",
+    fields(
+        text="run_id module api reason status error",
+        bigint="rows_read rows_deleted crm_count table_count calls credits",
+        datetime="started_at finished_at since until",
+        json="skipped_fields",
+    ),
+    each="module",  # rows have no id
+)
+
+
+def sync_runs_reading(run: Run, folder: Path) -> Reading:
+    """The rows of this run as a reading to append."""
+    reading = Reading("sync_runs", "sync_runs", "", "")
+    return keep_rows(reading, SYNC_RUNS, [*_read_rows(run), *_skip_rows(run)], folder, {})
+
+
+def _read_rows(run: Run) -> list[dict[str, Any]]:
+    return [
+        {
+            "run_id": run.run_id,
+            "module": r.name,
+            "api": r.api,
+            "reason": r.reason,
+            "status": r.status,
+            "error": r.error,
+            "rows_read": r.rows,
+            "rows_deleted": 0,
+            "crm_count": r.crm_count,
+            "table_count": run.table_counts.get(r.table),
+            "calls": r.usage.calls,
+            "credits": r.usage.credits,
+            "started_at": r.started.isoformat(),
+            "finished_at": r.finished.isoformat() if r.finished else None,
+            "until": run.started.isoformat(),
+            "skipped_fields": list(r.notes.refused),
+        }
+        for r in run.readings
+    ]
+
+
+def _skip_rows(run: Run) -> Sequence[dict[str, Any]]:
+    moment = run.started.isoformat()
+    return [
+        {
+            "run_id": run.run_id,
+            "module": skip.module.api_name,
+            "status": status,
+            "error": skip.reason,
+            "started_at": moment,
+            "finished_at": moment,
+        }
+        for status, skips in (("skipped", run.skips), ("failed", run.failures))
+        for skip in skips
+    ]
