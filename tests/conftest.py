@@ -1,0 +1,117 @@
+"""What all tests share: an environment of their own, a small org, and a run into a temporary DuckDB."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"  # before dlt is imported: tests call loopback only
+
+import dlt
+import pytest
+from dlt.common.runtime.collector import NULL_COLLECTOR
+
+from pipelines.zoho_crm.sync import Run, open_pipeline, sync
+from simulators.zoho_crm import Org, serve
+from sources.zoho_crm.client import Pace, ZohoClient, connect
+from sources.zoho_crm.credentials import ZohoCredentials, resolve_credentials
+from sources.zoho_crm.survey import Choice
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting, cache or folder of the person who runs the tests."""
+    for name in [n for n in os.environ if n.startswith(("SOURCES__", "DESTINATION__", "ZOHO"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
+
+
+class SimulatedTime:
+    """Time that passes only by waiting; the org's clock goes along."""
+
+    def __init__(self, org: Org) -> None:
+        self._org, self._now, self._lock = org, 0.0, threading.Lock()
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self._now += seconds
+            self._org.clock.advance(seconds=seconds)
+
+    def monotonic(self) -> float:
+        with self._lock:
+            return self._now
+
+    def pace(self, **changes: Any) -> Pace:
+        return Pace(sleep=self.sleep, monotonic=self.monotonic, backoff=0, **changes)
+
+
+@dataclass
+class Loader:
+    """Runs the pipeline against an org and shows what landed."""
+
+    org: Org
+    connection_string: str
+    folder: Path
+    destination: Any = None
+    pace: dict[str, Any] = field(default_factory=dict)
+    run: Run | None = None
+    pipeline: dlt.Pipeline | None = None
+
+    def credentials(self, settings: str = "") -> ZohoCredentials:
+        return resolve_credentials(f"{self.connection_string};OAuthSettingsLocation=memory://;{settings}")
+
+    def client(self, settings: str = "") -> ZohoClient:
+        return connect(self.credentials(settings), SimulatedTime(self.org).pace(**self.pace))
+
+    def __call__(self, settings: str = "", **choice: Any) -> Run:
+        """One run; `settings` is appended to the connection string, `choice` is only= and never=."""
+        client = self.client(settings)
+        destination = self.destination or dlt.destinations.duckdb(str(self.folder / "crm.duckdb"))
+        self.pipeline = open_pipeline("zoho_crm", destination, "zoho", str(self.folder / "p"), NULL_COLLECTOR)
+        chosen = Choice(**{key: frozenset(names) for key, names in choice.items()})
+        self.run = sync(self.pipeline, client, chosen, self.credentials(settings).api, NULL_COLLECTOR)
+        return self.run
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        assert self.pipeline is not None
+        with self.pipeline.sql_client() as sql:
+            return [tuple(row) for row in sql.execute_sql(query) or []]
+
+    def reading(self, name: str) -> Any:
+        assert self.run is not None
+        return next(r for r in self.run.readings if r.name == name)
+
+
+@pytest.fixture
+def org() -> Org:
+    return Org()
+
+
+@pytest.fixture
+def load(org: Org, tmp_path: Path) -> Iterator[Loader]:
+    with serve(org) as zoho:
+        yield Loader(org, zoho.connection_string.rstrip("; "), tmp_path)
+
+
+@pytest.fixture
+def load_from(tmp_path: Path) -> Iterator[Callable[[Org], Loader]]:
+    """For tests that bring an org of their own."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        count = 0
+
+        def loader(org: Org) -> Loader:
+            nonlocal count
+            count += 1
+            zoho = stack.enter_context(serve(org))
+            folder = tmp_path / str(count)
+            folder.mkdir()
+            return Loader(org, zoho.connection_string.rstrip("; "), folder)
+
+        yield loader
