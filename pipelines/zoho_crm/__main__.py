@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .commands import cli
+from .cli import cli
 
 if __name__ == "__main__":
     cli.main(prog_name="python -m pipelines.zoho_crm")

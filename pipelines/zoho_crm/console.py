@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+NUMBER = re.compile(r"(\* )?[\d,.]*")  # with the mark of a count that differs
 ROOM_FOR_A_TABLE = 100  # columns; with less, or without a terminal, a table is aligned lines
 
 
@@ -24,12 +26,20 @@ class Console:
         if self.json:
             self._write(json.dumps({"event": name, **facts}, ensure_ascii=False, default=str))
 
+    def paragraph(self, title: str, lines: Sequence[str]) -> None:
+        """A title and its lines; nothing without lines."""
+        if lines:
+            self.text()
+            self.text(f"{title}:")
+        for line in lines:
+            self.text(f"  {line}")
+
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Numbers stand on the right; None is an empty cell."""
         if self.json:
             return
         cells = [[_cell(value) for value in row] for row in rows]
-        right = [all(isinstance(row[i], (int, float, type(None))) for row in rows) for i in range(len(columns))]
+        right = [all(NUMBER.fullmatch(row[i]) for row in cells) for i in range(len(columns))]
         if terminal_width() >= ROOM_FOR_A_TABLE:
             _rich_table(columns, cells, right)
         else:
@@ -43,14 +53,17 @@ class Console:
 
 def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
     """Rows of cells as lines, two blanks between the columns."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(right))]
-    return [
-        "  ".join(
-            cell.rjust(width) if to_right else cell.ljust(width)
-            for cell, width, to_right in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
+    from rich.cells import cell_len  # a Chinese letter is two columns wide
+
+    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(right))]
+    lines = []
+    for row in rows:
+        parts = []
+        for cell, width, to_right in zip(row, widths, right, strict=True):
+            blanks = " " * (width - cell_len(cell))
+            parts.append(blanks + cell if to_right else cell + blanks)
+        lines.append("  ".join(parts).rstrip())
+    return lines
 
 
 def plain(text: str) -> str:

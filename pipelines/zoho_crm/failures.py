@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import sys
 import tempfile
 import traceback
 from collections.abc import Iterable, Iterator
@@ -14,6 +16,11 @@ FAILED, USAGE, REFUSED, BUSY, INTERRUPTED = 1, 2, 3, 5, 130
 
 # Zoho's words for "not with these credentials"; met while the modules are listed, nothing can be read.
 REFUSALS = frozenset({"OAUTH_SCOPE_MISMATCH", "AUTHORIZATION_FAILED", "INVALID_TOKEN"})
+
+
+TOKEN = re.compile(
+    r"1000\.[0-9A-Za-z.]{16,}"
+)  # how Zoho's tokens look; nobody keeps a list of those handed out
 
 
 class Busy(Exception):
@@ -45,11 +52,17 @@ def one_line(text: str, room: int = 600) -> str:
     return line if len(line) <= room else line[: room - 3] + "..."
 
 
+def complain(sentence: str) -> None:
+    """One line on standard error."""
+    sys.stderr.write(f"Error: {one_line(sentence)}\n")
+
+
 def keep_traceback(error: BaseException, folder: str | None, secrets: Iterable[str]) -> Path | None:
     """Write the traceback where only its owner reads it; None when no place can be written."""
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
+    text = TOKEN.sub("***", text)
     name = f"zoho_crm-error-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{os.getpid()}.txt"
     for place in (folder, tempfile.gettempdir()):
         if place is None:
@@ -85,7 +98,10 @@ def _of_the_system(error: BaseException) -> tuple[str, int] | None:
         return None
     where = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk is full{where}. Make room and run again; nothing half-written counts as loaded.", FAILED
+        return (
+            f"The disk is full{where}. Make room and run again; nothing half-written counts as loaded.",
+            FAILED,
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"No permission to write{where}.", FAILED
     return None
@@ -96,7 +112,10 @@ def _of_dlt(error: BaseException) -> tuple[str, int] | None:
 
     if isinstance(error, ConfigFieldMissingException):
         fields = ", ".join(sorted(error.traces))
-        return f"Settings of {error.spec_name} are missing: {fields}. Set them as dlt's documentation says.", USAGE
+        return (
+            f"Settings of {error.spec_name} are missing: {fields}. Set them as dlt's documentation says.",
+            USAGE,
+        )
     if isinstance(error, ConfigurationException):
         return f"dlt's configuration: {error}", USAGE
     return _of_duckdb(error)

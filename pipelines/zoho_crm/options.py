@@ -35,14 +35,12 @@ class Options:
     verbose: bool = False
 
 
-class Names(click.ParamType):
+class Names(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2 only
     """API names between commas; a list of dlt's configuration is taken as well."""
 
     name = "A,B"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> frozenset[str]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, Iterable):
             self.fail(f"{value!r} is no list of names.", param, ctx)
@@ -52,7 +50,7 @@ class Names(click.ParamType):
         return names
 
 
-class Word(click.ParamType):
+class Word(click.ParamType):  # type: ignore[type-arg]
     """Text that may not be empty; `--dataset ''` is a variable that a script forgot to set."""
 
     def __init__(self, name: str) -> None:
@@ -82,10 +80,18 @@ def connecting() -> list[click.Parameter]:
     return [
         option("--connection", type=click.STRING, metavar="STRING", help="Connection string of the account."),
         option(
-            "--env-file", type=Word("PATH"), default=".env", show_default=True, help="File of settings to load."
+            "--env-file",
+            type=Word("PATH"),
+            default=".env",
+            show_default=True,
+            help="File of settings to load.",
         ),
-        option("--destination", type=Word("NAME"), default="duckdb", show_default=True, help="dlt destination."),
-        option("--dataset", type=Word("NAME"), default=DEFAULT_NAME, show_default=True, help="Schema to fill."),
+        option(
+            "--destination", type=Word("NAME"), default="duckdb", show_default=True, help="dlt destination."
+        ),
+        option(
+            "--dataset", type=Word("NAME"), default=DEFAULT_NAME, show_default=True, help="Schema to fill."
+        ),
         option(
             "--pipeline-name",
             type=Word("NAME"),
@@ -137,7 +143,9 @@ def settle(ctx: click.Context, configured: Callable[[str], Any]) -> Options:
     demo = bool(given.get("demo")) or ("demo" not in given and _demo_configured(ctx, configured))
     if demo and "connection" in given:
         raise click.UsageError("--demo brings its own account: leave --connection out.", ctx)
-    values: dict[str, Any] = {"pipeline_name": DEMO_NAME, "demo": True} if demo else _configured(ctx, configured)
+    values: dict[str, Any] = (
+        {"pipeline_name": DEMO_NAME, "demo": True} if demo else _configured(ctx, configured)
+    )
     values.update(given)
     for name in ("modules", "exclude"):
         values[name] = frozenset[str]().union(*values.get(name, ()))
@@ -185,5 +193,7 @@ def _configured(
         try:
             found[param.name] = param.type_cast_value(ctx, [value] if param.multiple else value)
         except click.BadParameter as error:
-            raise click.UsageError(f"{SECTION}.{param.key} in dlt's configuration: {error.message}", ctx) from None
+            raise click.UsageError(
+                f"{SECTION}.{param.key} in dlt's configuration: {error.message}", ctx
+            ) from None
     return found

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from dlt.common.runtime.collector import Collector
+from dlt.common.runtime.collector_base import Collector
 
 from .console import Console, plain
 
@@ -18,11 +17,14 @@ if TYPE_CHECKING:
     from sources.zoho_crm.reading import Reading
 
 
+APIS = frozenset({"bulk", "coql", "records", "settings"})  # the labels of readings; dlt has others
+
+
 class Progress(Collector):
     """A collector of dlt's that hears of our readings, too. This one shows nothing.
 
-    `update` is called from the threads that read, outside of dlt's steps, with `label` the API; dlt
-    itself calls it inside its steps. `done` is called once for each table, when it has been read.
+    `update` is called from the threads that read with the table's name, and the API as label; dlt calls
+    it, too, inside its steps. `done` is called once for each table, when it is loaded or has failed.
     """
 
     step = ""
@@ -39,7 +41,7 @@ class Progress(Collector):
         """Rows have come."""
 
     def done(self, reading: Reading) -> None:
-        """A table has been read, or has not."""
+        """A table has been read and loaded, or has failed."""
 
     def close(self) -> None:
         """No more comes."""
@@ -52,7 +54,7 @@ class Progress(Collector):
 
 
 class LogProgress(Progress):
-    """One line a table, when it has been read."""
+    """One line a table, when it has been read and loaded."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -84,7 +86,7 @@ class BarProgress(Progress):
         text = TextColumn("{task.description}", markup=False)
         columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._bars: RichProgress = Bars(*columns, console=RichConsole(file=sys.stdout), transient=True)
-        self._tasks: dict[str, TaskID] = {}
+        self._tasks: dict[tuple[str, str], TaskID] = {}  # by name and label
         self._lock = threading.Lock()
         self._closed = False
 
@@ -97,14 +99,15 @@ class BarProgress(Progress):
         message: str | None = None,
         label: str | None = None,
     ) -> None:
-        shown = plain(f"{name} ({label})" if label else name)
+        key = (name, label or "")
         with self._lock:
             if self._closed:
                 return
             self._bars.start()
-            if shown not in self._tasks:
-                self._tasks[shown] = self._bars.add_task(shown, total=total)
-            task = self._tasks[shown]
+            if key not in self._tasks:
+                shown = plain(f"{name} ({label})" if label else name)
+                self._tasks[key] = self._bars.add_task(shown, total=total)
+            task = self._tasks[key]
             if inc_total:
                 before = next(t.total for t in self._bars.tasks if t.id == task)
                 self._bars.update(task, total=(before or 0) + inc_total)
@@ -112,7 +115,7 @@ class BarProgress(Progress):
 
     def done(self, reading: Reading) -> None:
         with self._lock:
-            self._remove([name for name in self._tasks if name.split(" (")[0] == plain(reading.name)])
+            self._remove([key for key in self._tasks if key[0] == reading.table])
 
     def close(self) -> None:
         with self._lock:
@@ -123,12 +126,11 @@ class BarProgress(Progress):
         """dlt counts anew in each step, and what was counted is of no more use."""
         super()._stop()
         with self._lock:
-            self._remove(list(self._tasks))
+            self._remove([key for key in self._tasks if key[1] not in APIS])
 
-    def _remove(self, names: list[str]) -> None:
-        for name in names:
-            with suppress(KeyError):
-                self._bars.remove_task(self._tasks.pop(name))
+    def _remove(self, keys: list[tuple[str, str]]) -> None:
+        for key in keys:
+            self._bars.remove_task(self._tasks.pop(key))
 
 
 def done_line(reading: Reading) -> str:

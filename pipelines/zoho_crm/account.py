@@ -1,0 +1,101 @@
+"""The account to read: the user's, or for a demo a simulated one that lives as long as the command."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .console import Console
+from .options import Options
+
+if TYPE_CHECKING:
+    from sources.zoho_crm.credentials import ZohoCredentials
+
+SIMULATED = "This is a simulated Zoho CRM on 127.0.0.1; no account of Zoho's is read."
+
+
+@contextmanager
+def opened_account(options: Options, console: Console) -> Iterator[ZohoCredentials]:
+    """The checked settings. Raises SettingsError; no call is made."""
+    from sources.zoho_crm.credentials import resolve_credentials
+
+    if not options.demo:
+        if options.connection is not None and not options.connection.strip():
+            raise _empty_connection()
+        yield resolve_credentials(options.connection)
+        return
+    from simulators.zoho_crm import Clock, serve
+    from simulators.zoho_crm.demo import demo_org
+
+    console.text(SIMULATED)
+    console.event("simulated", {"note": SIMULATED})
+    _keep_off_the_proxy()
+    with serve(demo_org(clock=Clock.real())) as zoho:
+        with _without_settings():
+            # Each demo has its own port, so a token kept on disk would be of no use to the next.
+            credentials = resolve_credentials(f"{zoho.connection_string}OAuthSettingsLocation=memory://;")
+        yield credentials
+
+
+def pipelines_dir(options: Options) -> str:
+    """Where the state lies; a demo's is its own, and belongs to the database in this working directory."""
+    from dlt.common.pipeline import get_dlt_pipelines_dir
+
+    from .destination import DEMO_FILE
+
+    if options.pipelines_dir:
+        return str(Path(options.pipelines_dir).expanduser().absolute())
+    if not options.demo:
+        return str(get_dlt_pipelines_dir())
+    database = hashlib.sha256(str(Path(DEMO_FILE).absolute()).encode()).hexdigest()[:12]
+    return str(Path(get_dlt_pipelines_dir()).parent / "zoho_demo" / database)
+
+
+def _empty_connection() -> Exception:
+    from sources.zoho_crm.errors import SettingsError
+
+    return SettingsError("--connection is empty: it holds Name=value; pairs, or leave it out.")
+
+
+@contextmanager
+def _without_settings() -> Iterator[None]:
+    """dlt fills up what a connection string leaves open; a demo must not take that from a real account."""
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.specs import PluggableRunContext
+    from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
+
+    context = Container()[PluggableRunContext]
+    kept, context.providers = context.providers, ConfigProvidersContainer([])
+    try:
+        yield
+    finally:
+        context.providers = kept
+
+
+def _keep_off_the_proxy() -> None:
+    """A company's proxy does not know this machine's 127.0.0.1."""
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1")))
+
+
+def secrets_of(options: Options | None) -> list[str]:
+    """Every secret that a traceback might repeat, as far as anybody told us."""
+    from sources.zoho_crm.credentials import resolve_credentials
+    from sources.zoho_crm.errors import SettingsError
+    from sources.zoho_crm.settings import BY_ATTRIBUTE
+
+    words = ("CREDENTIALS", "SECRET", "PASSWORD", "TOKEN", "KEY")
+    found = [value for name, value in os.environ.items() if any(word in name.upper() for word in words)]
+    connection = options.connection if options else None
+    try:
+        credentials = resolve_credentials(connection)
+    except SettingsError:
+        found.append(connection or "")
+    else:
+        secret = [setting.attribute for setting in BY_ATTRIBUTE.values() if setting.secret]
+        found += [getattr(credentials, name) or "" for name in secret]
+    return [text for text in found if len(text) >= 6]

@@ -1,0 +1,141 @@
+"""The command line itself: which command is meant, with which options, and how every error ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import click
+
+from . import commands
+from .console import Console
+from .failures import FAILED, INTERRUPTED, USAGE, complain, explain, keep_traceback
+from .options import Options, choosing, connecting, load_env_file, reading, settle
+
+EXAMPLES = """\
+Examples:
+  python -m pipelines.zoho_crm --demo
+  python -m pipelines.zoho_crm
+  python -m pipelines.zoho_crm --modules Leads,Deals --destination postgres
+  python -m pipelines.zoho_crm plan --exclude Notes,Attachments
+  python -m pipelines.zoho_crm modules --modules Leads
+
+The account is a connection string in SOURCES__ZOHO_CRM__CREDENTIALS (environment or .env) or --connection:
+  OAuthClientId=...;OAuthClientSecret=...;OAuthRefreshToken=...;Region=US;
+Each option is also a key of dlt's configuration: --modules is SOURCES__ZOHO_CRM__MODULES in the environment
+and `modules` below [sources.zoho_crm] in .dlt/config.toml. The command line wins.
+
+Exit codes: 0 all is synced, 1 something failed, 2 wrong usage or configuration, 3 Zoho refused the
+credentials or the scopes, 5 another run of this pipeline is in progress."""
+
+
+class Commands(click.Group):
+    """`run` may be left out; whatever goes wrong ends in one sentence on standard error."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] != "--help"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(ctx.command_path, "[COMMAND] [OPTIONS]")
+        formatter.write_paragraph()
+        formatter.write_text(self.help or "")
+        super().format_commands(ctx, formatter)
+        with formatter.section("Options of run; the other commands have them where they make sense"):
+            run = self.commands["run"]
+            formatter.write_dl([r for p in run.get_params(ctx) if (r := p.get_help_record(ctx)) is not None])
+        formatter.write_paragraph()
+        formatter.write(EXAMPLES + "\n")
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> NoReturn:
+        """Always exits; click's own way prints usage errors in three lines."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(args, prog_name, **extra)
+        except click.Abort:
+            complain("Interrupted. What was loaded stays; the next run reads the rest again.")
+            code = INTERRUPTED
+        except click.ClickException as error:
+            complain(_usage(error))
+            code = error.exit_code
+        sys.exit(code or 0)
+
+
+def answer(command: Callable[[Options, Console], int]) -> int:
+    """Settle the options, run the command, and end every error in one sentence."""
+    ctx = click.get_current_context()
+    options: Options | None = None
+    try:
+        configured = _quiet_dlt()
+        if not ctx.params["demo"]:
+            load_env_file(ctx, configured)
+        options = settle(ctx, configured)
+        return command(options, Console(options.log_format))
+    except (click.ClickException, click.exceptions.Exit, KeyboardInterrupt, BrokenPipeError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the last resort: a traceback belongs into a file
+        known = explain(error)
+        sentence, code = known or (_unexpected(error, options), FAILED)
+        complain(sentence)
+        return code
+
+
+def _quiet_dlt() -> Callable[[str], Any]:
+    """dlt without telemetry, unless the user wants it; gives what looks up its configuration."""
+    name = "RUNTIME__DLTHUB_TELEMETRY"
+    ours = name not in os.environ
+    os.environ.setdefault(name, "false")
+    import dlt
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.specs import PluggableRunContext
+
+    context = Container()[PluggableRunContext]
+    own = [p for p in context.providers.providers if p.name != "Environment Variables"]
+    if ours and any(p.get_value("dlthub_telemetry", bool, None, "runtime")[0] is not None for p in own):
+        del os.environ[name]  # config.toml decides
+        context.reload_providers()
+    return dlt.config.get
+
+
+def _unexpected(error: Exception, options: Options | None) -> str:
+    from .account import pipelines_dir, secrets_of
+
+    folder = pipelines_dir(options) if options else None
+    path = keep_traceback(error, folder, secrets_of(options))
+    told = f"its traceback is in {path}" if path else "its traceback could not be written"
+    return f"Unexpected {type(error).__name__}: {told}."
+
+
+def _usage(error: click.ClickException) -> str:
+    return (
+        f"{error.format_message()} (--help lists the options)" if error.exit_code == USAGE else error.message
+    )
+
+
+def _command(function: Callable[[Options, Console], int], params: list[click.Parameter]) -> click.Command:
+    def callback(**_: Any) -> int:
+        return answer(function)
+
+    return click.Command(
+        function.__name__, params=params, callback=callback, help=function.__doc__, epilog="See also: --help."
+    )
+
+
+cli = Commands(
+    help="Copies a whole Zoho CRM into DuckDB or any other destination of dlt's.",
+    commands=[
+        _command(commands.run, [*choosing(), *reading(), *connecting()]),
+        _command(commands.plan, [*choosing(), *connecting()]),
+        _command(commands.modules, [*choosing(), *connecting()]),
+        _command(commands.check, connecting()),
+    ],
+)

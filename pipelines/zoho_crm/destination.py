@@ -1,0 +1,78 @@
+"""The destination by its name: dlt's own configuration of it, or a DuckDB file in the working directory."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.common.destination.exceptions import UnknownDestinationModule
+from dlt.common.destination.reference import Destination
+
+from sources.zoho_crm.errors import SettingsError
+
+DEFAULT_FILE = "zoho.duckdb"
+DEMO_FILE = "zoho_demo.duckdb"
+
+# What dlt ships; only to guess what a misspelt name meant.
+KNOWN = (
+    "athena",
+    "bigquery",
+    "clickhouse",
+    "databricks",
+    "dremio",
+    "ducklake",
+    "duckdb",
+    "fabric",
+    "filesystem",
+    "lancedb",
+    "motherduck",
+    "mssql",
+    "postgres",
+    "qdrant",
+    "redshift",
+    "snowflake",
+    "sqlalchemy",
+    "synapse",
+    "weaviate",
+)
+
+
+def choose_destination(name: str, dataset: str, pipeline_name: str, demo: bool = False) -> Any:
+    """dlt's destination. Raises SettingsError for a name nobody knows, and for a file named like the dataset."""
+    try:
+        found: Any = Destination.from_reference(name)
+    except (UnknownDestinationModule, ImportError):
+        raise SettingsError(_unknown(name)) from None
+    if found.destination_type != "dlt.destinations.duckdb":
+        return found
+    configured = None if demo else _configured(found.destination_name, pipeline_name)
+    path = configured or str(Path(DEMO_FILE if demo else DEFAULT_FILE).absolute())
+    if Path(path).stem.casefold() == dataset.casefold():
+        raise SettingsError(
+            f"The DuckDB file {Path(path).name} and the dataset {dataset} have one name, which makes every reference to"
+            " a table ambiguous: rename the file, or choose another --dataset."
+        )
+    if configured:
+        return found
+    return Destination.from_reference(name, credentials=path)
+
+
+def _configured(destination: str, pipeline_name: str) -> str | None:
+    """The path of the database that the user gave dlt, in any of the places where dlt looks."""
+    places = (f"destination.{destination}.credentials", "destination.credentials", "credentials")
+    for place in (f"{prefix}{place}" for place in places for prefix in (f"{pipeline_name}.", "")):
+        for key in (place, f"{place}.database"):
+            value: Any = dlt.secrets.get(key)
+            if isinstance(value, str) and value:
+                return value.removeprefix("duckdb:///").split("?")[0]
+            if isinstance(value, dict) and value.get("database"):
+                return str(value["database"])
+    return None
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name.casefold(), KNOWN, n=1)
+    hint = f": did you mean {near[0]}?" if near else "; dlt's own are " + ", ".join(KNOWN) + "."
+    return f"dlt has no destination {name!r}{hint}"

@@ -1,0 +1,123 @@
+"""What an account offers, printed: the plan of a run, its modules, or the fields of some."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from .console import Console
+from .report import pairs_of, print_left_out, print_skips
+
+if TYPE_CHECKING:
+    from sources.zoho_crm.metadata import Field
+    from sources.zoho_crm.plan import Plan
+    from sources.zoho_crm.survey import Survey
+
+NOT_CHOSEN = "not chosen"
+
+
+def print_plan(console: Console, found: Survey, *, verbose: bool) -> None:
+    """What a run would read, by which API, why, and what it would cost."""
+    rows = [_plan_row(plan) for plan in found.plans]
+    columns = ("module", "table", "API", "reason", "rows", "calls", "credits")
+    console.table(columns, rows)
+    for row in rows:
+        console.event("plan", dict(zip(("module", "table", "api", *columns[3:]), row, strict=True)))
+    print_left_out(console, found.plans, verbose=verbose)
+    _print_unknown_types(console, found)
+    print_skips(console, pairs_of(found.skips))
+    _print_failures(console, found)
+    console.text()
+    costs = [plan.cost for plan in found.plans]
+    sums = {
+        "modules": len(found.plans),
+        "rows": sum(plan.rows or 0 for plan in found.plans),
+        "calls": sum(cost.calls for cost in costs),
+        "credits": sum(cost.credits for cost in costs),
+        "skipped": len(found.skips),
+        "failed": len(found.failures),
+    }
+    console.event("summary", sums)
+    console.text(
+        f"{sums['modules']:,} modules, {sums['rows']:,} rows by Zoho's count: about {sums['calls']:,} calls,"
+        f" {sums['credits']:,} credits, the account's own tables not counted; {sums['skipped']} skipped,"
+        f" {sums['failed']} failed. Nothing was loaded."
+    )
+
+
+def print_modules(console: Console, found: Survey) -> None:
+    """Every module that Zoho lists, and whether it would be read."""
+    rows = [
+        (
+            module.api_name,
+            module.generated_type,
+            len(found.fields[module.api_name]) if module.api_name in found.fields else None,
+            *_verdict(found, module.api_name),
+        )
+        for module in found.modules
+    ]
+    columns = ("module", "type", "fields", "table", "read", "why not")
+    console.table(columns, rows)
+    for row in rows:
+        console.event("module", dict(zip((*columns[:5], "reason"), row, strict=True)))
+    chosen = len(found.plans)
+    console.text()
+    console.event("summary", {"modules": len(rows), "chosen": chosen})
+    console.text(f"{len(rows):,} modules, {chosen:,} of them would be read.")
+
+
+def print_fields(console: Console, found: Survey) -> None:
+    """The fields of the chosen modules, and the column that each becomes."""
+    columns = ("module", "field", "data type", "column", "column type", "why not")
+    names = ("module", "field", "data_type", "column", "column_type", "reason")
+    rows = [row for module in sorted(found.fields) for row in _field_rows(found, module)]
+    if rows:
+        console.table(columns, rows)
+    for row in rows:
+        console.event("field", dict(zip(names, row, strict=True)))
+    print_skips(console, pairs_of(found.skips))
+    _print_failures(console, found)
+    console.text()
+    console.event("summary", {"modules": len(found.fields), "fields": len(rows)})
+    console.text(f"{len(found.fields):,} modules, {len(rows):,} fields.")
+
+
+def _plan_row(plan: Plan) -> tuple[Any, ...]:
+    cost = plan.cost
+    return plan.module.api_name, plan.table, plan.api, plan.reason, plan.rows, cost.calls, cost.credits
+
+
+def _verdict(found: Survey, name: str) -> tuple[str | None, str, str]:
+    """The table, whether it would be read, and why not."""
+    for plan in found.plans:
+        if plan.module.api_name == name:
+            return plan.table, "yes", ""
+    reasons = dict(pairs_of([*found.skips, *found.failures]))
+    return None, "no", reasons.get(name, NOT_CHOSEN)
+
+
+def _field_rows(found: Survey, module: str) -> Iterator[tuple[Any, ...]]:
+    plan = next((plan for plan in found.plans if plan.module.api_name == module), None)
+    columns = {column.api_name: column for column in plan.columns} if plan else {}
+    left_out = dict(plan.left_out) if plan else {}
+    listed: list[Field] = found.fields[module]
+    for field in listed:
+        column = columns.get(field.api_name)
+        name, kind = (column.name, column.kind.dlt_type) if column else (None, None)
+        yield module, field.api_name, field.data_type, name, kind, left_out.get(field.api_name, "")
+
+
+def _print_failures(console: Console, found: Survey) -> None:
+    failures = pairs_of(found.failures)
+    console.paragraph("Failed", [f"{name}: {why}" for name, why in failures])
+    for name, why in failures:
+        console.event("failure", {"module": name, "error": why})
+
+
+def _print_unknown_types(console: Console, found: Survey) -> None:
+    from sources.zoho_crm.survey import unknown_types
+
+    notes = [(plan.module.api_name, sentence) for plan in found.plans for sentence in unknown_types(plan)]
+    console.paragraph("Notes", [f"{name}: {sentence}" for name, sentence in notes])
+    for name, sentence in notes:
+        console.event("note", {"module": name, "note": sentence})

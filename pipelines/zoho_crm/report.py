@@ -1,0 +1,173 @@
+"""The report of a run: one table, what was skipped, left out or failed and why, and a last line that sums it up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from .console import Console
+
+if TYPE_CHECKING:
+    from sources.zoho_crm.plan import Plan, Skip
+    from sources.zoho_crm.reading import Reading
+
+    from .sync import Run
+
+COLUMNS = (
+    "module",
+    "table",
+    "API",
+    "reason",
+    "rows",
+    "CRM count",
+    "seconds",
+    "calls",
+    "credits",
+    "status",
+)
+DIFFERS = "* "
+WHY_IT_DIFFERS = (
+    "* The CRM's own count differs from the rows. It may be ten minutes old, and it leaves out converted"
+    " and unapproved records."
+)
+FEW = 5  # names shown without --verbose
+
+
+def print_report(console: Console, run: Run, *, verbose: bool = False, remark: str = "") -> None:
+    """Everything about the run, whatever became of it; a remark stands above the last line."""
+    console.text()
+    console.table(COLUMNS, [_cells(reading) for reading in run.readings])
+    if any(differs(reading) for reading in run.readings):
+        console.text(WHY_IT_DIFFERS)
+    for reading in run.readings:
+        console.event("table", {**facts(reading), "rows_in_destination": run.table_counts.get(reading.table)})
+    console.paragraph("In the destination", _other_counts(run))
+    console.paragraph("Notes", [f"{r.name}: {line}" for r in run.readings for line in r.notes.lines()])
+    print_left_out(console, [r.plan for r in run.readings if r.plan is not None], verbose=verbose)
+    print_skips(console, skipped(run))
+    console.paragraph("Failed", [f"{name}: {why}" for name, why in failed(run)])
+    for name, why in failed(run):
+        console.event("failure", {"module": name, "error": why})
+    console.text()
+    if remark:
+        console.text(remark)
+    console.event("summary", sums(run))
+    console.text(summary(run))
+
+
+def summary(run: Run) -> str:
+    """The last line."""
+    sum_of = sums(run)
+    left = run.credits_remaining
+    return (
+        f"{sum_of['tables']:,} tables, {sum_of['rows']:,} rows in {sum_of['seconds']:,.1f} s:"
+        f" {run.calls:,} calls, {run.credits:,} credits"
+        + (f" ({left:,} left today)" if left is not None else "")
+        + f"; {sum_of['skipped']} skipped, {sum_of['failed']} failed."
+    )
+
+
+def sums(run: Run) -> dict[str, Any]:
+    read = [reading for reading in run.readings if reading.status == "read"]
+    return {
+        "run_id": run.run_id,
+        "tables": len(read),
+        "rows": sum(reading.rows or 0 for reading in read),
+        "seconds": round(((run.finished or run.started) - run.started).total_seconds(), 1),
+        "calls": run.calls,
+        "credits": run.credits,
+        "credits_remaining": run.credits_remaining,
+        "skipped": len(skipped(run)),
+        "failed": len(failed(run)),
+        "exit_code": run.exit_code,
+    }
+
+
+def facts(reading: Reading) -> dict[str, Any]:
+    """A reading for a program."""
+    return {
+        "module": reading.name,
+        "table": reading.table,
+        "api": reading.api,
+        "reason": reading.reason,
+        "rows": reading.rows,
+        "crm_count": reading.crm_count,
+        "seconds": round(reading.seconds, 1),
+        "calls": reading.usage.calls,
+        "credits": reading.usage.credits,
+        "status": reading.status,
+        "error": reading.error,
+        "notes": reading.notes.lines(),
+    }
+
+
+def differs(reading: Reading) -> bool:
+    """Whether the CRM counts other than we read; without one of the counts nobody can tell."""
+    return None not in (reading.rows, reading.crm_count) and reading.rows != reading.crm_count
+
+
+def skipped(run: Run) -> list[tuple[str, str]]:
+    """The modules and tables that are not offered, and why."""
+    planned = [(skip.module.api_name, skip.reason) for skip in run.skips]
+    return [*planned, *((r.name, r.error or "") for r in run.readings if r.status == "skipped")]
+
+
+def failed(run: Run) -> list[tuple[str, str]]:
+    unasked = [(skip.module.api_name, skip.reason) for skip in run.failures]
+    return [*((r.name, r.error or "") for r in run.readings if r.status == "failed"), *unasked]
+
+
+def print_skips(console: Console, skips: list[tuple[str, str]]) -> None:
+    """The modules of one reason share a line."""
+    for name, why in skips:
+        console.event("skip", {"module": name, "reason": why})
+    console.paragraph("Skipped", [f"{', '.join(names)}: {why}" for why, names in group(skips).items()])
+
+
+def print_left_out(console: Console, plans: Iterable[Plan], *, verbose: bool) -> None:
+    """The fields that are no columns; counted, and named when they are few."""
+    lines = []
+    for plan in plans:
+        for name, why in plan.left_out:
+            console.event("field_left_out", {"module": plan.module.api_name, "field": name, "reason": why})
+        for why, names in group(plan.left_out).items():
+            shown = ", ".join(names) if verbose or len(names) <= FEW else f"{len(names)} fields"
+            lines.append(f"{plan.module.api_name}: {shown}: {why}")
+    console.paragraph("Fields that are no columns of their module's table", lines)
+
+
+def group(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Names by their reason, in the order of the first of each."""
+    groups: dict[str, list[str]] = {}
+    for name, why in pairs:
+        groups.setdefault(why, []).append(name)
+    return groups
+
+
+def pairs_of(skips: Iterable[Skip]) -> list[tuple[str, str]]:
+    return [(skip.module.api_name, skip.reason) for skip in skips]
+
+
+def _cells(reading: Reading) -> tuple[Any, ...]:
+    count = "" if reading.crm_count is None else f"{reading.crm_count:,}"
+    return (
+        reading.name,
+        reading.table,
+        reading.api,
+        reading.reason,
+        reading.rows,
+        f"{DIFFERS if differs(reading) else ''}{count}",
+        reading.seconds,
+        reading.usage.calls,
+        reading.usage.credits,
+        reading.status,
+    )
+
+
+def _other_counts(run: Run) -> list[str]:
+    """Tables that hold another number of rows than was read: a load that lost some would show here."""
+    return [
+        f"{r.table} has {run.table_counts[r.table]:,} rows, {r.rows:,} were read"
+        for r in run.readings
+        if r.rows is not None and run.table_counts.get(r.table, r.rows) != r.rows
+    ]
