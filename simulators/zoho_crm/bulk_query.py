@@ -153,8 +153,18 @@ def checked(org: Org, module: Module, query: dict[str, Any]) -> BulkQuery:
         tests.append(lambda record: not record.converted)
     if org.quirks.bulk_hides_converted and "$approved" not in named:
         tests.append(lambda record: record.approved)
+    parents = history_parents(module) if org.quirks.bulk_drops_orphans else []
+    if parents:
+        tests.append(lambda record: any(record.values.get(name) for name in parents))
     flags_only = named <= {"$converted", "$approved"}
     return BulkQuery(module, tuple(found), combined("and", tests), flags_only, echo)
+
+
+def history_parents(module: Module) -> list[str]:
+    """The lookups by which a history's rows hang on their record."""
+    if module.generated_type != "field_tracker":
+        return []
+    return [field.api_name for field in module.fields if field.lookup_module == module.parent_module]
 
 
 def is_place(field: Field) -> bool:

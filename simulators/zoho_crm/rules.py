@@ -114,7 +114,8 @@ class Quirks:
     bulk_id_header: str = "Id"  # seen live three times; the documentation says "id"
     bulk_field_cap: int | None = None  # conflict: none in production, 200 claimed by a third party
     bulk_refuses_address_fields: bool = True  # seen live: FIELD_NOT_SUPPORTED with details.api_name
-    bulk_hides_converted: bool = True  # inferred: hidden unless fields or criteria name the flag
+    bulk_hides_converted: bool = True  # inferred: hidden unless the criteria name the flag
+    bulk_drops_orphans: bool = True  # seen live: history rows are left out when their deal is gone
     bulk_rich_text_cut: bool = False  # inferred: whole in bulk; True cuts at 500
     bulk_line_end: str = "\n"  # inferred: "\n" or "\r\n"
     bulk_seconds_per_job: float | None = None  # seen live: 3.5, one at a time; None advances a state a poll

@@ -210,6 +210,16 @@ def test_a_create_costs_50_credits_and_the_ledger_knows_the_module(org: Org) -> 
     assert (made.credits, made.module) == (50, "Leads")
 
 
+def test_history_rows_without_their_record_are_left_out(org: Org) -> None:
+    fields = [Field("Lead", "lookup", lookup_module="Leads"), Field("Stage", "text")]
+    org.add_module(Module("LeadHistory", fields, generated_type="field_tracker", parent_module="Leads"))
+    org.insert("LeadHistory", {"Lead": org.records("Leads")[0].id, "Stage": "kept"})
+    org.insert("LeadHistory", {"Stage": "orphan"})
+    assert [row["Stage"] for row in read(org, "LeadHistory")] == ["kept"]
+    org.quirks = Quirks(bulk_drops_orphans=False)
+    assert [row["Stage"] for row in read(org, "LeadHistory")] == ["kept", "orphan"]
+
+
 # -- pages
 
 
