@@ -66,8 +66,7 @@ def _token(org: Org, request: Request) -> AccessToken:
     schemes = SCHEMES if org.quirks.bearer_accepted else SCHEMES[:1]
     if scheme.lower() not in schemes or not text.strip():
         refuse(401, "AUTHENTICATION_FAILURE")
-    with org.lock:
-        token = org.tokens.holder(text.strip())
+    token = org.tokens.holder(text.strip())
     if token is None:
         refuse(401, "INVALID_TOKEN")
     return token
@@ -152,16 +151,15 @@ def _enter(org: Org, request: Request, known: Route | None, answer: Answer) -> N
         refused = answer.status >= 400
         credits = org.quirks.credits_for_refused_calls if refused else known.cost(org, request)
     name = known.name if known else ""
-    with org.lock:
-        now = org.clock.now()
-        org.ledger.add(
-            Call(
-                request.method, name, request.path, answer.status, credits, request.module, now,
-                dict(request.query), request.body,
-            )
-        )  # fmt: skip
-        if known is not None and known.host == "api":
-            _tell_credits(org, answer)
+    # No lock: a call that is refused must not wait for one that runs.
+    org.ledger.add(
+        Call(
+            request.method, name, request.path, answer.status, credits, request.module, org.clock.now(),
+            dict(request.query), request.body,
+        )
+    )  # fmt: skip
+    if known is not None and known.host == "api":
+        _tell_credits(org, answer)
 
 
 def _tell_credits(org: Org, answer: Answer) -> None:
