@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timezone
 from decimal import Decimal
 from typing import Any
@@ -45,12 +45,14 @@ def value_of(field: Field, value: Any) -> Any:
     return int(value) if data_type in ("integer", "bigint") and field.api_name != "id" else value
 
 
-def truth(org: Org, module: str, without: set[str] = frozenset()) -> dict[str, dict[str, Any]]:
-    """Every live record by id, as column -> value."""
+def truth(
+    org: Org, module: str, without: Collection[str] = (), names: Mapping[str, str] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Every live record by id, as column -> value; `names` are the columns that follow no plain rule."""
     fields = {f.api_name: f for f in org.modules[module].fields}
     return {
         record.id: {
-            column: value_of(field, record.values.get(name))
+            (names or {}).get(name, column): value_of(field, record.values.get(name))
             for name, field in fields.items()
             if (column := column_of(field)) and name not in without
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -109,11 +110,14 @@ class ZohoClient:
         url = urljoin(self.door.auth.api_domain + "/", path)
         if urlsplit(url).netloc != urlsplit(self.door.auth.api_domain).netloc:
             raise Unreachable(f"Zoho named another host to download from: {urlsplit(url).netloc}")
-        self.door.downloads.wait()
-        with self.door.calls, self._send("GET", url, 1, stream=True) as response, target.open("wb") as file:
+        with ExitStack() as stack:
+            with self.door.downloads.turn():
+                stack.enter_context(self.door.calls)
+                response = stack.enter_context(self._send("GET", url, 1, stream=True))
             if response.status_code != 200:
                 body_of(response)
                 raise Unreachable(f"{response.status_code} {where(response)} brought no archive")
+            file = stack.enter_context(target.open("wb"))
             try:
                 for chunk in response.iter_content(CHUNK):
                     file.write(chunk)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from . import limits
@@ -23,20 +24,45 @@ class Pace:
 
 
 class Downloads:
-    """At most 10 downloads in any minute: the eleventh waits (Bulk Read overview, v8)."""
+    """At most 10 downloads in any minute: the eleventh waits (Bulk Read overview, v8).
+
+    A minute counts from the answer, because only Zoho knows when a request reached it.
+    """
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
-        self._lock = threading.Lock()
-        self._started: deque[float] = deque(maxlen=limits.BULK_DOWNLOADS_PER_MINUTE)
+        self._changed = threading.Condition()
+        self._recent: deque[_Turn] = deque()
 
-    def wait(self) -> None:
-        with self._lock:
-            if len(self._started) == limits.BULK_DOWNLOADS_PER_MINUTE:
-                pause = self._started[0] + 60.5 - self._pace.monotonic()
-                if pause > 0:
-                    self._pace.sleep(pause)
-            self._started.append(self._pace.monotonic())
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn; leave when the answer has begun."""
+        turn = _Turn()
+        with self._changed:
+            while len(self._recent) >= limits.BULK_DOWNLOADS_PER_MINUTE:
+                self._wait_for_oldest()
+            self._recent.append(turn)
+        try:
+            yield
+        finally:
+            with self._changed:
+                turn.answered = self._pace.monotonic()
+                self._changed.notify_all()
+
+    def _wait_for_oldest(self) -> None:
+        answered = self._recent[0].answered
+        if answered is None:
+            self._changed.wait()
+            return
+        pause = answered + 60.5 - self._pace.monotonic()
+        if pause > 0:
+            self._pace.sleep(pause)
+        self._recent.popleft()
+
+
+@dataclass
+class _Turn:
+    answered: float | None = None
 
 
 class JobSlots:
