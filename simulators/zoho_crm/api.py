@@ -34,6 +34,7 @@ def dispatch(org: Org, host: str, request: Request) -> Answer:
         answer = _faulty(fault)
     else:
         answer = _called(org, known, request, variables)
+        answer.headers.update(fault.headers or {} if fault else {})
     if fault is not None:
         answer.cut_after, answer.truncate = fault.cut_after, fault.truncate_json
     _enter(org, request, known, answer)

@@ -107,7 +107,7 @@ def consent_page(org: Org, request: Request) -> Answer:
     authority="the simulator's own: where its consent page's buttons lead; the redirect is documented",
 )
 def approve(org: Org, request: Request) -> Answer:
-    given = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+    given = dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
     redirect_uri = given.get("redirect_uri", "")
     if redirect_uri not in org.tokens.redirect_uris:
         return _page(200, "invalid_redirect_uri")
@@ -117,7 +117,8 @@ def approve(org: Org, request: Request) -> Answer:
     scopes = org.tokens.checked_scopes(given.get("scope", "").split(","))
     offline = given.get("access_type", "online") == "offline"
     # Without prompt=consent a second consent gives no new refresh token.
-    again = bool(org.tokens.codes) and given.get("prompt") != "consent"
+    consented = any(code.redirect_uri for code in org.tokens.codes.values())
+    again = consented and given.get("prompt") != "consent"
     try:
         code = org.tokens.new_code(Code(scopes, org.now(), redirect_uri, offline and not again))
     except Throttled:
@@ -128,7 +129,10 @@ def approve(org: Org, request: Request) -> Answer:
 
 def _parameters(request: Request) -> dict[str, str]:
     """Of the form and of the query: Zoho takes both."""
-    given = {**dict(parse_qsl(request.body.decode(), keep_blank_values=True)), **request.query}
+    given = {
+        **dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True)),
+        **request.query,
+    }
     if unknown := set(given) - set(TOKEN_PARAMETERS.split()) - {"token"}:
         unmodelled(f"parameter {min(unknown)!r} is not modelled")
     return given

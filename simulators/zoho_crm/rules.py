@@ -97,7 +97,7 @@ class Quirks:
     all_users_hold_deleted: bool = False  # conflict: one sample of AllUsers shows a deleted user
     feature_off_status: int = 403  # conflict: 403 documented, 400 in a connector in production
     currencies_off_code: str = "CURRENCIES_NOT_ENABLED"  # documented; "FEATURE_NOT_SUPPORTED" is as well
-    hides_unapproved: bool = True  # documented: the list's `approved` is true unless it says otherwise
+    hides_unapproved: bool = True  # inferred: `approved` of the list is true unless it says otherwise
 
     # -- limits
     retry_after: int | None = None  # inferred: Zoho documents no Retry-After; seconds to send one

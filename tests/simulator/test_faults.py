@@ -92,6 +92,12 @@ def test_a_connection_that_dies_before_the_answer(wire):
     assert wire.get("Deals", fields="id").status_code == 200
 
 
+def test_headers_alone_spoil_nothing_else(wire):
+    wire.org.faults.add(LIST, headers={"X-Odd": "1"})
+    answer = wire.get("Deals", fields="id")
+    assert (answer.status_code, answer.headers["X-Odd"], len(answer.json()["data"])) == (200, "1", 100)
+
+
 def test_a_fault_at_the_accounts_server(wire):
     wire.org.faults.add("POST /oauth/v2/token", status=503, body="busy")
     assert wire.token_call().status_code == 503
