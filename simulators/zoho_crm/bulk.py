@@ -91,7 +91,7 @@ def download_result(org: Org, request: Request, job_id: str) -> Answer:
             refuse(status, code, resource=job_id)
         count_download(org, job)
     fault = request.fault.corrupt_zip if request.fault else None
-    headers = {"Content-Disposition": f"attachment; filename={job.id}.zip"}
+    headers = {"Content-Disposition": f"attachment;filename*=UTF-8''{job.id}.zip"}
     archive = generated_archive(org, job) if job.archive is None else job.archive
     raw = corrupted(archive, fault) if fault else archive
     return Answer(200, raw=raw, content_type=ZIP, headers=headers)
