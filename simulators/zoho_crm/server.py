@@ -37,7 +37,11 @@ class Zoho:
 def serve(org: Org, port: int = 0, accounts_port: int = 0) -> Iterator[Zoho]:
     """Serve the org on 127.0.0.1; a mistake of the simulator itself is raised at the end."""
     api = _Server(("127.0.0.1", port), "api", org)
-    accounts = _Server(("127.0.0.1", accounts_port), "accounts", org)
+    try:
+        accounts = _Server(("127.0.0.1", accounts_port), "accounts", org)
+    except (OSError, OverflowError):
+        api.server_close()
+        raise
     urls = (accounts.url, api.url)
     servers = (api, accounts)
     threads = [threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True) for server in servers]

@@ -58,6 +58,14 @@ def test_nobody_answers_after_the_end_not_even_on_a_connection_that_was_kept():
             session.get(f"{zoho.api_url}/crm/v8/users")
 
 
+def test_a_port_that_is_taken_is_an_error_and_leaves_no_other_open():
+    with serve(company()) as zoho:
+        taken = int(zoho.api_url.rsplit(":", 1)[1])
+        for ports in ((taken, 0), (0, taken)):
+            with pytest.raises(OSError, match="in use"), serve(company(), *ports):
+                raise AssertionError("served on a port that is taken")
+
+
 def test_every_answer_tells_the_orgs_time():
     org = company()
     org.clock.advance(days=1)
