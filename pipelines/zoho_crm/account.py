@@ -42,7 +42,7 @@ def opened_account(options: Options, console: Console) -> Iterator[ZohoCredentia
 
 
 def pipelines_dir(options: Options) -> str:
-    """Where the state lies; a demo's is its own, and belongs to the database in this working directory."""
+    """Where the state lies; a demo has its own, which belongs to the working directory and the destination."""
     from dlt.common.pipeline import get_dlt_pipelines_dir
 
     from .destination import DEMO_FILE
@@ -51,8 +51,9 @@ def pipelines_dir(options: Options) -> str:
         return str(Path(options.pipelines_dir).expanduser().absolute())
     if not options.demo:
         return str(get_dlt_pipelines_dir())
-    database = hashlib.sha256(str(Path(DEMO_FILE).absolute()).encode()).hexdigest()[:12]
-    return str(Path(get_dlt_pipelines_dir()).parent / "zoho_demo" / database)
+    place = f"{Path(DEMO_FILE).absolute()} {options.destination} {options.dataset}"
+    own = hashlib.sha256(place.encode()).hexdigest()[:12]
+    return str(Path(get_dlt_pipelines_dir()).parent / "zoho_demo" / own)
 
 
 def _empty_connection() -> Exception:

@@ -11,7 +11,8 @@ from sources.zoho_crm.settings import CONSENT_AGAIN
 
 from .account import opened_account, pipelines_dir
 from .console import Console
-from .destination import choose_destination
+from .destination import choose_destination, unfilled
+from .dlt_runtime import dlt_log
 from .failures import explain, one_line
 from .lock import alone
 from .options import Options
@@ -106,7 +107,7 @@ def _scopes(credentials: ZohoCredentials, client: ZohoClient) -> str:
 def _destination(options: Options) -> str:
     place, name = pipelines_dir(options), options.pipeline_name
     chosen = choose_destination(options.destination, options.dataset, name, options.demo)
-    with alone(place, name):
+    with alone(place, name), dlt_log(place, name), unfilled(chosen):
         pipeline = open_pipeline(name, chosen, options.dataset, place, Progress())
         try:
             _write_and_remove(pipeline)

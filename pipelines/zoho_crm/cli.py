@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -12,6 +12,7 @@ import click
 
 from . import commands
 from .console import Console
+from .dlt_runtime import start_dlt
 from .failures import FAILED, INTERRUPTED, USAGE, complain, explain, keep_traceback
 from .options import Options, choosing, connecting, load_env_file, reading, settle
 
@@ -75,7 +76,7 @@ def answer(command: Callable[[Options, Console], int]) -> int:
     ctx = click.get_current_context()
     options: Options | None = None
     try:
-        configured = _quiet_dlt()
+        configured = start_dlt()
         if not ctx.params["demo"]:
             load_env_file(ctx, configured)
         options = settle(ctx, configured)
@@ -89,23 +90,6 @@ def answer(command: Callable[[Options, Console], int]) -> int:
         return code
 
 
-def _quiet_dlt() -> Callable[[str], Any]:
-    """dlt without telemetry, unless the user wants it; gives what looks up its configuration."""
-    name = "RUNTIME__DLTHUB_TELEMETRY"
-    ours = name not in os.environ
-    os.environ.setdefault(name, "false")
-    import dlt
-    from dlt.common.configuration.container import Container
-    from dlt.common.configuration.specs import PluggableRunContext
-
-    context = Container()[PluggableRunContext]
-    own = [p for p in context.providers.providers if p.name != "Environment Variables"]
-    if ours and any(p.get_value("dlthub_telemetry", bool, None, "runtime")[0] is not None for p in own):
-        del os.environ[name]  # config.toml decides
-        context.reload_providers()
-    return dlt.config.get
-
-
 def _unexpected(error: Exception, options: Options | None) -> str:
     from .account import pipelines_dir, secrets_of
 
@@ -116,9 +100,13 @@ def _unexpected(error: Exception, options: Options | None) -> str:
 
 
 def _usage(error: click.ClickException) -> str:
-    return (
-        f"{error.format_message()} (--help lists the options)" if error.exit_code == USAGE else error.message
-    )
+    text = error.format_message()
+    if error.exit_code != USAGE:
+        return text
+    extra = re.search(r"unexpected extra argument \((\w+)\)", text)
+    if extra and extra[1] in cli.commands:
+        return f"The command comes first: {extra[1]}, then its options."
+    return f"{text} (--help lists the options)"
 
 
 def _command(function: Callable[[Options, Console], int], params: list[click.Parameter]) -> click.Command:

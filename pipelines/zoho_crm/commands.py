@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .console import Console
-from .failures import FAILED, complain
+from .failures import DISK_FULL, FAILED, complain
 from .options import Options
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sources.zoho_crm.survey import Choice, Survey
 
     from .progress import Progress
+    from .sync import Run
 
 
 @dataclass
@@ -41,8 +42,8 @@ class Work:
 
 def run(options: Options, console: Console) -> int:
     """Copy the account into the destination (the default)."""
-    from .account import SIMULATED
-    from .report import failed, print_report
+    from .account import SIMULATED, pipelines_dir
+    from .report import print_report
     from .sync import sync
 
     with opened(options, console) as work, closing(work.progress):
@@ -50,9 +51,8 @@ def run(options: Options, console: Console) -> int:
         work.progress.close()
         remark = SIMULATED if options.demo else ""
         print_report(console, result, verbose=options.verbose, remark=remark)
-        for name, why in failed(result):
-            complain(f"{name}: {why}")
-        if options.demo:
+        _complain_about(result, pipelines_dir(options), options.pipeline_name)
+        if options.demo and not result.exit_code:
             _print_sql(work)
     return result.exit_code
 
@@ -61,7 +61,7 @@ def plan(options: Options, console: Console) -> int:
     """Say what a run would read, by which API, why, and what it would cost."""
     from .offers import print_plan
 
-    with opened(options, console) as work:
+    with opened(options, console, loads=False) as work:
         found = work.look()
         print_plan(console, found, verbose=options.verbose)
     return FAILED if found.failures else 0
@@ -71,7 +71,7 @@ def modules(options: Options, console: Console) -> int:
     """List the account's modules; with --modules, the fields of those."""
     from .offers import print_fields, print_modules
 
-    with opened(options, console) as work:
+    with opened(options, console, loads=False) as work:
         found = work.look()
         if options.modules:
             print_fields(console, found)
@@ -88,13 +88,14 @@ def check(options: Options, console: Console) -> int:
 
 
 @contextmanager
-def opened(options: Options, console: Console) -> Iterator[Work]:
+def opened(options: Options, console: Console, *, loads: bool = True) -> Iterator[Work]:
     """Settings, lock and destination, in the order in which their mistakes should be told."""
     from sources.zoho_crm.client import connect
     from sources.zoho_crm.survey import Choice
 
     from .account import opened_account, pipelines_dir
-    from .destination import choose_destination
+    from .destination import choose_destination, unfilled
+    from .dlt_runtime import dlt_log
     from .lock import alone
     from .progress import choose_progress
     from .sync import open_pipeline
@@ -103,10 +104,26 @@ def opened(options: Options, console: Console) -> Iterator[Work]:
     with opened_account(options, console) as credentials:
         destination = choose_destination(options.destination, options.dataset, name, options.demo)
         progress = choose_progress(options.progress, console)
-        with alone(place, name):
+        with alone(place, name), dlt_log(place, name), nullcontext() if loads else unfilled(destination):
             pipeline = open_pipeline(name, destination, options.dataset, place, progress)
             choice = Choice(options.modules, options.exclude)
             yield Work(console, options, credentials, connect(credentials), pipeline, choice, progress)
+
+
+def _complain_about(result: Run, place: str, name: str) -> None:
+    """What failed on standard error, too; modules of one reason share a line."""
+    from .dlt_runtime import log_file
+    from .report import failed, group, skipped
+
+    for why, names in group(failed(result)).items():
+        complain(f"{', '.join(names)}: {why}")
+    for module, why in skipped(result):
+        if module in result.named:
+            complain(f"{module} was asked for and is skipped: {why}")
+    if any("No space left" in why for _, why in failed(result)):
+        complain(DISK_FULL)
+    if failed(result) and log_file(place, name).exists():
+        complain(f"What dlt said is in {log_file(place, name)}.")
 
 
 def _print_sql(work: Work) -> None:

@@ -71,6 +71,11 @@ def plain(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 table`, `2,000 tables`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def terminal_width() -> int:
     """The columns of the terminal; 0 without one."""
     if not sys.stdout.isatty():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,21 @@ def choose_destination(name: str, dataset: str, pipeline_name: str, demo: bool =
     if configured:
         return found
     return Destination.from_reference(name, credentials=path)
+
+
+@contextmanager
+def unfilled(destination: Any) -> Iterator[None]:
+    """Looking leaves no empty database behind: DuckDB makes the file when it is opened."""
+    given = destination.config_params.get("credentials")
+    path = (
+        Path(given) if isinstance(given, str) and destination.destination_type.endswith(".duckdb") else None
+    )
+    existed = path is None or path.exists()
+    try:
+        yield
+    finally:
+        if path is not None and not existed:
+            path.unlink(missing_ok=True)
 
 
 def _configured(destination: str, pipeline_name: str) -> str | None:

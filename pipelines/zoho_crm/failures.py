@@ -22,6 +22,8 @@ TOKEN = re.compile(
     r"1000\.[0-9A-Za-z.]{16,}"
 )  # how Zoho's tokens look; nobody keeps a list of those handed out
 
+DISK_FULL = "The disk is full: make room and run again. Nothing half-written counts as loaded."
+
 
 class Busy(Exception):
     """Another process runs this pipeline."""
@@ -46,7 +48,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ or current.__context__
 
 
-def one_line(text: str, room: int = 600) -> str:
+def one_line(text: str, room: int = 1000) -> str:
     """The text without its line breaks, and not for pages."""
     line = " ".join(text.split())
     return line if len(line) <= room else line[: room - 3] + "..."
@@ -126,7 +128,7 @@ def _of_duckdb(error: BaseException) -> tuple[str, int] | None:
         return None
     text = str(error)
     if "No space left" in text:
-        return "The disk is full: DuckDB could not write. Make room and run again.", FAILED
+        return DISK_FULL, FAILED
     if "Could not set lock" in text:
         return "The DuckDB file is open in another process: close it there and run again.", USAGE
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .console import Console
+from .console import Console, counted
 from .report import pairs_of, print_left_out, print_skips
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def print_plan(console: Console, found: Survey, *, verbose: bool) -> None:
     }
     console.event("summary", sums)
     console.text(
-        f"{sums['modules']:,} modules, {sums['rows']:,} rows by Zoho's count: about {sums['calls']:,} calls,"
-        f" {sums['credits']:,} credits, the account's own tables not counted; {sums['skipped']} skipped,"
-        f" {sums['failed']} failed. Nothing was loaded."
+        f"{counted(sums['modules'], 'module')}, {counted(sums['rows'], 'row')} by Zoho's count: about"
+        f" {counted(sums['calls'], 'call')}, {counted(sums['credits'], 'credit')}, the account's own tables not"
+        f" counted; {sums['skipped']} skipped, {sums['failed']} failed. Nothing was loaded."
     )
 
 
@@ -63,7 +63,7 @@ def print_modules(console: Console, found: Survey) -> None:
     chosen = len(found.plans)
     console.text()
     console.event("summary", {"modules": len(rows), "chosen": chosen})
-    console.text(f"{len(rows):,} modules, {chosen:,} of them would be read.")
+    console.text(f"{counted(len(rows), 'module')}, {chosen:,} of them would be read.")
 
 
 def print_fields(console: Console, found: Survey) -> None:
@@ -79,7 +79,7 @@ def print_fields(console: Console, found: Survey) -> None:
     _print_failures(console, found)
     console.text()
     console.event("summary", {"modules": len(found.fields), "fields": len(rows)})
-    console.text(f"{len(found.fields):,} modules, {len(rows):,} fields.")
+    console.text(f"{counted(len(found.fields), 'module')}, {counted(len(rows), 'field')}.")
 
 
 def _plan_row(plan: Plan) -> tuple[Any, ...]:

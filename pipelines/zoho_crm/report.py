@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .console import Console
+from .console import Console, counted
 
 if TYPE_CHECKING:
     from sources.zoho_crm.plan import Plan, Skip
@@ -45,7 +45,8 @@ def print_report(console: Console, run: Run, *, verbose: bool = False, remark: s
     console.paragraph("Notes", [f"{r.name}: {line}" for r in run.readings for line in r.notes.lines()])
     print_left_out(console, [r.plan for r in run.readings if r.plan is not None], verbose=verbose)
     print_skips(console, skipped(run))
-    console.paragraph("Failed", [f"{name}: {why}" for name, why in failed(run)])
+    lost = group(failed(run))
+    console.paragraph("Failed", [f"{', '.join(names)}: {why}" for why, names in lost.items()])
     for name, why in failed(run):
         console.event("failure", {"module": name, "error": why})
     console.text()
@@ -60,8 +61,8 @@ def summary(run: Run) -> str:
     sum_of = sums(run)
     left = run.credits_remaining
     return (
-        f"{sum_of['tables']:,} tables, {sum_of['rows']:,} rows in {sum_of['seconds']:,.1f} s:"
-        f" {run.calls:,} calls, {run.credits:,} credits"
+        f"{counted(sum_of['tables'], 'table')}, {counted(sum_of['rows'], 'row')} in {sum_of['seconds']:,.1f} s:"
+        f" {counted(run.calls, 'call')}, {counted(run.credits, 'credit')}"
         + (f" ({left:,} left today)" if left is not None else "")
         + f"; {sum_of['skipped']} skipped, {sum_of['failed']} failed."
     )
