@@ -48,7 +48,7 @@ class Plan:
 
     @property
     def cost(self) -> Cost:
-        return cost_of(self.api, self.rows or 0, len(self.columns))
+        return cost_of(self.api, self.rows or 0, self.columns)
 
     @property
     def alternatives(self) -> tuple[Api, ...]:
@@ -77,7 +77,7 @@ class Skip:
     reason: str
 
 
-def choose_api(module: Module, wish: Wish, rows: int | None, fields: int) -> tuple[Api, str]:
+def choose_api(module: Module, wish: Wish, rows: int | None, columns: tuple[Column, ...]) -> tuple[Api, str]:
     """The API for a full reading, and the reason that `plan` prints."""
     if module.api_name in limits.NOT_IN_BULK and wish in ("auto", "bulk"):
         return "records", "Bulk Read does not offer it"
@@ -85,14 +85,19 @@ def choose_api(module: Module, wish: Wish, rows: int | None, fields: int) -> tup
         return wish, "as configured"
     if rows is None:
         return "bulk", "first load, Zoho gives no count"
-    by_records, by_bulk = cost_of("records", rows, fields), cost_of("bulk", rows, fields)
-    if by_records.credits <= by_bulk.credits:
-        return "records", f"{rows:,} rows: {by_records.credits} credits, Bulk Read takes {by_bulk.credits}"
-    return "bulk", f"{rows:,} rows: {by_bulk.credits} credits, Records takes {by_records.credits}"
+    records, bulk = cost_of("records", rows, columns).credits, cost_of("bulk", rows, columns).credits
+    most = "up to " if _rich_texts(columns) else ""
+    if records <= bulk:
+        return "records", f"{rows:,} rows: {most}{records:,} credits, Bulk Read takes {bulk:,}"
+    return "bulk", f"{rows:,} rows: {bulk:,} credits, Records takes {most}{records:,}"
 
 
-def cost_of(api: Api, rows: int, fields: int) -> Cost:
-    """Calls and credits of reading `rows` whole (API limits, v8); polls of a job are guessed as three."""
+def cost_of(api: Api, rows: int, columns: tuple[Column, ...]) -> Cost:
+    """Calls and credits of reading `rows` whole (API limits, v8).
+
+    Polls of a job are guessed as three. Lists cut rich text, so each record may take a call of its own.
+    """
+    fields = len(columns)
     if api == "bulk":
         jobs = max(1, ceil(rows / limits.BULK_ROWS_PER_JOB))
         return Cost(calls=5 * jobs, credits=(limits.BULK_CREATE_CREDITS + 4) * jobs)
@@ -101,9 +106,13 @@ def cost_of(api: Api, rows: int, fields: int) -> Cost:
         calls = pages * ceil(fields / limits.COQL_FIELD_CAPS[0])
         return Cost(calls, calls * limits.coql_credits(min(rows or 1, limits.COQL_ROWS_PER_CALL)))
     pages = max(1, ceil(rows / limits.RECORDS_PER_PAGE))
-    more_chunks = max(0, ceil((fields - 1) / (limits.FIELDS_PER_CALL - 2)) - 1)
-    calls = pages * (1 + 2 * more_chunks)
+    more_chunks = max(0, ceil((fields - 2) / (limits.FIELDS_PER_CALL - 2)) - 1)
+    calls = pages * (1 + 2 * more_chunks) + (rows if _rich_texts(columns) else 0)
     return Cost(calls, calls)
+
+
+def _rich_texts(columns: tuple[Column, ...]) -> bool:
+    return any(column.field.rich_text for column in columns)
 
 
 def flags_to_name(plan: Plan, refused: set[str]) -> list[str]:

@@ -91,7 +91,7 @@ def plan_module(
     """The plan of one module; `given` is the user's wish, Zoho's count, and the names of earlier runs."""
     wish, rows, remembered = given
     columns = name_columns(with_id(fields), remembered)
-    api, reason = choose_api(module, wish, rows, len(columns))
+    api, reason = choose_api(module, wish, rows, columns)
     left_out = tuple((f.api_name, why) for f in fields if (why := why_left_out(f)))
     return Plan(module, table, api, columns, reason, rows=rows, left_out=left_out)
 
