@@ -13,7 +13,7 @@ import click
 from . import commands
 from .console import Console
 from .dlt_runtime import start_dlt
-from .failures import FAILED, INTERRUPTED, USAGE, complain, explain, keep_traceback
+from .failures import FAILED, INTERRUPTED, STOPPED, USAGE, complain, explain, keep_traceback
 from .options import Options, choosing, connecting, load_env_file, reading, settle
 
 EXAMPLES = """\
@@ -63,7 +63,7 @@ class Commands(click.Group):
         try:
             code = super().main(args, prog_name, **extra)
         except click.Abort:
-            complain("Interrupted. What was loaded stays; the next run reads the rest again.")
+            complain(STOPPED)
             code = INTERRUPTED
         except click.ClickException as error:
             complain(_usage(error))

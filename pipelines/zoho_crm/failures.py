@@ -22,6 +22,7 @@ TOKEN = re.compile(
     r"1000\.[0-9A-Za-z.]{16,}"
 )  # how Zoho's tokens look; nobody keeps a list of those handed out
 
+STOPPED = "Interrupted. What was loaded stays; the next run reads the rest again."
 DISK_FULL = "The disk is full: make room and run again. Nothing half-written counts as loaded."
 
 
@@ -32,6 +33,8 @@ class Busy(Exception):
 def explain(error: BaseException) -> tuple[str, int] | None:
     """The sentence and the exit code for what we know; None for a mistake of ours."""
     for one in causes(error):
+        if isinstance(one, KeyboardInterrupt):
+            return STOPPED, INTERRUPTED
         found = _of_ours(one) or _of_the_system(one) or _of_dlt(one)
         if found is not None:
             return one_line(found[0]), found[1]
