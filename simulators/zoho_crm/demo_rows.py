@@ -86,6 +86,7 @@ def add_contacts(rows: Rows) -> None:
             "Department": None if number % 2 else "Wicks, oil; glass",
             "Reporting_To": rows.any_of("Contacts") if number % 4 == 0 else None,
             "Tag": ["VIP", "has, comma"] if number % 50 == 0 else None,
+            "Data_Processing_Basis_Details": {"id": rows.org.new_id()} if number % 10 == 0 else None,
         }  # fmt: skip
         edge = next((SHARED.start for place in (number, CONTACTS - 1 - number) if place in SHARED), None)
         after = number if edge is None else edge if number in SHARED else CONTACTS - 1 - edge
@@ -141,7 +142,8 @@ def add_deals(rows: Rows) -> None:
                 "Amount": rows.money(), "Duration_Days": step * 3, "Last_Activity": at,
             }, at)  # fmt: skip
     for number in range(5):  # the deal of these is gone
-        rows.add("DealHistory", {"Stage": STAGES[0], "Amount": rows.money(), "Duration_Days": number})
+        orphan = {"Stage": STAGES[0], "Amount": rows.money(), "Duration_Days": number, "Modified_By": None}
+        rows.add("DealHistory", orphan)
 
 
 def add_activities(rows: Rows) -> None:
@@ -167,6 +169,7 @@ def add_activities(rows: Rows) -> None:
             "All_day": number % 10 == 0, "Venue": rows.pick(CITIES), "Who_Id": rows.any_of("Contacts"),
             "Recurring_Activity": {"RRULE": "FREQ=YEARLY"} if number % 4 == 0 else None,
             "Remind_At": {"unit": "15", "period": "minutes"} if number % 3 else None,
+            "Reminders": {"unit": "1", "period": "days; weeks, maybe"} if number % 5 else None,
         }, at)  # fmt: skip
         # Zoho types it as text, yet it holds a list.
         held = rows.org.record("Events", event)
