@@ -39,6 +39,7 @@ def worth_retrying(response: Response | None, error: BaseException | None) -> bo
             requests.Timeout,
             requests.exceptions.ChunkedEncodingError,
             Retriable,
+            Unreachable,
         )
         return isinstance(error, lost) and not isinstance(error, requests.exceptions.SSLError)
     if response.status_code == 429 or response.status_code >= 500:
@@ -97,6 +98,7 @@ def _error_in(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     for rows in body.values():  # {"data": [error]}, {"fields": [error]}
         if isinstance(rows, list) and len(rows) == 1 and isinstance(rows[0], Mapping):
             row: Mapping[str, Any] = rows[0]
-            if row.get("status") == "error" and "code" in row:
+            # A record may have fields of such names, but it has an id as well.
+            if row.get("status") == "error" and "code" in row and "id" not in row:
                 return row
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -92,25 +93,28 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = unw
     attempts = [plan]
     while True:
         plan = attempts[-1]
-        notes = Notes()
+        notes, came = Notes(), Counter[str]()
         try:
-            tables = _watched(EXTRACTORS[plan.api](client, plan, notes), watch)
+            tables = _watched(EXTRACTORS[plan.api](client, plan, notes), watch, came)
             reading.spooled = collect(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
             reading.notes = notes
             return reading.end("read")
         except ZohoError as refusal:
             others = [api for api in attempts[0].alternatives if api not in {p.api for p in attempts}]
             if isinstance(refusal, Retriable) or not others:
-                return reading.end("skipped" if isinstance(refusal, Skippable) else "failed", str(refusal))
+                # Once rows have come, a refusal is no word about what Zoho offers.
+                offered = came["rows"] or not isinstance(refusal, Skippable)
+                return reading.end("failed" if offered else "skipped", str(refusal))
             attempts.append(plan.by(others[0], f"{plan.api} refused it: {refusal.code}"))
             reading.api, reading.reason = attempts[-1].api, attempts[-1].reason
         except (ZohoCrmError, OSError, *UNFORESEEN) as error:
             return reading.fail(error)
 
 
-def _watched(tables: Iterable[pa.Table], watch: Watch) -> Iterator[pa.Table]:
+def _watched(tables: Iterable[pa.Table], watch: Watch, came: Counter[str]) -> Iterator[pa.Table]:
     for table in tables:
         watch(table.num_rows)
+        came["rows"] += table.num_rows
         yield table
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -16,13 +14,10 @@ from .columns import Column
 from .errors import ReadFailed, ZohoError
 from .notes import Notes
 from .plan import Plan
+from .walks import ALL_RECORDS, CHANGED, Record, walk
 
-Record = dict[str, Any]
+__all__ = ["CHANGED", "Record", "extract"]
 
-# Converted leads and records that wait for approval are left out unless asked for (Get Records, v8).
-ALL_RECORDS = {"converted": "both", "approved": "both"}
-
-CHANGED = "Modified_Time"
 TRIES = 3  # of a record that changes between two chunks of its fields
 
 
@@ -30,10 +25,19 @@ def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
     """Yield the module in tables; the first may be empty, so that the table exists all the same."""
     yield records_table([], plan.columns)
     chunks = field_chunks(plan.columns)
-    for page in _walk(client, plan, chunks[0]):
+    absent = {c.api_name for c in plan.columns}
+    some = False
+    for page in walk(client, plan, chunks[0]):
         records = _with_other_chunks(client, plan, page, chunks, notes)
+        some = some or bool(records)
+        for record in records if absent else ():
+            absent.difference_update(record)
         mend_rich_text(client, plan, records, notes)
         yield records_table(records, plan.columns)
+    if some and absent:
+        # Zoho drops names that it does not know, or that this user may not see, without a word.
+        named = ", ".join(sorted(absent))
+        notes.remarks.append(f"Zoho lists these fields but sends no values of them: {named}")
 
 
 def field_chunks(columns: tuple[Column, ...]) -> list[list[str]]:
@@ -43,106 +47,6 @@ def field_chunks(columns: tuple[Column, ...]) -> list[list[str]]:
     rest = [name for name in names if name not in head]
     size = limits.FIELDS_PER_CALL - len(head)
     return [head + rest[i : i + size] for i in range(0, len(rest), size)] or [head]
-
-
-# ---- pages
-
-
-def _walk(client: ZohoClient, plan: Plan, fields: list[str]) -> Iterator[list[Record]]:
-    """Every record once, in pages.
-
-    By id upwards, because edits do not move a record there. Tokens reach 100,000 records: past that
-    by id downwards until the two walks meet, and past 200,000 by Modified_Time in windows.
-    """
-    seen: set[str] = set()
-    path = plan.module.api_name
-    started = client.now()
-    up, down = _Walk(sort_by="id", sort_order="asc"), _Walk(sort_by="id", sort_order="desc")
-    yield from up.pages(client, path, fields, seen)
-    if up.whole and (len(seen) <= limits.RECORDS_PER_PAGE or not _any_deleted(client, path, started)):
-        return
-    down.until = None if up.whole else max(map(int, seen))
-    yield from down.pages(client, path, fields, seen)
-    if down.whole:
-        return
-    if not plan.has(CHANGED):
-        raise ReadFailed("the Records API cannot list so many records without Modified_Time: use Bulk Read")
-    yield from _by_time(client, path, fields, seen)
-
-
-@dataclass
-class _Walk:
-    """One walk in one order; `whole` tells afterwards whether it came to its end."""
-
-    sort_by: str
-    sort_order: str
-    since: str | None = None  # If-Modified-Since
-    until: int | None = None  # the id at which a walk downwards meets the one upwards
-    whole: bool = False
-    latest: str | None = None  # the Modified_Time of the last record
-
-    def pages(
-        self, client: ZohoClient, path: str, fields: list[str], seen: set[str]
-    ) -> Iterator[list[Record]]:
-        """Pages by token from the first one on, because a page number ends at record 2,000.
-
-        Only records that no earlier walk had. Ends early, with `whole` false, where tokens go no
-        further (PAGINATION_LIMIT_EXCEEDED), which no new walk of the same kind cures.
-        """
-        headers = {"If-Modified-Since": self.since} if self.since else None
-        params = {"fields": ",".join(fields), "per_page": limits.RECORDS_PER_PAGE, **ALL_RECORDS}
-        params.update(sort_by=self.sort_by, sort_order=self.sort_order)
-        while True:
-            try:
-                page = client.get(path, params, headers=headers)
-            except ZohoError as error:
-                if error.code == "PAGINATION_LIMIT_EXCEEDED":
-                    return
-                raise
-            records: list[Record] = page.get("data", [])
-            if records:
-                self.latest = records[-1].get(CHANGED)
-            fresh = [record for record in records if record["id"] not in seen]
-            seen.update(record["id"] for record in fresh)
-            yield fresh
-            info = page.get("info", {})
-            met = self.until is not None and any(int(record["id"]) <= self.until for record in records)
-            if met or not info.get("more_records"):
-                self.whole = True
-                return
-            params["page_token"] = info.get("next_page_token")
-            if not params["page_token"]:
-                raise ReadFailed("Zoho has more records but gave no token for the next page")
-
-
-def _any_deleted(client: ZohoClient, path: str, since: datetime) -> bool:
-    """Whether a deletion may have moved a record over the edge of a page that was read already."""
-    moment = {"If-Modified-Since": since.isoformat(timespec="seconds")}
-    try:
-        return bool(client.get(f"{path}/deleted", {"type": "all", "per_page": 1}, credits=2, headers=moment))
-    except ZohoError:
-        return False  # a module without a deleted feed
-
-
-def _by_time(client: ZohoClient, path: str, fields: list[str], seen: set[str]) -> Iterator[list[Record]]:
-    """In the order of edits, each page from where the last one ended: an edit moves no record past it.
-
-    Ties on that second come twice; tokens are followed only while a page has no other second.
-    """
-    since = "1970-01-01T00:00:00+00:00"
-    while True:
-        walk = _Walk(sort_by=CHANGED, sort_order="asc", since=since)
-        for page in walk.pages(client, path, fields, seen):
-            yield page
-            if walk.latest not in (None, since):
-                break
-        else:
-            if walk.whole:
-                return
-            raise ReadFailed(
-                f"the Records API cannot list all records of one second ({since}): use Bulk Read"
-            )
-        since = str(walk.latest)
 
 
 # ---- the other chunks of fields
@@ -224,12 +128,24 @@ def mend_rich_text(client: ZohoClient, plan: Plan, records: list[Record], notes:
 
 
 def is_cut(text: Any) -> bool:
-    """Whether a rich text may be a cut one; one that has exactly 500 characters is asked for once more."""
-    return isinstance(text, str) and len(text) == limits.RICH_TEXT_IN_LISTS
+    """Whether a rich text may be a cut one; one that has exactly 500 characters is asked for once more.
+
+    Zoho does not say what it counts: characters, or units of UTF-16, of which an emoji has two.
+    """
+    if not isinstance(text, str) or len(text) > limits.RICH_TEXT_IN_LISTS:
+        return False
+    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    whole = limits.RICH_TEXT_IN_LISTS
+    return len(text) == whole or units == whole or (units == whole - 1 and units > len(text))
 
 
 def read_full_texts(client: ZohoClient, module: str, record_id: str, fields: list[str]) -> Mapping[str, Any]:
     """Rich texts of one record in full (fetch_full_data, v8); empty if the record is gone."""
-    answer = client.get(f"{module}/{record_id}/actions/fetch_full_data", {"fields": ",".join(fields)})
+    try:
+        answer = client.get(f"{module}/{record_id}/actions/fetch_full_data", {"fields": ",".join(fields)})
+    except ZohoError as error:
+        if error.status == 404 or "resource_path_index" in error.details:
+            return {}  # one of the ways in which Zoho says that it knows no such id
+        raise
     rows = answer.get("data", [])
     return {name: rows[0][name] for name in fields if name in rows[0]} if rows else {}

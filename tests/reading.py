@@ -1,0 +1,85 @@
+"""Reads one module as a run does, without a destination, and lets a test change the org between two calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from simulators.zoho_crm import Field, Module, Org
+from sources.zoho_crm.account import OUR_TABLES
+from sources.zoho_crm.columns import Kind
+from sources.zoho_crm.reading import Reading, read_module
+from sources.zoho_crm.survey import Choice, Memory, survey
+
+RECORDS, COQL = "ReadAPI=REST", "ReadAPI=COQL"
+LIST, QUERY = "GET /crm/v8/{module}", "POST /crm/v8/coql"
+DAY = datetime(2026, 1, 1, tzinfo=timezone.utc)
+LISTS = (Kind.NAMES, Kind.IDS, Kind.OBJECTS)
+
+
+def things(org: Org, rows: int, *, per_second: int = 1, fields: int = 1, **options: Any) -> list[str]:
+    """A module `Things` with text fields `F0`, `F1`...; so many rows share one Modified_Time."""
+    named = [Field(f"F{n}", "text") for n in range(fields)]
+    extra = options.pop("extra", [])
+    org.add_module(Module("Things", [*named, *extra], generated_type="custom", **options))
+    return add(org, rows, per_second=per_second, fields=fields)
+
+
+def add(org: Org, rows: int, *, per_second: int = 1, fields: int = 1) -> list[str]:
+    return [
+        org.insert(
+            "Things",
+            {f"F{n}": f"{n}/{row}" for n in range(fields)},
+            modified_time=DAY + timedelta(seconds=row // per_second),
+        )
+        for row in range(rows)
+    ]
+
+
+def look(load: Any, settings: str = RECORDS, memory: Memory | None = None, **choice: Any) -> Any:
+    """The client and its survey."""
+    client = load.client(settings)
+    chosen = Choice(**{key: frozenset(names) for key, names in choice.items()})
+    wish = load.credentials(settings).api
+    return client, survey(client, chosen, wish, memory or Memory(), OUR_TABLES)
+
+
+def read(load: Any, module: str = "Things", settings: str = RECORDS) -> Reading:
+    client, found = look(load, settings, only=[module])
+    return read_module(client, found.plans[0], load.folder)
+
+
+def rows_of(reading: Reading) -> dict[str, dict[str, Any]]:
+    """Every row of the file by id; JSON parsed."""
+    assert reading.status == "read", reading.error
+    lists = {c.name for c in reading.columns if c.kind in LISTS}
+    rows = pq.read_table(reading.spooled.path).to_pylist()
+    assert len(rows) == reading.rows
+    return {
+        row["id"]: {
+            name: json.loads(value) if name in lists and value else value for name, value in row.items()
+        }
+        for row in rows
+    }
+
+
+def after_call(org: Org, route: str, nth: int, act: Callable[[], Any], times: int = 1) -> None:
+    """Change the org right after the nth answer on a route, and the next ones: `times` in all."""
+    enter, seen = org.ledger.add, [0]
+
+    def add(call: Any) -> None:
+        enter(call)
+        if call.route == route:
+            seen[0] += 1
+            if nth <= seen[0] < nth + times:
+                act()
+
+    org.ledger.add = add  # type: ignore[method-assign]
+
+
+def queries(org: Org) -> list[str]:
+    return [json.loads(call.body)["select_query"] for call in org.ledger.calls(QUERY)]
