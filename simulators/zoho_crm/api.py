@@ -29,6 +29,8 @@ def dispatch(org: Org, host: str, request: Request) -> Answer:
         return answer
     known, variables = found
     request.module = variables.get("module") or request.query.get("module")
+    if known.module is not None:
+        request.module = known.module(org, request, variables)
     request.fault = fault = org.faults.take(known.name, request.module)
     if fault is not None and fault.replaces_answer:
         answer = _faulty(fault)

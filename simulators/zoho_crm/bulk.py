@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from .bulk_corrupt import corrupted
 from .bulk_jobs import FINAL, LOST, BulkJob, dialect_of, plan_span, run
-from .bulk_query import read_body
+from .bulk_query import module_of_body, read_body
 from .generated import Generated, named
 from .routes import Answer, Request, created, ok, refuse, route, unmodelled
 
@@ -19,7 +19,12 @@ PATH = "/crm/bulk/v8/read"
 ZIP = "application/zip"
 
 
-@route("POST", PATH, scopes="ZohoCRM.bulk.READ", credits=50)
+def module_of_job(org: Org, request: Request, variables: dict[str, str]) -> str | None:
+    job = org.jobs.get(variables["job_id"])
+    return job.query.module.api_name if isinstance(job, BulkJob) else None
+
+
+@route("POST", PATH, scopes="ZohoCRM.bulk.READ", credits=50, module=module_of_body)
 def create_job(org: Org, request: Request) -> Answer:
     query = read_body(org, request)
     if query.module.generated is not None and not query.flags_only:
@@ -41,9 +46,9 @@ def create_job(org: Org, request: Request) -> Answer:
     return created(data=[answer], info={})
 
 
-@route("GET", PATH + "/{job_id}", scopes="ZohoCRM.bulk.READ")
+@route("GET", PATH + "/{job_id}", scopes="ZohoCRM.bulk.READ", module=module_of_job)
 def job_details(org: Org, request: Request, job_id: str) -> Answer:
-    job = find_job(org, request, job_id)
+    job = find_job(org, job_id)
     if job.state not in FINAL:
         state = job.poll(org.clock.now())
         if state == LOST:
@@ -80,10 +85,10 @@ def result_of(org: Org, job: BulkJob) -> dict[str, Any] | None:
     return {**result, "next_page_token": job.next_token} if job.next_token else result
 
 
-@route("GET", PATH + "/{job_id}/result", scopes="ZohoCRM.bulk.READ", locked=False)
+@route("GET", PATH + "/{job_id}/result", scopes="ZohoCRM.bulk.READ", locked=False, module=module_of_job)
 def download_result(org: Org, request: Request, job_id: str) -> Answer:
     with org.lock:
-        job = find_job(org, request, job_id)
+        job = find_job(org, job_id)
         if job.state != "COMPLETED" or job.completed is None:
             refuse(404, "RESOURCE_NOT_FOUND", resource=job_id)
         if job.completed + timedelta(hours=org.rules.bulk_file_hours) <= org.now():
@@ -97,11 +102,10 @@ def download_result(org: Org, request: Request, job_id: str) -> Answer:
     return Answer(200, raw=raw, content_type=ZIP, headers=headers)
 
 
-def find_job(org: Org, request: Request, job_id: str) -> BulkJob:
+def find_job(org: Org, job_id: str) -> BulkJob:
     job = org.jobs.get(job_id)
     if not isinstance(job, BulkJob) or job.state == LOST:
         refuse(404, "RESOURCE_NOT_FOUND", resource=job_id)
-    request.module = job.query.module.api_name
     return job
 
 

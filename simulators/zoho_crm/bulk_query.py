@@ -63,6 +63,16 @@ def give_token(org: Org, query: BulkQuery) -> str:
     return token
 
 
+def module_of_body(org: Org, request: Request, _: dict[str, str]) -> str | None:
+    """The module that a body names, or that its token stands for, before anything of it is checked."""
+    try:
+        query = json.loads(request.body)["query"]
+        token = org.page_tokens.get(f"{KEY}{query.get('page_token')}")
+        return token.query.module.api_name if token else str(query["module"]["api_name"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
 def read_body(org: Org, request: Request) -> BulkQuery:
     if not request.headers.get("content-type", "").startswith("application/json"):
         refuse(415, "MEDIA_TYPE_NOT_SUPPORTED")
@@ -90,11 +100,10 @@ def of_token(org: Org, request: Request, body: dict[str, Any]) -> BulkQuery:
     token = org.page_tokens.get(KEY + query["page_token"]) if isinstance(query["page_token"], str) else None
     if not isinstance(token, PageToken):
         refuse(400, "INVALID_DATA", api_name="page_token")
-    request.module = token.query.module.api_name
     if token.expires <= org.now():
         status, code = org.quirks.bulk_expired_token
         refuse(status, code, api_name="page_token")
-    need_scope(request, "ZohoCRM.modules.READ", request.module)
+    need_scope(request, "ZohoCRM.modules.READ", token.query.module.api_name)
     return token.query
 
 
@@ -118,7 +127,6 @@ def find_module(org: Org, request: Request, named: Any) -> Module:
     name = named.get("api_name") if isinstance(named, dict) else None
     if not isinstance(name, str):
         refuse(400, "INVALID_DATA", api_name="module", expected_data_type="jsonobject")
-    request.module = name
     module = org.modules.get(name)
     if module is None or not module.api_supported or module.invalid_module:
         refuse(400, "MODULE_NOT_AVAILABLE", api_name=name, module=name, reason="the module is not available")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from .org import Org
 
 
+FROM = re.compile(r"\bfrom\s+'?([\w$]+)", re.IGNORECASE)
+
+
 def cost(org: Org, request: Request) -> int:
     """1, 2 or 3 credits for a limit up to 200, 1,000 and 2,000."""
     try:
@@ -36,7 +41,16 @@ def cost(org: Org, request: Request) -> int:
     return 1 if limit <= 200 else 2 if limit <= 1_000 else 3
 
 
-@route("POST", "/crm/v8/coql", scopes="ZohoCRM.coql.READ", credits=cost, heavy=True)
+def module_of_query(org: Org, request: Request, _: dict[str, str]) -> str | None:
+    """The module that a query names, however wrong the rest of it may be."""
+    try:
+        found = FROM.search(json.loads(request.body)["select_query"])
+    except (ValueError, TypeError, KeyError):
+        return None
+    return found.group(1) if found else None
+
+
+@route("POST", "/crm/v8/coql", scopes="ZohoCRM.coql.READ", credits=cost, heavy=True, module=module_of_query)
 def run_query(org: Org, request: Request) -> Answer:
     try:
         return answer(org, request)
@@ -74,7 +88,6 @@ def read_query(org: Org, request: Request) -> Query:
 
 
 def find_module(org: Org, request: Request, name: str) -> Module:
-    request.module = name
     if name in ("Users", "users"):
         unmodelled("COQL: the users")
     module = org.modules.get(name)

@@ -129,6 +129,8 @@ class Route:
     authority: str
     call: Callable[..., Answer]
     regex: re.Pattern[str]
+    module: Callable[[Org, Request, dict[str, str]], str | None] | None = None
+    """Finds the module of a call that names it neither in its path nor in its query."""
 
     @property
     def name(self) -> str:
@@ -153,7 +155,8 @@ def route(
     (blank-separated, all needed; `ZohoCRM.modules.READ` is also met by the module's own scope), `credits`
     (a number, or a function of org and request), `heavy` (counts for the sub-concurrency limit: a bool or
     a function of the request), `host` ("api" or "accounts"), `locked` (False: the function takes
-    `org.lock` itself, where it needs it), `authority` (who says that Zoho does this).
+    `org.lock` itself, where it needs it), `module` (finds the module, for faults and the ledger, of a call that
+    names it in its body or by a job), `authority` (who says that Zoho does this).
     """
 
     def register(call: Callable[..., Answer]) -> Callable[..., Answer]:
@@ -171,6 +174,7 @@ def route(
                 options.get("authority", "documented"),
                 call,
                 regex,
+                options.get("module"),
             )
         )
         return call

@@ -147,7 +147,9 @@ class _Handler(BaseHTTPRequestHandler):
             body = dumps(answer.body, self.server.org.time_zone)
         if answer.truncate:
             body = body[: len(body) // 2]
-        accepts = "gzip" in self.headers.get("Accept-Encoding", "")
+        accepts = (
+            "gzip" in self.headers.get("Accept-Encoding", "") and answer.content_type != "application/zip"
+        )
         if accepts and self.server.org.quirks.gzip and len(body) > WORTH_GZIP:
             body = gzip.compress(body, 1, mtime=0)
             answer.headers["Content-Encoding"] = "gzip"

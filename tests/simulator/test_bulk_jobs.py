@@ -152,3 +152,23 @@ def test_a_file_without_rows_cannot_miss_one(org: Org) -> None:
     org.faults.add(RESULT, corrupt_zip="missing_row")
     with pytest.raises(ValueError, match="needs a file with rows"):
         result(org, job)
+
+
+def test_a_fault_may_strike_one_module_only(org: Org) -> None:
+    org.faults.add(f"POST {BULK}", module="Accounts", job_states=["FAILURE"])
+    org.faults.add(f"GET {BULK}/{{job_id}}", module="Leads", status=502)
+    org.faults.add(RESULT, module="Leads", corrupt_zip="not_zip")
+    leads, accounts = job_of(org, "Leads"), job_of(org, "Accounts")
+    assert finish(org, accounts)["state"] == "FAILURE"
+    assert call(org, "GET", f"{BULK}/{leads}").status == 502
+    finish(org, leads)
+    assert result(org, leads).raw.startswith(b"<html>")
+    assert org.faults.unspent() == []
+
+
+def test_a_fault_of_a_module_strikes_its_later_pages_too(org: Org) -> None:
+    org.rules = Rules(bulk_page_size=3)
+    token = finish(org, job_of(org, "Leads"))["result"]["next_page_token"]
+    org.faults.add(f"POST {BULK}", module="Leads", status=500)
+    assert create(org, "Accounts").status == 201
+    assert create(org, page_token=token).status == 500

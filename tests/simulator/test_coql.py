@@ -252,3 +252,9 @@ def test_include_meta_is_not_modelled(org: Org) -> None:
 def test_rules_may_be_lowered(org: Org) -> None:
     org.rules = Rules(coql_limit=2)
     assert query(org, "select id from Leads where id > 1 limit 3").details["limit"] == 2
+
+
+def test_a_fault_may_strike_one_module_only(org: Org) -> None:
+    org.faults.add("POST /crm/v8/coql", module="Accounts", status=500)
+    assert query(org, "select id from Leads where id > 1").status == 200
+    assert query(org, "select id\nfrom Accounts where id > 1").status == 500
