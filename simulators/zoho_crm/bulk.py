@@ -24,7 +24,14 @@ def module_of_job(org: Org, request: Request, variables: dict[str, str]) -> str 
     return job.query.module.api_name if isinstance(job, BulkJob) else None
 
 
-@route("POST", PATH, scopes="ZohoCRM.bulk.READ", credits=50, module=module_of_body)
+@route(
+    "POST",
+    PATH,
+    scopes="ZohoCRM.bulk.READ",
+    credits=50,
+    module=module_of_body,
+    authority="documented; which modules and fields it refuses: conflict, seen live",
+)
 def create_job(org: Org, request: Request) -> Answer:
     query = read_body(org, request)
     if query.module.generated is not None and not query.flags_only:
@@ -46,7 +53,13 @@ def create_job(org: Org, request: Request) -> Answer:
     return created(data=[answer], info={})
 
 
-@route("GET", PATH + "/{job_id}", scopes="ZohoCRM.bulk.READ", module=module_of_job)
+@route(
+    "GET",
+    PATH + "/{job_id}",
+    scopes="ZohoCRM.bulk.READ",
+    module=module_of_job,
+    authority="documented; the states of a job: documented, their times: seen live",
+)
 def job_details(org: Org, request: Request, job_id: str) -> Answer:
     job = find_job(org, job_id)
     if job.state not in FINAL:
@@ -85,7 +98,14 @@ def result_of(org: Org, job: BulkJob) -> dict[str, Any] | None:
     return {**result, "next_page_token": job.next_token} if job.next_token else result
 
 
-@route("GET", PATH + "/{job_id}/result", scopes="ZohoCRM.bulk.READ", locked=False, module=module_of_job)
+@route(
+    "GET",
+    PATH + "/{job_id}/result",
+    scopes="ZohoCRM.bulk.READ",
+    locked=False,
+    module=module_of_job,
+    authority="documented; the cells of the file: seen live, conflict and inferred",
+)
 def download_result(org: Org, request: Request, job_id: str) -> Answer:
     with org.lock:
         job = find_job(org, job_id)

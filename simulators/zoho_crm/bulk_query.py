@@ -38,7 +38,7 @@ class BulkQuery:
     columns: tuple[Column, ...]
     test: Predicate
     flags_only: bool
-    """Whether the criteria, if any, name nothing but `$converted` and `$approved`."""
+    """Whether the criteria, if any, name nothing but the flags."""
     echo: dict[str, Any]
     """The query as job details repeat it."""
 
@@ -194,7 +194,7 @@ def find_columns(org: Org, columns: Columns, query: dict[str, Any]) -> list[Colu
         refuse(400, "INVALID_DATA", api_name="fields", expected_data_type="jsonarray")
     if cap is not None and len(fields) > cap:
         refuse(400, "LIMIT_EXCEEDED", api_name="fields", limit=cap)
-    return [find_column(columns, name) for name in fields if name not in ("id", "Id")]
+    return [find_column(columns, name) for name in fields if name != "id"]
 
 
 def find_column(columns: Columns, name: str) -> Column:

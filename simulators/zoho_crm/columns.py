@@ -63,8 +63,8 @@ class Columns:
         return Column(path, field, FLAGS.get(path, lambda record: record.values.get(path)))
 
     def find_flag(self, path: str) -> Column:
-        """As `find`, but `$converted` and `$approved` are columns too."""
-        if path in ("$converted", "$approved"):
+        """As `find`, but `$approved` is a column too, and `$converted` where records can be converted."""
+        if path == "$approved" or path == "$converted" and self.module.convertable:
             return Column(path, Field(path, "boolean"), FLAGS[path])
         return self.find(path)
 

@@ -50,7 +50,15 @@ def module_of_query(org: Org, request: Request, _: dict[str, str]) -> str | None
     return found.group(1) if found else None
 
 
-@route("POST", "/crm/v8/coql", scopes="ZohoCRM.coql.READ", credits=cost, heavy=True, module=module_of_query)
+@route(
+    "POST",
+    "/crm/v8/coql",
+    scopes="ZohoCRM.coql.READ",
+    credits=cost,
+    heavy=True,
+    module=module_of_query,
+    authority="documented; the caps on columns and brackets: conflict",
+)
 def run_query(org: Org, request: Request) -> Answer:
     try:
         return answer(org, request)

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
 PLACEHOLDER = f"{0:019d}.csv"  # as long as any job's member name, which is written over it
 VERSION = 1  # part of the cache's key: raise it when the data change
-FLAG_CELLS = {
-    "$converted": lambda dialect: literal(dialect.false),
-    "$approved": lambda dialect: literal(dialect.true),
-}
+FLAG_CELLS = {"$approved": lambda dialect: literal(dialect.true)}
 ONE_AT_A_TIME = Lock()
 
 

@@ -89,7 +89,9 @@ class Org(Schema):
             now = self.now()
             times = {"Created_Time": modified_time or now, "Modified_Time": modified_time or now}
             record = Record(module, id, {"id": id, **times}, **state)
-            self._fill(record, {**self._defaults(module), **times, **values})
+            flag = record.converted and self.modules[module].field("Converted__s") is not None
+            flags = {"Converted__s": True} if flag else {}
+            self._fill(record, {**self._defaults(module), **times, **flags, **values})
             self._tables[module][id] = record
             self.history[module].append((now, 1))
             self._changed(module)

@@ -111,9 +111,15 @@ def test_a_module_may_refuse_fields_of_its_own(org: Org) -> None:
     assert create(org, "Leads", fields=["Stage"]).details == {"api_name": "Stage"}
 
 
-@pytest.mark.parametrize("name", ["Nope", "Hidden", "Account_Name.Nope"])
+@pytest.mark.parametrize("name", ["Nope", "Hidden", "Id", "Account_Name.Nope"])
 def test_unknown_fields_are_not_available(org: Org, name: str) -> None:
     assert create(org, "Leads", fields=[name]).code == "FIELD_NOT_AVAILABLE"
+
+
+def test_the_flag_of_conversion_exists_only_where_records_convert(org: Org) -> None:
+    assert create(org, "Leads", fields=["$converted"]).status == 201
+    for name in ("$converted", "Converted__s"):
+        assert create(org, "Accounts", fields=[name]).code == "FIELD_NOT_AVAILABLE"
 
 
 def test_the_cap_on_fields_is_a_switch(org: Org) -> None:

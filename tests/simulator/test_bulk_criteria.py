@@ -146,3 +146,10 @@ def test_unapproved_records_are_hidden_unless_the_criteria_name_the_flag(org: Or
     org.approve("Leads", org.records("Leads")[0].id, False)
     assert len(read(org, "Leads")) == 4
     assert names(org, single("$approved", "equal", False)) == ['Say "h']
+
+
+def test_a_lead_that_is_inserted_as_converted_bears_the_flag_in_every_api(org: Org) -> None:
+    id = org.insert("Leads", {"Last_Name": "Done"}, converted=True)
+    assert org.record("Leads", id).values["Converted__s"] is True  # type: ignore[union-attr]
+    (row,) = read(org, "Leads", fields=["Converted__s"], criteria=single("Converted__s", "equal", True))
+    assert row == {"Id": id, "Converted__s": "true"}

@@ -87,12 +87,12 @@ def test_the_same_module_is_the_same_bytes_and_is_made_once(org: Org, tmp_path: 
 
 
 def test_other_quirks_make_other_archives(org: Org) -> None:
-    job = job_of(org, "Big", fields=["Flag_6", "$converted", "id"])
+    job = job_of(org, "Big", fields=["Flag_6", "$approved", "id"])
     finish(org, job)
     org.quirks = Quirks(bulk_booleans=("TRUE", "FALSE"), bulk_id_header="id")
     first = download(org, job)[0]
-    assert list(first) == ["id", "Flag_6", "$converted"]
-    assert first["$converted"] == "FALSE"
+    assert list(first) == ["id", "Flag_6", "$approved"]
+    assert first["$approved"] == "TRUE"
 
 
 def test_the_member_bears_the_name_of_the_job(org: Org) -> None:
@@ -122,7 +122,7 @@ def flag(name: str, value: bool) -> dict[str, object]:
     return {"field": {"api_name": name}, "comparator": "equal", "value": value}
 
 
-def test_its_rows_are_approved_and_not_converted(org: Org) -> None:
+def test_its_rows_are_approved(org: Org) -> None:
     assert finish(org, job_of(org, "Big", criteria=flag("$approved", True)))["result"]["count"] == 300
     assert finish(org, job_of(org, "Big", criteria=flag("$approved", False)))["result"]["count"] == 0
 
