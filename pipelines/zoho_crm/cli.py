@@ -62,8 +62,7 @@ class Commands(click.Group):
         extra["standalone_mode"] = False
         try:
             code = super().main(args, prog_name, **extra)
-        except click.Abort:
-            complain(STOPPED)
+        except click.Abort:  # Ctrl-C while the options are read
             code = INTERRUPTED
         except click.ClickException as error:
             complain(_usage(error))
@@ -81,8 +80,11 @@ def answer(command: Callable[[Options, Console], int]) -> int:
             load_env_file(ctx, configured)
         options = settle(ctx, configured)
         return command(options, Console(options.log_format))
-    except (click.ClickException, click.exceptions.Exit, KeyboardInterrupt, BrokenPipeError):
+    except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
         raise
+    except KeyboardInterrupt:
+        complain(STOPPED)
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last resort: a traceback belongs into a file
         known = explain(error)
         sentence, code = known or (_unexpected(error, options), FAILED)

@@ -103,10 +103,7 @@ def _of_the_system(error: BaseException) -> tuple[str, int] | None:
         return None
     where = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"The disk is full{where}. Make room and run again; nothing half-written counts as loaded.",
-            FAILED,
-        )
+        return f"{DISK_FULL}{where}", FAILED
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"No permission to write{where}.", FAILED
     return None

@@ -1,0 +1,53 @@
+"""Calls the command line in this process and gives what a shell would see of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from pipelines.zoho_crm.cli import cli
+from simulators.zoho_crm import Field, Module, Org
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def events(self) -> list[dict]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def lines(self, start: str) -> list[str]:
+        return [line for line in self.out.splitlines() if line.startswith(start)]
+
+
+@pytest.fixture
+def command(capsys, monkeypatch, tmp_path):
+    """`command("plan", "--modules", "Leads")`, in a working directory of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words):
+        with pytest.raises(SystemExit) as end:
+            cli.main(list(words), prog_name="python -m pipelines.zoho_crm")
+        said = capsys.readouterr()
+        return Outcome(int(end.value.code or 0), said.out, said.err)
+
+    return call
+
+
+def shop() -> Org:
+    """Two modules with rows, one without, one that nobody may view."""
+    org = Org()
+    name = Field("Name", "text")
+    org.add_module(Module("Leads", [Field("Last_Name", "text"), Field("Amount", "currency")]))
+    org.add_module(Module("Deals", [name, Field("Shape", "hologram"), Field("Home", "address")]))
+    org.add_module(Module("Vendors", [name]))
+    org.add_module(Module("Secrets", [name], viewable=False))
+    for number in range(3):
+        org.insert("Leads", {"Last_Name": f"Lead {number}", "Amount": number})
+    org.insert("Deals", {"Name": "A deal"})
+    return org
