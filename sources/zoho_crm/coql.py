@@ -14,8 +14,9 @@ from .client import ZohoClient
 from .errors import ReadFailed, ZohoError
 from .notes import Notes
 from .plan import Plan, flags_to_name
-from .records import CHANGED, Record, mend_rich_text, read_rows
+from .records import mend_rich_text, read_rows
 from .slices import beside, join_slices
+from .walks import CHANGED, Record, any_hidden
 
 
 def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
@@ -89,8 +90,12 @@ class _Reader:
     hidden: list[str] = field(default_factory=list)
     last: Record = field(default_factory=dict)  # the last row of the latest page, before repairs
 
+    @property
+    def _module(self) -> str:
+        return self.plan.module.api_name
+
     def __post_init__(self) -> None:
-        self.hidden = flags_to_name(self.plan, self.client.door.refused_criteria)
+        self.hidden = flags_to_name(self.plan)
         self._find_out()
 
     def _find_out(self) -> None:
@@ -103,7 +108,7 @@ class _Reader:
                 return
             except ZohoError as error:
                 self._learn(error)
-        raise ReadFailed(f"COQL refuses every query of {self.plan.module.api_name}")
+        raise ReadFailed(f"COQL refuses every query of {self._module}")
 
     def _learn(self, error: ZohoError) -> None:
         """Drop what the refusal names, or raise it again."""
@@ -113,8 +118,9 @@ class _Reader:
             lower = [cap for cap in limits.COQL_FIELD_CAPS if cap < self.cap]
             self.cap = int(told) if told.isdigit() and 2 < int(told) < self.cap else lower[0]
         elif error.code in ("INVALID_QUERY", "INVALID_DATA") and name in self.hidden:
+            if any_hidden(self.client, self._module, name):
+                raise error  # without the flag these records would be missing without a word
             self.hidden.remove(name)
-            self.client.door.refused_criteria.add(name)
         elif error.code in ("INVALID_QUERY", "INVALID_DATA") and name != "id" and self.plan.has(name):
             self.plan = self.plan.without({name})
             self.notes.refused[name] = f"COQL refuses it ({error.code})"
@@ -126,7 +132,7 @@ class _Reader:
         if not self.plan.has(CHANGED):
             yield from self._walk(["id"], [])
             return
-        yield from self._walk([CHANGED, "id"], self._window())
+        yield from self._walk([CHANGED, "id"], [f"{CHANGED} is not null", *self._window()])
         if self.plan.window.since is None:
             yield from self._walk(["id"], [f"{CHANGED} is null"])
 
@@ -174,7 +180,7 @@ class _Reader:
     ) -> tuple[list[Record], bool]:
         named = [any_of([f"{name} = 'true'", f"{name} = 'false'"]) for name in self.hidden]
         query = select_query(
-            fields, self.plan.module.api_name, [*(conditions or ["id is not null"]), *named], order, limit
+            fields, self._module, [*(conditions or ["id is not null"]), *named], order, limit
         )
         answer = self.client.post("coql", {"select_query": query}, credits=limits.coql_credits(limit))
         return answer.get("data", []), bool(answer.get("info", {}).get("more_records"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil
@@ -115,7 +115,7 @@ def _rich_texts(columns: tuple[Column, ...]) -> bool:
     return any(column.field.rich_text for column in columns)
 
 
-def flags_to_name(plan: Plan, refused: set[str]) -> list[str]:
+def flags_to_name(plan: Plan, refused: Collection[str] = ()) -> list[str]:
     """The flags that a query has to name, or Zoho leaves out converted leads and records to be approved."""
     converted = "Converted__s" if plan.has("Converted__s") else "$converted"
     may_convert = plan.has("Converted__s") or plan.module.api_name == "Leads"

@@ -116,6 +116,15 @@ class _Walker:
             )
 
 
+def any_hidden(client: ZohoClient, module: str, flag: str) -> bool:
+    """Whether the module has records that a reading hides which does not name the flag; one call."""
+    only = {"approved": "false"} if flag == "$approved" else {"converted": "true"}
+    try:
+        return bool(client.get(module, {"fields": "id", "per_page": 1, **ALL_RECORDS, **only}))
+    except ZohoError:
+        return True  # nobody can tell
+
+
 @dataclass
 class _Walk:
     """One walk in one order; `whole` tells afterwards whether it came to its end."""
