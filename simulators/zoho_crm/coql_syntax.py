@@ -13,6 +13,7 @@ RESERVED = frozenset(
     ("select", "from", "where", "group", "order", "by", "limit", "offset", "having", "as", "asc", "desc")
     + ("and", "or", "not", "in", "like", "between", "is", "null")
 )
+DEEPEST = 100
 TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>-?\d+(?:\.\d+)?(?![\w.]))"
     r"|(?P<word>[$!]?[^\W\d][\w$.]*(?:\#\d+)?)|(?P<symbol><=|>=|!=|[=<>(),]))"
@@ -120,6 +121,7 @@ class Parser:
         self.flat_conditions = flat_conditions
         self.tokens = tokenize(query)
         self.at = 0
+        self.depth = 0
 
     @property
     def token(self) -> Token:
@@ -245,8 +247,12 @@ class Parser:
         if self.take("("):
             if self.peek("select"):
                 unmodelled("COQL: sub-queries are not modelled")
+            self.depth += 1
+            if self.depth > DEEPEST:
+                unmodelled(f"COQL: brackets more than {DEEPEST} deep")
             inner = self.condition()
             self.expect(")")
+            self.depth -= 1
             return inner
         return self.comparison(self.name())
 

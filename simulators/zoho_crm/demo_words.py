@@ -20,7 +20,7 @@ CITIES = ("Bremerhaven", "São Paulo", "Łódź", "New York, NY", "東京", "ح�
 COUNTRIES = ("Germany", "Brazil", "Poland", "USA", "Japan", "Iceland")
 PRODUCTS = (
     "Fresnel lens, 1st order", "Lamp oil (5 l)", "Fog horn \"Old Ben\"", "Spare wick; cotton", "Brass polish",
-    "Log book, ruled", "Storm glass", "Keeper's cap 🧢", "Spiral stair, cast iron", "Signal flags — set of 40",
+    "Log book, ruled", "Storm glass", "Keeper's cap 🧢", "Spiral stair, cast iron", "Signal flags – set of 40",
 )  # fmt: skip
 SUBJECTS = (
     "Call back about the lens", "Send offer, then wait", "Visit the \"dark\" tower", "Order wicks;\noil;\npolish",
