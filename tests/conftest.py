@@ -15,7 +15,8 @@ import dlt
 import pytest
 from dlt.common.runtime.collector import NULL_COLLECTOR
 
-from pipelines.zoho_crm.sync import Run, open_pipeline, sync
+from pipelines.zoho_crm.outcome import Run
+from pipelines.zoho_crm.sync import open_pipeline, sync
 from simulators.zoho_crm import Org, serve
 from sources.zoho_crm.client import Pace, ZohoClient, connect
 from sources.zoho_crm.credentials import ZohoCredentials, resolve_credentials

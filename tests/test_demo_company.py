@@ -50,6 +50,6 @@ def test_two_runs_leave_the_same_tables(load_from, org):
     load()
     first = landed(load, "leads")
     run = load()
-    assert run.exit_code == 0
+    assert run.exit_code == 0, [(r.name, r.error) for r in run.readings if r.error]
     assert landed(load, "leads") == first
     assert load.rows("select count(distinct run_id) from zoho.sync_runs") == [(2,)]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sources.zoho_crm.survey import Choice, Survey
 
     from .progress import Progress
-    from .sync import Run
+    from .outcome import Run
 
 
 @dataclass

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sources.zoho_crm.plan import Plan, Skip
     from sources.zoho_crm.reading import Reading
 
-    from .sync import Run
+    from .outcome import Run
 
 COLUMNS = (
     "module",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -21,53 +19,19 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from sources.zoho_crm.account import OUR_TABLES
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.errors import CredentialsError, SettingsError, Skippable
-from sources.zoho_crm.plan import Skip, Wish
+from sources.zoho_crm.plan import Wish
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.resources import SOURCE, memory_of, table_resource
 from sources.zoho_crm.survey import Choice, Survey, survey
 from sources.zoho_crm.tables import Table, account_tables, metadata_tables, module_tables, not_due
 
+from .outcome import Run
 from .sync_runs import sync_runs_reading
 
 Disposition = Literal["replace", "append"]
 
 BULK_READERS = 16  # they mostly wait for Zoho; the account's limits are kept by the client
 OTHER_READERS = 4
-
-
-@dataclass
-class Run:
-    """What one run did."""
-
-    readings: list[Reading] = field(default_factory=list)
-    skips: list[Skip] = field(default_factory=list)  # modules that were not read, and why
-    failures: list[Skip] = field(default_factory=list)  # modules whose fields could not be asked
-    named: frozenset[str] = frozenset()  # what the user asked for by name
-    table_counts: dict[str, int] = field(default_factory=dict)  # rows in the destination, by table
-    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
-    finished: datetime | None = None
-    calls: int = 0
-    credits: int = 0
-    credits_remaining: int | None = None
-
-    @property
-    def exit_code(self) -> int:
-        """0: every chosen table is synced. 1: something failed. 3: Zoho refused credentials or scopes."""
-        if any(isinstance(r.cause, CredentialsError) for r in self.readings) or self._all_out_of_scope():
-            return 3
-        failed = any(r.status == "failed" for r in self.readings) or bool(self.failures)
-        skipped = {s.module.api_name for s in self.skips} | {
-            r.name for r in self.readings if r.status == "skipped"
-        }
-        return 1 if failed or self.named & skipped else 0
-
-    def _all_out_of_scope(self) -> bool:
-        modules = [r for r in self.readings if r.plan is not None]
-        reasons = [s.reason for s in self.skips] + [r.error or "" for r in modules]
-        return not any(r.status == "read" for r in modules) and any(
-            "OAUTH_SCOPE_MISMATCH" in r for r in reasons
-        )
 
 
 def open_pipeline(

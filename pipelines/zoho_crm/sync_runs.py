@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sources.zoho_crm.account import Endpoint, fields, keep_rows
 from sources.zoho_crm.reading import Reading
 
-if TYPE_CHECKING:
-    from .sync import Run
+from .outcome import Run
 
 SYNC_RUNS = Endpoint(
     "sync_runs",

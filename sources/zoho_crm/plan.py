@@ -83,6 +83,8 @@ def choose_api(module: Module, wish: Wish, rows: int | None, columns: tuple[Colu
         return "records", "Bulk Read does not offer it"
     if wish != "auto":
         return wish, "as configured"
+    if module.generated_type == "field_tracker":
+        return "records", "Bulk Read leaves out the history of deleted records"
     if rows is None:
         return "bulk", "first load, Zoho gives no count"
     records, bulk = cost_of("records", rows, columns).credits, cost_of("bulk", rows, columns).credits

@@ -1,0 +1,118 @@
+"""The house keeps its shape: who may import whom, how long a room may be, and that the README is true."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.zoho_crm.cli import cli
+from sources.zoho_crm.settings import BY_ATTRIBUTE
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "sources" / "zoho_crm"
+
+# Which of our files may know a library, so that a change of it has one place.
+KNOWS = {
+    "requests": {"accounts", "answers", "auth", "client"},
+    "dlt": {"__init__", "account", "accounts", "client", "credentials", "naming", "resources"},
+    "duckdb": {"reading", "slices", "spool"},
+    "filelock": {"token_cache"},
+}
+PURE = {"plan", "columns", "naming", "values", "joined", "limits", "metadata", "errors", "notes"}
+DOERS = {"client", "auth", "accounts", "token_cache", "bulk", "coql", "records", "jobs", "survey", "reading"}
+
+
+def files(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Dotted names; a relative import of a sibling is `.name`. Imports for types only do not count."""
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield from ([f".{node.module}"] if node.module else [f".{alias.name}" for alias in node.names])
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def siblings(path: Path) -> set[str]:
+    return {name[1:].split(".")[0] for name in imports(path) if name.startswith(".")}
+
+
+@pytest.mark.parametrize("library", KNOWS)
+def test_a_library_is_known_in_few_files(library):
+    users = {p.stem for p in files("sources") if any(name.split(".")[0] == library for name in imports(p))}
+    assert users <= KNOWS[library]
+
+
+@pytest.mark.parametrize("name", sorted(PURE))
+def test_what_decides_makes_no_calls(name):
+    assert not siblings(SOURCE / f"{name}.py") & DOERS
+
+
+@pytest.mark.parametrize("folder", ["sources/zoho_crm", "pipelines/zoho_crm"])
+def test_imports_have_no_circle(folder):
+    graph = {p.stem: siblings(p) for p in (ROOT / folder).glob("*.py")}
+    done: set[str] = set()
+    while ready := {name for name in graph.keys() - done if graph[name] & graph.keys() <= done}:
+        done |= ready
+    assert graph.keys() - done == set()
+
+
+def test_the_simulator_is_independent():
+    for path in files("simulators"):
+        foreign = {name.split(".")[0] for name in imports(path) if not name.startswith(".")}
+        assert foreign <= {*sys.stdlib_module_names, "duckdb", "simulators"}, path
+
+
+def test_the_source_knows_neither_pipeline_nor_simulator():
+    for path in files("sources"):
+        assert not any(name.startswith(("pipelines", "simulators")) for name in imports(path)), path
+
+
+def test_nothing_is_long():
+    long = []
+    for path in files("sources", "pipelines", "simulators"):
+        text = path.read_text()
+        if len(text.splitlines()) > 300:
+            long.append(str(path))
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno > 40:
+                long.append(f"{path}: {node.name}")
+    assert long == []
+
+
+def test_the_readme_names_every_option_and_the_other_way_round():
+    readme = (ROOT / "README.md").read_text()
+    options = {name for param in cli.commands["run"].params for name in param.opts if name.startswith("--")}
+    options.discard("--help")
+    named = set(re.findall(r"--[a-z][a-z-]+", readme))
+    not_ours = {"--strict", "--since", "--max-credits"}
+    assert options - named == set()
+    assert named - options - not_ours == set()
+
+
+def test_the_readme_names_every_setting():
+    readme = (ROOT / "README.md").read_text()
+    assert [s.name for s in BY_ATTRIBUTE.values() if f"`{s.name}`" not in readme] == []
+
+
+def test_the_readme_names_every_command():
+    readme = (ROOT / "README.md").read_text()
+    assert [name for name in cli.commands if f"zoho_crm {name}" not in readme and name != "run"] == []
