@@ -84,13 +84,22 @@ def test_a_bar_has_a_line_a_table_that_goes_when_it_is_done(bar):
     assert shown(bar) == {"deals (records)": (5, None)}
 
 
-def test_the_end_of_a_step_of_dlt_takes_its_own_lines_only(bar):
+def test_a_table_that_dlt_takes_is_whole(bar):
+    bar.update("leads", 200, label="bulk")
+    bar.update("deals", 5, label="records")
+    with bar("Extract"):
+        bar.update("Resources", 0, total=1)
+        bar.update("leads", 200)
+    assert shown(bar) == {"deals (records)": (5, None)}
+
+
+def test_loading_is_one_line_until_it_ends(bar):
     bar.update("leads", 200, label="bulk")
     with bar("Load"):
         bar.update("Jobs", 1, total=3)
         bar.update("Jobs", 1, inc_total=2)
-        bar.update("Jobs", 0, label="Failed")
-        assert shown(bar)["Jobs"] == (2, 5)
+        bar.update("leads.x.parquet", 1, label="Failed")
+        assert shown(bar) == {"leads (bulk)": (200, None), "loading": (2, 5)}
     assert shown(bar) == {"leads (bulk)": (200, None)}
 
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from pipelines.zoho_crm.console import Console, aligned, counted, plain
-from pipelines.zoho_crm.report import WHY_IT_DIFFERS, print_report, summary
 from pipelines.zoho_crm.outcome import Run
+from pipelines.zoho_crm.report import WHY_IT_DIFFERS, print_report, summary
 from sources.zoho_crm.client import Usage
 from sources.zoho_crm.metadata import Module
 from sources.zoho_crm.plan import Plan, Skip

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sources.zoho_crm.credentials import ZohoCredentials
     from sources.zoho_crm.survey import Choice, Survey
 
-    from .progress import Progress
     from .outcome import Run
+    from .progress import Progress
 
 
 @dataclass

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 APIS = frozenset({"bulk", "coql", "records", "settings"})  # the labels of readings; dlt has others
+LOADING = "Jobs"  # what dlt counts in its step `load`
 
 
 class Progress(Collector):
@@ -76,7 +77,7 @@ class LogProgress(Progress):
 
 
 class BarProgress(Progress):
-    """A line a table while it is read, and one for the step of dlt; a finished table gives its line back."""
+    """A line a table while it is read, and one while dlt loads; a table that is whole gives its line back."""
 
     def __init__(self) -> None:
         from rich.console import Console as RichConsole
@@ -103,9 +104,12 @@ class BarProgress(Progress):
         with self._lock:
             if self._closed:
                 return
+            if label not in APIS and name != LOADING:
+                self._fold(name)  # dlt has it now, so it is whole
+                return
             self._bars.start()
             if key not in self._tasks:
-                shown = plain(f"{name} ({label})" if label else name)
+                shown = plain(f"{name} ({label})" if label in APIS else "loading")
                 self._tasks[key] = self._bars.add_task(shown, total=total)
             task = self._tasks[key]
             if inc_total:
@@ -115,7 +119,7 @@ class BarProgress(Progress):
 
     def done(self, reading: Reading) -> None:
         with self._lock:
-            self._remove([key for key in self._tasks if key[0] == reading.table])
+            self._fold(reading.table)
 
     def close(self) -> None:
         with self._lock:
@@ -123,13 +127,12 @@ class BarProgress(Progress):
             self._bars.stop()
 
     def _stop(self) -> None:
-        """dlt counts anew in each step, and what was counted is of no more use."""
         super()._stop()
         with self._lock:
-            self._remove([key for key in self._tasks if key[1] not in APIS])
+            self._fold(LOADING)
 
-    def _remove(self, keys: list[tuple[str, str]]) -> None:
-        for key in keys:
+    def _fold(self, name: str) -> None:
+        for key in [key for key in self._tasks if key[0] == name]:
             self._bars.remove_task(self._tasks.pop(key))
 
 
