@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import csv as text_csv
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from csv import reader as one_line_csv
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 
-from .arrow import assemble, cast_cells
+from .arrow import assemble, cast_cells, doubtful, parsed_type
 from .columns import Column
 
 BLOCK = 2 << 20  # bytes; measured best for Zoho-like rows
 LARGE_BLOCK = 256 << 20  # for a field that is longer than a block
+
+# What a spoilt zip raises, by where it is spoilt: RuntimeError stands for encrypted, NotImplementedError
+# for an unknown compression.
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, pa.ArrowException, text_csv.Error)
 
 TRUE, FALSE = ["true", "TRUE", "True", "1"], ["false", "FALSE", "False", "0"]
 
@@ -37,7 +43,7 @@ def read_archive(path: Path, columns: tuple[Column, ...], count: int) -> list[pa
         except pa.ArrowInvalid:
             # A value that does not fit, or a field longer than a block: the slow road knows both.
             tables = _read_as_text(path, columns)
-    except (zipfile.BadZipFile, EOFError, pa.ArrowInvalid, OSError) as error:
+    except DAMAGE as error:
         raise BadArchive(f"the archive is damaged ({type(error).__name__})") from error
     rows = sum(table.num_rows for table in tables)
     if rows != count:
@@ -61,14 +67,14 @@ def _read_typed(path: Path, columns: tuple[Column, ...], block: int) -> list[pa.
         if names is None:
             return []
         options = csv.ConvertOptions(
-            column_types={names[c.api_name]: c.kind.arrow_type for c in columns},
+            column_types={names[c.api_name]: parsed_type(c) for c in columns},
             include_columns=[names[c.api_name] for c in columns],
             null_values=[""],
             strings_can_be_null=True,
             true_values=TRUE,
             false_values=FALSE,
         )
-        return [_named(pa.Table.from_batches([b]), columns) for b in _batches(member, block, options)]
+        return [_typed(columns, batch) for batch in _batches(member, block, options)]
 
 
 def _batches(member: IO[bytes], block: int, options: csv.ConvertOptions) -> Iterator[pa.RecordBatch]:
@@ -80,23 +86,27 @@ def _batches(member: IO[bytes], block: int, options: csv.ConvertOptions) -> Iter
     )
 
 
-def _named(table: pa.Table, columns: tuple[Column, ...]) -> pa.Table:
-    return assemble(columns, [(array, None) for array in table.columns])
+def _typed(columns: tuple[Column, ...], batch: pa.RecordBatch) -> pa.Table:
+    arrays = [pc.cast(a, c.kind.arrow_type) for c, a in zip(columns, batch.columns, strict=True)]
+    if any(doubtful(array) for array in arrays):
+        raise pa.ArrowInvalid("a value that Arrow takes and its column does not")
+    return assemble(columns, [(array, None) for array in arrays])
 
 
 def _header(path: Path, columns: tuple[Column, ...]) -> dict[str, str] | None:
-    """The CSV's spelling of each API name (`Id` for `id`); None for an empty file."""
+    """The CSV's spelling of each API name (`Id` for `id`); None for a file without rows."""
     with _only_member(path) as member:
         first = member.readline().decode("utf-8-sig", "replace").rstrip("\r\n")
+        rows = member.read(1)
     if not first:
         return None
-    spelt = {name: name for name in next(one_line_csv([first]))}
+    spelt = {name: name for name in next(text_csv.reader([first]))}
     if "Id" in spelt:
         spelt["id"] = spelt["Id"]
     missing = [c.api_name for c in columns if c.api_name not in spelt]
     if missing:
         raise BadArchive(f"the archive lacks the column(s) {', '.join(missing)}")
-    return spelt
+    return spelt if rows else None
 
 
 def _read_as_text(path: Path, columns: tuple[Column, ...]) -> list[pa.Table]:

@@ -8,10 +8,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .columns import Column, arrow_schema
+from .columns import Column, Kind, arrow_schema
+from .naming import unique
 from .values import Misfit, as_text, convert
 
+YEARS = range(1, 10_000)  # of Python's calendar
+
 TEXT_TWIN = "_text"  # the suffix of the column that keeps values which did not fit
+TWIN_OF = b"text_of"  # in the metadata of such a column: the name alone may be a field's own
 
 
 def records_table(records: Sequence[Mapping[str, Any]], columns: tuple[Column, ...]) -> pa.Table:
@@ -47,9 +51,17 @@ def assemble(columns: tuple[Column, ...], arrays: Sequence[tuple[Any, Any | None
         fields.append(field)
         data.append(array)
         if twin is not None:
-            fields.append(pa.field(field.name + TEXT_TWIN, pa.string()))
+            # The names of fields come first: beside Amount and Amount_Text the twin is amount_text_2.
+            name = unique(field.name + TEXT_TWIN, schema.names)
+            fields.append(pa.field(name, pa.string(), metadata={TWIN_OF: field.name}))
             data.append(twin)
     return pa.Table.from_arrays(data, schema=pa.schema(fields))
+
+
+def twins_of(schema: pa.Schema) -> dict[str, str]:
+    """The text twins of a schema, each with the name of its column."""
+    marked = {field.name: (field.metadata or {}).get(TWIN_OF) for field in schema}
+    return {name: column.decode() for name, column in marked.items() if column is not None}
 
 
 def cast_cells(column: Column, cells: pa.ChunkedArray) -> tuple[Any, pa.Array | None]:
@@ -57,9 +69,35 @@ def cast_cells(column: Column, cells: pa.ChunkedArray) -> tuple[Any, pa.Array | 
     if column.kind.arrow_type == pa.string():
         return cells, None
     try:
-        return pc.cast(cells, column.kind.arrow_type), None
+        typed = pc.cast(pc.cast(cells, parsed_type(column)), column.kind.arrow_type)
     except pa.ArrowInvalid:
         return column_array(column, cells.to_pylist())
+    return column_array(column, cells.to_pylist()) if doubtful(typed) else (typed, None)
+
+
+def parsed_type(column: Column) -> pa.DataType:
+    """As what Arrow may read a cell: it would take `0x1F` for a whole number, but not for a decimal."""
+    return pa.decimal128(38, 0) if column.kind is Kind.BIGINT else column.kind.arrow_type
+
+
+def doubtful(array: pa.Array | pa.ChunkedArray) -> bool:
+    """Whether Arrow made values of cells that are none: `nan`, 39 digits of money, the year 0."""
+    if pa.types.is_floating(array.type):
+        return not pc.all(pc.is_finite(array), min_count=0).as_py()
+    if pa.types.is_decimal(array.type):
+        return not _is_valid(array)
+    if pa.types.is_temporal(array.type):
+        ends = pc.min_max(array)
+        return any(ends[end].is_valid and pc.year(ends[end]).as_py() not in YEARS for end in ("min", "max"))
+    return False
+
+
+def _is_valid(array: pa.Array | pa.ChunkedArray) -> bool:
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def map_distinct(cells: pa.ChunkedArray, function: Callable[[str], str | None]) -> pa.ChunkedArray:

@@ -15,7 +15,7 @@ from .archive import BadArchive, read_archive
 from .arrow import records_table
 from .client import ZohoClient
 from .columns import Column
-from .errors import ReadFailed, Unreachable, ZohoError
+from .errors import ReadFailed, Retriable, Unreachable, ZohoError
 from .jobs import Job, JobFailed, Result
 from .mend import Mender
 from .notes import Notes
@@ -25,7 +25,15 @@ from .slices import Slice, beside, join_slices, keys_of
 
 JOBS_PER_PAGE = 3  # a job that fails is made again, this often in all
 FETCHES_PER_JOB = 2  # a damaged archive is fetched again before its job is made again
+REFUSED_DOWNLOAD = 60.5  # seconds; somebody else downloads, too, and the minute is the account's
+GONE = (400, 404, 410)  # how Zoho refuses a file of yesterday is not documented
 
+# What Bulk Read leaves out unless the criteria name the flag.
+HIDDEN = {
+    "$approved": "those that wait for approval",
+    "$converted": "converted leads",
+    "Converted__s": "converted leads",
+}
 UNKNOWN_FIELD = frozenset({"FIELD_NOT_SUPPORTED", "FIELD_NOT_AVAILABLE"})
 UNKNOWN_CRITERION = frozenset({"FIELD_IN_CRITERIA_NOT_AVAILABLE", "FIELD_IN_CRITERIA_NOT_SUPPORTED"})
 
@@ -37,23 +45,31 @@ def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
     Records API has is one slice more.
     """
     first = _Reader(client, replace(plan, columns=tuple(c for c in plan.columns if c.in_bulk)), notes)
-    cap = first.begin()
-    plan = plan.without(set(notes.refused))
-    slices: list[Slice] = [(lambda *_: first.tables(), first.plan.columns)]
-    if cap is not None:
-        slices = [(_extract_slice, columns) for columns in _cut(first.plan, cap)]
-    if len(first.plan.columns) < len(plan.columns):
-        slices.append(beside(plan, first.plan.columns))
-    if len(slices) == 1:
-        yield from first.tables()
-    else:
-        yield from join_slices(client, plan, notes, slices)
+    try:
+        cap = first.begin()
+        plan = plan.without(set(notes.refused))
+        slices: list[Slice] = [(lambda *_: first.tables(), first.plan.columns)]
+        if cap is not None:
+            slices = [(_extract_slice, columns) for columns in _cut(first.plan, cap)]
+        if len(first.plan.columns) < len(plan.columns):
+            slices.append(beside(plan, first.plan.columns))
+        if len(slices) == 1:
+            yield from first.tables()
+        else:
+            yield from join_slices(client, plan, notes, slices)
+    finally:
+        first.end()
 
 
 def _extract_slice(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
     reader = _Reader(client, plan, notes)
-    reader.begin()
-    yield from reader.tables()
+    try:
+        cap = reader.begin()
+        if cap is not None:
+            raise ReadFailed(f"Bulk Read first took more fields a job, then no more than {cap}")
+        yield from reader.tables()
+    finally:
+        reader.end()
 
 
 def _cut(plan: Plan, cap: int) -> list[tuple[Column, ...]]:
@@ -71,6 +87,7 @@ class _Reader:
         self.client, self.plan, self.notes = client, plan, notes
         self.job: Job | None = None  # of the page that comes next
         self.holds_page = False
+        self.refused_flags: set[str] = set()  # a module's own: another one may well take them
 
     def begin(self) -> int | None:
         """Make the first job. Returns the number of fields a job takes if it refuses as many as these."""
@@ -89,17 +106,18 @@ class _Reader:
         """All pages; the job of the next page is made before this one is downloaded."""
         yield records_table([], self.plan.columns)
         mender = Mender(self.client, self.plan, self.notes)
-        try:
-            with tempfile.TemporaryDirectory(prefix="zoho-bulk-") as folder:
-                while self.job is not None:
-                    tables = self._page(Path(folder, "page.zip"))
-                    while tables:
-                        yield mender.mend(tables.pop(0))
-                    self._let_go()
-        finally:
-            self._let_go()
-            if self.job is not None:
-                self.job.abandon()
+        with tempfile.TemporaryDirectory(prefix="zoho-bulk-") as folder:
+            while self.job is not None:
+                tables = self._page(Path(folder, "page.zip"))
+                while tables:
+                    yield mender.mend(tables.pop(0))
+                self._let_go()
+
+    def end(self) -> None:
+        """Give back what other modules wait for, however the reading ended."""
+        self._let_go()
+        if self.job is not None:
+            self.job.abandon()
 
     def _page(self, path: Path) -> list[pa.Table]:
         """The tables of one page; afterwards `self.job` is the next page's, or None."""
@@ -109,6 +127,8 @@ class _Reader:
         for attempt in range(JOBS_PER_PAGE):
             if attempt:
                 self.notes.repairs[f"Bulk Read jobs made again, {reason}"] += 1
+                if self.job is not None:
+                    self.job.settle()  # nobody may hold one slot while waiting for another
                 job = job.again()
             try:
                 result = job.wait()
@@ -134,8 +154,11 @@ class _Reader:
                 return read_archive(path, self.plan.columns, result.count)
             except (BadArchive, Unreachable) as error:
                 reason = str(error)
+            except Retriable as error:
+                reason = f"the download was refused ({error.code})"
+                self.client.door.pace.sleep(REFUSED_DOWNLOAD)
             except ZohoError as error:
-                if error.status != 404:
+                if error.status not in GONE:
                     raise
                 raise JobFailed(f"the archive is gone ({error.code})") from error
         raise JobFailed(reason)
@@ -155,13 +178,16 @@ class _Reader:
         return {"query": query}
 
     def _flags(self) -> list[str]:
-        return flags_to_name(self.plan, self.client.door.refused_criteria)
+        return flags_to_name(self.plan, self.refused_flags)
 
     def _learn(self, error: ZohoError) -> None:
         """Drop the field or the criterion that a refusal names, or raise it again."""
         name = str(error.details.get("api_name") or "")
         if error.code in UNKNOWN_CRITERION and name in self._flags():
-            self.client.door.refused_criteria.add(name)
+            self.refused_flags.add(name)
+            self.notes.remarks.append(
+                f"Bulk Read does not filter by {name} ({error.code}), so it may leave records out: {HIDDEN[name]}"
+            )
         elif error.code in UNKNOWN_FIELD and name != "id" and self.plan.has(name):
             self.plan = self.plan.without({name})
             self.notes.refused[name] = f"Bulk Read refuses it ({error.code})"

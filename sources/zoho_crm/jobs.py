@@ -11,6 +11,8 @@ from .errors import Retriable, ZohoError
 from .pacing import Pace
 
 WORKING = frozenset({"ADDED", "QUEUED", "IN PROGRESS"})
+PATIENCE = 3  # refusals of a queue that is full without us; each was tried for a minute by the client
+FULL_QUEUE = 30.0  # seconds between them
 
 
 class JobFailed(Exception):
@@ -35,6 +37,8 @@ class Job:
         self.body = body
         self._client, self._slots = client, client.door.jobs
         self._holds_slot = False
+        self._outcome: Result | JobFailed | None = None
+        patience = PATIENCE
         while not self._holds_slot:
             self._slots.take()
             self._holds_slot = True
@@ -42,9 +46,17 @@ class Job:
                 answer = client.create_bulk_job(body)
                 self.id = str(answer["data"][0]["details"]["id"])
             except Retriable as refusal:
-                self._holds_slot = False
-                if not self._slots.shrink() or refusal.code != "TOO_MANY_REQUESTS":
+                if refusal.code != "TOO_MANY_REQUESTS":
+                    self.abandon()
                     raise
+                self._holds_slot = False
+                if self._slots.shrink():
+                    continue
+                # The queue is full of others' jobs, or ours have ended in this moment.
+                patience -= 1
+                if not patience:
+                    raise
+                client.door.pace.sleep(FULL_QUEUE)
             except BaseException:
                 self.abandon()
                 raise
@@ -58,25 +70,40 @@ class Job:
             self._holds_slot = False
             self._slots.free()
 
+    def settle(self) -> Result | JobFailed:
+        """Wait until the job has ended, well or not, so that it holds no slot any more."""
+        if self._outcome is None:
+            try:
+                self._outcome = self._poll()
+            except JobFailed as failure:
+                self._outcome = failure
+            finally:
+                self.abandon()
+        return self._outcome
+
     def wait(self) -> Result:
-        """Poll until the job is done, less and less often.
+        """The result, once the job is done.
 
         Raises JobFailed for FAILURE, a state nobody has met, a job that Zoho lost, and after the deadline.
         """
+        outcome = self.settle()
+        if isinstance(outcome, JobFailed):
+            raise outcome
+        return outcome
+
+    def _poll(self) -> Result:
+        """Ask how the job is, less and less often."""
         pace, state = self._client.door.pace, ""
-        try:
-            for pause in _pauses(pace):
-                answer = self._read()
-                state = str(answer.get("state"))
-                if state == "COMPLETED":
-                    return _result(self.id, answer)
-                if state not in WORKING:
-                    words = (answer.get("result") or {}).get("error_message") or {}
-                    raise JobFailed(f"a job ended as {state}: {words.get('message') or 'no reason given'}")
-                pace.sleep(pause)
-            raise JobFailed(f"a job was still {state} after {pace.job_deadline:,.0f} seconds")
-        finally:
-            self.abandon()
+        for pause in _pauses(pace):
+            answer = self._read()
+            state = str(answer.get("state"))
+            if state == "COMPLETED":
+                return _result(self.id, answer)
+            if state not in WORKING:
+                words = (answer.get("result") or {}).get("error_message") or {}
+                raise JobFailed(f"a job ended as {state}: {words.get('message') or 'no reason given'}")
+            pace.sleep(pause)
+        raise JobFailed(f"a job was still {state} after {pace.job_deadline:,.0f} seconds")
 
     def _read(self) -> Mapping[str, Any]:
         try:

@@ -7,34 +7,39 @@ the values that the field knows; one that can be read in two ways, or in none, i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 SEPARATORS = (";", ",")
 
 
 class Splitter:
-    """Splits the cells of one column; learns the account's separator from the first clear cell."""
+    """Splits the cells of one column; learns the account's separator from the clear cells."""
 
     def __init__(self, known: Iterable[str], separators: tuple[str, ...] = SEPARATORS) -> None:
         self.known = set(known)
-        self.separators = separators
+        self.possible = self.separators = separators
 
     def learn(self, texts: Iterable[str]) -> None:
-        """Settle on the one separator that some cell proves; without a proof both stay possible."""
-        for text in texts:
-            ways = {
-                separator: way
-                for separator in self.separators
-                for way in self._ways(text, separator)
-                if len(way) > 1
-            }
-            if len(ways) == 1 and text not in self.known:
-                self.separators = (next(iter(ways)),)
-                return
+        """Settle on the separator that most cells prove; without a proof all stay possible.
+
+        One cell may prove the wrong one: a value that its field no longer knows, `A,B`, looks like two.
+        """
+        proofs: Counter[str] = Counter()
+        for text in texts if len(self.separators) > 1 else ():
+            proven = [s for s in self.separators if any(len(way) > 1 for way in self._ways(text, s))]
+            if len(proven) == 1 and text not in self.known:
+                proofs[proven[0]] += 1
+        ranked = proofs.most_common(2)
+        if ranked and (len(ranked) == 1 or ranked[0][1] > ranked[1][1]):
+            self.separators = (ranked[0][0],)
 
     def split(self, text: str) -> list[str] | None:
-        """The values of a cell, or None if the text alone does not tell."""
-        if not any(separator in text for separator in self.separators):
+        """The values of a cell, or None if the text alone does not tell.
+
+        A text without any separator is one value, known or not.
+        """
+        if not any(separator in text for separator in self.possible):
             return [text]
         ways = {way for separator in self.separators for way in self._ways(text, separator)}
         if len(ways) == 1:

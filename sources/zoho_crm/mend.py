@@ -15,7 +15,7 @@ from .errors import ZohoCrmError
 from .joined import Splitter
 from .notes import Notes
 from .plan import Plan
-from .records import read_full_texts, read_ids
+from .records import is_cut, read_full_texts, read_ids
 from .values import convert, to_json
 
 
@@ -25,6 +25,7 @@ class Mender:
     def __init__(self, client: ZohoClient, plan: Plan, notes: Notes) -> None:
         self.client, self.plan, self.notes = client, plan, notes
         self._splitters: dict[str, Splitter] = {}
+        self._tag_names: list[str] | None = None  # asked for when the first cell holds a comma
 
     def mend(self, table: pa.Table) -> pa.Table:
         for column in self.plan.columns:
@@ -58,13 +59,15 @@ class Mender:
         return pa.chunked_array([pa.array(out, type=pa.string())])
 
     def _splitter(self, column: Column, texts: Iterable[str]) -> Splitter:
+        if column.api_name == "Tag":
+            if self._tag_names is None and any("," in text for text in texts):
+                self._tag_names = self._ask_for_tags()
+            return Splitter(self._tag_names or (), (",",))
         if column.name not in self._splitters:
-            tags = column.api_name == "Tag"
-            known = self._tags() if tags and any("," in text for text in texts) else column.field.pick_list
-            self._splitters[column.name] = Splitter(known, (",",)) if tags else Splitter(known)
+            self._splitters[column.name] = Splitter(column.field.pick_list)
         return self._splitters[column.name]
 
-    def _tags(self) -> list[str]:
+    def _ask_for_tags(self) -> list[str]:
         try:
             rows = self.client.get("settings/tags", {"module": self.plan.module.api_name}).get("tags", [])
         except ZohoCrmError:
@@ -91,13 +94,16 @@ class Mender:
         cells = table[column.name]
         if column.kind is not Kind.TEXT:
             return cells
-        cut = pc.fill_null(pc.equal(pc.utf8_length(cells), limits.RICH_TEXT_IN_LISTS), False)
-        rows = pc.indices_nonzero(cut).to_pylist()
+        # Zoho may count an emoji as two, so a cut text may have fewer characters; never fewer bytes.
+        long = pc.greater_equal(pc.binary_length(cells), limits.RICH_TEXT_IN_LISTS)
+        short = pc.less_equal(pc.utf8_length(cells), limits.RICH_TEXT_IN_LISTS)
+        likely = pc.indices_nonzero(pc.fill_null(pc.and_(long, short), False)).to_pylist()
+        rows = [row for row in likely if is_cut(cells[row].as_py())]
         if not rows:
             return cells
         out, module = cells.to_pylist(), self.plan.module.api_name
         for row in rows:
             full = read_full_texts(self.client, module, table["id"][row].as_py(), [column.api_name])
-            out[row] = full.get(column.api_name, out[row])
+            out[row] = convert(Kind.TEXT, full.get(column.api_name, out[row]))
         self.notes.repairs["rich texts read in full"] += len(rows)
         return pa.chunked_array([pa.array(out, type=pa.string())])

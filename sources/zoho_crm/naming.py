@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 from anyascii import anyascii
@@ -12,7 +12,7 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 from .columns import Column, Kind, kind_of, why_left_out
 from .metadata import Field
 
-# api name -> [column name, kind]: what the pipeline's state remembers of a table
+# api name -> [column name, kind, and the same of its earlier kinds]: what the state remembers of a table
 Remembered = Mapping[str, list[str]]
 
 CONVENTION = NamingConvention()
@@ -57,15 +57,15 @@ def name_columns(fields: Iterable[Field], remembered: Remembered) -> tuple[Colum
     A name once given stays with its field. A field whose kind changed gets a new column, so that
     neither form of its values is lost.
     """
-    taken = {*RESERVED_COLUMNS, *(name for name, _ in remembered.values())}
+    taken = {*RESERVED_COLUMNS, *(name for forms in remembered.values() for name in forms[::2])}
     columns = []
     for field in sorted(fields, key=lambda f: f.api_name != "id"):
         if why_left_out(field):
             continue
         kind = kind_of(field)
-        known = remembered.get(field.api_name)
-        if known and known[1] == kind.name:
-            name = known[0]
+        known = _forms(remembered.get(field.api_name, ()))
+        if kind.name in known:
+            name = known[kind.name]
         else:
             name = _free_name(field, kind, taken)
             taken.add(name)
@@ -83,5 +83,14 @@ def _free_name(field: Field, kind: Kind, taken: set[str]) -> str:
 
 
 def remember(columns: Iterable[Column], before: Remembered) -> dict[str, list[str]]:
-    """What to store so that the next run gives the same names."""
-    return {**before, **{c.api_name: [c.name, c.kind.name] for c in columns}}
+    """What to store so that the next run gives the same names, also to a kind that comes back."""
+    after = {api_name: list(forms) for api_name, forms in before.items()}
+    for column in columns:
+        forms = {column.kind.name: column.name, **_forms(after.get(column.api_name, ()))}
+        after[column.api_name] = [part for kind, name in forms.items() for part in (name, kind)]
+    return after
+
+
+def _forms(known: Sequence[str]) -> dict[str, str]:
+    """Column name by kind."""
+    return dict(zip(known[1::2], known[::2], strict=True))

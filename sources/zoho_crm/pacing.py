@@ -38,10 +38,8 @@ class Downloads:
     def turn(self) -> Iterator[None]:
         """Wait for a turn; leave when the answer has begun."""
         turn = _Turn()
-        with self._changed:
-            while len(self._recent) >= limits.BULK_DOWNLOADS_PER_MINUTE:
-                self._wait_for_oldest()
-            self._recent.append(turn)
+        while (pause := self._take(turn)) > 0:
+            self._pace.sleep(pause)  # without the lock: others have their answers to enter meanwhile
         try:
             yield
         finally:
@@ -49,15 +47,19 @@ class Downloads:
                 turn.answered = self._pace.monotonic()
                 self._changed.notify_all()
 
-    def _wait_for_oldest(self) -> None:
-        answered = self._recent[0].answered
-        if answered is None:
-            self._changed.wait()
-            return
-        pause = answered + 60.5 - self._pace.monotonic()
-        if pause > 0:
-            self._pace.sleep(pause)
-        self._recent.popleft()
+    def _take(self, turn: _Turn) -> float:
+        """The seconds to wait before asking again; 0 once the turn is taken."""
+        with self._changed:
+            while len(self._recent) >= limits.BULK_DOWNLOADS_PER_MINUTE:
+                answered = self._recent[0].answered
+                if answered is None:
+                    self._changed.wait()
+                elif (pause := answered + 60.5 - self._pace.monotonic()) > 0:
+                    return pause
+                else:
+                    self._recent.popleft()
+            self._recent.append(turn)
+            return 0
 
 
 @dataclass
@@ -84,7 +86,10 @@ class JobSlots:
             self._changed.notify_all()
 
     def shrink(self) -> bool:
-        """Zoho refused a job while others of ours were under way: one less from now on. Frees the slot."""
+        """Zoho's queue is full: as many as are under way now, and no more. Frees the slot.
+
+        False if none of ours is under way, so that nothing of ours will make room.
+        """
         with self._changed:
             others = self._taken - 1
             self._limit = max(1, min(self._limit, others))

@@ -11,9 +11,10 @@ import duckdb
 import pyarrow as pa
 
 from . import records
-from .arrow import TEXT_TWIN, records_table
+from .arrow import TEXT_TWIN, records_table, twins_of
 from .client import ZohoClient
 from .columns import Column
+from .naming import unique
 from .notes import Notes
 from .plan import Plan
 from .records import CHANGED
@@ -48,8 +49,10 @@ def join_slices(client: ZohoClient, plan: Plan, notes: Notes, slices: Sequence[S
             parts.append(spool(tables, Path(folder, f"{number}.parquet"), newest=keys[-1]))
         with duckdb.connect() as database:
             torn = [row[0] for row in database.execute(_torn(parts, keys)).fetchall()]
-            for batch in database.execute(_whole(parts, keys, plan)).to_arrow_reader(BATCH):
-                yield pa.Table.from_batches([batch])
+            schema, query = _whole(parts, keys, plan)
+            yield schema.empty_table()
+            for batch in database.execute(query).to_arrow_reader(BATCH):
+                yield pa.Table.from_batches([batch]).cast(schema)
     if torn:
         notes.repairs["records read again because they changed while being read"] += len(torn)
         yield records_table(records.read_rows(client, plan, torn, notes), plan.columns)
@@ -61,19 +64,34 @@ def _same_row(number: int, keys: Sequence[str]) -> str:
 
 
 def _from(parts: Sequence[Spooled], keys: Sequence[str]) -> str:
-    first, *others = [f"read_parquet('{part.path}') p{number}" for number, part in enumerate(parts)]
+    first, *others = [f"{_rows_of(part)} p{number}" for number, part in enumerate(parts)]
     return " ".join([first, *(f"join {part} on {_same_row(n, keys)}" for n, part in enumerate(others, 1))])
 
 
-def _whole(parts: Sequence[Spooled], keys: Sequence[str], plan: Plan) -> str:
+def _rows_of(part: Spooled) -> str:
+    return "read_parquet('{}')".format(str(part.path).replace("'", "''"))
+
+
+def _whole(parts: Sequence[Spooled], keys: Sequence[str], plan: Plan) -> tuple[pa.Schema, str]:
     """Rows that every slice has in the same version, columns in the order of the plan, twins behind."""
-    owner = {name: n for n, part in reversed(list(enumerate(parts))) for name in part.schema.names}
-    ordered = [name for c in plan.columns for name in (c.name, c.name + TEXT_TWIN) if name in owner]
-    columns = ", ".join(f'p{owner[name]}."{name}"' for name in dict.fromkeys(ordered))
-    return f"select {columns} from {_from(parts, keys)}"
+    names = [c.name for c in plan.columns]
+    fields: dict[str, tuple[pa.Field, str]] = {}  # by column: what it is, and where it comes from
+    twins: dict[str, tuple[pa.Field, str]] = {}
+    for number, part in reversed(list(enumerate(parts))):
+        marked = twins_of(part.schema)
+        for field in part.schema:
+            source = f'p{number}."{field.name}"'
+            if field.name in marked:
+                column = marked[field.name]
+                twins[column] = (field.with_name(unique(column + TEXT_TWIN, names)), source)
+            else:
+                fields[field.name] = (field, source)
+    chosen = [found[name] for name in names for found in (fields, twins) if name in found]
+    columns = ", ".join(f'{source} as "{field.name}"' for field, source in chosen)
+    return pa.schema([field for field, _ in chosen]), f"select {columns} from {_from(parts, keys)}"
 
 
 def _torn(parts: Sequence[Spooled], keys: Sequence[str]) -> str:
     """The ids of all other rows."""
-    everything = " union ".join(f"select id from read_parquet('{part.path}')" for part in parts)
+    everything = " union ".join(f"select id from {_rows_of(part)}" for part in parts)
     return f"({everything}) except (select p0.id from {_from(parts, keys)})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .arrow import TEXT_TWIN
+from .arrow import twins_of
 
 GROUP_ROWS = 122_880  # DuckDB's own row group: other sizes are written twice
 GROUP_BYTES = 64 << 20  # wide tables get smaller groups, to bound memory
@@ -40,21 +40,16 @@ def spool(
     misfits: Counter[str] = Counter()
     try:
         for table in tables:
-            for name in _twins(table.schema):
-                misfits[name.removesuffix(TEXT_TWIN)] += table.num_rows - table[name].null_count
+            for name, column in twins_of(table.schema).items():
+                misfits[column] += table.num_rows - table[name].null_count
             writer.write(table)
     finally:
+        if isinstance(tables, Generator):
+            tables.close()  # now: an error that somebody keeps would keep it, and what it holds, alive
         writer.close()
     schema = writer.unify()
     repeated = _drop_repeated(path, schema, key, newest) if key else 0
     return Spooled(path, writer.rows - repeated, schema, misfits, repeated)
-
-
-def _twins(schema: pa.Schema) -> list[str]:
-    names = set(schema.names)
-    return [
-        name for name in schema.names if name.endswith(TEXT_TWIN) and name.removesuffix(TEXT_TWIN) in names
-    ]
 
 
 class _Writer:
@@ -69,8 +64,10 @@ class _Writer:
         self._group = GROUP_ROWS
 
     def write(self, table: pa.Table) -> None:
-        if not self.parts or table.schema != self.parts[-1][1]:
-            self._begin(table)
+        schema = _union([self.parts[-1][1], table.schema]) if self.parts else table.schema
+        if not self.parts or schema != self.parts[-1][1]:
+            self._begin(schema)
+        table = _widen(table, schema)
         self.rows += table.num_rows
         self._pending.append(table)
         if sum(t.num_rows for t in self._pending) >= self._group:
@@ -92,7 +89,7 @@ class _Writer:
         if len(self.parts) == 1:
             self.parts[0][0].rename(self.path)
             return self.parts[0][1]
-        schema = _union([schema for _, schema in self.parts])
+        schema = self.parts[-1][1]
         with pq.ParquetWriter(self.path, schema, use_dictionary=False) as whole:
             for part, _ in self.parts:
                 file = pq.ParquetFile(part)
@@ -102,11 +99,11 @@ class _Writer:
                 part.unlink()
         return schema
 
-    def _begin(self, table: pa.Table) -> None:
+    def _begin(self, schema: pa.Schema) -> None:
         self.close()
         part = self.path.with_suffix(f".{len(self.parts)}.part")
-        self.parts.append((part, table.schema))
-        self._file = pq.ParquetWriter(part, table.schema, use_dictionary=False)
+        self.parts.append((part, schema))
+        self._file = pq.ParquetWriter(part, schema, use_dictionary=False)
         self._file_has_rows = False
         self._pending = []
 
@@ -120,18 +117,20 @@ class _Writer:
 
 
 def _union(schemas: list[pa.Schema]) -> pa.Schema:
-    """All columns, each twin behind its column."""
-    base = [field for field in schemas[0] if field.name not in _twins(schemas[0])]
-    twins = {name for schema in schemas for name in _twins(schema)}
+    """The columns of the first schema and the twins of all, each behind its column."""
+    own = [field for field in schemas[0] if field.name not in twins_of(schemas[0])]
+    twins = {column: schema.field(name) for schema in schemas for name, column in twins_of(schema).items()}
     fields = []
-    for field in base:
+    for field in own:
         fields.append(field)
-        if field.name + TEXT_TWIN in twins:
-            fields.append(pa.field(field.name + TEXT_TWIN, pa.string()))
+        if field.name in twins:
+            fields.append(twins[field.name])
     return pa.schema(fields)
 
 
 def _widen(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    if table.schema == schema:
+        return table
     columns = [
         table[field.name] if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
         for field in schema
@@ -140,21 +139,22 @@ def _widen(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _drop_repeated(path: Path, schema: pa.Schema, key: str, newest: str | None) -> int:
-    """Keep one row a key, the newest; returns how many went.
+    """Keep one row a key, the newest, of equals the one that came last; returns how many went.
 
     Rows come twice when a record is edited while Zoho is read in the order of edits, or when a page
     of Bulk Read overlaps the one before.
     """
+    rows = f"read_parquet('{str(path).replace(chr(39), chr(39) * 2)}', file_row_number = true)"
     with duckdb.connect() as database:
-        source = database.from_parquet(str(path))
-        row = source.aggregate(f'count(*) - count(distinct "{key}")').fetchone()
-        repeated = int(row[0]) if row else 0
+        found = database.execute(f'select count(*) - count(distinct "{key}") from {rows}').fetchone()
+        repeated = int(found[0]) if found else 0
         if not repeated:
             return 0
-        order = f'order by "{newest}" desc nulls last' if newest else ""
+        order = f'"{newest}" desc nulls last, ' if newest else ""
+        rank = f'row_number() over (partition by "{key}" order by {order}file_row_number desc)'
+        older = f"select file_row_number from {rows} qualify {rank} > 1"
         kept = database.execute(
-            f'select * from read_parquet(?) qualify row_number() over (partition by "{key}" {order}) = 1',
-            [str(path)],
+            f"select * exclude (file_row_number) from {rows} where file_row_number not in ({older})"
         ).to_arrow_reader(GROUP_ROWS)
         clean = path.with_suffix(".clean")
         with pq.ParquetWriter(clean, schema, use_dictionary=False) as writer:

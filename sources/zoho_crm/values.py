@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timezone
 from decimal import Context, Decimal
@@ -14,6 +15,8 @@ from .columns import Kind
 INT64 = range(-(2**63), 2**63)
 SCALE, PRECISION = Decimal("1E-9"), Context(prec=38)  # decimal(38,9)
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+LONGEST = 400  # digits of a number that is written out; a longer one keeps its exponent
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Misfit(ValueError):
@@ -29,7 +32,7 @@ def convert(kind: Kind, value: Any) -> Any:
     if value is None or value in ("", [], {}):
         return None
     try:
-        return CONVERTERS[kind](value)
+        return CONVERTERS[kind](value.strip() if isinstance(value, str) and kind in TYPED else value)
     except (ValueError, ArithmeticError, TypeError, KeyError) as error:
         raise Misfit(f"not a {kind.value}") from error
 
@@ -37,29 +40,42 @@ def convert(kind: Kind, value: Any) -> Any:
 def as_text(value: Any) -> str:
     """Any value as the text that Bulk Read would write for it; a structure as JSON."""
     if isinstance(value, str):
-        return value
+        return _whole_characters(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        return format(value, "f")
+        return format(value, "f") if _is_short(value) else str(value)
     return str(value) if isinstance(value, int) else to_json(value)
 
 
 def to_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_json_number)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_json_number)
+    return _whole_characters(text)
+
+
+def _whole_characters(text: str) -> str:
+    """A text that was cut inside an emoji ends in half a character, which no file can hold."""
+    return text if text.isascii() else SURROGATE.sub("\ufffd", text)
+
+
+def _is_short(number: Decimal) -> bool:
+    return number.is_finite() and abs(number.adjusted()) < LONGEST
 
 
 def _json_number(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    raise TypeError(type(value).__name__)
+    if not isinstance(value, Decimal):
+        raise TypeError(type(value).__name__)
+    if not _is_short(value):
+        return str(value)
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _bigint(value: Any) -> int:
     if isinstance(value, bool):
         raise Misfit("a truth value")
     number = Decimal(value)
-    if number != number.to_integral_value() or int(number) not in INT64:
+    # The size first: 1E+999999999 written out would fill the memory.
+    if not _is_short(number) or number != number.to_integral_value() or int(number) not in INT64:
         raise Misfit("no whole number of 64 bits")
     return int(number)
 
@@ -98,14 +114,19 @@ def _timestamp(value: Any) -> datetime:
     return instant.astimezone(timezone.utc)
 
 
-def _id(value: Any) -> str:
-    return as_text(value["id"]) if isinstance(value, Mapping) else as_text(value)
+def _id(value: Any) -> str | None:
+    """The id of a lookup; `{"id": null}` is null."""
+    return _text_or_null(value["id"] if isinstance(value, Mapping) else value)
 
 
-def _rule(value: Any) -> str:
+def _rule(value: Any) -> str | None:
     if isinstance(value, Mapping) and len(value) == 1:
-        return as_text(next(iter(value.values())))
+        return _text_or_null(next(iter(value.values())))
     return as_text(value)
+
+
+def _text_or_null(value: Any) -> str | None:
+    return None if value is None or value == "" else as_text(value)
 
 
 def _names(value: Any) -> str:
@@ -117,6 +138,9 @@ def _ids(value: Any) -> str:
     items = value if isinstance(value, list) else [value]
     return to_json([_id(item) for item in items])
 
+
+# Blanks around these mean nothing; a text keeps its own.
+TYPED = frozenset({Kind.BIGINT, Kind.DOUBLE, Kind.DECIMAL, Kind.BOOL, Kind.DATE, Kind.TIMESTAMP})
 
 CONVERTERS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.TEXT: as_text,
