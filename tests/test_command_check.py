@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
 from pipelines.zoho_crm.scopes import covers, lacking
@@ -105,3 +106,45 @@ def test_the_five_scopes_that_other_connectors_ask_for_are_enough():
     needed, missed = lacking(granted, None)
     assert needed == []
     assert ("ZohoCRM.settings.READ", "the tables of settings are left out") in missed
+
+
+@pytest.fixture
+def account():
+    with serve(shop()) as zoho:
+        yield f"{zoho.connection_string}OAuthSettingsLocation=memory://"
+
+
+def test_a_folder_of_parquet_files_is_written_to_and_left_as_it_was(account, command, monkeypatch, tmp_path):
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(tmp_path / "lake"))
+    words = ("check", "--destination", "filesystem", "--connection", account)
+    assert command(*words).code == 0
+    (tmp_path / "lake" / "zoho_crm").mkdir(parents=True)
+    assert command(*words).code == 0
+    assert list((tmp_path / "lake").rglob("*")) == [tmp_path / "lake" / "zoho_crm"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_2(account, command, monkeypatch, tmp_path):
+    (tmp_path / "lake").write_text("a file in the place of the folder")
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(tmp_path / "lake"))
+    done = command("check", "--destination", "filesystem", "--connection", account)
+    assert done.code == 2
+    assert done.lines("destination")[0].startswith("destination:  failed: ")
+
+
+def test_a_database_that_has_the_dataset_is_written_to_and_left_as_it_was(account, command, tmp_path):
+    with duckdb.connect(str(tmp_path / "zoho.duckdb")) as database:
+        database.execute("create schema zoho_crm")
+    done = command("check", "--connection", account)
+    assert (done.code, done.err) == (0, "")
+    with duckdb.connect(str(tmp_path / "zoho.duckdb")) as database:
+        assert database.execute("select * from information_schema.tables").fetchall() == []
+
+
+def test_a_database_that_may_only_be_read_is_2(account, command, tmp_path, monkeypatch):
+    with duckdb.connect(str(tmp_path / "old.duckdb")) as database:
+        database.execute("create schema zoho_crm")
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS__DATABASE", str(tmp_path / "old.duckdb"))
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS__READ_ONLY", "true")
+    done = command("check", "--connection", account)
+    assert done.code == 2
+    assert "is open, but not writable" in done.lines("destination")[0]

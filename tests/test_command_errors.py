@@ -106,6 +106,13 @@ def test_a_file_that_is_configured_is_used(command, monkeypatch, tmp_path):
         assert database.execute("select count(*) from zoho_crm.vendors").fetchone() == (0,)
 
 
+def test_a_destination_with_a_name_of_the_users_own_is_known_by_its_type(command, monkeypatch, tmp_path):
+    monkeypatch.setenv("DESTINATION__WAREHOUSE__DESTINATION_TYPE", "duckdb")
+    monkeypatch.setenv("DESTINATION__WAREHOUSE__CREDENTIALS", str(tmp_path / "zoho_crm.duckdb"))
+    done = command("--connection", ACCOUNT, "--destination", "warehouse")
+    assert "The DuckDB file zoho_crm.duckdb and the dataset zoho_crm have one name" in one_sentence(done, 2)
+
+
 def test_a_refused_token_is_3(command):
     with serve(shop()) as zoho:
         done = command("plan", "--connection", f"{zoho.connection_string}{QUICK}OAuthRefreshToken=1.2.3")

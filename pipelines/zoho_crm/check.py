@@ -117,12 +117,31 @@ def _destination(options: Options) -> str:
 
 
 def _write_and_remove(pipeline: dlt.Pipeline) -> None:
-    """A table in the dataset, or the dataset itself where there is none yet; nothing of it stays."""
-    with pipeline.sql_client() as sql:
-        if not sql.has_dataset():
-            sql.create_dataset()
-            sql.drop_dataset()
-            return
-        table = sql.make_qualified_table_name(PROBE)
-        sql.execute_sql(f"create table {table} (probe int)")
-        sql.execute_sql(f"drop table {table}")
+    """Something small in the dataset, or the dataset itself where there is none yet; nothing of it stays."""
+    from dlt.destinations.sql_client import WithSqlClient
+
+    with pipeline.destination_client() as client:
+        files = getattr(client, "fs_client", None)
+        if files is not None:
+            _probe_files(files, str(getattr(client, "dataset_path", "")))
+        elif isinstance(client, WithSqlClient):
+            _probe_database(client.sql_client)
+
+
+def _probe_files(files: Any, folder: str) -> None:
+    existed = files.exists(folder)
+    files.makedirs(folder, exist_ok=True)
+    files.write_text(folder + PROBE, "")
+    files.rm(folder + PROBE)
+    if not existed and files.isdir(folder):  # object stores have no folders
+        files.rmdir(folder)
+
+
+def _probe_database(sql: Any) -> None:
+    if not sql.has_dataset():
+        sql.create_dataset()
+        sql.drop_dataset()
+        return
+    table = sql.make_qualified_table_name(PROBE)
+    sql.execute_sql(f"create table {table} (probe int)")
+    sql.execute_sql(f"drop table {table}")
