@@ -47,7 +47,7 @@ def test_the_cap_on_columns_is_found_out(load_from, cap):
     reading = read(load, settings=COQL)
     assert rows_of(reading) == truth(load.org, "Things")
     assert reading.api == "coql"
-    pages = [query for query in queries(load.org) if "limit 2000" in query]
+    pages = [query for query in queries(load.org) if "limit 200" in query]
     widths = {len(query.partition(" from ")[0].split(",")) for query in pages}
     assert max(widths) == min(cap, 260)
 

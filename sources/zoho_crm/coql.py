@@ -13,7 +13,7 @@ from .arrow import records_table
 from .client import ZohoClient
 from .errors import ReadFailed, ZohoError
 from .notes import Notes
-from .plan import Plan, flags_to_name
+from .plan import Plan, coql_page, flags_to_name
 from .records import mend_rich_text, read_rows
 from .slices import beside, join_slices
 from .walks import CHANGED, Record, any_hidden
@@ -134,34 +134,37 @@ class _Reader:
             return
         yield from self._walk([CHANGED, "id"], [f"{CHANGED} is not null", *self._window()])
         if self.plan.window.since is None:
-            yield from self._walk(["id"], [f"{CHANGED} is null"])
+            yield from self._walk(["id"], [f"{CHANGED} is null"], limits.COQL_PAGES[0])
 
     def _window(self) -> list[str]:
         window = self.plan.window
         ends = ((">=", window.since), ("<", window.until))
         return [f"{CHANGED} {sign} {quote(_literal(end))}" for sign, end in ends if end]
 
-    def _walk(self, order: list[str], conditions: list[str]) -> Iterator[list[Record]]:
+    def _walk(
+        self, order: list[str], conditions: list[str], size: int | None = None
+    ) -> Iterator[list[Record]]:
         key: list[tuple[str, str]] = []
+        size = size or coql_page(self.plan.rows)
         while True:
             past = [after(key)] if key else []
-            rows, more = self._page(conditions + past, order)
+            rows, more = self._page(conditions + past, order, size)
             if rows:
                 yield rows
             if not more:
                 return
             key = [(name, str(self.last[name])) for name in order]
 
-    def _page(self, conditions: list[str], order: list[str]) -> tuple[list[Record], bool]:
+    def _page(self, conditions: list[str], order: list[str], size: int) -> tuple[list[Record], bool]:
         """One page with all fields; rows that differ between two chunks are read again by id."""
         first, *others = self._chunks()
-        rows, more = self._select(first, conditions, order, limits.COQL_ROWS_PER_CALL)
+        rows, more = self._select(first, conditions, order, size)
         if rows:
             self.last = rows[-1]
         whole = {row["id"]: row for row in rows}
         torn: set[str] = set()
         for chunk in others if rows else ():
-            parts, _ = self._select(chunk, conditions, order, limits.COQL_ROWS_PER_CALL)
+            parts, _ = self._select(chunk, conditions, order, size)
             found = {part["id"]: part for part in parts}
             for row_id, row in whole.items():
                 part = found.get(row_id)

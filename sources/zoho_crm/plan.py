@@ -104,13 +104,22 @@ def cost_of(api: Api, rows: int, columns: tuple[Column, ...]) -> Cost:
         jobs = max(1, ceil(rows / limits.BULK_ROWS_PER_JOB))
         return Cost(calls=5 * jobs, credits=(limits.BULK_CREATE_CREDITS + 4) * jobs)
     if api == "coql":
-        pages = max(1, ceil(rows / limits.COQL_ROWS_PER_CALL))
-        calls = pages * ceil(fields / limits.COQL_FIELD_CAPS[0])
-        return Cost(calls, calls * limits.coql_credits(min(rows or 1, limits.COQL_ROWS_PER_CALL)))
+        chunks = ceil(fields / limits.COQL_FIELD_CAPS[0])
+        calls = chunks * max(1, ceil(rows / limits.COQL_ROWS_PER_CALL))
+        more = chunks + 1  # the first look at each chunk, and at the rows without Modified_Time
+        return Cost(calls + more, calls * limits.coql_credits(coql_page(rows)) + more)
     pages = max(1, ceil(rows / limits.RECORDS_PER_PAGE))
     more_chunks = max(0, ceil((fields - 2) / (limits.FIELDS_PER_CALL - 2)) - 1)
-    calls = pages * (1 + 2 * more_chunks) + (rows if _rich_texts(columns) else 0)
-    return Cost(calls, calls)
+    calls = pages + more_chunks * ceil(rows / limits.IDS_PER_CALL) + (rows if _rich_texts(columns) else 0)
+    # Deletions meanwhile move records between pages, so several pages end with a look at them.
+    return Cost(calls + 1, calls + 2) if pages > 1 else Cost(calls, calls)
+
+
+def coql_page(rows: int | None) -> int:
+    """The LIMIT of a page: a smaller one costs fewer credits, and no row if the count was too low."""
+    if rows is None:
+        return limits.COQL_ROWS_PER_CALL
+    return next((size for size in limits.COQL_PAGES if rows <= size), limits.COQL_ROWS_PER_CALL)
 
 
 def _rich_texts(columns: tuple[Column, ...]) -> bool:

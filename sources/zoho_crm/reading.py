@@ -52,7 +52,7 @@ class Reading:
     finished: datetime | None = None
     plan: Plan | None = None
     cause: Exception | None = None
-    once_a_day: bool = False  # a table that takes a call for each module
+    read_at: datetime | None = None  # by Zoho's clock; only of a table that is read once a day
 
     @property
     def rows(self) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import dlt
 from dlt.extract import DltResource
 
-from .arrow import TEXT_TWIN
+from .arrow import twins_of
 from .columns import Column, arrow_schema
 from .naming import remember
 from .reading import Reading, must_be_read, unwatched
@@ -72,10 +72,7 @@ def _hints(columns: tuple[Column, ...]) -> dict[str, Any]:
 
 
 def _twin_hints(reading: Reading) -> dict[str, Any]:
-    names = (c.name + TEXT_TWIN for c in reading.columns)
-    schema = must_be_read(reading).schema
-    own = {c.name for c in reading.columns}
-    return {n: {"name": n, "data_type": "text"} for n in names if n in schema.names and n not in own}
+    return {name: {"name": name, "data_type": "text"} for name in twins_of(must_be_read(reading).schema)}
 
 
 def _remember(state: MutableMapping[str, Any], reading: Reading) -> None:
@@ -83,5 +80,5 @@ def _remember(state: MutableMapping[str, Any], reading: Reading) -> None:
     columns[reading.table] = remember(reading.columns, columns.get(reading.table, {}))
     if reading.plan is not None:
         state.setdefault("tables", {})[reading.name] = reading.table
-    if reading.once_a_day and reading.finished is not None:
-        state.setdefault("settings_read", {})[reading.table] = reading.finished.isoformat(timespec="seconds")
+    if reading.read_at is not None:
+        state.setdefault("settings_read", {})[reading.table] = reading.read_at.isoformat(timespec="seconds")

@@ -11,7 +11,7 @@ from typing import TypeVar
 from . import limits
 from .client import ZohoClient
 from .columns import is_known_type, kind_of, why_left_out
-from .errors import Fatal, SettingsError, Skippable, Unreachable, ZohoCrmError, ZohoError
+from .errors import Fatal, ReadFailed, SettingsError, Skippable, Unreachable, ZohoCrmError, ZohoError
 from .metadata import Field, Module, list_fields, list_modules
 from .naming import Remembered, name_columns, name_tables
 from .plan import Plan, Skip, Wish, choose_api
@@ -60,9 +60,12 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
     choice = known_names(choice, [m.api_name for m in modules], ours)
     tables = name_tables([m.api_name for m in modules], ours, memory.tables)
     chosen = [m for m in modules if choice.wants(m.api_name)]
-    skips = [Skip(m, why) for m in chosen if (why := _why_not(m))]
-    readable = [m for m in chosen if not _why_not(m)]
-    fields = _at_once(lambda m: list_fields(client, m.api_name), readable)
+    skips = [Skip(m, why) for m in chosen if (why := why_not(m))]
+    readable = [m for m in chosen if not why_not(m)]
+    described = readable
+    if "fields" in choice.only:  # the table, which is about all modules
+        described = [m for m in modules if not why_not(m) and m.api_name not in choice.never]
+    fields = _at_once(lambda m: list_fields(client, m.api_name), described)
     offered = [m for m in readable if isinstance(fields[m.api_name], list) and fields[m.api_name]]
     counts = _at_once(lambda m: read_count(client, m.api_name), offered)
     plans, failures = [], []
@@ -70,7 +73,7 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
         found = fields[module.api_name]
         if isinstance(found, (Skippable, Fatal)):
             skips.append(Skip(module, str(found)))
-        elif isinstance(found, (ZohoError, Unreachable)):
+        elif isinstance(found, (ZohoError, Unreachable, ReadFailed)):
             failures.append(Skip(module, str(found)))
         elif isinstance(found, ZohoCrmError):
             raise found
@@ -123,19 +126,22 @@ def read_count(client: ZohoClient, module: str) -> int | None:
 
 def known_names(choice: Choice, modules: list[str], ours: tuple[str, ...]) -> Choice:
     """The choice in the account's own spelling. Raises SettingsError with the nearest name."""
+    exact = {*ours, *modules}  # a module `Users` and our table `users` are two things
     spelt = {name.casefold(): name for name in (*ours, *modules)}
     for name in sorted(choice.only | choice.never):
         if name.casefold() not in spelt:
             near = difflib.get_close_matches(name.casefold(), spelt, n=1, cutoff=0.5)
             hint = f"; did you mean {spelt[near[0]]}?" if near else ""
             raise SettingsError(f"the account has no module {name!r}{hint} (`modules` lists them)")
-    return Choice(
-        frozenset(spelt[name.casefold()] for name in choice.only),
-        frozenset(spelt[name.casefold()] for name in choice.never),
-    )
+
+    def known(names: Iterable[str]) -> frozenset[str]:
+        return frozenset(name if name in exact else spelt[name.casefold()] for name in names)
+
+    return Choice(known(choice.only), known(choice.never))
 
 
-def _why_not(module: Module) -> str | None:
+def why_not(module: Module) -> str | None:
+    """Why a module cannot be read, as far as the list of modules tells."""
     if not module.api_supported:
         return "Zoho does not offer it by API"
     if not module.viewable:
@@ -151,6 +157,8 @@ def _at_once(read: Callable[[Module], T], modules: list[Module]) -> dict[str, T 
             return read(module)
         except ZohoCrmError as error:
             return error
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            return ReadFailed(f"Zoho described it in a form that nobody expected ({error!r})")
 
     with ThreadPoolExecutor(limits.CALLS_AT_ONCE) as pool:
         return dict(zip([m.api_name for m in modules], pool.map(kept, modules), strict=True))

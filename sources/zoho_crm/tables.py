@@ -21,10 +21,11 @@ from .account import (
 )
 from .client import ZohoClient
 from .columns import Column
+from .metadata import Module
 from .naming import name_columns
 from .plan import Plan
 from .reading import Reading, Watch, read_module
-from .survey import Memory, Survey
+from .survey import Memory, Survey, why_not
 
 SETTINGS_REFRESH = timedelta(hours=24)  # for tables that take a call for each module
 
@@ -56,15 +57,23 @@ def account_tables(client: ZohoClient, survey: Survey) -> list[Table]:
 
 def _account_table(client: ZohoClient, survey: Survey, endpoint: Endpoint) -> Table:
     known = survey.memory.columns.get(endpoint.table, {})
-    modules = [plan.module.api_name for plan in survey.plans]
+    modules = _asked_for_settings(survey)
 
     def read(folder: Path, watch: Watch) -> Reading:
         reading = read_endpoint(client, endpoint, modules, folder, known)
-        reading.once_a_day = endpoint.each != "account"
+        if endpoint.each != "account":
+            reading.read_at = client.now()
         watch(reading.rows or 0)
         return reading
 
     return Table(endpoint.table, endpoint.table, name_columns(endpoint.fields, known), read)
+
+
+def _asked_for_settings(survey: Survey) -> list[str]:
+    """The modules that tables such as `tags` are about: all, also when a user chose a few to read."""
+    if not survey.choice.only:
+        return [plan.module.api_name for plan in survey.plans]
+    return [m.api_name for m in survey.modules if not why_not(m) and m.api_name not in survey.choice.never]
 
 
 def metadata_tables(survey: Survey, refused: Mapping[str, Mapping[str, str]] | None = None) -> list[Table]:
@@ -72,7 +81,8 @@ def metadata_tables(survey: Survey, refused: Mapping[str, Mapping[str, str]] | N
 
     `refused` are the fields, by module, that an API refused while it was read.
     """
-    skips = {skip.module.api_name: skip.reason for skip in (*survey.skips, *survey.failures)}
+    skips = {m.api_name: why_not(m) or "not chosen" for m in survey.modules if not _chosen(survey, m)}
+    skips.update((skip.module.api_name, skip.reason) for skip in (*survey.skips, *survey.failures))
     modules = module_rows(survey.modules, survey.tables, skips)
     plans = {plan.module.api_name: plan for plan in survey.plans}
     fields = [
@@ -89,10 +99,24 @@ def _kept_table(survey: Survey, endpoint: Endpoint, rows: list[Row]) -> Table:
 
     def read(folder: Path, watch: Watch) -> Reading:
         reading = Reading(endpoint.table, endpoint.table, "settings", "asked while planning")
+        if endpoint is FIELDS and _would_forget(survey):
+            return reading.end("skipped", "left as it is: this run asked only about the chosen modules")
         watch(len(rows))
         return keep_rows(reading, endpoint, rows, folder, known)
 
     return Table(endpoint.table, endpoint.table, name_columns(endpoint.fields, known), read)
+
+
+def _chosen(survey: Survey, module: Module) -> bool:
+    return survey.choice.wants(module.api_name)
+
+
+def _would_forget(survey: Survey) -> bool:
+    """Whether the table `fields` of a run for a few modules would lose what it knows of the others."""
+    asked = {m.api_name for m in survey.modules if _chosen(survey, m)}
+    there = {m.api_name for m in survey.modules if m.api_name in survey.memory.tables}
+    only = survey.choice.only
+    return bool(only) and FIELDS.table not in only and not there <= asked
 
 
 def not_due(survey: Survey, now: datetime) -> list[Reading]:
@@ -110,4 +134,5 @@ def _is_due(endpoint: Endpoint, memory: Memory, now: datetime) -> bool:
     read = memory.settings_read.get(endpoint.table)
     if endpoint.each == "account" or read is None:
         return True
-    return now - datetime.fromisoformat(read) >= SETTINGS_REFRESH
+    # A time ahead of Zoho's clock is no reason to wait for it.
+    return not timedelta() <= now - datetime.fromisoformat(read) < SETTINGS_REFRESH
