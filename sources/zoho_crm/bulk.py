@@ -13,6 +13,7 @@ import pyarrow as pa
 from . import limits
 from .archive import BadArchive, read_archive
 from .arrow import records_table
+from .borders import Borders
 from .client import ZohoClient
 from .columns import Column
 from .errors import ReadFailed, Retriable, Unreachable, ZohoError
@@ -103,15 +104,18 @@ class _Reader:
         raise ReadFailed(f"Bulk Read refuses every job of {self.plan.module.api_name}")
 
     def tables(self) -> Iterator[pa.Table]:
-        """All pages; the job of the next page is made before this one is downloaded."""
+        """All pages, and what fell between; the next page's job is made before this one is downloaded."""
         yield records_table([], self.plan.columns)
         mender = Mender(self.client, self.plan, self.notes)
+        borders = Borders(self.client, self.plan, self.notes)
         with tempfile.TemporaryDirectory(prefix="zoho-bulk-") as folder:
             while self.job is not None:
                 tables = self._page(Path(folder, "page.zip"))
+                borders.add(tables)
                 while tables:
                     yield mender.mend(tables.pop(0))
                 self._let_go()
+        yield from borders.missed(self._flags())
 
     def end(self) -> None:
         """Give back what other modules wait for, however the reading ended."""
