@@ -208,6 +208,13 @@ def test_what_dlt_wraps_is_still_told_as_what_it_is(error, code, part):
     assert part in sentence
 
 
+def test_ctrl_c_is_told_though_dlt_and_we_take_it_for_a_failure():
+    try:
+        raise SettingsError("the destination cannot be opened") from wrapped(KeyboardInterrupt())
+    except SettingsError as error:
+        assert explain(error)[1] == 130
+
+
 def test_what_nobody_knows_is_not_explained_away():
     assert explain(wrapped(ZeroDivisionError())) is None
 

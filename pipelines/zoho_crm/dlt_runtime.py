@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 TELEMETRY = "RUNTIME__DLTHUB_TELEMETRY"
+SIGNALS = "RUNTIME__INTERCEPT_SIGNALS"
 
 
 def start_dlt() -> Callable[[str], Any]:
     """Import dlt, without telemetry unless the user configured it; gives what looks up its configuration."""
     ours = TELEMETRY not in os.environ
     os.environ.setdefault(TELEMETRY, "false")  # before the import: dlt starts it while it is imported
+    # dlt would take Ctrl-C for the wish to end its current step, and forget it when the step is done.
+    os.environ.setdefault(SIGNALS, "false")
     import dlt
     from dlt.common.configuration.container import Container
     from dlt.common.configuration.specs import PluggableRunContext

@@ -32,9 +32,9 @@ class Busy(Exception):
 
 def explain(error: BaseException) -> tuple[str, int] | None:
     """The sentence and the exit code for what we know; None for a mistake of ours."""
+    if any(isinstance(one, KeyboardInterrupt) for one in causes(error)):
+        return STOPPED, INTERRUPTED  # dlt wraps it as if a step had failed
     for one in causes(error):
-        if isinstance(one, KeyboardInterrupt):
-            return STOPPED, INTERRUPTED
         found = _of_ours(one) or _of_the_system(one) or _of_dlt(one)
         if found is not None:
             return one_line(found[0]), found[1]
