@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Quirks, Rules
-from tests.reading import LIST, after_call, read, rows_of, things
+from tests.reading import COQL, LIST, QUERY, RECORDS, after_call, read, rows_of, things
 from tests.truth import landed, truth
 
 
@@ -316,7 +316,7 @@ def test_a_walk_that_cannot_go_on_is_one_sentence(load, org, token):
 
 def test_a_page_in_an_unforeseen_form_is_one_sentence(load, org):
     things(org, 1)
-    org.faults.add(LIST, status=200, body={"data": [{"no": "id"}], "info": {}})
+    org.faults.add(LIST, status=200, body={"data": [{"no": "id"}], "info": {"more_records": False}})
     assert "in a form that nobody expected" in read(load).error
 
 
@@ -324,3 +324,13 @@ def test_a_lonely_record_that_looks_like_an_error_is_a_record(load, org):
     things(org, 0, extra=[Field("status", "text"), Field("code", "text")])
     org.insert("Things", {"status": "error", "code": "E42"})
     assert rows_of(read(load)) == truth(org, "Things")
+
+
+@pytest.mark.parametrize("body", [{}, [], {"info": {}}, {"data": None}, {"data": [{"id": "1"}]}])
+@pytest.mark.parametrize("settings", [RECORDS, COQL])
+def test_an_answer_that_lacks_its_rows_or_its_end_is_no_empty_module(load, org, settings, body):
+    things(org, 1)
+    for route in (LIST, QUERY):
+        org.faults.add(route, status=200, body=body, times=9)
+    reading = read(load, settings=settings)
+    assert (reading.status, reading.spooled) == ("failed", None)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import requests
 from requests import Response
 
-from .errors import Retriable, Unreachable, zoho_error
+from .errors import ReadFailed, Retriable, Unreachable, zoho_error
 
 _PARSED = "_zoho_body"  # where a response keeps its body, so that it is parsed once
 
@@ -29,6 +29,25 @@ def body_of(response: Response) -> dict[str, Any]:
     if error is not None or response.status_code >= 400:
         raise zoho_error(where(response), response.status_code, error or body)
     return body
+
+
+def rows_in(body: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """The rows of an answer; none for 204. An answer that lacks the list is no empty list."""
+    rows = body.get(key) if body else []
+    if not isinstance(rows, list):
+        raise ReadFailed(f"Zoho's answer has no list of {key}")
+    return rows
+
+
+def more_in(body: Mapping[str, Any]) -> bool:
+    """Whether the list goes on; a page that does not tell is not taken for the last one."""
+    if not body:
+        return False
+    info = body.get("info")
+    more = info.get("more_records") if isinstance(info, Mapping) else None
+    if not isinstance(more, bool):
+        raise ReadFailed("Zoho's answer does not say whether there are more records")
+    return more
 
 
 def worth_retrying(response: Response | None, error: BaseException | None) -> bool:
@@ -80,9 +99,11 @@ def _parse(response: Response) -> dict[str, Any]:
         return parsed
     try:
         body = json.loads(response.content, parse_float=Decimal)
+        if not body and response.status_code < 400:
+            raise ValueError("Zoho says 204 when there is nothing to say")
     except ValueError as error:
         what = "HTML" if response.content.lstrip()[:1] == b"<" else "no JSON"
-        what = what if response.content.strip() else "an empty body"
+        what = what if response.content.strip() not in (b"", b"{}", b"[]", b"null") else "an empty body"
         raise Unreachable(
             f"{response.status_code} {where(response)} brought {what}, so something else than Zoho CRM "
             f"answered at {urlsplit(response.url).netloc}, or only a part arrived"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -19,7 +19,7 @@ from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from requests import Response
 
 from . import limits
-from .answers import body_of, unreachable, where, worth_retrying
+from .answers import body_of, rows_in, unreachable, where, worth_retrying
 from .auth import ZohoAuth
 from .credentials import ZohoCredentials
 from .errors import Unreachable
@@ -60,8 +60,10 @@ class Door:
 
     def look_at(self, response: Response) -> None:
         """Keep what the headers tell."""
-        if "Date" in response.headers:
-            self.server_time = parsedate_to_datetime(response.headers["Date"])
+        with suppress(ValueError, TypeError):  # a date that nobody can read is none
+            self.server_time = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(
+                timezone.utc
+            )
         remaining = response.headers.get("X-API-CREDITS-REMAINING", "")
         if remaining.isdigit():
             self.credits_remaining = int(remaining)
@@ -132,8 +134,10 @@ class ZohoClient:
         def checked(response: Response, *_: Any, **__: Any) -> Response:
             self.usage.add(1)
             self.door.look_at(response)
-            if not body_of(response):
-                response._content = b"{}"  # 204 has no body, and dlt's client parses one
+            body = body_of(response)
+            rows_in(body, key)
+            # Numbers stay exact, and 204 has no body that dlt's client could parse.
+            response.json = lambda **_: body  # type: ignore[method-assign]
             return response
 
         rest = RESTClient(self._url("").rstrip("/"), auth=self.door.auth, session=self.door.http.session)

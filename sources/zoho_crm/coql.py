@@ -9,6 +9,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from . import limits
+from .answers import more_in, rows_in
 from .arrow import records_table
 from .client import ZohoClient
 from .errors import ReadFailed, ZohoError
@@ -186,7 +187,7 @@ class _Reader:
             fields, self._module, [*(conditions or ["id is not null"]), *named], order, limit
         )
         answer = self.client.post("coql", {"select_query": query}, credits=limits.coql_credits(limit))
-        return answer.get("data", []), bool(answer.get("info", {}).get("more_records"))
+        return rows_in(answer, "data"), more_in(answer)
 
     def _chunks(self) -> list[list[str]]:
         names = [c.api_name for c in self.plan.columns]

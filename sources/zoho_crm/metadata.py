@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from .answers import rows_in
+
 
 class Gets(Protocol):
     """The part of the client that metadata needs."""
@@ -44,13 +46,13 @@ def list_modules(client: Gets) -> list[Module]:
             viewable=bool(row.get("viewable", True)),
             raw=row,
         )
-        for row in client.get("settings/modules").get("modules", [])
+        for row in rows_in(client.get("settings/modules"), "modules")
     ]
 
 
 def list_fields(client: Gets, module: str) -> list[Field]:
     """The fields of one module in Zoho's order; empty when Zoho answers 204 (`Visits` does)."""
-    return [parse_field(row) for row in client.get("settings/fields", {"module": module}).get("fields", [])]
+    return [parse_field(row) for row in rows_in(client.get("settings/fields", {"module": module}), "fields")]
 
 
 def parse_field(row: Mapping[str, Any]) -> Field:

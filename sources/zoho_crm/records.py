@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from . import limits
+from .answers import rows_in
 from .arrow import records_table
 from .client import ZohoClient
 from .columns import Column
@@ -87,7 +88,7 @@ def read_ids(client: ZohoClient, module: str, fields: list[str], ids: list[str])
                 **ALL_RECORDS,
             },
         )
-        found.update((record["id"], record) for record in answer.get("data", []))
+        found.update((record["id"], record) for record in rows_in(answer, "data"))
     return found
 
 
@@ -147,5 +148,5 @@ def read_full_texts(client: ZohoClient, module: str, record_id: str, fields: lis
         if error.status == 404 or "resource_path_index" in error.details:
             return {}  # one of the ways in which Zoho says that it knows no such id
         raise
-    rows = answer.get("data", [])
+    rows = rows_in(answer, "data")
     return {name: rows[0][name] for name in fields if name in rows[0]} if rows else {}

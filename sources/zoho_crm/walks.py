@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from . import limits
+from .answers import more_in, rows_in
 from .client import ZohoClient
 from .errors import ReadFailed, ZohoError
 from .plan import Plan
@@ -152,15 +153,14 @@ class _Walk:
                 if error.code == "PAGINATION_LIMIT_EXCEEDED":
                     return
                 raise
-            records: list[Record] = page.get("data", [])
+            records: list[Record] = rows_in(page, "data")
             self._look_at(records)
-            info = page.get("info", {})
             met = self.until is not None and any(int(record["id"]) <= self.until for record in records)
-            self.whole = met or not info.get("more_records")
+            self.whole = met or not more_in(page)
             yield records
             if self.whole:
                 return
-            token = info.get("next_page_token")
+            token = page["info"].get("next_page_token")
             if not token or token == params.get("page_token"):
                 raise ReadFailed("Zoho has more records but gave no token for the next page")
             params["page_token"] = token
