@@ -2,7 +2,7 @@
 
 Pages are positions. When a record of page one goes before page two is made, the first record of page two
 moves into page one, which was read already, and no page has it. Zoho gives the pages in the order of ids,
-so such a record lies between the last id of one page and the first of the next.
+so such a record lies between the last id of one page and the first of the next, or past the last of all.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ class Borders:
 
     def __init__(self, client: ZohoClient, plan: Plan, notes: Notes) -> None:
         self._client, self._plan, self._notes = client, plan, notes
-        self._pages: list[tuple[int, int]] = []
+        self._pages: list[tuple[int, int]] = []  # those with rows
+        self._jobs = 0
         self._in_order = True
 
     def add(self, tables: Sequence[pa.Table]) -> None:
         """One page."""
+        self._jobs += 1
         parts = [pc.cast(part, NUMBER) for table in tables for part in table["id"].chunks]
         ids = pa.chunked_array(parts, type=NUMBER)
         if len(ids):
@@ -43,7 +45,7 @@ class Borders:
 
     def missed(self, flags: Sequence[str]) -> Iterator[pa.Table]:
         """The records that no page had; nothing if there was one page. `flags` are those of the criteria."""
-        if len(self._pages) < 2:
+        if self._jobs < 2:
             return
         if not self._in_order:
             self._remark("its pages do not come in the order of ids")
@@ -58,19 +60,21 @@ class Borders:
             records = read_rows(self._client, self._plan, ids, self._notes)
             yield records_table(records, self._plan.columns)
 
-    def _borders(self) -> Iterator[tuple[int, int]]:
-        highest = self._pages[0][1]
-        for first, last in self._pages[1:]:
-            if first > highest + 1:
+    def _borders(self) -> Iterator[tuple[int, int | None]]:
+        highest = 0
+        for number, (first, last) in enumerate(self._pages):
+            if number and first > highest + 1:
                 yield highest, first
             highest = max(highest, last)
+        yield highest, None
 
-    def _between(self, border: tuple[int, int], flags: Sequence[str]) -> Iterator[str]:
+    def _between(self, border: tuple[int, int | None], flags: Sequence[str]) -> Iterator[str]:
         after, before = border
         named = [any_of([f"{flag} = 'true'", f"{flag} = 'false'"]) for flag in flags]
         more = True
         while more:
-            ends = [f"id > {quote(str(after))}", f"id < {quote(str(before))}"]
+            ends = [f"id > {quote(str(after))}"]
+            ends += [f"id < {quote(str(before))}"] if before else []
             module, limit = self._plan.module.api_name, limits.RECORDS_PER_PAGE
             query = select_query(["id"], module, [*ends, *self._window(), *named], ["id"], limit)
             answer = self._client.post("coql", {"select_query": query}, credits=limits.coql_credits(limit))

@@ -1,0 +1,368 @@
+"""Bulk Read from the account to DuckDB: pages, jobs that fail, archives that are spoilt, and what it leaves out."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+
+import pytest
+
+from simulators.zoho_crm import Field, Module, Org, Quirks, Rules
+from sources.zoho_crm.reading import read_module
+from tests.reading import after_call, look, read, rows_of, things
+from tests.truth import landed, truth
+
+BULK = "ReadAPI=Bulk"
+CREATE = "POST /crm/bulk/v8/read"
+POLL = "GET /crm/bulk/v8/read/{job_id}"
+DOWNLOAD = "GET /crm/bulk/v8/read/{job_id}/result"
+QUERY = "POST /crm/v8/coql"
+
+
+def bodies(org: Org) -> list[dict]:
+    """The bodies of all jobs that Zoho took."""
+    return [json.loads(call.body) for call in org.ledger.calls(CREATE) if call.status == 201]
+
+
+def refusal(code: str, **details) -> dict:
+    return {"code": code, "details": details, "message": "refused", "status": "error"}
+
+
+def lines(reading) -> str:
+    return "\n".join(reading.notes.lines())
+
+
+def assert_true(reading, org: Org) -> None:
+    assert rows_of(reading) == truth(org, reading.name)
+    assert reading.api == "bulk"
+    assert org.faults.unspent() == []
+
+
+@pytest.fixture
+def org() -> Org:
+    return Org(rules=Rules(bulk_page_size=4))
+
+
+# ---- pages
+
+
+def test_pages_are_followed_by_tokens_that_stand_alone(load, org):
+    things(org, 11)
+    reading = read(load, "Things", BULK)
+    assert_true(reading, org)
+    first, *others = bodies(org)
+    assert first["query"]["fields"][0] == "id"
+    assert len(others) == 2
+    assert all(set(body) == {"query"} and set(body["query"]) == {"page_token"} for body in others)
+
+
+def test_a_page_that_ends_with_the_module_is_the_last(load, org):
+    things(org, 8)
+    reading = read(load, "Things", BULK)
+    assert_true(reading, org)
+    assert len(bodies(org)) == 2
+
+
+def test_the_job_of_the_next_page_is_made_before_this_page_is_downloaded(load, org):
+    things(org, 9)
+    read(load, "Things", BULK)
+    routes = [call.route for call in org.ledger.calls() if call.route in (CREATE, DOWNLOAD)]
+    assert routes == [CREATE, CREATE, DOWNLOAD, CREATE, DOWNLOAD, DOWNLOAD]
+
+
+def test_an_empty_module_is_a_table_with_all_its_columns(load, org):
+    things(org, 0)
+    load(BULK, only=["Things"])
+    assert load.reading("Things").api == "bulk"
+    columns = load.pipeline.default_schema.get_table_columns("things")
+    assert {"id", "f0", "modified_time", "owner__id"} <= set(columns)
+    assert load.rows("select count(*) from things") == [(0,)]
+
+
+def test_rows_inserted_and_edited_between_two_jobs_come_as_they_are_then(load, org):
+    ids = things(org, 11)
+
+    def change() -> None:
+        org.edit("Things", ids[-1], F0="edited")
+        org.insert("Things", {"F0": "new"})
+
+    after_call(org, DOWNLOAD, 1, change)
+    reading = read(load, "Things", BULK)
+    assert_true(reading, org)
+
+
+@pytest.mark.parametrize("hides", [True, False])
+def test_a_row_deleted_between_two_jobs_hides_no_other_row(load_from, hides):
+    org = Org(rules=Rules(bulk_page_size=4), quirks=Quirks(coql_hides_converted=hides))
+    ids = things(org, 11)
+    org.approve("Things", ids[5], approved=False)
+    load = load_from(org)
+    # Pages are positions: the fifth row moves into the first page, which is made already.
+    after_call(org, CREATE, 2, lambda: org.delete("Things", ids[0]))
+    # And of the rows left, more move over the next border.
+    after_call(org, DOWNLOAD, 2, lambda: [org.delete("Things", row) for row in ids[1:3]])
+    reading = read(load, "Things", BULK)
+    rows, true = rows_of(reading), truth(org, "Things")
+    assert {row_id: rows.get(row_id) for row_id in true} == true
+    assert set(rows) - set(true) <= set(ids[:3])
+    assert "records found between two pages, because others were deleted" in lines(reading)
+
+
+def test_a_module_that_coql_refuses_says_that_its_pages_were_not_checked(load, org):
+    things(org, 6, coql_supported=False)
+    reading = read(load, "Things", BULK)
+    assert_true(reading, org)
+    words = "not checked whether a deletion moved a record from one page of Bulk Read to another: "
+    assert words in lines(reading)
+
+
+def test_one_page_is_not_checked_for_what_falls_between(load, org):
+    things(org, 4)
+    assert_true(read(load, "Things", BULK), org)
+    assert not org.ledger.calls(QUERY)
+
+
+def test_a_row_that_comes_twice_is_kept_once_the_newer(load, org):
+    ids = things(org, 11)
+
+    def restore_moves_rows() -> None:
+        org.restore("Things", ids[0])
+        org.edit("Things", ids[4], F0="newer")
+
+    org.delete("Things", ids[0])
+    after_call(org, DOWNLOAD, 1, restore_moves_rows)
+    reading = read(load, "Things", BULK)
+    rows, true = rows_of(reading), truth(org, "Things")
+    assert rows == {row_id: row for row_id, row in true.items() if row_id != ids[0]}
+    assert rows[ids[4]]["f0"] == "newer"
+    assert "rows that came twice, the newer kept: 1" in lines(reading)
+
+
+# ---- jobs
+
+
+@pytest.mark.parametrize(
+    ("states", "words"),
+    [
+        (["ADDED", "FAILURE"], "a job ended as FAILURE: Internal server error occurred"),
+        (["ADDED", "SUSPENDED"], "a job ended as SUSPENDED: no reason given"),
+        (["QUEUED", "LOST"], "Zoho no longer knows a job that it took"),
+        (["QUEUED"], "a job was still QUEUED after 60 seconds"),
+    ],
+    ids=["FAILURE", "unknown", "lost", "stuck"],
+)
+class TestAJobThatBringsNothing:
+    def test_is_made_again(self, load, org, states, words):
+        things(org, 9)
+        load.pace = {"job_deadline": 60.0}
+        org.faults.add(CREATE, nth=2, job_states=states)  # the second page's
+        reading = read(load, "Things", BULK)
+        assert_true(reading, org)
+        assert f"Bulk Read jobs made again, {words}: 1" in lines(reading)
+        assert len(bodies(org)) == 4
+        # Four jobs are paid, also the one that brought nothing; the rest are polls, downloads, checks.
+        others = [c for c in org.ledger.calls() if c.route in (POLL, DOWNLOAD, QUERY) and c.status < 300]
+        assert reading.usage.credits == 4 * 50 + len(others)
+
+    def test_fails_its_module_after_three(self, load, org, states, words):
+        things(org, 3)
+        load.pace = {"job_deadline": 60.0}
+        org.faults.add(CREATE, times=3, job_states=states)
+        reading = read(load, "Things", BULK)
+        assert reading.status == "failed"
+        assert reading.error == f"Bulk Read failed 3 times, the last time because {words}"
+        assert len(bodies(org)) == 3
+
+
+def test_a_module_that_fails_leaves_the_others_alone(load, org):
+    things(org, 3)
+    org.faults.add(CREATE, times=5, job_states=["FAILURE"])  # three for one of them, two for the other
+    org.add_module(Module("Others", [Field("Name", "text")], generated_type="custom"))
+    org.insert("Others", {"Name": "x"})
+    run = load(BULK, only=["Things", "Others"])
+    assert run.exit_code == 1
+    bad = {r.name: r.error for r in run.readings if r.status == "failed"}
+    assert len(bad) == 1
+    for name in {"Things", "Others"} - set(bad):
+        assert landed(load, name.lower()) == truth(org, name)
+    assert dict(load.rows("select module, error from sync_runs where status = 'failed'")) == bad
+    assert load(BULK, only=["Things", "Others"]).exit_code == 0
+    for name in ("Things", "Others"):
+        assert landed(load, name.lower()) == truth(org, name)
+
+
+# ---- archives
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"corrupt_zip": "truncated"}, "the archive is damaged (BadZipFile)"),
+        ({"corrupt_zip": "not_zip"}, "the archive is damaged (BadZipFile)"),
+        ({"corrupt_zip": "two_members"}, "the archive has 2 members instead of one"),
+        ({"corrupt_zip": "missing_row"}, "the archive has 3 rows where the job counted 4"),
+        ({"corrupt_zip": "extra_row"}, "the archive has 5 rows where the job counted 4"),
+        ({"corrupt_zip": "missing_column"}, "the archive lacks the column(s) F0"),
+        ({"cut_after": 200}, "the download GET /crm/bulk/v8/read/"),
+        ({"cut_after": 0}, "the download GET /crm/bulk/v8/read/"),
+        ({"empty": True}, "the archive is damaged (BadZipFile)"),
+        ({"html": True, "status": 200}, "the archive is damaged (BadZipFile)"),
+    ],
+    ids=lambda case: next(iter(case.values())) if isinstance(case, dict) else "",
+)
+class TestASpoiltArchive:
+    def test_is_fetched_again(self, load, org, fault, words):
+        things(org, 9)
+        org.faults.add(DOWNLOAD, **fault)
+        reading = read(load, "Things", BULK)
+        assert_true(reading, org)
+        assert f"archives fetched again, {words}" in lines(reading)
+        assert len(bodies(org)) == 3
+
+    def test_is_made_again_when_it_stays_spoilt(self, load, org, fault, words):
+        things(org, 9)
+        org.faults.add(DOWNLOAD, times=2, **fault)
+        reading = read(load, "Things", BULK)
+        assert_true(reading, org)
+        assert f"Bulk Read jobs made again, {words}" in lines(reading)
+        assert len(bodies(org)) == 4
+
+
+def test_an_archive_that_is_never_whole_fails_its_module_and_lands_no_row(load, org):
+    things(org, 9)
+    org.faults.add(DOWNLOAD, times=6, corrupt_zip="missing_row")
+    reading = read(load, "Things", BULK)
+    assert reading.status == "failed"
+    assert reading.error == (
+        "Bulk Read failed 3 times, the last time because the archive has 3 rows where the job counted 4"
+    )
+    assert org.faults.unspent() == []
+
+
+@pytest.mark.parametrize("status", [400, 404, 410])
+def test_a_file_that_is_gone_is_made_again(load, org, status):
+    things(org, 3)
+    gone = {"code": "RESOURCE_NOT_FOUND", "details": {}, "message": "gone", "status": "error"}
+    org.faults.add(DOWNLOAD, status=status, body=gone)
+    reading = read(load, "Things", BULK)
+    assert_true(reading, org)
+    assert "Bulk Read jobs made again, the archive is gone (RESOURCE_NOT_FOUND): 1" in lines(reading)
+
+
+def test_a_download_that_the_account_refuses_for_a_minute_waits_for_the_next(load, org):
+    things(org, 3)
+    org.faults.add(DOWNLOAD, times=6, status=429)  # as many as the client tries
+    reading = read(load, "Things", BULK)
+    assert_true(reading, org)
+    assert "archives fetched again, the download was refused (TOO_MANY_REQUESTS): 1" in lines(reading)
+
+
+# ---- what Bulk Read leaves out
+
+
+@pytest.mark.parametrize("hides", [True, False])
+def test_converted_leads_and_records_to_be_approved_are_there(load_from, hides):
+    org = Org(quirks=Quirks(bulk_hides_converted=hides))
+    org.add_module(Module("Leads", [Field("Last_Name", "text")]))
+    org.convert(org.insert("Leads", {"Last_Name": "converted"}))
+    org.insert("Leads", {"Last_Name": "waits"}, approved=False)
+    org.insert("Leads", {"Last_Name": "usual"})
+    load = load_from(org)
+    assert_true(read(load, "Leads", BULK), org)
+
+
+@pytest.mark.parametrize("code", ["FIELD_IN_CRITERIA_NOT_AVAILABLE", "FIELD_IN_CRITERIA_NOT_SUPPORTED"])
+def test_a_flag_that_the_criteria_may_not_name_is_left_out_with_a_word(load, org, code):
+    things(org, 3)
+    org.faults.add(CREATE, status=400, body=refusal(code, api_name="$approved"))
+    reading = read(load, "Things", BULK)
+    assert_true(reading, org)
+    assert f"Bulk Read does not filter by $approved ({code})" in lines(reading)
+    assert "criteria" not in bodies(org)[0]["query"]
+
+
+def test_a_flag_that_one_module_refuses_is_still_named_in_the_next(load, org):
+    things(org, 2)
+    org.add_module(Module("Leads", [Field("Last_Name", "text")]))
+    org.insert("Leads", {"Last_Name": "waits"}, approved=False)
+    client, found = look(load, BULK, only=["Things", "Leads"])
+    plans = {plan.module.api_name: plan for plan in found.plans}
+    org.faults.add(CREATE, status=400, body=refusal("FIELD_IN_CRITERIA_NOT_AVAILABLE", api_name="$approved"))
+    assert read_module(client, plans["Things"], load.folder).rows == 2
+    assert read_module(client, plans["Leads"], load.folder).rows == 1
+
+
+def test_fields_that_bulk_read_refuses_are_dropped_and_named(load, org):
+    things(
+        org, 3, extra=[Field("Coordinates", "text"), Field("Strange", "text")], refused_by_bulk={"Strange"}
+    )
+    run = load(BULK, only=["Things"])
+    assert run.exit_code == 0
+    reading = load.reading("Things")
+    assert reading.api == "bulk"
+    rows, true = landed(load, "things"), truth(org, "Things", without={"Coordinates", "Strange"})
+    assert {i: {name: row[name] for name in true[i]} for i, row in rows.items()} == true
+    for name in ("Coordinates", "Strange"):
+        assert f"field {name} left out: Bulk Read refuses it (FIELD_NOT_SUPPORTED)" in lines(reading)
+
+
+@pytest.mark.parametrize("notes_allowed", [True, False])
+def test_notes_and_refused_linking_modules_are_read_by_records(load_from, notes_allowed):
+    refused = frozenset() if notes_allowed else frozenset({"Notes"})
+    org = Org(quirks=Quirks(bulk_modules_refused=refused, bulk_linking_modules=False))
+    org.add_module(Module("Notes", [Field("Note_Title", "text")]))
+    org.add_module(Module("Links", [Field("Name", "text")], generated_type="linking"))
+    org.insert("Notes", {"Note_Title": "hello"})
+    org.insert("Links", {"Name": "a link"})
+    load = load_from(org)
+    notes, links = read(load, "Notes", BULK), read(load, "Links", BULK)
+    assert {notes.api, links.api} == {"records"}
+    assert links.reason == "bulk refused it: MODULE_NOT_SUPPORTED"
+    assert rows_of(notes) == truth(org, "Notes")
+    assert rows_of(links) == truth(org, "Links")
+
+
+# ---- how cells are spelt
+
+
+@pytest.mark.parametrize(
+    "quirks",
+    [
+        Quirks(bulk_booleans=("TRUE", "FALSE")),
+        Quirks(bulk_booleans=("True", "False")),
+        Quirks(bulk_id_header="id"),
+        Quirks(bulk_line_end="\r\n"),
+        Quirks(bulk_rich_text_cut=True),
+        Quirks(bulk_multiselect_separator=",", bulk_line_end="\r\n", bulk_id_header="id"),
+        Quirks(bulk_refuses_address_fields=False),
+    ],
+    ids=["TRUE", "True", "id", "CRLF", "cut", "comma", "address"],
+)
+def test_every_spelling_of_an_archive_gives_the_true_rows(load_from, quirks):
+    org = Org(quirks=quirks)
+    org.add_module(
+        Module(
+            "Things",
+            [
+                Field("Flag", "boolean"),
+                Field("Body", "textarea", textarea="rich_text"),
+                Field("Multi", "multiselectpicklist", pick_list_values=["A", "B;C", "D,E"]),
+                Field("Moment", "datetime"),
+            ],
+            generated_type="custom",
+        )
+    )
+    for number in range(6):
+        org.insert(
+            "Things",
+            {
+                "Flag": bool(number % 2),
+                "Body": "line\r\n" + "🦊é" * 100 + "x" * (490 - 206 - number % 3) * (number % 2) + "y" * 200,
+                "Multi": [["A"], ["B;C", "A"], ["D,E", "B;C"]][number % 3],
+                "Moment": datetime(2026, 1, number + 1, tzinfo=timezone.utc),
+                "Tag": ["one", "two, three"] if number % 2 else [],
+            },
+        )
+    load = load_from(org)
+    reading = read(load, "Things", BULK)
+    assert_true(reading, org)
