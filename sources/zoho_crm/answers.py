@@ -57,13 +57,14 @@ def worth_retrying(response: Response | None, error: BaseException | None) -> bo
             requests.ConnectionError,
             requests.Timeout,
             requests.exceptions.ChunkedEncodingError,
+            requests.exceptions.ContentDecodingError,
             Retriable,
             Unreachable,
         )
         return isinstance(error, lost) and not isinstance(error, requests.exceptions.SSLError)
     if response.status_code == 429 or response.status_code >= 500:
         return True
-    if response.status_code != 200 or not _is_read(response):
+    if response.status_code not in (200, 201) or not _is_read(response):
         return False
     try:
         _parse(response)

@@ -22,7 +22,7 @@ from . import limits
 from .answers import body_of, rows_in, unreachable, where, worth_retrying
 from .auth import ZohoAuth
 from .credentials import ZohoCredentials
-from .errors import Unreachable
+from .errors import CreditLimit, Unreachable
 from .pacing import Downloads, JobSlots, Pace
 
 CHUNK = 1 << 20  # bytes of a download held at once
@@ -56,7 +56,17 @@ class Door:
     )
     server_time: datetime | None = None  # of the latest answer: the clock that windows are cut by
     credits_remaining: int | None = None  # Zoho sends it once half of the day's credits are used
+    max_credits: int | None = None  # of one run
+    spent: int = 0
+    _purse: threading.Lock = field(default_factory=threading.Lock, repr=False)
     refused_criteria: set[str] = field(default_factory=set)  # fields that this account does not filter by
+
+    def afford(self, credits: int) -> None:
+        """Raises CreditLimit for a call that would go over the limit of the run."""
+        with self._purse:
+            if self.max_credits is not None and self.spent + credits > self.max_credits:
+                raise CreditLimit(f"stopped at the limit of {self.max_credits:,} API credits")
+            self.spent += credits
 
     def look_at(self, response: Response) -> None:
         """Keep what the headers tell."""
@@ -132,7 +142,7 @@ class ZohoClient:
         """The pages of a list by dlt's REST client, behind this same door."""
 
         def checked(response: Response, *_: Any, **__: Any) -> Response:
-            self.usage.add(1)
+            self.usage.add(1 if response.ok else 0)
             self.door.look_at(response)
             body = body_of(response)
             rows_in(body, key)
@@ -150,6 +160,7 @@ class ZohoClient:
             hooks={"response": [checked]},  # type: ignore[list-item]
         )
         while True:
+            self.door.afford(1)
             try:
                 with self.door.calls:
                     page = next(pages, None)
@@ -167,6 +178,7 @@ class ZohoClient:
             return body_of(self._send(method, url, credits, **kwargs))
 
     def _send(self, method: str, url: str, credits: int, **kwargs: Any) -> Response:
+        self.door.afford(credits)
         try:
             response = self.door.http.session.request(
                 method, url, auth=self.door.auth, proxies=self.door.proxies, **kwargs
