@@ -28,15 +28,15 @@ DUCKDB_TYPES = {
 def pipeline(connection: str, folder: Path) -> int:
     """The command's own road: `run --modules Generated`."""
     import dlt
-    from dlt.common.runtime.collector import NULL_COLLECTOR
 
+    from pipelines.zoho_crm.progress import Progress
     from pipelines.zoho_crm.sync import open_pipeline, sync
     from sources.zoho_crm.survey import Choice
 
     client = connect(resolve_credentials(connection))
     destination = dlt.destinations.duckdb(str(folder / "crm.duckdb"))
-    opened = open_pipeline("bench", destination, "zoho", str(folder), NULL_COLLECTOR)
-    run = sync(opened, client, Choice(only=frozenset({MODULE})), "bulk", NULL_COLLECTOR)
+    opened = open_pipeline("bench", destination, "zoho", str(folder), Progress())
+    run = sync(opened, client, Choice(only=frozenset({MODULE})), "bulk", Progress())
     return run.table_counts["generated"]
 
 

@@ -13,9 +13,9 @@ os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"  # before dlt is imported: tes
 
 import dlt
 import pytest
-from dlt.common.runtime.collector import NULL_COLLECTOR
 
 from pipelines.zoho_crm.outcome import Run
+from pipelines.zoho_crm.progress import Progress
 from pipelines.zoho_crm.sync import open_pipeline, sync
 from simulators.zoho_crm import Org, serve
 from sources.zoho_crm.client import Pace, ZohoClient, connect
@@ -69,13 +69,14 @@ class Loader:
     def client(self, settings: str = "") -> ZohoClient:
         return connect(self.credentials(settings), SimulatedTime(self.org).pace(**self.pace))
 
-    def __call__(self, settings: str = "", **choice: Any) -> Run:
+    def __call__(self, settings: str = "", max_credits: int | None = None, **choice: Any) -> Run:
         """One run; `settings` is appended to the connection string, `choice` is only= and never=."""
         client = self.client(settings)
+        client.door.max_credits = max_credits
         destination = self.destination or dlt.destinations.duckdb(str(self.folder / "crm.duckdb"))
-        self.pipeline = open_pipeline("zoho_crm", destination, "zoho", str(self.folder / "p"), NULL_COLLECTOR)
+        self.pipeline = open_pipeline("zoho_crm", destination, "zoho", str(self.folder / "p"), Progress())
         chosen = Choice(**{key: frozenset(names) for key, names in choice.items()})
-        self.run = sync(self.pipeline, client, chosen, self.credentials(settings).api, NULL_COLLECTOR)
+        self.run = sync(self.pipeline, client, chosen, self.credentials(settings).api, Progress())
         return self.run
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:

@@ -75,11 +75,6 @@ def test_a_count_of_the_crm_that_differs_is_marked_and_explained(capsys):
     assert WHY_IT_DIFFERS in lines
 
 
-def test_rows_that_were_lost_on_the_way_show(capsys):
-    lines = report(finished(reading(), table_counts={"leads": 1230}), capsys)
-    assert "  leads has 1,230 rows, 1,234 were read" in lines
-
-
 def test_skips_of_one_reason_share_a_line_and_failures_and_notes_are_told(capsys):
     offline = "Zoho does not offer it by API"
     left = reading("Tasks", rows=None).end("skipped", "403 NO_PERMISSION")

@@ -30,7 +30,7 @@ Each option is also a key of dlt's configuration: --modules is SOURCES__ZOHO_CRM
 and `modules` below [sources.zoho_crm] in .dlt/config.toml. The command line wins.
 
 Exit codes: 0 all is synced, 1 something failed, 2 wrong usage or configuration, 3 Zoho refused the
-credentials or the scopes, 5 another run of this pipeline is in progress."""
+credentials or the scopes, 5 another run of this pipeline is in progress, 6 stopped at the credit limit."""
 
 
 class Commands(click.Group):

@@ -106,8 +106,10 @@ def opened(options: Options, console: Console, *, loads: bool = True) -> Iterato
         progress = choose_progress(options.progress, console)
         with alone(place, name), dlt_log(place, name), nullcontext() if loads else unfilled(destination):
             pipeline = open_pipeline(name, destination, options.dataset, place, progress)
-            choice = Choice(options.modules, options.exclude)
-            yield Work(console, options, credentials, connect(credentials), pipeline, choice, progress)
+            choice = Choice(options.modules, options.exclude, options.full_refresh)
+            client = connect(credentials)
+            client.door.max_credits = options.max_credits
+            yield Work(console, options, credentials, client, pipeline, choice, progress)
 
 
 def _complain_about(result: Run, place: str, name: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
-FAILED, USAGE, REFUSED, BUSY, INTERRUPTED = 1, 2, 3, 5, 130
+FAILED, USAGE, REFUSED, BUSY, SPENT, INTERRUPTED = 1, 2, 3, 5, 6, 130
 
 # Zoho's words for "not with these credentials"; met while the modules are listed, nothing can be read.
 REFUSALS = frozenset({"OAUTH_SCOPE_MISMATCH", "AUTHORIZATION_FAILED", "INVALID_TOKEN"})
@@ -84,7 +84,13 @@ def keep_traceback(error: BaseException, folder: str | None, secrets: Iterable[s
 
 
 def _of_ours(error: BaseException) -> tuple[str, int] | None:
-    from sources.zoho_crm.errors import CredentialsError, SettingsError, ZohoCrmError, ZohoError
+    from sources.zoho_crm.errors import (
+        CredentialsError,
+        CreditLimit,
+        SettingsError,
+        ZohoCrmError,
+        ZohoError,
+    )
 
     if isinstance(error, Busy):
         return str(error), BUSY
@@ -92,6 +98,8 @@ def _of_ours(error: BaseException) -> tuple[str, int] | None:
         return str(error), USAGE
     if isinstance(error, CredentialsError):
         return str(error), REFUSED
+    if isinstance(error, CreditLimit):
+        return str(error), SPENT
     if isinstance(error, ZohoError) and error.code in REFUSALS:
         remedy = "the token lacks a scope for it (`check` names the scopes)"
         return f"Zoho refuses the credentials: {error}; {remedy}", REFUSED

@@ -23,6 +23,7 @@ class Options:
     modules: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
     full_refresh: bool = False
+    max_credits: int | None = None
     destination: str = "duckdb"
     dataset: str = DEFAULT_NAME
     pipeline_name: str = DEFAULT_NAME
@@ -123,7 +124,17 @@ def choosing() -> list[click.Parameter]:
 def reading() -> list[click.Parameter]:
     """The options of `run` alone."""
     return [
-        option("--full-refresh", is_flag=True, help="Read everything again. Every run does so for now."),
+        option(
+            "--full-refresh",
+            is_flag=True,
+            help="Read what is read once a day, too. Every run reads all modules again for now.",
+        ),
+        option(
+            "--max-credits",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Spend no more API credits than this; what is left over fails with exit code 6.",
+        ),
         option(
             "--progress",
             type=click.Choice(["auto", "bar", "log", "off"]),

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from sources.zoho_crm.errors import CredentialsError
+from sources.zoho_crm.errors import CredentialsError, CreditLimit
 from sources.zoho_crm.plan import Skip
 from sources.zoho_crm.reading import Reading
 
@@ -19,6 +19,7 @@ class Run:
     skips: list[Skip] = field(default_factory=list)  # modules that were not read, and why
     failures: list[Skip] = field(default_factory=list)  # modules whose fields could not be asked
     named: frozenset[str] = frozenset()  # what the user asked for by name
+    troubles: list[tuple[str, str]] = field(default_factory=list)  # what failed beside the tables, and why
     table_counts: dict[str, int] = field(default_factory=dict)  # rows in the destination, by table
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
@@ -29,10 +30,15 @@ class Run:
 
     @property
     def exit_code(self) -> int:
-        """0: every chosen table is synced. 1: something failed. 3: Zoho refused credentials or scopes."""
+        """0: every chosen table is synced. 1: something failed. 3: Zoho refused credentials or scopes.
+
+        6: stopped at the credit limit.
+        """
         if any(isinstance(r.cause, CredentialsError) for r in self.readings) or self._all_out_of_scope():
             return 3
-        failed = any(r.status == "failed" for r in self.readings) or bool(self.failures)
+        if any(isinstance(r.cause, CreditLimit) for r in self.readings):
+            return 6
+        failed = any(r.status == "failed" for r in self.readings) or bool(self.failures or self.troubles)
         skipped = {s.module.api_name for s in self.skips} | {
             r.name for r in self.readings if r.status == "skipped"
         }

@@ -41,7 +41,6 @@ def print_report(console: Console, run: Run, *, verbose: bool = False, remark: s
         console.text(WHY_IT_DIFFERS)
     for reading in run.readings:
         console.event("table", {**facts(reading), "rows_in_destination": run.table_counts.get(reading.table)})
-    console.paragraph("In the destination", _other_counts(run))
     console.paragraph("Notes", [f"{r.name}: {line}" for r in run.readings for line in r.notes.lines()])
     print_left_out(console, [r.plan for r in run.readings if r.plan is not None], verbose=verbose)
     print_skips(console, skipped(run))
@@ -115,7 +114,7 @@ def skipped(run: Run) -> list[tuple[str, str]]:
 
 def failed(run: Run) -> list[tuple[str, str]]:
     unasked = [(skip.module.api_name, skip.reason) for skip in run.failures]
-    return [*((r.name, r.error or "") for r in run.readings if r.status == "failed"), *unasked]
+    return [*((r.name, r.error or "") for r in run.readings if r.status == "failed"), *unasked, *run.troubles]
 
 
 def print_skips(console: Console, skips: list[tuple[str, str]]) -> None:
@@ -163,12 +162,3 @@ def _cells(reading: Reading) -> tuple[Any, ...]:
         reading.usage.credits,
         reading.status,
     )
-
-
-def _other_counts(run: Run) -> list[str]:
-    """Tables that hold another number of rows than was read: a load that lost some would show here."""
-    return [
-        f"{r.table} has {run.table_counts[r.table]:,} rows, {r.rows:,} were read"
-        for r in run.readings
-        if r.rows is not None and run.table_counts.get(r.table, r.rows) != r.rows
-    ]

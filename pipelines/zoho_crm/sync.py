@@ -25,7 +25,9 @@ from sources.zoho_crm.resources import SOURCE, memory_of, table_resource
 from sources.zoho_crm.survey import Choice, Survey, survey
 from sources.zoho_crm.tables import Table, account_tables, metadata_tables, module_tables, not_due
 
+from .failures import causes
 from .outcome import Run
+from .progress import Progress
 from .sync_runs import sync_runs_reading
 
 Disposition = Literal["replace", "append"]
@@ -61,7 +63,7 @@ def look(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish)
         raise CredentialsError(f"Zoho does not let these credentials list the modules: {error}") from error
 
 
-def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish, collector: Collector) -> Run:
+def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish, progress: Progress) -> Run:
     """Read and load every chosen table; one that fails leaves the others alone."""
     run = Run(named=choice.only)
     if pipeline.has_pending_data:
@@ -70,15 +72,20 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
     run.named, run.skips, run.failures = found.choice.only, found.skips, found.failures
     with _spool_folder(pipeline) as folder:
         modules = module_tables(client, found)
-        for readings in _as_they_come([*modules, *account_tables(client, found)], folder, collector):
+        for readings in _as_they_come([*modules, *account_tables(client, found)], folder, progress):
             _load(pipeline, readings)
             run.readings += readings
+            for reading in readings:
+                progress.done(reading)
         refused = {r.name: r.notes.refused for r in run.readings}
         ours = [table.read(folder, lambda rows: None) for table in metadata_tables(found, refused)]
         _load(pipeline, ours)
         run.readings = _in_order([*run.readings, *ours, *not_due(found, client.now())], found)
         _count(pipeline, client, run)
-        _load(pipeline, [sync_runs_reading(run, folder)], "append")
+        log = sync_runs_reading(run, folder)
+        _load(pipeline, [log], "append")
+        if log.error:
+            run.troubles.append((log.name, log.error))
     return run
 
 
@@ -97,9 +104,9 @@ def _as_they_come(tables: Sequence[Table], folder: Path, collector: Collector) -
         while pending:
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
             yield [future.result() for future in done]
-    finally:
+    finally:  # whoever is interrupted does not wait for Zoho; after a whole run nobody reads any more
         for pool in (bulk, other):
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _read(table: Table, folder: Path, collector: Collector) -> Reading:
@@ -131,6 +138,8 @@ def _load(pipeline: dlt.Pipeline, readings: Sequence[Reading], disposition: Disp
     try:
         _run(pipeline, whole, disposition)
     except PipelineStepFailed as error:
+        if any(isinstance(cause, KeyboardInterrupt) for cause in causes(error)):
+            raise KeyboardInterrupt from error  # dlt wraps Ctrl-C and SIGTERM like a failed load
         pipeline.abort_packages()
         if len(whole) == 1:
             whole[0].end("failed", f"the destination refused it: {innermost(error)}")
@@ -180,17 +189,28 @@ def innermost(error: BaseException) -> str:
 
 
 def _count(pipeline: dlt.Pipeline, client: ZohoClient, run: Run) -> None:
-    tables = [r.table for r in run.readings if r.status == "read"]
-    if tables:
-        with pipeline.sql_client() as sql:
-            counts = [f"select '{t}', count(*) from {sql.make_qualified_table_name(t)}" for t in tables]
-            rows = sql.execute_sql(" union all ".join(counts)) or []
-        run.table_counts = {str(table): int(count) for table, count in rows}
+    """Count what the destination holds now; a table that holds other than was read has failed."""
+    read = [r for r in run.readings if r.status == "read"]
+    try:
+        run.table_counts = _table_counts(pipeline, [r.table for r in read]) if read else {}
+    except Exception as error:  # noqa: BLE001 - each destination has errors of its own
+        run.troubles.append(("the destination", f"its tables could not be counted: {innermost(error)}"))
+    for reading in read:
+        held = run.table_counts.get(reading.table, reading.rows)
+        if held != reading.rows:
+            reading.end("failed", f"{held:,} rows are in the destination, {reading.rows:,} were read")
     usages = [client.usage, *(r.usage for r in run.readings)]
     run.calls = sum(usage.calls for usage in usages)
     run.credits = sum(usage.credits for usage in usages)
     run.credits_remaining = client.door.credits_remaining
     run.finished = datetime.now(timezone.utc)
+
+
+def _table_counts(pipeline: dlt.Pipeline, tables: Sequence[str]) -> dict[str, int]:
+    with pipeline.sql_client() as sql:
+        counts = [f"select '{t}', count(*) from {sql.make_qualified_table_name(t)}" for t in tables]
+        rows = sql.execute_sql(" union all ".join(counts)) or []
+    return {str(table): int(count) for table, count in rows}
 
 
 def _in_order(readings: list[Reading], found: Survey) -> list[Reading]:

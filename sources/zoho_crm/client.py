@@ -59,7 +59,6 @@ class Door:
     max_credits: int | None = None  # of one run
     spent: int = 0
     _purse: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    refused_criteria: set[str] = field(default_factory=set)  # fields that this account does not filter by
 
     def afford(self, credits: int) -> None:
         """Raises CreditLimit for a call that would go over the limit of the run."""

@@ -8,6 +8,7 @@ ZohoCrmError
 │   ├── Fatal             repeating does not help
 │   ├── Retriable         it would pass with time, but did not in the time allowed
 │   └── Skippable         this module or table is not offered to this user
+├── CreditLimit           the run may spend no more API credits
 └── ReadFailed            the module could not be read whole
 """
 
@@ -31,6 +32,10 @@ class CredentialsError(ZohoCrmError):
 
 class Unreachable(ZohoCrmError, ConnectionError):
     """No answer that could be read."""
+
+
+class CreditLimit(ZohoCrmError):
+    """The run may spend no more API credits; what was not read is read by the next run."""
 
 
 class ReadFailed(ZohoCrmError):

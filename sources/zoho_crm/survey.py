@@ -25,6 +25,7 @@ class Choice:
 
     only: frozenset[str] = frozenset()
     never: frozenset[str] = frozenset()
+    refresh: bool = False  # also what is read once a day only
 
     def wants(self, name: str) -> bool:
         return (not self.only or name in self.only) and name not in self.never
@@ -137,7 +138,7 @@ def known_names(choice: Choice, modules: list[str], ours: tuple[str, ...]) -> Ch
     def known(names: Iterable[str]) -> frozenset[str]:
         return frozenset(name if name in exact else spelt[name.casefold()] for name in names)
 
-    return Choice(known(choice.only), known(choice.never))
+    return Choice(known(choice.only), known(choice.never), choice.refresh)
 
 
 def why_not(module: Module) -> str | None:

@@ -25,7 +25,7 @@ from .metadata import Module
 from .naming import name_columns
 from .plan import Plan
 from .reading import Reading, Watch, read_module
-from .survey import Memory, Survey, why_not
+from .survey import Survey, why_not
 
 SETTINGS_REFRESH = timedelta(hours=24)  # for tables that take a call for each module
 
@@ -51,7 +51,7 @@ def module_tables(client: ZohoClient, survey: Survey) -> list[Table]:
 
 def account_tables(client: ZohoClient, survey: Survey) -> list[Table]:
     """The account's own tables that are wanted and due."""
-    due = [e for e in ENDPOINTS if survey.choice.wants(e.table) and _is_due(e, survey.memory, client.now())]
+    due = [e for e in ENDPOINTS if survey.choice.wants(e.table) and _is_due(e, survey, client.now())]
     return [_account_table(client, survey, endpoint) for endpoint in due]
 
 
@@ -126,13 +126,14 @@ def not_due(survey: Survey, now: datetime) -> list[Reading]:
             "skipped", f"read at {survey.memory.settings_read[e.table]}, due again a day later"
         )
         for e in ENDPOINTS
-        if survey.choice.wants(e.table) and not _is_due(e, survey.memory, now)
+        if survey.choice.wants(e.table) and not _is_due(e, survey, now)
     ]
 
 
-def _is_due(endpoint: Endpoint, memory: Memory, now: datetime) -> bool:
-    read = memory.settings_read.get(endpoint.table)
-    if endpoint.each == "account" or read is None:
+def _is_due(endpoint: Endpoint, survey: Survey, now: datetime) -> bool:
+    read = survey.memory.settings_read.get(endpoint.table)
+    asked_for = survey.choice.refresh or endpoint.table in survey.choice.only
+    if endpoint.each == "account" or read is None or asked_for:
         return True
     # A time ahead of Zoho's clock is no reason to wait for it.
     return not timedelta() <= now - datetime.fromisoformat(read) < SETTINGS_REFRESH

@@ -1,0 +1,150 @@
+"""Breaks the source on purpose, one fault of the known connectors at a time; each must turn a test red.
+
+`python -m tests.mutants` takes some minutes; `python -m tests.mutants NAME ...` tries only those named.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One text of one file of the source replaced by another, and the tests that must notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTANTS = (
+    Mutant(
+        "only page 1 of a bulk job",
+        "bulk.py",
+        "if result.next_page_token and self.job is None:",
+        "if False:",
+        "tests/test_bulk.py",
+    ),
+    Mutant(
+        "an unknown job state is still work",
+        "jobs.py",
+        "if state not in WORKING:",
+        'if state == "FAILURE":',
+        "tests/test_bulk_jobs.py",
+    ),
+    Mutant(
+        "null becomes 0",
+        "values.py",
+        "        return None\n    try:",
+        "        return 0\n    try:",
+        "tests/test_same_row.py",
+    ),
+    Mutant(
+        "metadata errors are swallowed",
+        "survey.py",
+        "failures.append(Skip(module, str(found)))",
+        "pass",
+        "tests/test_survey.py",
+    ),
+    Mutant(
+        "the API domain of the answer is dropped",
+        "auth.py",
+        "return choose_api_domain(token.api_domain,",
+        "return choose_api_domain(None,",
+        "tests/test_auth_simulated.py tests/test_auth.py",
+    ),
+    Mutant(
+        "conditions are not paired",
+        "coql.py",
+        'f"({joined} {word} {condition})"',
+        'f"{joined} {word} {condition}"',
+        "tests/test_coql.py",
+    ),
+    Mutant(
+        "an archive with a missing row is accepted",
+        "archive.py",
+        "if rows != count:",
+        "if rows > count:",
+        "tests/test_archive.py tests/test_bulk.py tests/test_bulk_archives.py",
+    ),
+    Mutant(
+        "converted leads are not asked for",
+        "plan.py",
+        "return [flag for flag in flags if flag not in refused]",
+        "return []",
+        "tests/test_bulk.py tests/test_demo_company.py",
+    ),
+    Mutant(
+        "the second chunk of fields is lost",
+        "records.py",
+        "for chunk in chunks[1:]:",
+        "for chunk in ():",
+        "tests/test_same_row.py tests/test_records.py",
+    ),
+    Mutant(
+        "times lose their zone",
+        "values.py",
+        "return instant.astimezone(timezone.utc)",
+        "return instant.replace(tzinfo=timezone.utc)",
+        "tests/test_same_row.py",
+    ),
+    Mutant(
+        "a joined cell is split at every separator",
+        "joined.py",
+        "        if len(ways) == 1:",
+        "        if True:\n            return text.split(self.separators[0])\n        if len(ways) == 1:",
+        "tests/test_joined.py tests/test_same_row.py",
+    ),
+    Mutant(
+        "a scope mismatch renews the token",
+        "auth.py",
+        'DEAD_TOKEN = frozenset({"INVALID_TOKEN"',
+        'DEAD_TOKEN = frozenset({"OAUTH_SCOPE_MISMATCH", "INVALID_TOKEN"',
+        "tests/test_auth.py",
+    ),
+)
+
+
+def main() -> int:
+    names = set(sys.argv[1:])
+    survivors = [m.name for m in MUTANTS if (not names or m.name in names) and not is_killed(m)]
+    print(
+        f"{len(survivors)} of the mutants live: {', '.join(survivors)}"
+        if survivors
+        else "Every mutant is dead."
+    )
+    return 1 if survivors else 0
+
+
+def is_killed(mutant: Mutant) -> bool:
+    """Run the tests on a copy of the tree with the fault in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for part in ("sources", "pipelines", "simulators", "tests", "benchmarks"):
+            shutil.copytree(
+                ROOT / part, Path(folder, part), ignore=shutil.ignore_patterns("data", "__pycache__")
+            )
+        for part in ("pyproject.toml", "README.md"):
+            shutil.copy(ROOT / part, folder)
+        path = Path(folder, "sources", "zoho_crm", mutant.file)
+        text = path.read_text()
+        if text.count(mutant.old) != 1:
+            raise SystemExit(f"{mutant.name}: {mutant.file} no longer holds {mutant.old!r} once")
+        path.write_text(text.replace(mutant.old, mutant.new))
+        command = [sys.executable, "-m", "pytest", "-x", "-q", *mutant.tests.split()]
+        done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True)
+    killed = done.returncode == 1  # tests ran, and one failed
+    print(f"{'dead' if killed else 'ALIVE'}  {mutant.name}", flush=True)
+    return killed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""A run as a whole: what fails stays alone, tables stay whole, and the next run makes it good."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from pipelines.zoho_crm import sync
+from simulators.zoho_crm import Field, Module, Org
+from sources.zoho_crm.resources import table_resource
+
+NAMES = ("Apples", "Pears", "Plums")
+
+
+@pytest.fixture
+def org() -> Org:
+    org = Org()
+    for name in NAMES:
+        org.add_module(Module(name, generated_type="custom", fields=[Field("Title", "text")]))
+        for number in range(3):
+            org.insert(name, {"Title": f"{name} {number}"})
+    return org
+
+
+def titles(load, table):
+    return sorted(row[0] for row in load.rows(f"select title from zoho.{table}"))
+
+
+def test_a_module_that_fails_keeps_its_old_rows_and_hides_no_other(load, org):
+    load()
+    for name in NAMES:
+        org.insert(name, {"Title": "new"})
+    org.faults.add("GET /crm/v8/{module}", module="Pears", status=500, times=99)
+    run = load()
+    assert run.exit_code == 1
+    assert load.reading("Pears").status == "failed"
+    assert titles(load, "pears") == ["Pears 0", "Pears 1", "Pears 2"]
+    assert "new" in titles(load, "apples")
+    assert "new" in titles(load, "plums")
+    query = f"select status, count(*) from zoho.sync_runs where run_id = '{run.run_id}' group by 1"
+    assert dict(load.rows(query))["failed"] == 1
+
+
+def test_a_table_that_the_destination_refuses_hides_no_other(load, org, tmp_path):
+    with duckdb.connect(str(tmp_path / "crm.duckdb")) as database:
+        database.execute("create schema zoho; create view zoho.pears as select 1 as one")
+    run = load()
+    assert run.exit_code == 1
+    assert load.reading("Pears").status == "failed"
+    assert load.reading("Pears").error.startswith("the destination refused it: ")
+    assert titles(load, "apples") == ["Apples 0", "Apples 1", "Apples 2"]
+    assert titles(load, "plums") == ["Plums 0", "Plums 1", "Plums 2"]
+    with duckdb.connect(str(tmp_path / "crm.duckdb")) as database:
+        database.execute("drop view zoho.pears")
+    assert load().exit_code == 0
+    assert titles(load, "pears") == ["Pears 0", "Pears 1", "Pears 2"]
+
+
+def test_a_run_stops_at_its_credit_limit_and_the_next_one_goes_on(load, org):
+    run = load(max_credits=12)
+    assert run.exit_code == 6
+    assert org.ledger.credits <= 12
+    assert all(r.status in ("read", "failed") for r in run.readings)
+    assert load().exit_code == 0
+    assert titles(load, "plums") == ["Plums 0", "Plums 1", "Plums 2"]
+
+
+def test_a_package_that_a_killed_run_left_behind_does_no_harm(load, org):
+    load()
+    reading = load.reading("Apples")
+    assert reading.spooled is not None
+    org.insert("Apples", {"Title": "new"})
+    # What a run leaves that is killed between extract and load.
+    load.pipeline.extract([{"id": "1", "title": "half"}], table_name="apples", write_disposition="append")
+    assert load.pipeline.has_pending_data
+    assert load().exit_code == 0
+    assert titles(load, "apples") == ["Apples 0", "Apples 1", "Apples 2", "new"]
+
+
+def test_rows_lost_on_the_way_fail_their_table(load, org, monkeypatch):
+    counted = sync._table_counts
+    monkeypatch.setattr(
+        sync,
+        "_table_counts",
+        lambda pipeline, tables: {**counted(pipeline, tables), "pears": 2},
+    )
+    run = load()
+    assert run.exit_code == 1
+    assert load.reading("Pears").error == "2 rows are in the destination, 3 were read"
+
+
+def test_tables_that_cannot_be_counted_are_a_failure(load, org, monkeypatch):
+    def refuse(pipeline, tables):
+        raise duckdb.Error("no such thing")
+
+    monkeypatch.setattr(sync, "_table_counts", refuse)
+    run = load()
+    assert run.exit_code == 1
+    assert run.troubles == [("the destination", "its tables could not be counted: no such thing")]
+    assert titles(load, "pears") == ["Pears 0", "Pears 1", "Pears 2"]
+
+
+def test_a_named_module_that_is_skipped_is_a_failure(load, org):
+    org.add_module(Module("Hidden", generated_type="custom", viewable=False))
+    assert load().exit_code == 0
+    assert load(only=["Hidden"]).exit_code == 1
+
+
+def test_only_chosen_tables_are_touched(load, org):
+    load(only=["Apples", "users"])
+    tables = {row[0] for row in load.rows("select table_name from information_schema.tables")}
+    ours = {name for name in tables if not name.startswith("_dlt")}
+    assert ours == {"apples", "users", "modules", "fields", "sync_runs"}
+
+
+def test_a_resource_without_a_file_raises(load, org):
+    load()
+    reading = load.reading("Apples").fail(ValueError("x"))
+    reading.spooled = None
+    resource = table_resource("apples", reading.columns, lambda: iter([reading]))
+    with pytest.raises(Exception, match="Apples: Zoho answered in a form that nobody expected"):
+        list(resource)
