@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv
 
 from .arrow import assemble, cast_cells, doubtful, parsed_type
@@ -87,10 +86,12 @@ def _batches(member: IO[bytes], block: int, options: csv.ConvertOptions) -> Iter
 
 
 def _typed(columns: tuple[Column, ...], batch: pa.RecordBatch) -> pa.Table:
-    arrays = [pc.cast(a, c.kind.arrow_type) for c, a in zip(columns, batch.columns, strict=True)]
-    if any(doubtful(array) for array in arrays):
+    if any(doubtful(cells) for cells in batch.columns):
         raise pa.ArrowInvalid("a value that Arrow takes and its column does not")
-    return assemble(columns, [(array, None) for array in arrays])
+    pairs = zip(columns, batch.columns, strict=True)
+    return assemble(
+        columns, [cast_cells(c, a) if parsed_type(c) == pa.string() else (a, None) for c, a in pairs]
+    )
 
 
 def _header(path: Path, columns: tuple[Column, ...]) -> dict[str, str] | None:

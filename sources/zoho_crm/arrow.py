@@ -68,16 +68,25 @@ def cast_cells(column: Column, cells: pa.ChunkedArray) -> tuple[Any, pa.Array | 
     """Cells of text as the column's type; by the value where Arrow's own cast gives up."""
     if column.kind.arrow_type == pa.string():
         return cells, None
+    if parsed_type(column) == pa.string() and any(has_letter(cells, letter) for letter in "eExX"):
+        return column_array(column, cells.to_pylist())
     try:
-        typed = pc.cast(pc.cast(cells, parsed_type(column)), column.kind.arrow_type)
+        typed = pc.cast(cells, column.kind.arrow_type)
     except pa.ArrowInvalid:
         return column_array(column, cells.to_pylist())
     return column_array(column, cells.to_pylist()) if doubtful(typed) else (typed, None)
 
 
+def has_letter(cells: pa.Array | pa.ChunkedArray, letter: str) -> bool:
+    return bool(pc.any(pc.match_substring(cells, letter)).as_py())
+
+
 def parsed_type(column: Column) -> pa.DataType:
-    """As what Arrow may read a cell: it would take `0x1F` for a whole number, but not for a decimal."""
-    return pa.decimal128(38, 0) if column.kind is Kind.BIGINT else column.kind.arrow_type
+    """As what Arrow may read a cell at once.
+
+    It takes `0x1F` for a whole number and `7e-45` for no money at all, so these are looked at first.
+    """
+    return pa.string() if column.kind in (Kind.BIGINT, Kind.DECIMAL) else column.kind.arrow_type
 
 
 def doubtful(array: pa.Array | pa.ChunkedArray) -> bool:

@@ -150,7 +150,7 @@ def _drop_repeated(path: Path, schema: pa.Schema, key: str, newest: str | None) 
         repeated = int(found[0]) if found else 0
         if not repeated:
             return 0
-        order = f'"{newest}" desc nulls last, ' if newest else ""
+        order = f'"{newest}" desc nulls last, ' if newest in schema.names else ""
         rank = f'row_number() over (partition by "{key}" order by {order}file_row_number desc)'
         older = f"select file_row_number from {rows} qualify {rank} > 1"
         kept = database.execute(
