@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -107,10 +107,3 @@ def _is_valid(array: pa.Array | pa.ChunkedArray) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
-
-
-def map_distinct(cells: pa.ChunkedArray, function: Callable[[str], str | None]) -> pa.ChunkedArray:
-    """Each cell through a function that is called once for each distinct text."""
-    encoded = cells.combine_chunks().dictionary_encode()
-    mapped = pa.array([function(text) for text in encoded.dictionary.to_pylist()], type=pa.string())
-    return pa.chunked_array([mapped.take(encoded.indices)])

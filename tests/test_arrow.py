@@ -1,0 +1,57 @@
+"""Rows and cells as Arrow tables with the types of their columns."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from sources.zoho_crm.arrow import cast_cells, doubtful, records_table, twins_of
+from sources.zoho_crm.columns import Column, Kind
+from sources.zoho_crm.metadata import Field
+
+ID = Column("id", Field("id", "bigint"), Kind.TEXT)
+SIZE = Column("size", Field("Size", "integer"), Kind.BIGINT)
+SIZE_TEXT = Column("size_text", Field("Size_Text", "text"), Kind.TEXT)
+
+
+def test_no_records_are_a_table_with_all_columns():
+    table = records_table([], (ID, SIZE))
+    assert table.num_rows == 0
+    assert table.schema.types == [pa.string(), pa.int64()]
+    assert not table.schema.field("id").nullable
+
+
+def test_an_absent_key_is_null():
+    assert records_table([{"id": "1"}], (ID, SIZE)).to_pylist() == [{"id": "1", "size": None}]
+
+
+def test_a_misfit_is_null_and_its_text_stands_beside():
+    table = records_table([{"id": "1", "Size": "many"}, {"id": "2", "Size": 3}], (ID, SIZE))
+    assert table.to_pylist() == [
+        {"id": "1", "size": None, "size_text": "many"},
+        {"id": "2", "size": 3, "size_text": None},
+    ]
+    assert twins_of(table.schema) == {"size_text": "size"}
+
+
+def test_a_text_twin_never_takes_the_name_of_a_field():
+    table = records_table([{"id": "1", "Size": "many", "Size_Text": "own"}], (ID, SIZE, SIZE_TEXT))
+    assert table.to_pylist() == [{"id": "1", "size": None, "size_text_2": "many", "size_text": "own"}]
+    assert twins_of(table.schema) == {"size_text_2": "size"}
+
+
+def test_cells_that_arrow_cannot_read_are_read_by_value():
+    cells = pa.chunked_array([["5", "5.0", " 6 ", "7e0", "0x8", None]])
+    typed, twin = cast_cells(SIZE, cells)
+    assert typed.to_pylist() == [5, 5, 6, 7, None, None]
+    assert twin is not None
+    assert twin.to_pylist() == [None, None, None, None, "0x8", None]
+
+
+def test_what_arrow_takes_for_a_value_is_doubted_where_the_calendar_or_the_numbers_end():
+    instant = pa.timestamp("us", tz="UTC")
+    assert doubtful(pa.array([1.0, float("inf")]))
+    assert doubtful(pa.array(["0000-12-31"]).cast(pa.date32()))
+    assert doubtful(pa.array([253402300800000000]).cast(pa.int64()).cast(pa.timestamp("us")).cast(instant))
+    assert not doubtful(pa.array(["0001-01-01", "9999-12-31", None]).cast(pa.date32()))
+    assert not doubtful(pa.array([None], pa.float64()))
+    assert not doubtful(pa.array([None], instant))

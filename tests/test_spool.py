@@ -1,0 +1,132 @@
+"""One Parquet file a module, however its rows came in batches."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from itertools import pairwise
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sources.zoho_crm.arrow import records_table
+from sources.zoho_crm.columns import Column, Kind
+from sources.zoho_crm.metadata import Field
+from sources.zoho_crm.spool import GROUP_ROWS, spool
+
+ID = Column("id", Field("id", "bigint"), Kind.TEXT)
+SIZE = Column("size", Field("Size", "integer"), Kind.BIGINT)
+DAY = Column("day", Field("Day", "date"), Kind.DATE)
+NAME = Column("name", Field("Name", "text"), Kind.TEXT)
+NAME_TEXT = Column("name_text", Field("Name_Text", "text"), Kind.TEXT)
+TIME = Column("modified_time", Field("Modified_Time", "datetime"), Kind.TIMESTAMP)
+COLUMNS = (ID, SIZE, DAY, NAME)
+
+
+def file_of(tables, path, **options) -> tuple[list[dict], object]:
+    spooled = spool(tables, path, **options)
+    assert pq.read_schema(path).names == spooled.schema.names
+    rows = pq.read_table(path).to_pylist()
+    assert len(rows) == spooled.rows
+    return rows, spooled
+
+
+def row(number: int, size: object = 1, day: object = "2026-01-01") -> dict:
+    return {"id": str(number), "Size": size, "Day": day, "Name": "x"}
+
+
+SIZES = st.lists(
+    st.tuples(st.sampled_from([1, "many", None]), st.sampled_from(["2026-01-01", "soon"])), max_size=8
+)
+
+
+@given(SIZES, st.lists(st.integers(0, 8)))
+def test_any_split_into_batches_gives_the_same_rows(tmp_path_factory, values, cuts):
+    records = [row(number, *pair) for number, pair in enumerate(values)]
+    ends = sorted({0, len(records), *(cut for cut in cuts if cut <= len(records))})
+    batches = [records[a:b] for a, b in pairwise(ends)] or [[]]
+    path = tmp_path_factory.getbasetemp() / "split.parquet"
+    whole, expected = file_of([records_table(records, COLUMNS)], path)
+    split, spooled = file_of((records_table(batch, COLUMNS) for batch in batches), path)
+    assert split == whole
+    assert spooled.misfits == expected.misfits
+    assert spooled.schema == expected.schema
+    assert not list(path.parent.glob("split.*part"))
+
+
+def test_a_text_twin_that_appears_late_stands_behind_its_column(tmp_path):
+    batches = [[row(1)], [row(2, "many")], [row(3)], [row(4, 5, "soon")]]
+    rows, spooled = file_of((records_table(b, COLUMNS) for b in batches), tmp_path / "x.parquet")
+    assert spooled.schema.names == ["id", "size", "size_text", "day", "day_text", "name"]
+    assert [r["size_text"] for r in rows] == [None, "many", None, None]
+    assert spooled.misfits == {"size": 1, "day": 1}
+
+
+def test_a_field_whose_name_ends_in_text_is_no_twin(tmp_path):
+    columns = (ID, NAME, NAME_TEXT)
+    table = records_table([{"id": "1", "Name": "a", "Name_Text": "b"}], columns)
+    rows, spooled = file_of([table], tmp_path / "x.parquet")
+    assert rows == [{"id": "1", "name": "a", "name_text": "b"}]
+    assert not spooled.misfits
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_rows_with_one_id_the_newer_is_kept(tmp_path, order):
+    def at(day: int, size: object) -> dict:
+        return {"id": "7", "Size": size, "Modified_Time": f"2026-01-0{day}T00:00:00Z"}
+
+    versions = [at(1, "old"), at(2, 2)]
+    records = [{"id": "1", "Size": 1}, *(versions[n] for n in order), {"id": "9", "Size": 9}]
+    tables = (records_table([record], (ID, SIZE, TIME)) for record in records)
+    rows, spooled = file_of(tables, tmp_path / "it's.parquet", newest="modified_time")
+    kept = {r["id"]: r for r in rows}
+    assert sorted(kept) == ["1", "7", "9"]
+    assert kept["7"]["modified_time"] == datetime(2026, 1, 2, tzinfo=timezone.utc)
+    assert (spooled.rows, spooled.repeated) == (3, 1)
+
+
+def test_of_two_rows_of_one_second_the_later_is_kept(tmp_path):
+    time = "2026-01-01T00:00:00Z"
+    records = [{"id": "1", "Size": n, "Modified_Time": time} for n in range(20)]
+    rows, _ = file_of(
+        (records_table([r], (ID, SIZE, TIME)) for r in records), tmp_path / "x", newest="modified_time"
+    )
+    assert [r["size"] for r in rows] == [19]
+
+
+def test_repeated_rows_of_a_module_without_modified_time_are_kept_once(tmp_path):
+    table = records_table([row(1), row(1)], COLUMNS)
+    rows, spooled = file_of([table], tmp_path / "x", newest="modified_time")
+    assert (len(rows), spooled.repeated) == (1, 1)
+
+
+def test_groups_have_the_size_that_duckdb_likes(tmp_path):
+    table = pa.table({"id": pa.array([str(n) for n in range(GROUP_ROWS // 2 + 1)])})
+    parts = [
+        table.set_column(0, "id", pa.array([f"{k}-{n}" for n in range(table.num_rows)])) for k in range(3)
+    ]
+    spool(parts, tmp_path / "x")
+    file = pq.ParquetFile(tmp_path / "x")
+    assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [
+        GROUP_ROWS,
+        3 * table.num_rows - GROUP_ROWS,
+    ]
+    file.close()
+
+
+def test_a_reader_is_closed_at_once_when_the_disk_refuses(tmp_path):
+    closed = []
+
+    def tables():
+        try:
+            while True:
+                yield records_table([row(1)], COLUMNS)
+        finally:
+            closed.append(True)
+
+    (tmp_path / "x.0.part").mkdir()
+    with pytest.raises(OSError):
+        spool(tables(), tmp_path / "x")
+    assert closed == [True]

@@ -1,0 +1,123 @@
+"""One value of Zoho's gives one value of ours, as JSON or as a cell; what does not fit is said, never guessed."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sources.zoho_crm.columns import Kind
+from sources.zoho_crm.values import Misfit, as_text, convert
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.decimals(),
+    st.floats(),
+    st.text(st.characters()),
+    st.sampled_from([Decimal("1E+999999999"), Decimal("-1E-999999999"), "\ud83d", "1E+999999999"]),
+)
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+ZONES = st.timedeltas(timedelta(hours=-12), timedelta(hours=14)).map(
+    lambda offset: timezone(timedelta(minutes=offset // timedelta(minutes=1)))
+)
+INSTANTS = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=ZONES).map(  # noqa: DTZ001
+    lambda moment: moment.replace(microsecond=0)
+)
+MONEY = st.decimals(-(10**16), 10**16, places=9)
+
+# Kind -> what the CRM holds, its JSON, its cell in an archive, and the value that both must become.
+FORMS = {
+    Kind.TEXT: (st.text(min_size=1), str, str, str),
+    Kind.BIGINT: (st.integers(-(2**63), 2**63 - 1), int, str, int),
+    Kind.DOUBLE: (st.floats(allow_nan=False, allow_infinity=False), lambda v: Decimal(repr(v)), repr, float),
+    Kind.DECIMAL: (MONEY, lambda v: v, lambda v: format(v, "f"), lambda v: v),
+    Kind.BOOL: (st.booleans(), bool, lambda v: "TRUE" if v else "false", bool),
+    Kind.DATE: (st.dates(), date.isoformat, date.isoformat, lambda v: v),
+    Kind.TIMESTAMP: (INSTANTS, datetime.isoformat, datetime.isoformat, lambda v: v),
+    Kind.ID: (st.integers(10**18, 10**19).map(str), lambda v: {"id": v, "name": "x"}, str, str),
+    Kind.RULE: (st.just("FREQ=DAILY"), lambda v: {"RRULE": v}, str, str),
+}
+
+
+@pytest.mark.parametrize("kind", FORMS, ids=lambda kind: kind.name)
+@given(data=st.data())
+def test_json_and_cell_of_one_value_give_one_value(kind, data):
+    values, as_json, as_cell, expected = FORMS[kind]
+    value = data.draw(values)
+    assert convert(kind, as_json(value)) == convert(kind, as_cell(value)) == expected(value)
+
+
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name)
+@given(value=ANYTHING)
+def test_nothing_but_a_misfit_is_raised_and_its_text_is_whole(kind, value):
+    try:
+        converted = convert(kind, value)
+    except Misfit:
+        converted = as_text(value)
+        assert isinstance(converted, str)
+    if isinstance(converted, str):
+        assert converted.encode() is not None
+
+
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("empty", [None, "", [], {}], ids=repr)
+def test_what_is_empty_is_null(kind, empty):
+    assert convert(kind, empty) is None
+
+
+def test_a_lookup_without_an_id_is_null():
+    assert convert(Kind.ID, {"id": None, "name": None}) is None
+    assert convert(Kind.RULE, {"RRULE": None}) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (Kind.BIGINT, Decimal("5.5")),
+        (Kind.BIGINT, 2**63),
+        (Kind.BIGINT, True),
+        (Kind.BIGINT, "0x1F"),
+        (Kind.BIGINT, Decimal("1E+999999999")),
+        (Kind.DOUBLE, "nan"),
+        (Kind.DOUBLE, Decimal("1E+400")),
+        (Kind.DECIMAL, Decimal("0.1234567891")),
+        (Kind.DECIMAL, Decimal("1E+30")),
+        (Kind.DATE, "2024-01-01T00:00:00"),
+        (Kind.DATE, "2023-02-29"),
+        (Kind.TIMESTAMP, "2024-01-01T00:00:00"),
+        (Kind.TIMESTAMP, "0001-01-01T00:00:00+05:30"),
+        (Kind.BOOL, "maybe"),
+        (Kind.ID, {"name": "x"}),
+    ],
+)
+def test_a_value_that_does_not_fit_is_a_misfit(kind, value):
+    with pytest.raises(Misfit):
+        convert(kind, value)
+
+
+def test_half_an_emoji_becomes_the_replacement_character():
+    assert convert(Kind.TEXT, json.loads('"cut \\ud83d"')) == "cut \ufffd"
+    assert json.loads(convert(Kind.NAMES, ["\ud83d", "ok"])) == ["\ufffd", "ok"]
+
+
+def test_a_text_keeps_its_blanks_and_its_zeros():
+    assert convert(Kind.TEXT, " 007 ") == " 007 "
+
+
+@given(st.lists(st.text(min_size=1), min_size=1))
+def test_names_are_a_list_in_json(names):
+    scrubbed = [as_text(name) for name in names]
+    assert json.loads(convert(Kind.NAMES, names)) == scrubbed
+    assert json.loads(convert(Kind.NAMES, [{"name": n, "id": "1"} for n in names])) == scrubbed
