@@ -136,6 +136,14 @@ def test_a_flag_that_is_refused_where_it_hides_records_sends_the_module_to_the_r
     assert (reading.api, reading.reason) == ("records", "coql refused it: INVALID_QUERY")
 
 
+def test_a_flag_that_is_refused_where_nobody_can_tell_sends_it_there_too(load, org):
+    leads(org)
+    refuse(org, "$approved")
+    org.faults.add(LIST, status=400, body={"code": "INVALID_DATA", "status": "error", "details": {}})
+    reading = read(load, "Leads", COQL)
+    assert (rows_of(reading), reading.api) == (truth(org, "Leads"), "records")
+
+
 def test_a_flag_that_is_refused_where_nothing_is_hidden_is_left_out(load, org):
     things(org, 3)
     refuse(org, "$approved")

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Quirks, Rules
-from sources.zoho_crm.errors import CredentialsError, SettingsError
+from sources.zoho_crm.errors import CredentialsError, SettingsError, ZohoCrmError
 from sources.zoho_crm.survey import Memory
 from tests.reading import look, things
 from tests.truth import landed, truth
@@ -95,6 +95,24 @@ def test_without_the_scope_for_modules_nothing_is_read(load, org):
     with pytest.raises(CredentialsError, match="list the modules: 401 OAUTH_SCOPE_MISMATCH"):
         load("ReadAPI=REST")
     assert len(org.ledger.calls("POST /oauth/v2/token")) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"status": 500}, "500 INTERNAL_ERROR GET /crm/v8/settings/modules"),
+        ({"html": True}, "brought HTML, so something else than Zoho CRM answered"),
+        ({"empty": True}, "brought an empty body"),
+        ({"reset": True}, "could not be reached"),
+        ({"status": 200, "body": {"data": []}}, "Zoho's answer has no list of modules"),
+    ],
+)
+def test_without_the_list_of_modules_there_is_one_sentence(load, org, fault, words):
+    org.faults.add("GET /crm/v8/settings/modules", times=99, **fault)
+    with pytest.raises(ZohoCrmError) as error:
+        look(load)
+    assert words in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
 
 
 # ---- the choice
