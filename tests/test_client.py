@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
+import requests
 import tenacity.nap
 
 from simulators.zoho_crm import Org, Quirks
@@ -183,8 +184,10 @@ def test_zohos_clock_is_the_one_that_counts(load, org):
     client = load.client()
     client.get("org")
     assert client.now() == org.now()
-    org.faults.add("GET /crm/v8/org", status=200, body={"org": [{}]}, headers={"Date": "yesterday"})
-    client.get("org")
+    for text in ("yesterday", "Mon, 99 Xyz 2026 09:00:00 GMT", ""):
+        answer = requests.Response()
+        answer.headers["Date"] = text
+        client.door.look_at(answer)
     assert client.now() == org.now()
 
 
