@@ -90,20 +90,10 @@ def parsed_type(column: Column) -> pa.DataType:
 
 
 def doubtful(array: pa.Array | pa.ChunkedArray) -> bool:
-    """Whether Arrow made values of cells that are none: `nan`, 39 digits of money, the year 0."""
+    """Whether Arrow made values of cells that are none: `nan`, the year 0."""
     if pa.types.is_floating(array.type):
         return not pc.all(pc.is_finite(array), min_count=0).as_py()
-    if pa.types.is_decimal(array.type):
-        return not _is_valid(array)
     if pa.types.is_temporal(array.type):
         ends = pc.min_max(array)
         return any(ends[end].is_valid and pc.year(ends[end]).as_py() not in YEARS for end in ("min", "max"))
     return False
-
-
-def _is_valid(array: pa.Array | pa.ChunkedArray) -> bool:
-    try:
-        array.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
