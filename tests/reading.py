@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 from simulators.zoho_crm import Field, Module, Org
 from sources.zoho_crm.account import OUR_TABLES
 from sources.zoho_crm.columns import Kind
-from sources.zoho_crm.reading import Reading, read_module
+from sources.zoho_crm.reading import Reading, read_module, unwatched
 from sources.zoho_crm.survey import Choice, Memory, survey
+from sources.zoho_crm.tables import account_tables, metadata_tables
 
 RECORDS, COQL = "ReadAPI=REST", "ReadAPI=COQL"
 LIST, QUERY = "GET /crm/v8/{module}", "POST /crm/v8/coql"
@@ -83,3 +84,17 @@ def after_call(org: Org, route: str, nth: int, act: Callable[[], Any], times: in
 
 def queries(org: Org) -> list[str]:
     return [json.loads(call.body)["select_query"] for call in org.ledger.calls(QUERY)]
+
+
+def readings(load: Any, memory: Memory | None = None, **choice: Any) -> dict[str, Reading]:
+    """The account's own tables that a run reads, by name."""
+    client, found = look(load, memory=memory, **choice)
+    tables = [*account_tables(client, found), *metadata_tables(found)]
+    return {table.name: table.read(load.folder, unwatched) for table in tables}
+
+
+def table(load: Any, name: str, **choice: Any) -> list[dict[str, Any]]:
+    reading = readings(load, **choice)[name]
+    assert reading.status == "read", reading.error
+    rows: list[dict[str, Any]] = pq.read_table(reading.spooled.path).to_pylist()
+    return rows
