@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench lock clean
+.PHONY: help setup demo test lint mutants bench lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,6 +25,9 @@ lint: setup  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+mutants: setup  ## break the source on purpose; each fault must turn a test red
+	$(BIN)/python -m tests.mutants
 
 bench: setup  ## measure the main road against the plain way
 	$(BIN)/python -m benchmarks
