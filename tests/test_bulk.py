@@ -153,13 +153,23 @@ def test_converted_leads_and_records_to_be_approved_are_there(load_from, hides):
 
 
 @pytest.mark.parametrize("code", ["FIELD_IN_CRITERIA_NOT_AVAILABLE", "FIELD_IN_CRITERIA_NOT_SUPPORTED"])
-def test_a_flag_that_the_criteria_may_not_name_is_left_out_with_a_word(load, org, code):
+def test_a_flag_that_the_criteria_may_not_name_is_left_out_where_nothing_is_hidden(load, org, code):
     things(org, 3)
     org.faults.add(CREATE, status=400, body=refusal(code, api_name="$approved"))
     reading = read(load, "Things", BULK)
     assert_true(reading, org)
-    assert f"Bulk Read does not filter by $approved ({code})" in lines(reading)
+    assert reading.api == "bulk"
     assert "criteria" not in bodies(org)[0]["query"]
+
+
+def test_where_the_refused_flag_hides_records_the_records_api_reads_them(load, org):
+    things(org, 3)
+    org.insert("Things", {"F0": "waits"}, approved=False)
+    code = "FIELD_IN_CRITERIA_NOT_SUPPORTED"
+    org.faults.add(CREATE, status=400, body=refusal(code, api_name="$approved"))
+    reading = read(load, "Things", BULK)
+    assert rows_of(reading) == truth(org, "Things")
+    assert (reading.api, reading.reason) == ("records", f"bulk refused it: {code}")
 
 
 def test_a_flag_that_one_module_refuses_is_still_named_in_the_next(load, org):

@@ -21,20 +21,14 @@ from .jobs import Job, JobFailed, Result
 from .mend import Mender
 from .notes import Notes
 from .plan import Plan, Window, flags_to_name
-from .records import CHANGED
 from .slices import Slice, beside, join_slices, keys_of
+from .walks import CHANGED, any_hidden
 
 JOBS_PER_PAGE = 3  # a job that fails is made again, this often in all
 FETCHES_PER_JOB = 2  # a damaged archive is fetched again before its job is made again
 REFUSED_DOWNLOAD = 60.5  # seconds; somebody else downloads, too, and the minute is the account's
 GONE = (400, 404, 410)  # how Zoho refuses a file of yesterday is not documented
 
-# What Bulk Read leaves out unless the criteria name the flag.
-HIDDEN = {
-    "$approved": "those that wait for approval",
-    "$converted": "converted leads",
-    "Converted__s": "converted leads",
-}
 UNKNOWN_FIELD = frozenset({"FIELD_NOT_SUPPORTED", "FIELD_NOT_AVAILABLE"})
 UNKNOWN_CRITERION = frozenset({"FIELD_IN_CRITERIA_NOT_AVAILABLE", "FIELD_IN_CRITERIA_NOT_SUPPORTED"})
 
@@ -188,10 +182,9 @@ class _Reader:
         """Drop the field or the criterion that a refusal names, or raise it again."""
         name = str(error.details.get("api_name") or "")
         if error.code in UNKNOWN_CRITERION and name in self._flags():
+            if any_hidden(self.client, self.plan.module.api_name, name):
+                raise error  # without the flag these records would be missing without a word
             self.refused_flags.add(name)
-            self.notes.remarks.append(
-                f"Bulk Read does not filter by {name} ({error.code}), so it may leave records out: {HIDDEN[name]}"
-            )
         elif error.code in UNKNOWN_FIELD and name != "id" and self.plan.has(name):
             self.plan = self.plan.without({name})
             self.notes.refused[name] = f"Bulk Read refuses it ({error.code})"

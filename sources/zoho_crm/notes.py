@@ -11,7 +11,7 @@ class Notes:
     """One per module; filled by the extractors, printed by the report. Nothing is left out silently."""
 
     refused: dict[str, str] = field(default_factory=dict)  # field -> Zoho's words
-    misfits: Counter[str] = field(default_factory=Counter)  # column -> values that did not fit its type
+    misfits: Counter[tuple[str, str]] = field(default_factory=Counter)  # column and its text twin -> values
     repairs: Counter[str] = field(default_factory=Counter)  # what was read again -> how often
     remarks: list[str] = field(default_factory=list)
 
@@ -21,8 +21,8 @@ class Notes:
             *self.remarks,
             *(f"field {name} left out: {why}" for name, why in self.refused.items()),
             *(
-                f"{count} value(s) of {column} do not fit its type; they are in {column}_text"
-                for column, count in sorted(self.misfits.items())
+                f"{count} value(s) of {column} do not fit its type; they are in {twin}"
+                for (column, twin), count in sorted(self.misfits.items())
             ),
             *(f"{what}: {count}" for what, count in sorted(self.repairs.items())),
         ]

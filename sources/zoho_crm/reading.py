@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from . import bulk, coql, records
+from .arrow import twins_of
 from .client import Usage, ZohoClient
 from .columns import Column
 from .errors import ReadFailed, Retriable, Skippable, ZohoCrmError, ZohoError
@@ -124,7 +125,8 @@ def collect(
     """Spool the tables; misfits and repeated rows become notes."""
     newest = next((c.name for c in columns if c.api_name == "Modified_Time"), None)
     spooled = spool(tables, path, key, newest)
-    notes.misfits.update(spooled.misfits)
+    for twin, column in twins_of(spooled.schema).items():
+        notes.misfits[column, twin] += spooled.misfits[column]
     if spooled.repeated:
         notes.repairs["rows that came twice, the newer kept"] += spooled.repeated
     return spooled
