@@ -46,7 +46,7 @@ def one_sentence(done, code):
         (["--connection", "Region"], "setting 1 has no '='"),
         (["--connection", f"{ACCOUNT}Region=Mars"], "Region has a wrong value. Allowed: US"),
         (["--connection", "OAuthClientId=1"], "OAuthClientSecret and OAuthRefreshToken are missing"),
-        (["--nonsense"], "No such option '--nonsense'"),
+        (["--nonsense"], "No such option"),
         (["--progress", "loud"], "'loud' is not one of 'auto', 'bar', 'log', 'off'"),
         (["--modules", " , "], "it holds no name"),
         (["--dataset", ""], "it is empty"),

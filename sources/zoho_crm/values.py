@@ -12,6 +12,7 @@ from typing import Any
 
 from .columns import Kind
 
+FRACTION = re.compile(r"\.\d{1,5}(?!\d)")
 INT64 = range(-(2**63), 2**63)
 SCALE, PRECISION = Decimal("1E-9"), Context(prec=38)  # decimal(38,9)
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
@@ -108,7 +109,9 @@ def _date(value: Any) -> date:
 
 def _timestamp(value: Any) -> datetime:
     """The instant, in UTC; a time without an offset names no instant."""
-    instant = datetime.fromisoformat(value[:-1] + "+00:00" if value[-1] in "zZ" else value)
+    text = value[:-1] + "+00:00" if value[-1] in "zZ" else value
+    # Python 3.10 takes fractions of three or six digits only.
+    instant = datetime.fromisoformat(FRACTION.sub(lambda found: found[0].ljust(7, "0"), text))
     if instant.tzinfo is None:
         raise Misfit("a time without an offset")
     return instant.astimezone(timezone.utc)
