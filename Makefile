@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint mutants bench lock clean
+.PHONY: help setup demo test lint oldest mutants bench lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -32,9 +32,21 @@ mutants: setup  ## break the source on purpose; each fault must turn a test red
 bench: setup  ## measure the main road against the plain way
 	$(BIN)/python -m benchmarks
 
+oldest: .venv-oldest/.ready  ## load the demo company with the oldest versions that pyproject.toml allows
+	.venv-oldest/bin/python -m pytest -n auto tests/test_same_row.py tests/test_demo_company.py \
+		tests/test_destinations.py tests/test_sync.py
+
+.venv-oldest/.ready: requirements-oldest.lock
+	$(PYTHON) -m venv --clear .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	touch $@
+
+LOCK = uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header \
+	--group dev pyproject.toml --upgrade
+
 lock:  ## pin the dependencies anew (needs uv)
-	uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header \
-		--group dev pyproject.toml --upgrade --output-file requirements.lock
+	$(LOCK) --output-file requirements.lock
+	$(LOCK) --resolution lowest-direct --output-file requirements-oldest.lock
 
 clean:  ## remove what make made
-	rm -rf .venv .mypy_cache .ruff_cache .hypothesis zoho_demo.duckdb
+	rm -rf .venv .venv-oldest .mypy_cache .ruff_cache .hypothesis zoho_demo.duckdb
