@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
-from .cli import cli
-from .failures import INTERRUPTED
 
-if __name__ == "__main__":
+def main() -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: a clean end
     try:
+        from .cli import cli
+
         cli.main(prog_name="python -m pipelines.zoho_crm")
+    except ModuleNotFoundError as missing:
+        sys.exit(f"Error: {missing.name} is not installed. Run `make setup`, then use .venv/bin/python.")
     except SystemExit as end:
+        from .failures import INTERRUPTED
+
         sys.stdout.flush()
         if end.code == INTERRUPTED:
             os._exit(INTERRUPTED)  # Python would wait for the threads that still read
         raise
+
+
+if __name__ == "__main__":
+    main()

@@ -74,7 +74,7 @@ def _checks(options: Options, console: Console, opened: ExitStack) -> Iterator[t
     if "client" in found:
         yield "token", token
     if "domain" in found:
-        yield "organisation", lambda: _organisation(found["client"])
+        yield "organisation", lambda: _organisation(found["credentials"], found["client"])
         yield "scopes", lambda: _scopes(found["credentials"], found["client"])
     yield "destination", lambda: _destination(options)
 
@@ -83,13 +83,18 @@ def _settings(credentials: ZohoCredentials) -> str:
     return f"Region={credentials.region}, InstanceType={credentials.instance_type}, API {credentials.api}"
 
 
-def _organisation(client: ZohoClient) -> str:
+def _organisation(credentials: ZohoCredentials, client: ZohoClient) -> str:
     try:
         organisations = client.get("org").get("org") or [{}]
     except Skippable as error:
         return f"its name may not be read with this token ({error.code}); the table org is left out"
     organisation = organisations[0]
     kind = str(organisation.get("type") or "production")
+    if (kind == "sandbox") != (credentials.instance == "Sandbox") and kind in ("production", "sandbox"):
+        raise SettingsError(
+            f"InstanceType={credentials.instance_type}, but the token is of a {kind} organisation: "
+            "set InstanceType, or consent again for the other organisation"
+        )
     return f"{organisation.get('company_name') or 'without a name'} ({kind}), id {organisation.get('zgid')}"
 
 

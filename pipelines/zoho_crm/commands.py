@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -58,12 +59,12 @@ def run(options: Options, console: Console) -> int:
 
 
 def plan(options: Options, console: Console) -> int:
-    """Say what a run would read, by which API, why, and what it would cost."""
+    """Say what a run would read, how, and what it would cost."""
     from .offers import print_plan
 
     with opened(options, console, loads=False) as work:
         found = work.look()
-        print_plan(console, found, verbose=options.verbose)
+        print_plan(console, found, work.client, verbose=options.verbose)
     return FAILED if found.failures else 0
 
 
@@ -124,8 +125,9 @@ def _complain_about(result: Run, place: str, name: str) -> None:
             complain(f"{module} was asked for and is skipped: {why}")
     if any("No space left" in why for _, why in failed(result)):
         complain(DISK_FULL)
-    if failed(result) and log_file(place, name).exists():
-        complain(f"What dlt said is in {log_file(place, name)}.")
+    log = log_file(place, name)
+    if failed(result) and log.exists() and log.stat().st_mtime >= result.started.timestamp():
+        sys.stderr.write(f"What dlt said is in {log}.\n")
 
 
 def _print_sql(work: Work) -> None:
@@ -141,6 +143,6 @@ def _print_sql(work: Work) -> None:
         "import duckdb",
         f"crm = duckdb.connect({DEMO_FILE!r}, read_only=True)",
         f'crm.sql("select stage, count(*), sum(amount) from {data}.deals group by stage order by 2 desc").show()',
-        f'crm.sql("select module, api, rows_read, crm_count from {data}.sync_runs order by started_at").show()',
+        f'crm.sql("select * from {data}.sync_runs order by started_at desc").show()',
     ):
         work.console.text(f"  {line}")

@@ -20,6 +20,8 @@ def start_dlt() -> Callable[[str], Any]:
     os.environ.setdefault(TELEMETRY, "false")  # before the import: dlt starts it while it is imported
     # dlt would take Ctrl-C for the wish to end its current step, and forget it when the step is done.
     os.environ.setdefault(SIGNALS, "false")
+    # A table is replaced from a staging dataset; without this it would keep a copy of the account.
+    os.environ.setdefault("LOAD__TRUNCATE_STAGING_DATASET", "true")
     import dlt
     from dlt.common.configuration.container import Container
     from dlt.common.configuration.specs import PluggableRunContext

@@ -9,6 +9,7 @@ from .console import Console, counted
 from .report import pairs_of, print_left_out, print_skips
 
 if TYPE_CHECKING:
+    from sources.zoho_crm.client import ZohoClient
     from sources.zoho_crm.metadata import Field
     from sources.zoho_crm.plan import Plan
     from sources.zoho_crm.survey import Survey
@@ -16,9 +17,17 @@ if TYPE_CHECKING:
 NOT_CHOSEN = "not chosen"
 
 
-def print_plan(console: Console, found: Survey, *, verbose: bool) -> None:
-    """What a run would read, by which API, why, and what it would cost."""
-    rows = [_plan_row(plan) for plan in found.plans]
+def print_plan(console: Console, found: Survey, client: ZohoClient, *, verbose: bool) -> None:
+    """What a run would read, by which API, why, and what it would cost; `client` has made the survey."""
+    from sources.zoho_crm.tables import account_tables
+
+    asked = client.usage.calls  # a run asks the same first
+    ours = account_tables(client, found)
+    rows: list[tuple[Any, ...]] = [_plan_row(plan) for plan in found.plans]
+    rows += [(t.name, t.table, "settings", "read whole", None, t.calls, t.calls) for t in ours]
+    rows.append(
+        ("modules, fields", "modules, fields", "settings", "asked while planning", None, asked, asked)
+    )
     columns = ("module", "table", "API", "reason", "rows", "calls", "credits")
     console.table(columns, rows)
     for row in rows:
@@ -28,20 +37,19 @@ def print_plan(console: Console, found: Survey, *, verbose: bool) -> None:
     print_skips(console, pairs_of(found.skips))
     _print_failures(console, found)
     console.text()
-    costs = [plan.cost for plan in found.plans]
     sums = {
         "modules": len(found.plans),
         "rows": sum(plan.rows or 0 for plan in found.plans),
-        "calls": sum(cost.calls for cost in costs),
-        "credits": sum(cost.credits for cost in costs),
+        "calls": sum(row[-2] for row in rows),
+        "credits": sum(row[-1] for row in rows),
         "skipped": len(found.skips),
         "failed": len(found.failures),
     }
     console.event("summary", sums)
     console.text(
         f"{counted(sums['modules'], 'module')}, {counted(sums['rows'], 'row')} by Zoho's count: about"
-        f" {counted(sums['calls'], 'call')}, {counted(sums['credits'], 'credit')}, the account's own tables not"
-        f" counted; {sums['skipped']} skipped, {sums['failed']} failed. Nothing was loaded."
+        f" {counted(sums['calls'], 'call')}, {counted(sums['credits'], 'credit')}; "
+        f"{sums['skipped']} skipped, {sums['failed']} failed. Nothing was loaded."
     )
 
 
@@ -115,7 +123,7 @@ def _print_failures(console: Console, found: Survey) -> None:
 
 
 def _print_unknown_types(console: Console, found: Survey) -> None:
-    from sources.zoho_crm.survey import unknown_types
+    from sources.zoho_crm.plan import unknown_types
 
     notes = [(plan.module.api_name, sentence) for plan in found.plans for sentence in unknown_types(plan)]
     console.paragraph("Notes", [f"{name}: {sentence}" for name, sentence in notes])

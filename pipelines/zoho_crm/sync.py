@@ -6,18 +6,20 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import dlt
+from dlt.common.configuration.exceptions import ConfigFieldMissingException
 from dlt.common.runtime.collector_base import Collector
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from sources.zoho_crm.account import OUR_TABLES
-from sources.zoho_crm.client import ZohoClient
+from sources.zoho_crm.client import Usage, ZohoClient
 from sources.zoho_crm.errors import CredentialsError, SettingsError, Skippable
 from sources.zoho_crm.plan import Wish
 from sources.zoho_crm.reading import Reading
@@ -50,8 +52,19 @@ def open_pipeline(
         )
         pipeline.sync_destination()
     except Exception as error:
-        raise SettingsError(f"the destination cannot be opened: {innermost(error)}") from error
+        raise SettingsError(
+            f"the destination cannot be opened: {_why_not_open(error, destination)}"
+        ) from error
     return pipeline
+
+
+def _why_not_open(error: BaseException, destination: Any) -> str:
+    for cause in causes(error):
+        if isinstance(cause, ConfigFieldMissingException):
+            name = getattr(destination, "destination_name", destination)
+            keys = [f"DESTINATION__{name}__{field}".upper() for field in cause.fields]
+            return f"Missing {', '.join(keys)} (in the environment, in .env or in dlt's own files)"
+    return innermost(error)
 
 
 def look(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish) -> Survey:
@@ -70,7 +83,9 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         pipeline.abort_packages()  # every table is read whole again, so nothing of them is needed
     found = look(pipeline, client, choice, wish)
     run.named, run.skips, run.failures = found.choice.only, found.skips, found.failures
+    planning = replace(client.usage)
     with _spool_folder(pipeline) as folder:
+        client.door.scratch = folder
         modules = module_tables(client, found)
         for readings in _as_they_come([*modules, *account_tables(client, found)], folder, progress):
             _load(pipeline, readings)
@@ -80,6 +95,7 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         refused = {r.name: r.notes.refused for r in run.readings}
         ours = [table.read(folder, lambda rows: None) for table in metadata_tables(found, refused)]
         _load(pipeline, ours)
+        _charge_planning(ours, planning)
         run.readings = _in_order([*run.readings, *ours, *not_due(found, client.now())], found)
         _count(pipeline, client, run)
         log = sync_runs_reading(run, folder)
@@ -199,11 +215,18 @@ def _count(pipeline: dlt.Pipeline, client: ZohoClient, run: Run) -> None:
         held = run.table_counts.get(reading.table, reading.rows)
         if held != reading.rows:
             reading.end("failed", f"{held:,} rows are in the destination, {reading.rows:,} were read")
-    usages = [client.usage, *(r.usage for r in run.readings)]
+    usages = [client.usage, *(r.usage for r in run.readings if r.name not in ("modules", "fields"))]
     run.calls = sum(usage.calls for usage in usages)
     run.credits = sum(usage.credits for usage in usages)
     run.credits_remaining = client.door.credits_remaining
     run.finished = datetime.now(timezone.utc)
+
+
+def _charge_planning(ours: Sequence[Reading], planning: Usage) -> None:
+    """What was asked while planning is what `modules` and `fields` hold: one call is the former's."""
+    for reading in ours:
+        calls = 1 if reading.name == "modules" else planning.calls - 1
+        reading.usage = Usage(calls, calls)
 
 
 def _table_counts(pipeline: dlt.Pipeline, tables: Sequence[str]) -> dict[str, int]:

@@ -7,7 +7,10 @@ import signal
 import sys
 import threading
 
-from . import Clock, Zoho, serve
+try:
+    from . import Clock, Zoho, serve
+except ModuleNotFoundError as missing:
+    sys.exit(f"Error: {missing.name} is not installed. Run `make setup`, then use .venv/bin/python.")
 
 NOT_SIMULATED = """\
 This is a simulated Zoho CRM on 127.0.0.1; nothing leaves this machine. It is smaller than Zoho: it writes
@@ -52,7 +55,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         "--port",
         type=int,
         default=0,
-        help="the API's port, the next one is the accounts server's (default: any)",
+        help="the API's port; the accounts server takes the next one (default: two free ones)",
     )
     parser.add_argument("--seed", type=int, default=0, help="another company (default: 0)")
     parser.add_argument(

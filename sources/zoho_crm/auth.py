@@ -231,7 +231,9 @@ def _key(credentials: ZohoCredentials) -> str | None:
         return None
     scope = own.scope or "" if by_client else ""
     host = urlsplit(own.accounts_url).netloc
-    return cache_key(host, own.oauth_client_id, own.instance, own.org_id or "", scope, secret)
+    # The client's secret as well: a wrong one must not live on a token that the right one got.
+    secrets = f"{secret} {own.oauth_client_secret}"
+    return cache_key(host, own.oauth_client_id, own.instance, own.org_id or "", scope, secrets)
 
 
 def _form(credentials: ZohoCredentials) -> dict[str, str]:

@@ -102,7 +102,7 @@ class _Reader:
         yield records_table([], self.plan.columns)
         mender = Mender(self.client, self.plan, self.notes)
         borders = Borders(self.client, self.plan, self.notes)
-        with tempfile.TemporaryDirectory(prefix="zoho-bulk-") as folder:
+        with tempfile.TemporaryDirectory(prefix="zoho-bulk-", dir=self.client.door.scratch) as folder:
             while self.job is not None:
                 tables = self._page(Path(folder, "page.zip"))
                 borders.add(tables)

@@ -56,6 +56,7 @@ class Door:
     )
     server_time: datetime | None = None  # of the latest answer: the clock that windows are cut by
     credits_remaining: int | None = None  # Zoho sends it once half of the day's credits are used
+    scratch: Path | None = None  # where archives are kept while they are read; None: the system's own
     max_credits: int | None = None  # of one run
     spent: int = 0
     _purse: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -133,8 +133,9 @@ def is_known_type(field: Field) -> bool:
 def why_left_out(field: Field) -> str | None:
     """Why a field is no column, or None: its values are elsewhere, so nothing is lost."""
     if field.data_type in IN_OWN_TABLE:
-        where = f" {field.own_table}" if field.own_table else ""
-        return f"its rows are a table of their own{where}"
+        if field.own_table is None:
+            return "not copied: lists do not show it, and Zoho names no module that holds its rows"
+        return f"its rows are the module {field.own_table}"
     if field.data_type == "address":
         return "its parts are columns of their own"
     return None

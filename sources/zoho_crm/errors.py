@@ -6,6 +6,7 @@ ZohoCrmError
 ├── Unreachable           no answer that could be read: DNS, TLS, a dead connection, a gateway's HTML
 ├── ZohoError             Zoho answered with an error
 │   ├── Fatal             repeating does not help
+│   ├── Refused           Zoho does not take the credentials (a CredentialsError, too)
 │   ├── Retriable         it would pass with time, but did not in the time allowed
 │   └── Skippable         this module or table is not offered to this user
 ├── CreditLimit           the run may spend no more API credits
@@ -62,6 +63,10 @@ class Retriable(ZohoError):
     """It would pass with time, but did not in the time allowed."""
 
 
+class Refused(ZohoError, CredentialsError):
+    """Zoho does not take the credentials at all."""
+
+
 class Skippable(ZohoError):
     """This module or table is not offered to this user."""
 
@@ -71,6 +76,7 @@ KINDS: Mapping[str, type[ZohoError]] = {
     "TOO_MANY_REQUESTS": Retriable,
     "INTERNAL_ERROR": Retriable,
     "INTERNAL_SERVER_ERROR": Retriable,
+    "AUTHENTICATION_FAILURE": Refused,
     "NO_PERMISSION": Skippable,
     "AUTHORIZATION_FAILED": Skippable,
     "OAUTH_SCOPE_MISMATCH": Skippable,
@@ -84,6 +90,20 @@ KINDS: Mapping[str, type[ZohoError]] = {
     "CURRENCIES_NOT_ENABLED": Skippable,
     "FEATURE_PERMISSION": Skippable,
 }
+
+
+# Said of a module's fields, these mean that the module is listed and nothing more.
+NO_SUCH_THING = frozenset({"INVALID_DATA", "INVALID_REQUEST", "PATTERN_NOT_MATCHED", "INVALID_URL_PATTERN"})
+
+
+def means_not_offered(error: Exception, *, loaded_before: bool = False, rows_came: bool = False) -> bool:
+    """Whether an error says that Zoho does not offer a table to this user, which is a skip and no failure.
+
+    Not of a table that has been read before, and not once rows have come: that would be a silent loss.
+    """
+    if loaded_before or rows_came or not isinstance(error, ZohoError):
+        return False
+    return isinstance(error, Skippable) or error.code in NO_SUCH_THING
 
 
 def zoho_error(where: str, status: int, body: Mapping[str, Any]) -> ZohoError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -10,6 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from . import limits
+
+logger = logging.getLogger("zoho_crm")
+
+PER_MINUTE = limits.BULK_DOWNLOADS_PER_MINUTE
+WORTH_A_WORD = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Downloads:
         """Wait for a turn; leave when the answer has begun."""
         turn = _Turn()
         while (pause := self._take(turn)) > 0:
+            if pause > WORTH_A_WORD:
+                logger.warning("Waiting %.0f s: Zoho allows %d downloads a minute.", pause, PER_MINUTE)
             self._pace.sleep(pause)  # without the lock: others have their answers to enter meanwhile
         try:
             yield

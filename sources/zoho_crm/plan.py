@@ -9,7 +9,7 @@ from math import ceil
 from typing import Literal
 
 from . import limits
-from .columns import Column
+from .columns import Column, is_known_type, kind_of
 from .metadata import Module
 
 Api = Literal["bulk", "coql", "records"]
@@ -90,8 +90,9 @@ def choose_api(module: Module, wish: Wish, rows: int | None, columns: tuple[Colu
     records, bulk = cost_of("records", rows, columns).credits, cost_of("bulk", rows, columns).credits
     most = "up to " if _rich_texts(columns) else ""
     if records <= bulk:
-        return "records", f"{rows:,} rows: {most}{records:,} credits, Bulk Read takes {bulk:,}"
-    return "bulk", f"{rows:,} rows: {bulk:,} credits, Records takes {most}{records:,}"
+        return "records", f"{most}{records:,} of Zoho's credits, Bulk Read would take {bulk:,}"
+    why = ", as lists cut rich text" if most else ""
+    return "bulk", f"{bulk:,} of Zoho's credits, Records would take {most}{records:,}{why}"
 
 
 def cost_of(api: Api, rows: int, columns: tuple[Column, ...]) -> Cost:
@@ -124,6 +125,15 @@ def coql_page(rows: int | None) -> int:
 
 def _rich_texts(columns: tuple[Column, ...]) -> bool:
     return any(column.field.rich_text for column in columns)
+
+
+def unknown_types(plan: Plan) -> list[str]:
+    """Sentences for the fields whose type nobody has met."""
+    return [
+        f"field {c.api_name} has the unknown type {c.field.data_type!r}; it is read as {kind_of(c.field).dlt_type}"
+        for c in plan.columns
+        if c.api_name not in ("id", "Tag") and not is_known_type(c.field)
+    ]
 
 
 def flags_to_name(plan: Plan, refused: Collection[str] = ()) -> list[str]:

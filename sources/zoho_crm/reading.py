@@ -19,10 +19,10 @@ from .client import Usage, ZohoClient
 from .columns import Column
 from .errors import ReadFailed, Retriable, Skippable, ZohoCrmError, ZohoError
 from .notes import Notes
-from .plan import Api, Plan
+from .plan import Api, Plan, unknown_types
 from .spool import Spooled, spool
 
-Status = Literal["read", "skipped", "failed"]
+Status = Literal["read", "kept", "skipped", "failed"]
 Watch = Callable[[int], None]  # called with the number of rows that have come
 Extract = Callable[[ZohoClient, Plan, Notes], Iterator[pa.Table]]
 
@@ -36,7 +36,11 @@ EXTRACTORS: Mapping[Api, Extract] = {"bulk": bulk.extract, "coql": coql.extract,
 
 @dataclass
 class Reading:
-    """What came of reading one table. With the status `read` there is a file; otherwise an error says why."""
+    """What came of reading one table.
+
+    With the status `read` there is a file; otherwise `error` says why: `kept` is a table that this run
+    leaves as it is, `skipped` one that Zoho does not offer.
+    """
 
     name: str  # the module's API name, or the name of one of our tables
     table: str
@@ -99,6 +103,8 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = unw
             tables = _watched(EXTRACTORS[plan.api](client, plan, notes), watch, came)
             reading.spooled = collect(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
             reading.notes = notes
+            reading.columns = tuple(c for c in plan.columns if c.name in reading.spooled.schema.names)
+            notes.remarks += unknown_types(plan)
             return reading.end("read")
         except ZohoError as refusal:
             others = [api for api in attempts[0].alternatives if api not in {p.api for p in attempts}]

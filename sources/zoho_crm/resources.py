@@ -46,12 +46,14 @@ def table_resource(
     """The resource of one table: it replaces the table by one file in one statement.
 
     A reading that failed raises ReadFailed. One that Zoho does not offer leaves the table as it is.
+    The columns are those of the file: a field that an API refuses is none.
     """
 
     def rows() -> Iterator[Any]:
         for reading in read():
-            if reading.status == "skipped":
-                logger.warning("%s is left out: %s", reading.name, reading.error)
+            if reading.status in ("kept", "skipped"):
+                log = logger.info if reading.status == "kept" else logger.warning
+                log("%s is left as it is: %s", reading.name, reading.error)
                 unchanged = dlt.mark.make_hints(write_disposition="append")
                 yield dlt.mark.with_hints(arrow_schema(columns).empty_table(), unchanged)
                 continue
@@ -61,7 +63,7 @@ def table_resource(
             hints = dlt.mark.make_hints(columns={**_hints(reading.columns), **_twin_hints(reading)})
             yield dlt.mark.with_file_import(str(spooled.path), "parquet", spooled.rows, hints)
 
-    return dlt.resource(rows, name=table, write_disposition=disposition, columns=_hints(columns))
+    return dlt.resource(rows, name=table, write_disposition=disposition)
 
 
 def _hints(columns: tuple[Column, ...]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ KEY = "SOURCES__ZOHO_CRM__CREDENTIALS"
 
 CONSENT_AGAIN = (
     "remove the app under Connected Apps in the Zoho account, then consent again with"
-    " access_type=offline and prompt=consent (the command `authorize` does that)"
+    " access_type=offline and prompt=consent"
 )
 
 # What a sync reads; asked for when `Scope` is not given.
@@ -233,7 +233,8 @@ def missing_settings(settings: Sequence[Setting]) -> SettingsError:
     names = " and ".join(setting.name for setting in settings)
     forms = "; ".join(f"{setting.name}: {setting.forms}" for setting in settings)
     hint = (
-        f" To get a refresh token, {CONSENT_AGAIN}."
+        " A refresh token comes with a consent that has access_type=offline and prompt=consent (README: Your"
+        " account); if Zoho gives none, " + CONSENT_AGAIN + "."
         if settings[-1].attribute == "oauth_refresh_token"
         else ""
     )

@@ -42,7 +42,7 @@ def join_slices(client: ZohoClient, plan: Plan, notes: Notes, slices: Sequence[S
     A row that changed between two slices, or that only some of them have, is read again by id.
     """
     keys = [c.name for c in keys_of(plan)]
-    with tempfile.TemporaryDirectory(prefix="zoho-slices-") as folder:
+    with tempfile.TemporaryDirectory(prefix="zoho-slices-", dir=client.door.scratch) as folder:
         parts: list[Spooled] = []
         for number, (extract, columns) in enumerate(slices):
             tables = extract(client, replace(plan, columns=columns), notes)

@@ -6,17 +6,18 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from . import limits
 from .client import ZohoClient
-from .columns import is_known_type, kind_of, why_left_out
-from .errors import Fatal, ReadFailed, SettingsError, Skippable, Unreachable, ZohoCrmError, ZohoError
+from .columns import why_left_out
+from .errors import CredentialsError, CreditLimit, ReadFailed, SettingsError, ZohoCrmError, means_not_offered
 from .metadata import Field, Module, list_fields, list_modules
 from .naming import Remembered, name_columns, name_tables
 from .plan import Plan, Skip, Wish, choose_api
 
 T = TypeVar("T")
+Answer: TypeAlias = T | ZohoCrmError  # an error stays with its module
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,36 @@ class Survey:
     failures: list[Skip]  # modules whose fields could not be asked; they count as failed
     tables: Mapping[str, str]
 
+    def judge(
+        self, module: Module, fields: Answer[list[Field]], count: Answer[int | None], wish: Wish
+    ) -> None:
+        """Make the module a plan, a skip or a failure."""
+        name = module.api_name
+        known = name in self.memory.tables
+        why = why_not(module) or (None if fields else "Zoho lists no fields for it")
+        if isinstance(fields, (CredentialsError, CreditLimit)):
+            raise fields
+        if isinstance(fields, ZohoCrmError):
+            kept = self.skips if means_not_offered(fields, loaded_before=known) else self.failures
+            kept.append(Skip(module, str(fields)))
+        elif why:
+            self.skips.append(Skip(module, why))
+        else:
+            rows = count if isinstance(count, int) else None
+            table = self.tables[name]
+            given = (wish, rows, self.memory.columns.get(table, {}))
+            self.plans.append(plan_module(module, table, fields, given))
+
 
 def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours: Iterable[str]) -> Survey:
     """One call for the modules, then for each chosen one its fields and its count, some at a time."""
     ours = tuple(ours)
     modules = list_modules(client)
     choice = known_names(choice, [m.api_name for m in modules], ours)
+    if choice.only and choice.only <= choice.never:
+        raise SettingsError("nothing is left to read: every chosen module is excluded, too")
     tables = name_tables([m.api_name for m in modules], ours, memory.tables)
     chosen = [m for m in modules if choice.wants(m.api_name)]
-    skips = [Skip(m, why) for m in chosen if (why := why_not(m))]
     readable = [m for m in chosen if not why_not(m)]
     described = readable
     if "fields" in choice.only:  # the table, which is about all modules
@@ -69,24 +91,11 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
     fields = _at_once(lambda m: list_fields(client, m.api_name), described)
     offered = [m for m in readable if isinstance(fields[m.api_name], list) and fields[m.api_name]]
     counts = _at_once(lambda m: read_count(client, m.api_name), offered)
-    plans, failures = [], []
-    for module in readable:
-        found = fields[module.api_name]
-        if isinstance(found, (Skippable, Fatal)):
-            skips.append(Skip(module, str(found)))
-        elif isinstance(found, (ZohoError, Unreachable, ReadFailed)):
-            failures.append(Skip(module, str(found)))
-        elif isinstance(found, ZohoCrmError):
-            raise found
-        elif not found:
-            skips.append(Skip(module, "Zoho lists no fields for it"))
-        else:
-            count = counts[module.api_name]
-            rows = count if isinstance(count, int) else None
-            known = memory.columns.get(tables[module.api_name], {})
-            plans.append(plan_module(module, tables[module.api_name], found, (wish, rows, known)))
     listed = {name: found for name, found in fields.items() if isinstance(found, list)}
-    return Survey(choice, memory, modules, listed, plans, skips, failures, tables)
+    result = Survey(choice, memory, modules, listed, [], [], [], tables)
+    for module in chosen:
+        result.judge(module, fields.get(module.api_name, []), counts.get(module.api_name), wish)
+    return result
 
 
 def plan_module(
@@ -105,15 +114,6 @@ def with_id(fields: list[Field]) -> list[Field]:
     if any(f.api_name == "id" for f in fields):
         return fields
     return [Field("id", "bigint"), *fields]
-
-
-def unknown_types(plan: Plan) -> list[str]:
-    """Sentences for the fields whose type nobody has met."""
-    return [
-        f"field {c.api_name} has the unknown type {c.field.data_type!r}; it is read as {kind_of(c.field).dlt_type}"
-        for c in plan.columns
-        if c.api_name not in ("id", "Tag") and not is_known_type(c.field)
-    ]
 
 
 def read_count(client: ZohoClient, module: str) -> int | None:
@@ -150,10 +150,10 @@ def why_not(module: Module) -> str | None:
     return None
 
 
-def _at_once(read: Callable[[Module], T], modules: list[Module]) -> dict[str, T | ZohoCrmError]:
+def _at_once(read: Callable[[Module], T], modules: list[Module]) -> dict[str, Answer[T]]:
     """One call per module, as many at a time as every edition allows; an error stays with its module."""
 
-    def kept(module: Module) -> T | ZohoCrmError:
+    def kept(module: Module) -> Answer[T]:
         try:
             return read(module)
         except ZohoCrmError as error:

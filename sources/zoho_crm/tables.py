@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -38,6 +38,7 @@ class Table:
     table: str
     columns: tuple[Column, ...]  # as far as they are known before the reading
     read: Callable[[Path, Watch], Reading]
+    calls: int  # as far as they can be told before the reading; each costs one credit
     plan: Plan | None = None
 
 
@@ -45,7 +46,8 @@ def module_tables(client: ZohoClient, survey: Survey) -> list[Table]:
     """The planned modules, the longest first, so that Zoho begins with them."""
     plans = sorted(survey.plans, key=lambda plan: -(plan.rows or 0))
     return [
-        Table(p.module.api_name, p.table, p.columns, partial(read_module, client, p), plan=p) for p in plans
+        Table(p.module.api_name, p.table, p.columns, partial(read_module, client, p), p.cost.calls, p)
+        for p in plans
     ]
 
 
@@ -66,7 +68,15 @@ def _account_table(client: ZohoClient, survey: Survey, endpoint: Endpoint) -> Ta
         watch(reading.rows or 0)
         return reading
 
-    return Table(endpoint.table, endpoint.table, name_columns(endpoint.fields, known), read)
+    columns = name_columns(endpoint.fields, known)
+    return Table(endpoint.table, endpoint.table, columns, read, _calls_of(endpoint, modules))
+
+
+def _calls_of(endpoint: Endpoint, modules: Sequence[str]) -> int:
+    """Layouts and pages are not known before they are read; one of each is expected."""
+    if endpoint.each == "module":
+        return len(modules)
+    return 2 if endpoint.each == "layout" else len(endpoint.queries)
 
 
 def _asked_for_settings(survey: Survey) -> list[str]:
@@ -83,7 +93,9 @@ def metadata_tables(survey: Survey, refused: Mapping[str, Mapping[str, str]] | N
     """
     skips = {m.api_name: why_not(m) or "not chosen" for m in survey.modules if not _chosen(survey, m)}
     skips.update((skip.module.api_name, skip.reason) for skip in (*survey.skips, *survey.failures))
-    modules = module_rows(survey.modules, survey.tables, skips)
+    modules = module_rows(
+        survey.modules, {name: table for name, table in survey.tables.items() if name not in skips}, skips
+    )
     plans = {plan.module.api_name: plan for plan in survey.plans}
     fields = [
         row
@@ -100,11 +112,11 @@ def _kept_table(survey: Survey, endpoint: Endpoint, rows: list[Row]) -> Table:
     def read(folder: Path, watch: Watch) -> Reading:
         reading = Reading(endpoint.table, endpoint.table, "settings", "asked while planning")
         if endpoint is FIELDS and _would_forget(survey):
-            return reading.end("skipped", "left as it is: this run asked only about the chosen modules")
+            return reading.end("kept", "this run asked only about the chosen modules")
         watch(len(rows))
         return keep_rows(reading, endpoint, rows, folder, known)
 
-    return Table(endpoint.table, endpoint.table, name_columns(endpoint.fields, known), read)
+    return Table(endpoint.table, endpoint.table, name_columns(endpoint.fields, known), read, 0)
 
 
 def _chosen(survey: Survey, module: Module) -> bool:
@@ -123,7 +135,7 @@ def not_due(survey: Survey, now: datetime) -> list[Reading]:
     """The account's tables that this run leaves as they are."""
     return [
         Reading(e.table, e.table, "settings", "read once a day").end(
-            "skipped", f"read at {survey.memory.settings_read[e.table]}, due again a day later"
+            "kept", f"it is read once a day, the last time at {survey.memory.settings_read[e.table]}"
         )
         for e in ENDPOINTS
         if survey.choice.wants(e.table) and not _is_due(e, survey, now)
