@@ -82,7 +82,11 @@ def test_the_throttle_names_the_time_and_is_not_asked_again_before(zoho, status)
         (Reply('{"access_token": "100'), "instead of a token", 1),
         (Reply("[]"), "instead of a token", 1),
         (Reply({"status": "success"}), "instead of a token", 1),
-        (Reply("<html>", 302, {"Location": "http://127.0.0.1:1/"}), "answers the token request with 302", 1),
+        (
+            Reply("<html>", 302, {"Location": "http://127.0.0.1:1/"}),
+            "answered with a redirect to 127.0.0.1:1",
+            1,
+        ),
         (Reply("oops", 503), "answers 503: Zoho's side", 3),
     ],
 )

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import requests
 from dlt.sources.helpers.requests import Client
 
+from .answers import refuse_redirect
 from .credentials import ZohoCredentials
 from .errors import CredentialsError, Unreachable
 from .settings import CONSENT_AGAIN
@@ -67,7 +68,13 @@ def token_post(credentials: ZohoCredentials, *, attempts: int = ATTEMPTS, backof
     )
 
     def post(url: str, form: Mapping[str, str]) -> requests.Response:
-        return client.post(url, data=dict(form), proxies=credentials.proxies, allow_redirects=False)
+        return client.post(
+            url,
+            data=dict(form),
+            proxies=credentials.proxies,
+            allow_redirects=False,
+            hooks={"response": refuse_redirect},
+        )
 
     return post
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests import Response
@@ -14,6 +14,29 @@ from requests import Response
 from .errors import ReadFailed, Retriable, Unreachable, zoho_error
 
 _PARSED = "_zoho_body"  # where a response keeps its body, so that it is parsed once
+
+
+class Redirected(Unreachable):
+    """An answer that sends us elsewhere; asking again brings the same."""
+
+
+def refuse_redirect(response: Response, *_: Any, **__: Any) -> None:
+    """A hook that goes before everything else: whoever follows a redirect may take a token along.
+
+    Zoho's API never redirects.
+    """
+    if not 300 <= response.status_code < 400 or response.status_code == 304:
+        return
+    try:
+        there = urlsplit(urljoin(response.url, response.headers.get("Location", "")))
+        host = there.netloc.rpartition("@")[2][:100]
+    except ValueError:
+        host = "an address that nobody can read"
+    response.close()
+    raise Redirected(
+        f"{urlsplit(response.url).netloc} answered with a redirect to {host}: is a gateway in between, or is"
+        " the region wrong?"
+    )
 
 
 def body_of(response: Response) -> dict[str, Any]:
@@ -61,7 +84,7 @@ def worth_retrying(response: Response | None, error: BaseException | None) -> bo
             Retriable,
             Unreachable,
         )
-        return isinstance(error, lost) and not isinstance(error, requests.exceptions.SSLError)
+        return isinstance(error, lost) and not isinstance(error, (requests.exceptions.SSLError, Redirected))
     if response.status_code == 429 or response.status_code >= 500:
         return True
     if response.status_code not in (200, 201) or not _is_read(response):

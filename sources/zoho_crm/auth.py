@@ -12,6 +12,7 @@ import requests
 from requests.auth import AuthBase
 
 from .accounts import WINDOW, Post, Refused, Throttled, ask, sentence, throttle_sentence, token_post
+from .answers import refuse_redirect
 from .credentials import ZohoCredentials
 from .data_centres import choose_api_domain
 from .errors import CredentialsError, Unreachable, ZohoCrmError
@@ -68,7 +69,12 @@ class ZohoAuth(AuthBase):
         return None if granted is None else frozenset(granted.replace(",", " ").split())
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"{SCHEME} {self.token()}"
+        token = self._current()
+        if _origin(request.url) != _origin(self._domain(token)):
+            raise Unreachable(
+                f"{_origin(request.url)[1]} is not the host that this token is for: no call is made"
+            )
+        request.headers["Authorization"] = f"{SCHEME} {token.access_token}"
         request.register_hook("response", self._repeat_with_new_token)  # type: ignore[no-untyped-call]
         return request
 
@@ -184,7 +190,13 @@ class ZohoAuth(AuthBase):
     # ---- the 401
 
     def _repeat_with_new_token(self, response: requests.Response, **kwargs: Any) -> requests.Response:
-        """Renew once and repeat once; the repeated answer passes no hook, so this cannot loop."""
+        """Renew once and repeat once; the repeated answer passes no hook, so this cannot loop.
+
+        The hook travels with a request to wherever a redirect leads, so it stops there.
+        """
+        refuse_redirect(response)
+        if _origin(response.request.url) != _origin(self.api_domain):
+            return response
         if response.status_code != 401 or error_code(response) not in DEAD_TOKEN:
             return response
         refused = str(response.request.headers.get("Authorization", "")).partition(" ")[2]
@@ -195,9 +207,15 @@ class ZohoAuth(AuthBase):
         repeated: requests.Response = response.connection.send(request, **kwargs)
         repeated.history.append(response)
         repeated.request = request
+        refuse_redirect(repeated)
         if repeated.status_code == 401 and error_code(repeated) in DEAD_TOKEN:
             raise CredentialsError(_refused_again(self._credentials, repeated))
         return repeated
+
+
+def _origin(url: str | None) -> tuple[str, str]:
+    parts = urlsplit(url or "")
+    return parts.scheme.lower(), parts.netloc.lower()
 
 
 def error_code(response: requests.Response) -> str:

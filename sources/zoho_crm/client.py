@@ -158,6 +158,7 @@ class ZohoClient:
             data_selector=key,
             proxies=self.door.proxies,
             hooks={"response": [checked]},  # type: ignore[list-item]
+            allow_redirects=False,
         )
         while True:
             self.door.afford(1)
@@ -181,7 +182,7 @@ class ZohoClient:
         self.door.afford(credits)
         try:
             response = self.door.http.session.request(
-                method, url, auth=self.door.auth, proxies=self.door.proxies, **kwargs
+                method, url, auth=self.door.auth, proxies=self.door.proxies, allow_redirects=False, **kwargs
             )
         except requests.RequestException as error:
             raise unreachable(url, error) from error
