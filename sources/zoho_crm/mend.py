@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -12,20 +12,20 @@ from . import limits
 from .client import ZohoClient
 from .columns import Column, Kind
 from .errors import ZohoCrmError
-from .joined import Splitter
+from .joined import TAG_SEPARATOR, Splitter, separator_of
 from .notes import Notes
 from .plan import Plan
 from .records import is_cut, read_full_texts, read_ids
-from .values import convert, to_json
+from .values import convert, names_of, to_json
 
 
 class Mender:
-    """Mends the tables of one module; remembers what it learnt about the account's separators."""
+    """Mends the tables of one module; remembers which separator was proven."""
 
     def __init__(self, client: ZohoClient, plan: Plan, notes: Notes) -> None:
         self.client, self.plan, self.notes = client, plan, notes
         self._splitters: dict[str, Splitter] = {}
-        self._tag_names: list[str] | None = None  # asked for when the first cell holds a comma
+        self._proven: str | None = None  # what joins the values of multi-select fields in this account
 
     def mend(self, table: pa.Table) -> pa.Table:
         for column in self.plan.columns:
@@ -43,49 +43,71 @@ class Mender:
     # ---- joined values
 
     def _split(self, table: pa.Table, column: Column) -> pa.ChunkedArray:
-        """Cells such as `A;B` as JSON lists; a cell that the text alone does not tell is asked for."""
-        cells = table[column.name]
-        texts = [text for text in pc.unique(cells).to_pylist() if text is not None]
+        """Cells such as `A;B` as JSON lists; where the text does not tell, the Records API does."""
+        cells = table[column.name].to_pylist()
+        texts = {text: row for row, text in enumerate(cells) if text is not None}
         if not texts:
-            return cells
+            return table[column.name]
         splitter = self._splitter(column, texts)
-        splitter.learn(texts)
-        lists = {text: splitter.split(text) for text in texts}
-        unclear = [text for text, values in lists.items() if values is None]
-        json_of = {text: to_json(values) for text, values in lists.items() if values is not None}
-        out = [None if text is None else json_of.get(text) for text in cells.to_pylist()]
-        if unclear:
-            self._ask(table, column, set(unclear), out)
+        answers = self._ask_once_a_text(table, column, texts, splitter)
+        lists = {text: splitter.split(text, self._separator(column)) for text in texts}
+        unclear = {text for text, values in lists.items() if values is None}
+        rows = [row for row, text in enumerate(cells) if text in unclear and row not in answers]
+        answers.update(self._ask(table, column, rows))
+        json_of = {text: to_json(values or [text]) for text, values in lists.items()}
+        # A record that is gone by now keeps its text as the one value; the next run removes it.
+        out = [
+            to_json(answers[row]) if answers.get(row) else text and json_of[text]
+            for row, text in enumerate(cells)
+        ]
         return pa.chunked_array([pa.array(out, type=pa.string())])
 
+    def _separator(self, column: Column) -> str | None:
+        return TAG_SEPARATOR if column.api_name == "Tag" else self._proven
+
+    def _ask_once_a_text(
+        self, table: pa.Table, column: Column, texts: Mapping[str, int], splitter: Splitter
+    ) -> dict[int, list[str]]:
+        """Ask for one record of each unclear text, a call at a time: the first may make the others clear."""
+        answers: dict[int, list[str]] = {}
+        unclear = list(texts)
+        while unclear := [text for text in unclear if splitter.split(text, self._separator(column)) is None]:
+            asked, unclear = unclear[: limits.IDS_PER_CALL], unclear[limits.IDS_PER_CALL :]
+            found = self._ask(table, column, [texts[text] for text in asked])
+            answers.update(found)
+            for text in asked:
+                values = found.get(texts[text], [])
+                proven = separator_of(text, values)
+                if proven or values == [text]:  # or else somebody has edited the record meanwhile
+                    splitter.learn(values)
+                self._proven = self._proven or (proven if column.api_name != "Tag" else None)
+        return answers
+
     def _splitter(self, column: Column, texts: Iterable[str]) -> Splitter:
-        if column.api_name == "Tag":
-            if self._tag_names is None and any("," in text for text in texts):
-                self._tag_names = self._ask_for_tags()
-            return Splitter(self._tag_names or (), (",",))
         if column.name not in self._splitters:
-            self._splitters[column.name] = Splitter(column.field.pick_list)
-        return self._splitters[column.name]
+            if column.api_name != "Tag":
+                self._splitters[column.name] = Splitter(column.field.pick_list)
+            elif any(TAG_SEPARATOR in text for text in texts):
+                self._splitters[column.name] = Splitter(self._ask_for_tags())
+        return self._splitters.get(column.name, Splitter())
 
     def _ask_for_tags(self) -> list[str]:
         try:
             rows = self.client.get("settings/tags", {"module": self.plan.module.api_name}).get("tags", [])
         except ZohoCrmError:
-            return []  # every cell with a comma is then asked for
+            return []  # every text with a comma is then asked for
         return [str(row["name"]) for row in rows]
 
-    def _ask(self, table: pa.Table, column: Column, unclear: set[str], out: list[str | None]) -> None:
-        """Fill in the lists of unclear cells from the Records API."""
-        cells, ids = table[column.name].to_pylist(), table["id"].to_pylist()
-        rows = [row for row, text in enumerate(cells) if text in unclear]
-        found = read_ids(
-            self.client, self.plan.module.api_name, ["id", column.api_name], [ids[r] for r in rows]
-        )
-        for row in rows:
-            record = found.get(ids[row], {})
-            # A record that is gone by now keeps its text as the one value; the next run removes it.
-            out[row] = convert(Kind.NAMES, record.get(column.api_name)) or to_json([cells[row]])
-        self.notes.repairs[f"cells of {column.api_name} asked for by the Records API"] += len(rows)
+    def _ask(self, table: pa.Table, column: Column, rows: Sequence[int]) -> dict[int, list[str]]:
+        """The lists of some rows from the Records API; records that are gone or hold none are absent."""
+        if not rows:
+            return {}
+        ids = {row: table["id"][row].as_py() for row in rows}
+        module, field = self.plan.module.api_name, column.api_name
+        found = read_ids(self.client, module, ["id", field], list(ids.values()))
+        self.notes.repairs[f"cells of {field} asked for by the Records API"] += len(rows)
+        lists = {row: found.get(record_id, {}).get(field) for row, record_id in ids.items()}
+        return {row: names_of(values) for row, values in lists.items() if values}
 
     # ---- rich text
 

@@ -132,9 +132,14 @@ def _text_or_null(value: Any) -> str | None:
     return None if value is None or value == "" else as_text(value)
 
 
-def _names(value: Any) -> str:
+def names_of(value: Any) -> list[str]:
+    """The values of a multi-select field, the names of tags."""
     items = value if isinstance(value, list) else [value]
-    return to_json([as_text(item["name"]) if isinstance(item, Mapping) else as_text(item) for item in items])
+    return [as_text(item["name"]) if isinstance(item, Mapping) else as_text(item) for item in items]
+
+
+def _names(value: Any) -> str:
+    return to_json(names_of(value))
 
 
 def _ids(value: Any) -> str:
