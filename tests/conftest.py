@@ -64,6 +64,7 @@ class Loader:
     connection_string: str
     folder: Path
     destination: Any = None
+    name: str = "zoho_crm"
     pace: dict[str, Any] = field(default_factory=dict)
     run: Run | None = None
     pipeline: dlt.Pipeline | None = None
@@ -79,7 +80,7 @@ class Loader:
         client = self.client(settings)
         client.door.max_credits = max_credits
         destination = self.destination or dlt.destinations.duckdb(str(self.folder / "crm.duckdb"))
-        self.pipeline = open_pipeline("zoho_crm", destination, "zoho", str(self.folder / "p"), Progress())
+        self.pipeline = open_pipeline(self.name, destination, "zoho", str(self.folder / "p"), Progress())
         chosen = Choice(**{key: frozenset(names) for key, names in choice.items()})
         self.run = sync(self.pipeline, client, chosen, self.credentials(settings).api, Progress())
         return self.run

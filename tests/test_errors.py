@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sources.zoho_crm.errors import Fatal, Retriable, Skippable, ZohoCrmError, zoho_error
+from sources.zoho_crm.errors import Fatal, Refused, Retriable, Skippable, ZohoCrmError, zoho_error
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from sources.zoho_crm.errors import Fatal, Retriable, Skippable, ZohoCrmError, z
         (500, "NEVER_HEARD_OF", Retriable),
         (400, "NEVER_HEARD_OF", Fatal),
         (400, "PAGINATION_LIMIT_EXCEEDED", Fatal),
-        (401, "AUTHENTICATION_FAILURE", Fatal),
+        (401, "AUTHENTICATION_FAILURE", Refused),
         (418, "", Fatal),
     ],
 )

@@ -20,11 +20,11 @@ def columns(count, **field):
 @pytest.mark.parametrize(
     ("rows", "fields", "api", "reason"),
     [
-        (0, 10, "records", "0 rows: 1 credits, Bulk Read takes 54"),
-        (52 * 200, 10, "records", "10,400 rows: 54 credits, Bulk Read takes 54"),
-        (52 * 200 + 1, 10, "bulk", "10,401 rows: 54 credits, Records takes 55"),
-        (4_000, 60, "bulk", "4,000 rows: 54 credits, Records takes 62"),
-        (1_000_000, 10, "bulk", "1,000,000 rows: 270 credits, Records takes 5,002"),
+        (0, 10, "records", "1 credit; Bulk Read 54"),
+        (52 * 200, 10, "records", "54 credits; Bulk Read 54"),
+        (52 * 200 + 1, 10, "bulk", "54 credits; Records 55"),
+        (4_000, 60, "bulk", "54 credits; Records 62"),
+        (1_000_000, 10, "bulk", "270 credits; Records 5,002"),
         (None, 10, "bulk", "first load, Zoho gives no count"),
     ],
 )
@@ -36,7 +36,7 @@ def test_rich_text_that_lists_cut_makes_records_dear():
     rich = columns(3, rich_text=True)
     assert choose_api(LEADS, "auto", 60, rich) == (
         "bulk",
-        "60 rows: 54 credits, Records takes up to 61",
+        "54 credits; Records up to 61, as lists cut rich text",
     )
 
 

@@ -55,7 +55,6 @@ def test_every_kind_of_unreadable_module_is_a_skip_with_a_reason(load_from, stat
         ({"reset": True, "times": 99}, "could not be reached"),
         ({"status": 200, "body": {"fields": None}}, "Zoho's answer has no list of fields"),
         ({"status": 200, "body": {"data": []}}, "Zoho's answer has no list of fields"),
-        ({"status": 200, "body": {"fields": [{"no": "name"}]}}, "in a form that nobody expected"),
         ({"status": 200, "body": {"fields": ["text"]}}, "in a form that nobody expected"),
     ],
 )
@@ -214,3 +213,38 @@ def test_a_name_that_was_given_stays_whatever_comes_later(load, org):
     collide(org)
     memory = Memory(tables={"FooBar": "foo_bar"})
     assert look(load, memory=memory)[1].tables["Foo_Bar"] == "foo_bar_2"
+
+
+def test_a_field_without_a_name_is_told_and_the_others_come(load, org):
+    things(org, 2, fields=1)
+    named = {"api_name": "F0", "data_type": "text", "json_type": "string"}
+    body = {"fields": [{"id": "77", "data_type": "text"}, named]}
+    org.faults.add("GET /crm/v8/settings/fields", module="Things", status=200, body=body)
+    _, found = look(load, only=["Things"])
+    plan = found.plans[0]
+    assert [c.name for c in plan.columns] == ["id", "f0"]
+    assert plan.left_out == (("a field without a name, id 77", "Zoho lists it without a name"),)
+
+
+def test_a_module_without_a_name_is_told_and_the_others_come(load, org):
+    things(org, 1)
+    body = {"modules": [{"id": "77"}, {"api_name": "Things"}]}
+    org.faults.add("GET /crm/v8/settings/modules", status=200, body=body)
+    _, found = look(load)
+    assert [plan.module.api_name for plan in found.plans] == ["Things"]
+    assert [skip.module.api_name for skip in found.skips] == ["a module without a name, id 77"]
+
+
+def test_nothing_left_to_read_is_a_mistake(load, org):
+    things(org, 1)
+    with pytest.raises(SettingsError, match="nothing is left to read"):
+        look(load, only=["Things"], never=["things"])
+
+
+def test_an_unknown_refusal_of_the_fields_is_a_failure(load, org):
+    things(org, 1)
+    body = {"code": "SOMETHING_NEW", "details": {}, "message": "no", "status": "error"}
+    org.faults.add("GET /crm/v8/settings/fields", module="Things", status=400, body=body)
+    _, found = look(load)
+    assert [failure.module.api_name for failure in found.failures] == ["Things"]
+    assert not found.skips

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
+from pathlib import Path
+
+import dlt
 import duckdb
 import pytest
+from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+from dlt.destinations.impl.filesystem.filesystem import FilesystemLoadJob
 
 from pipelines.zoho_crm import sync
 from simulators.zoho_crm import Field, Module, Org
@@ -54,6 +61,61 @@ def test_a_table_that_the_destination_refuses_hides_no_other(load, org, tmp_path
         database.execute("drop view zoho.pears")
     assert load().exit_code == 0
     assert titles(load, "pears") == ["Pears 0", "Pears 1", "Pears 2"]
+
+
+def test_files_stay_when_their_replacement_cannot_be_written(load, org, tmp_path, monkeypatch):
+    load.destination = dlt.destinations.filesystem(str(tmp_path / "lake"))
+    load()
+    org.insert("Pears", {"Title": "new"})
+
+    whole = FilesystemLoadJob.run
+
+    def half(self):
+        if "pears" not in self.file_name():
+            return whole(self)
+        Path(self.make_remote_path()).write_bytes(b"PAR1 half a file")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(FilesystemLoadJob, "run", half)
+        run = load(only=["Pears"])
+    assert run.exit_code == 1
+    assert titles(load, "pears") == ["Pears 0", "Pears 1", "Pears 2"]
+    assert load().exit_code == 0
+    assert titles(load, "pears") == ["Pears 0", "Pears 1", "Pears 2", "new"]
+
+
+def test_a_table_that_another_pipeline_made_is_not_emptied_first(load, org, tmp_path, monkeypatch):
+    load()
+
+    def refuse(self):
+        raise duckdb.IOException("No space left on device")
+
+    shutil.rmtree(load.folder / "p")
+    monkeypatch.setattr(DuckDbCopyJob, "run", refuse)
+    org.insert("Pears", {"Title": "new"})
+    load.name = "another"
+    assert load(only=["Pears"], never=["modules", "fields"]).exit_code == 1
+    assert titles(load, "pears") == ["Pears 0", "Pears 1", "Pears 2"]
+
+
+def test_a_module_that_was_loaded_and_is_refused_now_is_a_failure(load, org):
+    load()
+    org.modules["Pears"].no_permission = True
+    assert load().exit_code == 1
+    assert titles(load, "pears") == ["Pears 0", "Pears 1", "Pears 2"]
+
+
+def test_a_module_that_lost_its_scope_is_3(load, org):
+    load()
+    org.modules["Pears"].scope_mismatch = True
+    assert load().exit_code == 3
+
+
+def test_a_table_of_ours_that_was_asked_for_without_its_scope_is_3(load, org):
+    org.scopes = {scope for scope in org.scopes if "users" not in scope}
+    assert load().exit_code == 0
+    assert load(only=["users"]).exit_code == 3
 
 
 def test_a_run_stops_at_its_credit_limit_and_the_next_one_goes_on(load, org):

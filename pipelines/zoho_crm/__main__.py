@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
+import threading
+from contextlib import suppress
+
+READERS = re.compile(r"(bulk|other)_\d+$")  # the threads of sync.py
 
 
 def main() -> None:
@@ -18,9 +23,10 @@ def main() -> None:
     except SystemExit as end:
         from .failures import INTERRUPTED
 
-        sys.stdout.flush()
-        if end.code == INTERRUPTED:
-            os._exit(INTERRUPTED)  # Python would wait for the threads that still read
+        if end.code == INTERRUPTED or any(READERS.match(t.name) for t in threading.enumerate()):
+            with suppress(OSError):
+                sys.stdout.flush()
+            os._exit(int(end.code or 0))  # Python would wait for the threads that still read
         raise
 
 

@@ -144,9 +144,7 @@ def _probe_files(files: Any, folder: str) -> None:
 
 def _probe_database(sql: Any) -> None:
     if not sql.has_dataset():
-        sql.create_dataset()
-        sql.drop_dataset()
-        return
+        sql.create_dataset()  # it stays: between two calls a run may have put something into it
     table = sql.make_qualified_table_name(PROBE)
     sql.execute_sql(f"create table {table} (probe int)")
     sql.execute_sql(f"drop table {table}")

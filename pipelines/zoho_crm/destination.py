@@ -72,8 +72,19 @@ def unfilled(destination: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        if path is not None and not existed:
+        if path is not None and not existed and _is_empty(path):
             path.unlink(missing_ok=True)
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether a DuckDB file holds no table; another pipeline may have filled it meanwhile."""
+    import duckdb
+
+    try:
+        with duckdb.connect(str(path), read_only=True) as database:
+            return not database.execute("select 1 from information_schema.tables limit 1").fetchall()
+    except duckdb.Error:
+        return False
 
 
 def _configured(destination: str, pipeline_name: str) -> str | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from sources.zoho_crm.errors import CredentialsError, CreditLimit
 from sources.zoho_crm.plan import Skip
 from sources.zoho_crm.reading import Reading
+
+OUT_OF_SCOPE = "OAUTH_SCOPE_MISMATCH"
 
 
 @dataclass
@@ -34,19 +37,23 @@ class Run:
 
         6: stopped at the credit limit.
         """
-        if any(isinstance(r.cause, CredentialsError) for r in self.readings) or self._all_out_of_scope():
+        missed = {
+            r.name: r.error or "" for r in self.readings if r.status == "skipped" and r.name in self.named
+        }
+        missed.update((s.module.api_name, s.reason) for s in self.skips if s.module.api_name in self.named)
+        missed.update((r.name, r.error or "") for r in self.readings if r.status == "failed")
+        missed.update((s.module.api_name, s.reason) for s in self.failures)
+        if self._refused(missed.values()):
             return 3
         if any(isinstance(r.cause, CreditLimit) for r in self.readings):
             return 6
-        failed = any(r.status == "failed" for r in self.readings) or bool(self.failures or self.troubles)
-        skipped = {s.module.api_name for s in self.skips} | {
-            r.name for r in self.readings if r.status == "skipped"
-        }
-        return 1 if failed or self.named & skipped else 0
+        return 1 if missed or self.troubles else 0
 
-    def _all_out_of_scope(self) -> bool:
+    def _refused(self, missed: Iterable[str]) -> bool:
+        """Whether credentials or scopes are to blame: for one table that was wanted, or for all modules."""
+        if any(isinstance(r.cause, CredentialsError) for r in self.readings):
+            return True
         modules = [r for r in self.readings if r.plan is not None]
-        reasons = [s.reason for s in self.skips] + [r.error or "" for r in modules]
-        return not any(r.status == "read" for r in modules) and any(
-            "OAUTH_SCOPE_MISMATCH" in r for r in reasons
-        )
+        if not any(r.status == "read" for r in modules):
+            missed = [*missed, *(s.reason for s in self.skips), *(r.error or "" for r in modules)]
+        return any(OUT_OF_SCOPE in why for why in missed)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigFieldMissingException
@@ -30,9 +30,8 @@ from sources.zoho_crm.tables import Table, account_tables, metadata_tables, modu
 from .failures import causes
 from .outcome import Run
 from .progress import Progress
+from .replacing import Disposition, replaced_safely
 from .sync_runs import sync_runs_reading
-
-Disposition = Literal["replace", "append"]
 
 BULK_READERS = 16  # they mostly wait for Zoho; the account's limits are kept by the client
 OTHER_READERS = 4
@@ -168,30 +167,13 @@ def _load(pipeline: dlt.Pipeline, readings: Sequence[Reading], disposition: Disp
 
 
 def _run(pipeline: dlt.Pipeline, readings: Sequence[Reading], disposition: Disposition) -> None:
-    _choose_replace_strategy(pipeline, readings)
-    resources = [table_resource(r.table, r.columns, partial(iter, [r]), disposition) for r in readings]
-    pipeline.run(_source_of(resources))
+    with replaced_safely(pipeline, [r.table for r in readings], disposition) as how:
+        resources = [table_resource(r.table, r.columns, partial(iter, [r]), how) for r in readings]
+        pipeline.run(_source_of(resources))
 
 
 def _source_of(resources: Iterable[Any]) -> DltSource:
     return dlt.source(lambda: list(resources), name=SOURCE, section=SOURCE)()
-
-
-def _choose_replace_strategy(pipeline: dlt.Pipeline, readings: Sequence[Reading]) -> None:
-    """A table that has rows is replaced from a staging table in one transaction.
-
-    A new one is filled by one statement, which is as safe and half the work.
-    """
-    destination = pipeline.destination
-    if destination is None:
-        return
-    capabilities = destination.capabilities()
-    known: set[str] = set(pipeline.default_schema.tables) if pipeline.default_schema_name else set()
-    destination.config_params.pop("replace_strategy", None)
-    safe = "insert-from-staging"
-    has_rows = bool(known & {r.table for r in readings}) and capabilities.replace_strategies_selector is None
-    if has_rows and safe in (capabilities.supported_replace_strategies or ()):
-        destination.config_params["replace_strategy"] = safe
 
 
 def innermost(error: BaseException) -> str:

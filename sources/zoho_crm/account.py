@@ -14,11 +14,11 @@ from .answers import rows_in
 from .arrow import records_table
 from .client import ZohoClient
 from .endpoints import ENDPOINTS, FIELDS, MODULES, OUR_TABLES, Endpoint, fields
-from .errors import Fatal, Retriable, Skippable, ZohoCrmError, ZohoError
+from .errors import Fatal, Skippable, ZohoError
 from .metadata import Field, Module
 from .naming import Remembered, name_columns
 from .plan import Plan
-from .reading import UNFORESEEN, Reading, collect
+from .reading import Reading, collect
 
 __all__ = ["ENDPOINTS", "FIELDS", "MODULES", "OUR_TABLES", "Endpoint", "fields", "read_endpoint"]
 
@@ -34,9 +34,9 @@ def read_endpoint(
     try:
         rows = list(_rows(client, endpoint, modules, reading))
         return keep_rows(reading, endpoint, rows, folder, remembered)
-    except (Skippable, Fatal) as error:
-        return reading.end("skipped", str(error))
-    except (ZohoCrmError, OSError, *UNFORESEEN) as error:
+    except ZohoError as error:
+        return reading.refuse(error, loaded_before=bool(remembered))
+    except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
         return reading.fail(error)
 
 
@@ -65,7 +65,7 @@ def field_rows(
     module: str, listed: Sequence[Field], plan: Plan | None, refused: Mapping[str, str]
 ) -> list[Row]:
     """The rows of the table `fields` of one module: Zoho's keys, the column, or why there is none."""
-    columns = {c.api_name: c for c in plan.columns} if plan else {}
+    columns = {c.api_name: c for c in plan.columns if c.api_name not in refused} if plan else {}
     left_out = {**dict(plan.left_out), **refused} if plan else {}
     return [
         {
@@ -80,19 +80,19 @@ def field_rows(
 
 
 def _rows(client: ZohoClient, endpoint: Endpoint, modules: Sequence[str], reading: Reading) -> Iterator[Row]:
-    if endpoint.each == "account":
-        for query in endpoint.queries:
-            yield from _list(client, endpoint, query)
-        return
+    """The rows of all calls. The first refusal of a table for the whole account refuses the table.
+
+    Any other hides nothing but its own rows: one module without tags, one type of users.
+    """
     refused: list[str] = []
-    for query, mark in _calls(client, endpoint, modules):
+    for number, (query, mark) in enumerate(_calls(client, endpoint, modules)):
         try:
             for row in _list(client, endpoint, query):
                 yield {**row, **mark}
-        except Retriable:
-            raise
-        except ZohoError as error:  # one module that has no tags or layouts hides no other
-            refused.append(f"{error.code} for {next(iter(query.values()))}")
+        except (Skippable, Fatal) as error:
+            if endpoint.each == "account" and number == 0:
+                raise
+            refused.append(f"{error.code} for {', '.join(query.values())}")
     if refused:
         reading.notes.remarks.append(f"not offered: {', '.join(refused)}")
 
@@ -101,7 +101,10 @@ def _calls(
     client: ZohoClient, endpoint: Endpoint, modules: Sequence[str]
 ) -> Iterator[tuple[Mapping[str, str], Row]]:
     """The query of each call, and the keys by which its rows tell where they belong."""
-    if endpoint.each == "module":
+    if endpoint.each == "account":
+        for query in endpoint.queries:
+            yield query, {}
+    elif endpoint.each == "module":
         for module in modules:
             yield {"module": module}, {"module": module}
     elif "Deals" in modules:

@@ -8,7 +8,7 @@ from enum import Enum
 
 import pyarrow as pa
 
-from .metadata import Field
+from .metadata import NAMELESS, Field
 
 DECIMAL = pa.decimal128(38, 9)  # Zoho keeps up to 16 digits and 9 decimals; 38,9 is dlt's own default
 INSTANT = pa.timestamp("us", tz="UTC")
@@ -136,6 +136,8 @@ def why_left_out(field: Field) -> str | None:
         if field.own_table is None:
             return "not copied: lists do not show it, and Zoho names no module that holds its rows"
         return f"its rows are the module {field.own_table}"
+    if field.data_type == NAMELESS:
+        return "Zoho lists it without a name"
     if field.data_type == "address":
         return "its parts are columns of their own"
     return None

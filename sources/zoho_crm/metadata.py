@@ -15,6 +15,9 @@ class Gets(Protocol):
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]: ...
 
 
+NAMELESS = "nameless"  # our own data type for a field that Zoho lists without its API name
+
+
 @dataclass(frozen=True)
 class Module:
     api_name: str
@@ -38,16 +41,18 @@ class Field:
 
 def list_modules(client: Gets) -> list[Module]:
     """Every module that the account lists, readable or not; one call."""
-    return [
-        Module(
-            api_name=str(row["api_name"]),
-            generated_type=str(row.get("generated_type") or "default"),
-            api_supported=bool(row.get("api_supported", True)),
-            viewable=bool(row.get("viewable", True)),
-            raw=row,
-        )
-        for row in rows_in(client.get("settings/modules"), "modules")
-    ]
+    return [parse_module(row) for row in rows_in(client.get("settings/modules"), "modules")]
+
+
+def parse_module(row: Mapping[str, Any]) -> Module:
+    """One module; one without a name cannot be read, and is told rather than dropped."""
+    return Module(
+        api_name=str(row.get("api_name") or f"a module without a name, id {row.get('id')}"),
+        generated_type=str(row.get("generated_type") or "default"),
+        api_supported=bool(row.get("api_supported", True)) and bool(row.get("api_name")),
+        viewable=bool(row.get("viewable", True)),
+        raw=row,
+    )
 
 
 def list_fields(client: Gets, module: str) -> list[Field]:
@@ -56,9 +61,10 @@ def list_fields(client: Gets, module: str) -> list[Field]:
 
 
 def parse_field(row: Mapping[str, Any]) -> Field:
-    data_type = str(row.get("data_type") or "")
+    """One field; one without a name becomes no column, and is told rather than dropped."""
+    data_type = str(row.get("data_type") or "") if row.get("api_name") else NAMELESS
     return Field(
-        api_name=str(row["api_name"]),
+        api_name=str(row.get("api_name") or f"a field without a name, id {row.get('id')}"),
         data_type=data_type,
         json_type=str(row.get("json_type") or "string"),
         return_type=_text(row.get(data_type), "return_type"),

@@ -44,6 +44,7 @@ class Plan:
     reason: str
     window: Window = field(default_factory=Window)
     rows: int | None = None  # Zoho's own count before the reading
+    loaded_before: bool = False  # its table is there: to lose the module now is a failure
     left_out: tuple[tuple[str, str], ...] = ()  # fields that are no columns here, and why
 
     @property
@@ -88,29 +89,36 @@ def choose_api(module: Module, wish: Wish, rows: int | None, columns: tuple[Colu
     if rows is None:
         return "bulk", "first load, Zoho gives no count"
     records, bulk = cost_of("records", rows, columns).credits, cost_of("bulk", rows, columns).credits
-    most = "up to " if _rich_texts(columns) else ""
+    most, why = ("up to ", ", as lists cut rich text") if _rich_texts(columns) else ("", "")
     if records <= bulk:
-        return "records", f"{most}{records:,} of Zoho's credits, Bulk Read would take {bulk:,}"
-    why = ", as lists cut rich text" if most else ""
-    return "bulk", f"{bulk:,} of Zoho's credits, Records would take {most}{records:,}{why}"
+        return "records", f"{most}{records:,} credit{'' if records == 1 else 's'}; Bulk Read {bulk:,}"
+    return "bulk", f"{bulk:,} credits; Records {most}{records:,}{why}"
 
 
 def cost_of(api: Api, rows: int, columns: tuple[Column, ...]) -> Cost:
     """Calls and credits of reading `rows` whole (API limits, v8).
 
     Polls of a job are guessed as three. Lists cut rich text, so each record may take a call of its own.
+    What an API does not bring, the Records API reads beside.
     """
-    fields = len(columns)
+    if api == "records":
+        return _cost_of_records(rows, columns)
+    beside = tuple(c for c in columns if not (c.in_bulk if api == "bulk" else c.in_coql))
+    more = _cost_of_records(rows, beside) if beside else Cost(0, 0)
     if api == "bulk":
         jobs = max(1, ceil(rows / limits.BULK_ROWS_PER_JOB))
-        return Cost(calls=5 * jobs, credits=(limits.BULK_CREATE_CREDITS + 4) * jobs)
-    if api == "coql":
-        chunks = ceil(fields / limits.COQL_FIELD_CAPS[0])
-        calls = chunks * max(1, ceil(rows / limits.COQL_ROWS_PER_CALL))
-        more = chunks + 1  # the first look at each chunk, and at the rows without Modified_Time
-        return Cost(calls + more, calls * limits.coql_credits(coql_page(rows)) + more)
+        credits = (limits.BULK_CREATE_CREDITS + 4) * jobs
+        return Cost(5 * jobs + more.calls, credits + more.credits)
+    chunks = ceil(len(columns) / limits.COQL_FIELD_CAPS[0])
+    calls = chunks * max(1, ceil(rows / limits.COQL_ROWS_PER_CALL))
+    looks = chunks + 1  # the first one at each chunk, and at the rows without Modified_Time
+    credits = calls * limits.coql_credits(coql_page(rows)) + looks
+    return Cost(calls + looks + more.calls, credits + more.credits)
+
+
+def _cost_of_records(rows: int, columns: tuple[Column, ...]) -> Cost:
     pages = max(1, ceil(rows / limits.RECORDS_PER_PAGE))
-    more_chunks = max(0, ceil((fields - 2) / (limits.FIELDS_PER_CALL - 2)) - 1)
+    more_chunks = max(0, ceil((len(columns) - 2) / (limits.FIELDS_PER_CALL - 2)) - 1)
     calls = pages + more_chunks * ceil(rows / limits.IDS_PER_CALL) + (rows if _rich_texts(columns) else 0)
     # Deletions meanwhile move records between pages, so several pages end with a look at them.
     return Cost(calls + 1, calls + 2) if pages > 1 else Cost(calls, calls)

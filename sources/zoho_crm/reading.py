@@ -10,14 +10,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
-import duckdb
 import pyarrow as pa
 
 from . import bulk, coql, records
 from .arrow import twins_of
 from .client import Usage, ZohoClient
 from .columns import Column
-from .errors import ReadFailed, Retriable, Skippable, ZohoCrmError, ZohoError
+from .errors import CredentialsError, ReadFailed, Retriable, ZohoCrmError, ZohoError, means_not_offered
 from .notes import Notes
 from .plan import Api, Plan, unknown_types
 from .spool import Spooled, spool
@@ -27,9 +26,6 @@ Watch = Callable[[int], None]  # called with the number of rows that have come
 Extract = Callable[[ZohoClient, Plan, Notes], Iterator[pa.Table]]
 
 logger = logging.getLogger("zoho_crm")
-
-# What an answer of an unforeseen form raises in our code or in a library's.
-UNFORESEEN = (LookupError, TypeError, ValueError, AttributeError, pa.ArrowException, duckdb.Error)
 
 EXTRACTORS: Mapping[Api, Extract] = {"bulk": bulk.extract, "coql": coql.extract, "records": records.extract}
 
@@ -81,6 +77,12 @@ class Reading:
             "failed", f"Zoho answered in a form that nobody expected ({type(error).__name__}: {error})"
         )
 
+    def refuse(self, error: ZohoError, **known: bool) -> Reading:
+        """End with Zoho's refusal: a skip if it means that this table is not offered, else a failure."""
+        if means_not_offered(error, **known):
+            return self.end("skipped", str(error))
+        return self.fail(error)
+
     def end(self, status: Status, error: str | None = None) -> Reading:
         self.status, self.error, self.finished = status, error, datetime.now(timezone.utc)
         return self
@@ -95,10 +97,9 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = unw
     reading = Reading(plan.module.api_name, plan.table, plan.api, plan.reason, plan.columns, plan=plan)
     reading.crm_count = plan.rows
     client = client.metered(reading.usage)
-    attempts = [plan]
+    attempts, came = [plan], Counter[str]()
     while True:
-        plan = attempts[-1]
-        notes, came = Notes(), Counter[str]()
+        plan, notes = attempts[-1], Notes()
         try:
             tables = _watched(EXTRACTORS[plan.api](client, plan, notes), watch, came)
             reading.spooled = collect(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
@@ -108,13 +109,11 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = unw
             return reading.end("read")
         except ZohoError as refusal:
             others = [api for api in attempts[0].alternatives if api not in {p.api for p in attempts}]
-            if isinstance(refusal, Retriable) or not others:
-                # Once rows have come, a refusal is no word about what Zoho offers.
-                offered = came["rows"] or not isinstance(refusal, Skippable)
-                return reading.end("failed" if offered else "skipped", str(refusal))
+            if isinstance(refusal, (Retriable, CredentialsError)) or not others:
+                return reading.refuse(refusal, loaded_before=plan.loaded_before, rows_came=bool(came["rows"]))
             attempts.append(plan.by(others[0], f"{plan.api} refused it: {refusal.code}"))
             reading.api, reading.reason = attempts[-1].api, attempts[-1].reason
-        except (ZohoCrmError, OSError, *UNFORESEEN) as error:
+        except Exception as error:  # noqa: BLE001 - one module's trouble never ends the others
             return reading.fail(error)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
 from . import limits
@@ -72,7 +72,8 @@ class Survey:
             rows = count if isinstance(count, int) else None
             table = self.tables[name]
             given = (wish, rows, self.memory.columns.get(table, {}))
-            self.plans.append(plan_module(module, table, fields, given))
+            plan = plan_module(module, table, fields, given)
+            self.plans.append(replace(plan, loaded_before=known))
 
 
 def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours: Iterable[str]) -> Survey:

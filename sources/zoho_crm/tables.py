@@ -93,9 +93,8 @@ def metadata_tables(survey: Survey, refused: Mapping[str, Mapping[str, str]] | N
     """
     skips = {m.api_name: why_not(m) or "not chosen" for m in survey.modules if not _chosen(survey, m)}
     skips.update((skip.module.api_name, skip.reason) for skip in (*survey.skips, *survey.failures))
-    modules = module_rows(
-        survey.modules, {name: table for name, table in survey.tables.items() if name not in skips}, skips
-    )
+    there = {**survey.memory.tables, **{plan.module.api_name: plan.table for plan in survey.plans}}
+    modules = module_rows(survey.modules, there, skips)
     plans = {plan.module.api_name: plan for plan in survey.plans}
     fields = [
         row
