@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dlt.common.configuration import configspec
 from dlt.common.configuration.exceptions import (
@@ -22,7 +23,7 @@ from dlt.common.typing import TSecretStrValue
 from .connection_string import join_settings, split_settings
 from .data_centres import DataCentre, Instance, data_centre, data_centre_of_accounts_host
 from .errors import SettingsError
-from .settings import BY_ATTRIBUTE, DEFAULT_SCOPES, KEY, SETTINGS, missing_settings, warn_unknown
+from .settings import BY_ATTRIBUTE, DEFAULT_SCOPES, KEY, SETTINGS, missing_settings, warn_unknown, with_scheme
 
 logger = logging.getLogger("zoho_crm")
 
@@ -114,10 +115,21 @@ class ZohoCredentials(CredentialsConfiguration):
         """For requests: one proxy for both schemes, or None to follow the environment."""
         if not self.proxy_server:
             return None
-        server = self.proxy_server if "://" in self.proxy_server else f"http://{self.proxy_server}"
+        server = with_scheme(self.proxy_server)
         if self.proxy_port and urlsplit(server).port is None:
             server = f"{server.rstrip('/')}:{self.proxy_port}"
         return {"http": server, "https": server}
+
+    @property
+    def secrets(self) -> list[str]:
+        """Every secret value, for whoever takes them out of a text: the proxy's password in each of its forms."""
+        found = [getattr(self, setting.attribute) for setting in BY_ATTRIBUTE.values() if setting.secret]
+        who = (self.proxy_server or "").rpartition("@")[0].rpartition("://")[2]
+        user, _, password = who.partition(":")
+        if who:
+            header = b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()  # as it is sent
+            found += dict.fromkeys([password or user, unquote(password or user), header])
+        return [value for value in found if value]
 
     # ---- dlt's side
 
@@ -222,7 +234,7 @@ class ZohoCredentials(CredentialsConfiguration):
             value = getattr(self, setting.attribute, None)
             if value is not None and value != "":
                 plain = str(value).lower() if isinstance(value, bool) else str(value)
-                pairs.append((setting.name, "***" if setting.secret and not show else plain))
+                pairs.append((setting.name, plain if show else setting.masked(value)))
         return pairs
 
 

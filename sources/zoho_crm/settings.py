@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -61,6 +62,21 @@ class Setting:
 
     def refusal(self) -> SettingsError:
         return SettingsError(f"{self.name} has a wrong value. Allowed: {self.forms}. {self.where}")
+
+    def masked(self, value: Any) -> str:
+        """The value without a secret in it; what nobody has checked yet is not shown where it may hold one."""
+        if self.secret:
+            return "***"
+        plain = str(value).lower() if isinstance(value, bool) else str(value)
+        if "@" in plain:
+            scheme, sign, _ = plain.rpartition("://") if "://" in plain else ("", "", "")
+            return f"{scheme.partition('://')[0]}{sign}***@{plain.rpartition('@')[2]}"
+        if self.convert is proxy:
+            try:
+                return proxy(plain)
+            except ValueError:
+                return "***"
+        return plain
 
     @property
     def where(self) -> str:
@@ -128,6 +144,26 @@ def url(value: str) -> str:
     if "@" in parts.netloc or parts.query or parts.fragment or not text(value).isascii() or " " in value:
         raise ValueError
     return value.rstrip("/")
+
+
+def proxy(value: str) -> str:
+    """A proxy's host, or its URL with a user and a password whose signs are written as %XX."""
+    parts = urlsplit(with_scheme(value))
+    if parts.scheme not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h") or not parts.hostname:
+        raise ValueError
+    if parts.port == 0 or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError
+    if ":" in parts.hostname:
+        ip_address(parts.hostname)
+    elif not re.fullmatch(r"[A-Za-z0-9._-]+", parts.hostname):
+        raise ValueError
+    if not text(value).isascii() or " " in value or value.count("@") > 1:
+        raise ValueError
+    return value.rstrip("/")
+
+
+def with_scheme(server: str) -> str:
+    return server if "://" in server else f"http://{server}"
 
 
 def accounts_server(value: str) -> str:
@@ -218,7 +254,13 @@ _ALL = (
     Setting("Schema", "schema", api_version, "an API version such as v8"),
     Setting("ApiVersion", "api_version", api_version, "an API version such as v8"),
     Setting("Timeout", "timeout", seconds, "seconds, up to 3600"),
-    Setting("ProxyServer", "proxy_server", text, "a host name, or a URL such as http://host:port"),
+    Setting(
+        "ProxyServer",
+        "proxy_server",
+        proxy,
+        "a host name, or a URL such as http://host:port or http://user:password@host:port (in the password"
+        " each of @ : / ? # % is written as %40 %3A %2F %3F %23 %25)",
+    ),
     Setting("ProxyPort", "proxy_port", port, "a port number, 1 to 65535"),
     Setting("CallbackURL", "callback_url", url, A_URL),
     Setting("OAuthVerifier", "oauth_verifier", text, "the grant code that Zoho showed", secret=True),
