@@ -182,6 +182,16 @@ def test_each_value_that_is_nearly_one_is_the_same_in_json(tmp_path, kind):
         assert from_csv == records_table([{"id": "1", "C": cell}], (ID, column)).to_pylist(), cell
 
 
+@pytest.mark.parametrize("kind", [Kind.TEXT, Kind.ID, *TYPED], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("cell", ["5\0", "\0", "a\0\0b"], ids=repr)
+def test_the_character_nul_is_the_same_as_in_json(tmp_path, kind, cell):
+    column = Column("c", Field("C", "x"), kind)
+    from_csv = rows(archive(tmp_path, f"Id,C\n1,5\n2,{cell}\n3,\n"), (ID, column), 3)
+    records = [{"id": "1", "C": "5"}, {"id": "2", "C": cell}, {"id": "3", "C": None}]
+    assert from_csv == records_table(records, (ID, column)).to_pylist()
+    assert "\0" not in str(from_csv)
+
+
 def test_money_keeps_every_digit(tmp_path):
     money = Column("c", Field("C", "currency"), Kind.DECIMAL)
     path = archive(tmp_path, "Id,C\n1,1234567890123456.123456789\n2,-0.000000001\n")

@@ -63,6 +63,19 @@ def test_postgres_holds_the_true_rows(load, org, postgres, api):
     assert types["big"] == "bigint"
 
 
+@pytest.mark.parametrize("api", ["ReadAPI=Bulk", "ReadAPI=REST"])
+def test_the_character_nul_fails_no_table_of_postgres(load, org, postgres, api):
+    org.insert(
+        "Everything", {"Text": "a\0b", "Multi": ["A", "gone\0"], "Files": [{"id": "1", "File_Name__s": "\0"}]}
+    )
+    load.destination = dlt.destinations.postgres(postgres)
+    run = load(api, only=["Everything"])
+    assert run.exit_code == 0, [(r.name, r.error) for r in run.readings if r.error]
+    row = next(row for row in landed(load, "everything").values() if row["text"] == "a\ufffdb")
+    assert row["multi"] == ["A", "gone\ufffd"]
+    assert row["files"] == [{"id": "1", "File_Name__s": "\ufffd"}]
+
+
 def test_parquet_files_hold_the_true_rows(load, org, tmp_path):
     load.destination = dlt.destinations.filesystem(str(tmp_path / "lake"))
     for _ in range(2):

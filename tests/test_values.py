@@ -39,7 +39,7 @@ MONEY = st.decimals(-(10**16), 10**16, places=9)
 
 # Kind -> what the CRM holds, its JSON, its cell in an archive, and the value that both must become.
 FORMS = {
-    Kind.TEXT: (st.text(min_size=1), str, str, str),
+    Kind.TEXT: (st.text(min_size=1), str, str, lambda v: v.replace("\0", "\ufffd")),
     Kind.BIGINT: (st.integers(-(2**63), 2**63 - 1), int, str, int),
     Kind.DOUBLE: (st.floats(allow_nan=False, allow_infinity=False), lambda v: Decimal(repr(v)), repr, float),
     Kind.DECIMAL: (MONEY, lambda v: v, lambda v: format(v, "f"), lambda v: v),
@@ -110,6 +110,16 @@ def test_a_value_that_does_not_fit_is_a_misfit(kind, value):
 def test_half_an_emoji_becomes_the_replacement_character():
     assert convert(Kind.TEXT, json.loads('"cut \\ud83d"')) == "cut \ufffd"
     assert json.loads(convert(Kind.NAMES, ["\ud83d", "ok"])) == ["\ufffd", "ok"]
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\0\0", "\\\0", "\\\\u0000", "\\\\\0\0\\", '"\0'])
+def test_the_character_nul_becomes_the_replacement_character_and_nothing_else_changes(text):
+    whole = text.replace("\0", "\ufffd")
+    assert convert(Kind.TEXT, text) == whole
+    assert json.loads(convert(Kind.NAMES, [text, "ok"])) == [whole, "ok"]
+    assert json.loads(convert(Kind.OBJECTS, {text: [text]})) == {whole: [whole]}
+    with pytest.raises(Misfit):
+        convert(Kind.BIGINT, "5\0")
 
 
 def test_a_text_keeps_its_blanks_and_its_zeros():

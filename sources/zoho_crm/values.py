@@ -17,7 +17,8 @@ INT64 = range(-(2**63), 2**63)
 SCALE, PRECISION = Decimal("1E-9"), Context(prec=38)  # decimal(38,9)
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 LONGEST = 400  # digits of a number that is written out; a longer one keeps its exponent
-SURROGATE = re.compile("[\ud800-\udfff]")
+BROKEN = re.compile("[\0\ud800-\udfff]")
+NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # its backslash is not the second of a pair
 
 
 class Misfit(ValueError):
@@ -51,12 +52,12 @@ def as_text(value: Any) -> str:
 
 def to_json(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_json_number)
-    return _whole_characters(text)
+    return _whole_characters(NUL_IN_JSON.sub("\\1\ufffd", text) if "\\u0000" in text else text)
 
 
 def _whole_characters(text: str) -> str:
-    """A text that was cut inside an emoji ends in half a character, which no file can hold."""
-    return text if text.isascii() else SURROGATE.sub("\ufffd", text)
+    """Half an emoji, where a text was cut, no file can hold; the character NUL, no text of PostgreSQL."""
+    return text if text.isascii() and "\0" not in text else BROKEN.sub("\ufffd", text)
 
 
 def _is_short(number: Decimal) -> bool:
