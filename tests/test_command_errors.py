@@ -228,3 +228,11 @@ def test_causes_that_go_in_a_circle_end():
 def test_a_sentence_has_one_line_and_an_end():
     assert one_line(" a\n\n b\t c ") == "a b c"
     assert one_line("x" * 2000) == "x" * 997 + "..."
+
+
+def test_a_password_that_a_library_repeats_is_not_shown(command, monkeypatch):
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", "host=foo password=hunter2secret")
+    done = command("--connection", ACCOUNT, "--destination", "postgres")
+    assert done.code == 2
+    assert "hunter2secret" not in done.out + done.err
+    assert "the destination cannot be opened" in done.err

@@ -84,13 +84,14 @@ def _keep_off_the_proxy() -> None:
 
 
 def secrets_of(options: Options | None) -> list[str]:
-    """Every secret that a traceback might repeat, as far as anybody told us."""
+    """Every secret that an error might repeat, as far as anybody told us."""
     from sources.zoho_crm.credentials import resolve_credentials
     from sources.zoho_crm.errors import SettingsError
     from sources.zoho_crm.settings import BY_ATTRIBUTE
 
     words = ("CREDENTIALS", "SECRET", "PASSWORD", "TOKEN", "KEY")
-    found = [value for name, value in os.environ.items() if any(word in name.upper() for word in words)]
+    # The last part of a name tells: CREDENTIALS__DATABASE is no secret, CREDENTIALS__PASSWORD is.
+    found = [v for n, v in os.environ.items() if any(word in n.upper().split("__")[-1] for word in words)]
     connection = options.connection if options else None
     try:
         credentials = resolve_credentials(connection)

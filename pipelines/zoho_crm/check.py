@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from sources.zoho_crm.errors import CredentialsError, SettingsError, Skippable
 from sources.zoho_crm.settings import CONSENT_AGAIN
 
-from .account import opened_account, pipelines_dir
+from .account import opened_account, pipelines_dir, secrets_of
 from .console import Console
 from .destination import choose_destination, unfilled
 from .dlt_runtime import dlt_log
-from .failures import explain, one_line
+from .failures import explain, one_line, without_secrets
 from .lock import alone
 from .options import Options
 from .progress import Progress
@@ -34,7 +34,7 @@ def print_checks(options: Options, console: Console) -> int:
     codes = []
     with ExitStack() as opened:
         for name, ask in _checks(options, console, opened):
-            code, detail = _outcome(ask)
+            code, detail = _outcome(ask, options)
             codes.append(code)
             console.text(f"{name + ':':14}{'failed: ' if code else 'ok: '}{detail}")
             console.event("check", {"check": name, "ok": code == 0, "detail": detail})
@@ -45,14 +45,14 @@ def print_checks(options: Options, console: Console) -> int:
     return code
 
 
-def _outcome(ask: Callable[[], str]) -> tuple[int, str]:
+def _outcome(ask: Callable[[], str], options: Options) -> tuple[int, str]:
     try:
         return 0, one_line(ask())
     except Exception as error:
         known = explain(error)
         if known is None:
             raise
-        return known[1], known[0]
+        return known[1], without_secrets(known[0], secrets_of(options))
 
 
 def _checks(options: Options, console: Console, opened: ExitStack) -> Iterator[tuple[str, Callable[[], str]]]:

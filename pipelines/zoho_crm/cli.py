@@ -13,7 +13,7 @@ import click
 from . import commands
 from .console import Console
 from .dlt_runtime import start_dlt
-from .failures import FAILED, INTERRUPTED, STOPPED, USAGE, complain, explain, keep_traceback
+from .failures import FAILED, INTERRUPTED, STOPPED, USAGE, complain, explain, keep_traceback, without_secrets
 from .options import Options, choosing, connecting, load_env_file, reading, settle
 
 EXAMPLES = """\
@@ -86,9 +86,11 @@ def answer(command: Callable[[Options, Console], int]) -> int:
         complain(STOPPED)
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last resort: a traceback belongs into a file
+        from .account import secrets_of
+
         known = explain(error)
         sentence, code = known or (_unexpected(error, options), FAILED)
-        complain(sentence)
+        complain(without_secrets(sentence, secrets_of(options)) if known else sentence)
         return code
 
 

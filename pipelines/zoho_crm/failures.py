@@ -62,12 +62,17 @@ def complain(sentence: str) -> None:
     sys.stderr.write(f"Error: {one_line(sentence)}\n")
 
 
+def without_secrets(text: str, secrets: Iterable[str]) -> str:
+    """The text with each secret as `***`: a library may repeat what it could not read."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return TOKEN.sub("***", text)
+
+
 def keep_traceback(error: BaseException, folder: str | None, secrets: Iterable[str]) -> Path | None:
     """Write the traceback where only its owner reads it; None when no place can be written."""
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    text = TOKEN.sub("***", text)
+    text = without_secrets(text, secrets)
     name = f"zoho_crm-error-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{os.getpid()}.txt"
     for place in (folder, tempfile.gettempdir()):
         if place is None:
