@@ -54,7 +54,7 @@ def run(options: Options, console: Console) -> int:
         print_report(console, result, verbose=options.verbose, remark=remark)
         _complain_about(result, pipelines_dir(options), options.pipeline_name)
         if options.demo and not result.exit_code:
-            _print_sql(work)
+            _print_sql(work, result.run_id)
     return result.exit_code
 
 
@@ -130,7 +130,7 @@ def _complain_about(result: Run, place: str, name: str) -> None:
         sys.stderr.write(f"What dlt said is in {log}.\n")
 
 
-def _print_sql(work: Work) -> None:
+def _print_sql(work: Work, run_id: str) -> None:
     """Lines that a person can paste into Python."""
     from .destination import DEMO_FILE
 
@@ -143,6 +143,7 @@ def _print_sql(work: Work) -> None:
         "import duckdb",
         f"crm = duckdb.connect({DEMO_FILE!r}, read_only=True)",
         f'crm.sql("select stage, count(*), sum(amount) from {data}.deals group by stage order by 2 desc").show()',
-        f'crm.sql("select * from {data}.sync_runs order by started_at desc").show()',
+        f"runs = crm.table('{data}.sync_runs').filter(\"run_id = '{run_id}'\").order('rows_read desc nulls last')",
+        "runs.select('module, status, api, rows_read, crm_count, credits').show()",
     ):
         work.console.text(f"  {line}")

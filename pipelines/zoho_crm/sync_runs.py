@@ -48,7 +48,6 @@ def _read_rows(run: Run) -> list[dict[str, Any]]:
             "credits": r.usage.credits,
             "started_at": r.started.isoformat(),
             "finished_at": r.finished.isoformat() if r.finished else None,
-            "until": run.started.isoformat(),
             "skipped_fields": list(r.notes.refused),
         }
         for r in run.readings

@@ -50,7 +50,10 @@ class Rows:
         return str(self.pick(self.ids[module]))
 
     def money(self) -> Decimal:
-        return Decimal(self.random.randrange(10**15)) / 10**9
+        billionths = self.random.randrange(10**15)
+        if billionths % 9:
+            billionths -= billionths % 10**7  # most prices have two decimals, some all nine
+        return Decimal(billionths) / 10**9
 
     def person(self, number: int) -> dict[str, Any]:
         first, last = FIRST_NAMES[number % len(FIRST_NAMES)], LAST_NAMES[number % len(LAST_NAMES)]
