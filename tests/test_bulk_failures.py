@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Rules
-from tests.reading import read, things
+from tests.reading import read, rows_of, things
 from tests.test_bulk import BULK, CREATE, DOWNLOAD, POLL, QUERY, assert_true, bodies, lines
 from tests.truth import landed, truth
 
@@ -114,6 +114,44 @@ def test_an_archive_that_is_never_whole_fails_its_module_and_lands_no_row(load, 
         "Bulk Read failed 3 times, the last time because the archive has 3 rows where the job counted 4"
     )
     assert org.faults.unspent() == []
+
+
+def test_a_column_that_two_jobs_do_not_bring_is_dropped_and_named(load, org):
+    things(org, 9)
+    org.faults.add(DOWNLOAD, times=99, corrupt_zip="missing_column")
+    reading = read(load, "Things", BULK)
+    assert rows_of(reading) == truth(org, "Things", without={"F0"})
+    assert "f0" not in reading.spooled.schema.names
+    assert "F0" not in {column.api_name for column in reading.columns}
+    assert "field F0 left out: Bulk Read sends no such column" in lines(reading)
+    assert len(bodies(org)) == 4  # of three pages; the first one's job was made again
+
+
+def test_a_column_that_only_a_later_page_lacks_is_never_half_a_column(load, org):
+    things(org, 9)
+    org.faults.add(DOWNLOAD, nth=2, times=99, corrupt_zip="missing_column")
+    reading = read(load, "Things", BULK)
+    assert reading.status == "failed"
+    assert "the archive lacks the column(s) F0" in reading.error
+
+
+def test_one_job_that_lacks_a_column_in_both_its_downloads_costs_no_column(load, org):
+    things(org, 9)
+    org.faults.add(DOWNLOAD, times=2, corrupt_zip="not_zip")
+    org.faults.add(DOWNLOAD, nth=3, times=2, corrupt_zip="missing_column")
+    reading = read(load, "Things", BULK)
+    assert_true(reading, org)
+    assert "Bulk Read jobs made again, the archive lacks the column(s) F0: 1" in lines(reading)
+
+
+def test_an_archive_without_ids_is_never_read(load, org, monkeypatch):
+    things(org, 3)
+    page = "Name,F0\nx,y\n"
+    monkeypatch.setattr("simulators.zoho_crm.bulk_corrupt.written", lambda rows: page)
+    org.faults.add(DOWNLOAD, times=99, corrupt_zip="missing_column")
+    reading = read(load, "Things", BULK)
+    assert reading.status == "failed"
+    assert "lacks the column(s) id" in reading.error
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])

@@ -30,6 +30,14 @@ class BadArchive(Exception):
     """The archive is not what Zoho said it would be; it has to be fetched again."""
 
 
+class LacksColumns(BadArchive):
+    """The header lacks columns that were asked; Zoho's lists drop names without a word, too."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = frozenset(names)
+        super().__init__(f"the archive lacks the column(s) {', '.join(names)}")
+
+
 def read_archive(path: Path, columns: tuple[Column, ...], count: int) -> list[pa.Table]:
     """All rows of an archive in tables of some thousand rows, columns in the order asked.
 
@@ -106,7 +114,7 @@ def _header(path: Path, columns: tuple[Column, ...]) -> dict[str, str] | None:
         spelt["id"] = spelt["Id"]
     missing = [c.api_name for c in columns if c.api_name not in spelt]
     if missing:
-        raise BadArchive(f"the archive lacks the column(s) {', '.join(missing)}")
+        raise LacksColumns(missing)
     return spelt if rows else None
 
 

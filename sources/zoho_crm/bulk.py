@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from . import limits
-from .archive import BadArchive, read_archive
+from .archive import BadArchive, LacksColumns, read_archive
 from .arrow import records_table
 from .borders import Borders
 from .client import ZohoClient
@@ -82,6 +82,8 @@ class _Reader:
         self.client, self.plan, self.notes = client, plan, notes
         self.job: Job | None = None  # of the page that comes next
         self.holds_page = False
+        self.settled = False
+        self.lacking: dict[frozenset[str], int] = {}  # columns -> which job was the first not to bring them
         self.refused_flags: set[str] = set()  # a module's own: another one may well take them
 
     def begin(self) -> int | None:
@@ -99,16 +101,20 @@ class _Reader:
 
     def tables(self) -> Iterator[pa.Table]:
         """All pages, and what fell between; the next page's job is made before this one is downloaded."""
-        yield records_table([], self.plan.columns)
-        mender = Mender(self.client, self.plan, self.notes)
-        borders = Borders(self.client, self.plan, self.notes)
         with tempfile.TemporaryDirectory(prefix="zoho-bulk-", dir=self.client.door.scratch) as folder:
-            while self.job is not None:
-                tables = self._page(Path(folder, "page.zip"))
+            tables = self._page(Path(folder, "page.zip"))
+            self.settled = True  # the columns: what the first page lacks is not read
+            yield records_table([], self.plan.columns)
+            mender = Mender(self.client, self.plan, self.notes)
+            borders = Borders(self.client, self.plan, self.notes)
+            while True:
                 borders.add(tables)
                 while tables:
                     yield mender.mend(tables.pop(0))
                 self._let_go()
+                if self.job is None:
+                    break
+                tables = self._page(Path(folder, "page.zip"))
         yield from borders.missed(self._flags())
 
     def end(self) -> None:
@@ -133,14 +139,14 @@ class _Reader:
                 if result.next_page_token and self.job is None:
                     # The token stands for module, fields and criteria: the body holds nothing else.
                     self.job = Job(self.client, {"query": {"page_token": result.next_page_token}})
-                return self._fetch(result, path)
+                return self._fetch(result, path, attempt)
             except JobFailed as failure:
                 self._let_go()
                 reason = str(failure)
         raise ReadFailed(f"Bulk Read failed {JOBS_PER_PAGE} times, the last time because {reason}")
 
-    def _fetch(self, result: Result, path: Path) -> list[pa.Table]:
-        """Download the archive and read it, once more if it is damaged. Raises JobFailed."""
+    def _fetch(self, result: Result, path: Path, number: int) -> list[pa.Table]:
+        """Download the archive of a page's nth job and read it, once more if it is damaged. Raises JobFailed."""
         self.client.door.archives.acquire()
         self.holds_page = True
         reason = ""
@@ -149,7 +155,7 @@ class _Reader:
                 self.notes.repairs[f"archives fetched again, {reason}"] += 1
             try:
                 self.client.download(result.download_url, path)
-                return read_archive(path, self.plan.columns, result.count)
+                return self._read(path, result.count, number)
             except (BadArchive, Unreachable) as error:
                 reason = str(error)
             except Retriable as error:
@@ -160,6 +166,18 @@ class _Reader:
                     raise
                 raise JobFailed(f"the archive is gone ({error.code})") from error
         raise JobFailed(reason)
+
+    def _read(self, path: Path, count: int, number: int) -> list[pa.Table]:
+        """The archive, without the columns that an earlier job did not bring either."""
+        try:
+            return read_archive(path, self.plan.columns, count)
+        except LacksColumns as error:
+            fresh = number > self.lacking.setdefault(error.names, number)
+            if not fresh or self.settled or "id" in error.names:
+                raise
+            self.plan = self.plan.without(set(error.names))
+            self.notes.refused.update(dict.fromkeys(sorted(error.names), "Bulk Read sends no such column"))
+            return read_archive(path, self.plan.columns, count)
 
     def _let_go(self) -> None:
         """A page is held in memory until its rows are on disk; another module may hold one now."""
