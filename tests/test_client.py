@@ -59,7 +59,9 @@ def route(request, org):
 
 @pytest.mark.parametrize("fault", PASSING)
 def test_what_passes_is_not_noticed(load, org, route, fault):
-    org.faults.add(route, **PASSING[fault])
+    # A job that may have been made is made again once only: each costs 50 credits.
+    times = {"times": 1} if route == CREATE else {}
+    org.faults.add(route, **{**PASSING[fault], **times})
     reading = ends(load, route)
     assert (reading.status, reading.error) == ("read", None)
     assert reading.api == {RECORDS: "records", COQL: "coql", BULK: "bulk", None: "settings"}[CALLS[route]]
@@ -167,7 +169,7 @@ def test_a_call_is_tried_six_times_in_about_a_minute(load, org, clock):
     with pytest.raises(Retriable, match="500 INTERNAL_ERROR GET /crm/v8/org: a fault"):
         client.get("org")
     assert clock.pauses == [2, 4, 8, 16, 32]
-    assert (client.usage.calls, client.usage.credits) == (1, 0)
+    assert (client.usage.calls, client.usage.credits) == (6, 0)
 
 
 def test_a_refusal_is_not_asked_again(load, org, clock):

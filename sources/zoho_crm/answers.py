@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests import Response
+from urllib3.exceptions import NewConnectionError
 
 from .errors import ReadFailed, Retriable, Unreachable, zoho_error
 
+logger = logging.getLogger("zoho_crm")
+
+# The call under way, until something was said about it.
+_call: ContextVar[list[str] | None] = ContextVar("zoho_crm_call", default=None)
 _PARSED = "_zoho_body"  # where a response keeps its body, so that it is parsed once
 
 
@@ -75,25 +84,72 @@ def more_in(body: Mapping[str, Any]) -> bool:
 
 def worth_retrying(response: Response | None, error: BaseException | None) -> bool:
     """The predicate for dlt's HTTP client: throttles, server errors, lost connections, torn bodies."""
-    if response is None:
-        lost = (
-            requests.ConnectionError,
-            requests.Timeout,
-            requests.exceptions.ChunkedEncodingError,
-            requests.exceptions.ContentDecodingError,
-            Retriable,
-            Unreachable,
-        )
-        return isinstance(error, lost) and not isinstance(error, (requests.exceptions.SSLError, Redirected))
-    if response.status_code == 429 or response.status_code >= 500:
-        return True
-    if response.status_code not in (200, 201) or not _is_read(response):
-        return False
-    try:
-        _parse(response)
-    except Unreachable:
+    reason = _passing(error) if response is None else _trouble(response)
+    if reason:
+        tell(reason)
+    return bool(reason)
+
+
+def worth_making_again(response: Response | None, error: BaseException | None) -> bool:
+    """The same for a call that makes something: only where it is certain that nothing was made."""
+    refused = response is not None and response.status_code == 429
+    if refused or never_sent(error):
+        tell("429" if refused else type(error).__name__)
         return True
     return False
+
+
+def never_sent(error: BaseException | None) -> bool:
+    """Whether the connection failed before anything of the request could leave."""
+    if isinstance(error, (requests.exceptions.ProxyError, requests.exceptions.ConnectTimeout)):
+        return True
+    if not isinstance(error, requests.ConnectionError) or not error.args:
+        return False
+    return isinstance(getattr(error.args[0], "reason", None), NewConnectionError)
+
+
+@contextmanager
+def calling(method: str, url: str) -> Iterator[None]:
+    """Around one call with all its tries, so that a second try is told once and by name."""
+    if _call.get() is not None:
+        yield
+        return
+    parts = urlsplit(url)
+    mark = _call.set([f"{method} {parts.netloc}{parts.path}"])
+    try:
+        yield
+    finally:
+        _call.reset(mark)
+
+
+def tell(reason: str) -> None:
+    """Say that the call is tried again and why, unless that was said."""
+    call = _call.get()
+    if call:
+        logger.info("Trying again: %s (%s)", call.pop(), reason)
+
+
+@dataclass
+class Bill:
+    """What the tries of a call cost. Zoho does not say whether a refused one costs; others saw none taken."""
+
+    spend: Callable[[int], None]  # told once for each try
+    credits: int
+    makes: bool = False  # then a try whose outcome nobody knows is counted as well
+    paid: int = 0
+
+    def count(self, response: Response, *_: Any, **__: Any) -> None:
+        self._add(response.ok or (self.makes and response.status_code >= 500))
+
+    def lost(self, error: BaseException, before: int) -> None:
+        """No answer: of a call that makes something, only the last try can end so."""
+        if self.makes and self.paid == before and not never_sent(error):
+            self._add(True)
+
+    def _add(self, costs: bool) -> None:
+        credits = self.credits if costs else 0
+        self.paid += credits
+        self.spend(credits)
 
 
 def where(response: Response) -> str:
@@ -110,6 +166,31 @@ def unreachable(url: str, error: requests.RequestException) -> Unreachable:
     if isinstance(error, requests.Timeout):
         return Unreachable(f"{host} did not answer in time")
     return Unreachable(f"{host} could not be reached: check the network, a proxy and the host's name")
+
+
+def _passing(error: BaseException | None) -> str:
+    lost = (
+        requests.ConnectionError,
+        requests.Timeout,
+        requests.exceptions.ChunkedEncodingError,
+        requests.exceptions.ContentDecodingError,
+        Retriable,
+        Unreachable,
+    )
+    lasting = (requests.exceptions.SSLError, Redirected)
+    return type(error).__name__ if isinstance(error, lost) and not isinstance(error, lasting) else ""
+
+
+def _trouble(response: Response) -> str:
+    if response.status_code == 429 or response.status_code >= 500:
+        return str(response.status_code)
+    if response.status_code not in (200, 201) or not _is_read(response):
+        return ""
+    try:
+        _parse(response)
+    except Unreachable:
+        return f"{response.status_code} without JSON"
+    return ""
 
 
 def _is_read(response: Response) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -14,18 +14,32 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from dlt.sources.helpers.requests import Client
+from dlt.sources.helpers.requests.retry import RetryPredicate
 from dlt.sources.helpers.rest_client.client import RESTClient
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from requests import Response
 
 from . import limits
-from .answers import body_of, rows_in, unreachable, where, worth_retrying
+from .answers import (
+    Bill,
+    Redirected,
+    body_of,
+    calling,
+    never_sent,
+    rows_in,
+    tell,
+    unreachable,
+    where,
+    worth_making_again,
+    worth_retrying,
+)
 from .auth import ZohoAuth
 from .credentials import ZohoCredentials
-from .errors import CreditLimit, Unreachable
-from .pacing import Downloads, JobSlots, Pace
+from .errors import CreditLimit, Retriable, Unreachable
+from .pacing import LONGEST_PAUSE, Downloads, JobSlots, Pace
 
 CHUNK = 1 << 20  # bytes of a download held at once
+SECOND_TRY = 15.0  # seconds before a job is made again that may have been made
 
 
 @dataclass
@@ -46,6 +60,8 @@ class Door:
 
     auth: ZohoAuth
     http: Client
+    making: Client  # repeats what certainly made nothing
+    once: Client  # repeats nothing
     pace: Pace
     downloads: Downloads
     calls: threading.BoundedSemaphore
@@ -68,7 +84,12 @@ class Door:
                 raise CreditLimit(f"stopped at the limit of {self.max_credits:,} API credits")
             self.spent += credits
 
-    def look_at(self, response: Response) -> None:
+    def settle(self, reserved: int, paid: int) -> None:
+        """After the call: what it cost, be it less because of a refusal or more because of another try."""
+        with self._purse:
+            self.spent += paid - reserved
+
+    def look_at(self, response: Response, *_: Any, **__: Any) -> None:
         """Keep what the headers tell."""
         with suppress(ValueError, TypeError):  # a date that nobody can read is none
             self.server_time = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(
@@ -109,7 +130,23 @@ class ZohoClient:
         return self._call("POST", self._url(path), credits, json=body)
 
     def create_bulk_job(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        return self._call("POST", self._url("read", "crm/bulk"), limits.BULK_CREATE_CREDITS, json=body)
+        """Make a job; once more, at most, after an answer that leaves open whether there is one.
+
+        Each costs 50 credits, so each try that may have made one is counted.
+        """
+        url = self._url("read", "crm/bulk")
+        with calling("POST", url):
+            try:
+                return self._make_job(url, body)
+            except (Unreachable, Retriable) as error:
+                if not _leaves_open(error):
+                    raise
+                tell(type(error).__name__)
+            self.door.pace.sleep(SECOND_TRY)
+            return self._make_job(url, body)
+
+    def _make_job(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._call("POST", url, limits.BULK_CREATE_CREDITS, makes=True, json=body)
 
     def read_bulk_job(self, job_id: str) -> dict[str, Any]:
         return self._call("GET", self._url(f"read/{job_id}", "crm/bulk"), 1)
@@ -123,12 +160,7 @@ class ZohoClient:
         if urlsplit(url).netloc != urlsplit(self.door.auth.api_domain).netloc:
             raise Unreachable(f"Zoho named another host to download from: {urlsplit(url).netloc}")
         with ExitStack() as stack:
-            with self.door.downloads.turn():
-                stack.enter_context(self.door.calls)
-                response = stack.enter_context(self._send("GET", url, 1, stream=True))
-            if response.status_code != 200:
-                body_of(response)
-                raise Unreachable(f"{response.status_code} {where(response)} brought no archive")
+            response = self._begin_download(url, stack)
             file = stack.enter_context(target.open("wb"))
             try:
                 for chunk in response.iter_content(CHUNK):
@@ -136,20 +168,45 @@ class ZohoClient:
             except requests.RequestException as error:
                 raise Unreachable(f"the download {where(response)} broke off") from error
 
+    def _begin_download(self, url: str, stack: ExitStack) -> Response:
+        """Each try is one of the ten a minute, so each waits for its own turn."""
+        with calling("GET", url):
+            for pause in self.door.pace.pauses():
+                try:
+                    return self._try_download(url, stack)
+                except (Unreachable, Retriable) as error:
+                    if not worth_retrying(None, _root(error)):
+                        raise
+                self.door.pace.sleep(pause)
+            return self._try_download(url, stack)
+
+    def _try_download(self, url: str, stack: ExitStack) -> Response:
+        with ExitStack() as held:
+            with self.door.downloads.turn():
+                held.enter_context(self.door.calls)
+                response = held.enter_context(self._send("GET", url, 1, http=self.door.once, stream=True))
+            if response.status_code != 200:
+                try:
+                    body_of(response)
+                except requests.RequestException as error:
+                    raise unreachable(url, error) from error
+                raise Unreachable(f"{response.status_code} {where(response)} brought no archive")
+            stack.enter_context(held.pop_all())
+        return response
+
     def paginate(
         self, path: str, key: str, paginator: BasePaginator, params: Mapping[str, Any]
     ) -> Iterator[list[dict[str, Any]]]:
         """The pages of a list by dlt's REST client, behind this same door."""
 
         def checked(response: Response, *_: Any, **__: Any) -> Response:
-            self.usage.add(1 if response.ok else 0)
-            self.door.look_at(response)
             body = body_of(response)
             rows_in(body, key)
             # Numbers stay exact, and 204 has no body that dlt's client could parse.
             response.json = lambda **_: body  # type: ignore[method-assign]
             return response
 
+        bill = Bill(self.usage.add, 1)
         rest = RESTClient(self._url("").rstrip("/"), auth=self.door.auth, session=self.door.http.session)
         pages = rest.paginate(
             path,
@@ -157,19 +214,17 @@ class ZohoClient:
             paginator=paginator,
             data_selector=key,
             proxies=self.door.proxies,
-            hooks={"response": [checked]},  # type: ignore[list-item]
+            hooks={"response": [self.door.look_at, bill.count, checked]},  # type: ignore[list-item]
             allow_redirects=False,
         )
         while True:
-            self.door.afford(1)
-            try:
-                with self.door.calls:
-                    page = next(pages, None)
-            except requests.RequestException as error:
-                raise unreachable(self.door.auth.api_domain, error) from error
+            with self._paying(bill, "GET", self._url(path)), self.door.calls:
+                page = next(pages, None)
             if page is None:
                 return
             yield list(page)
+            if not paginator.has_next_page:
+                return  # before another call is paid for
 
     def _url(self, path: str, root: str = "crm") -> str:
         return f"{self.door.auth.api_domain}/{root}/{limits.API_VERSION}/{path}"
@@ -179,31 +234,63 @@ class ZohoClient:
             return body_of(self._send(method, url, credits, **kwargs))
 
     def _send(self, method: str, url: str, credits: int, **kwargs: Any) -> Response:
-        self.door.afford(credits)
-        try:
-            response = self.door.http.session.request(
-                method, url, auth=self.door.auth, proxies=self.door.proxies, allow_redirects=False, **kwargs
+        """One call with its tries. `http` has the policy of repeating; `makes` says that a try makes a job."""
+        makes = kwargs.pop("makes", False)
+        http: Client = kwargs.pop("http", self.door.making if makes else self.door.http)
+        bill = Bill(self.usage.add, credits, makes)
+        with self._paying(bill, method, url):
+            return http.session.request(
+                method,
+                url,
+                auth=self.door.auth,
+                proxies=self.door.proxies,
+                allow_redirects=False,
+                hooks={"response": [self.door.look_at, bill.count]},
+                **kwargs,
             )
+
+    @contextmanager
+    def _paying(self, bill: Bill, method: str, url: str) -> Iterator[None]:
+        """Around one call: may the run afford it, what did it cost, and did an answer come."""
+        self.door.afford(bill.credits)
+        before = bill.paid
+        try:
+            with calling(method, url):
+                yield
         except requests.RequestException as error:
+            bill.lost(error, before)
             raise unreachable(url, error) from error
-        # Zoho does not say whether a refused call costs credits; other clients saw none taken.
-        self.usage.add(credits if response.ok else 0)
-        self.door.look_at(response)
-        return response
+        finally:
+            self.door.settle(bill.credits, bill.paid - before)
+
+
+def _root(error: Exception) -> BaseException:
+    return error.__cause__ if isinstance(error.__cause__, requests.RequestException) else error
+
+
+def _leaves_open(error: Exception) -> bool:
+    """Whether a job may have been made although no answer says so."""
+    root = _root(error)
+    lasting = isinstance(root, (Redirected, requests.exceptions.SSLError)) or never_sent(root)
+    return not lasting and getattr(error, "code", "") != "TOO_MANY_REQUESTS"
 
 
 def connect(credentials: ZohoCredentials, pace: Pace | None = None) -> ZohoClient:
     """A client for one account. No call is made yet; the first one renews the token if need be."""
     pace = pace or Pace()
-    http = Client(
-        request_timeout=float(credentials.timeout or 60),
-        raise_for_status=False,
-        status_codes=(),
-        exceptions=(),
-        retry_condition=worth_retrying,
-        request_max_attempts=pace.attempts,
-        request_backoff_factor=pace.backoff,
-        request_max_retry_delay=90,
-    )
+
+    def http(attempts: int = pace.attempts, condition: RetryPredicate = worth_retrying) -> Client:
+        return Client(
+            request_timeout=float(credentials.timeout or 60),
+            raise_for_status=False,
+            status_codes=(),
+            exceptions=(),
+            retry_condition=condition,
+            request_max_attempts=attempts,
+            request_backoff_factor=pace.backoff,
+            request_max_retry_delay=LONGEST_PAUSE,
+        )
+
     calls = threading.BoundedSemaphore(limits.CALLS_AT_ONCE)
-    return ZohoClient(Door(ZohoAuth(credentials), http, pace, Downloads(pace), calls, credentials.proxies))
+    https = http(), http(condition=worth_making_again), http(1, lambda response, error: False)
+    return ZohoClient(Door(ZohoAuth(credentials), *https, pace, Downloads(pace), calls, credentials.proxies))

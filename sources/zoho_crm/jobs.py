@@ -45,6 +45,7 @@ class Job:
             try:
                 answer = client.create_bulk_job(body)
                 self.id = str(answer["data"][0]["details"]["id"])
+                self._slots.grow()
             except Retriable as refusal:
                 if refusal.code != "TOO_MANY_REQUESTS":
                     self.abandon()

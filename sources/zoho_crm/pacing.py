@@ -15,6 +15,8 @@ from . import limits
 logger = logging.getLogger("zoho_crm")
 
 PER_MINUTE = limits.BULK_DOWNLOADS_PER_MINUTE
+LONGEST_PAUSE = 90.0  # seconds between two tries
+MOST_NEEDED = 64  # jobs taken in a row before another place is tried
 WORTH_A_WORD = 5.0  # seconds
 
 
@@ -27,6 +29,10 @@ class Pace:
     backoff: float = 2.0  # seconds before the second try of a call, doubled each time
     attempts: int = 6
     job_deadline: float = 3600.0  # seconds that one Bulk Read job may take, queue included
+
+    def pauses(self) -> list[float]:
+        """The seconds between the tries of one call."""
+        return [min(self.backoff * 2**n, LONGEST_PAUSE) for n in range(self.attempts - 1)]
 
 
 class Downloads:
@@ -76,10 +82,17 @@ class _Turn:
 
 
 class JobSlots:
-    """How many jobs may be under way at once; learns the account's limit from its refusals."""
+    """How many jobs may be under way at once; learns the account's limit from its refusals.
+
+    A refusal may be about something else, so each job that is taken makes room for one more. Where
+    refusals come back, the next try for more takes twice as many jobs.
+    """
 
     def __init__(self, limit: int = limits.BULK_JOBS_AT_ONCE) -> None:
-        self._limit = limit
+        self._limit = self._start = limit
+        self._accepted = 0  # in a row
+        self._grown = False  # since the latest refusal
+        self._needed = 1  # of them, before the limit grows
         self._taken = 0
         self._changed = threading.Condition()
 
@@ -93,6 +106,15 @@ class JobSlots:
             self._taken -= 1
             self._changed.notify_all()
 
+    def grow(self) -> None:
+        """Zoho took a job: after enough of them one more is tried, never more than at the start."""
+        with self._changed:
+            self._accepted += 1
+            if self._accepted >= self._needed and self._limit < self._start:
+                self._accepted, self._grown = 0, True
+                self._limit += 1
+                self._changed.notify_all()
+
     def shrink(self) -> bool:
         """Zoho's queue is full: as many as are under way now, and no more. Frees the slot.
 
@@ -100,6 +122,9 @@ class JobSlots:
         """
         with self._changed:
             others = self._taken - 1
+            if self._grown:  # in vain; of many refusals at once, one counts
+                self._needed = min(self._needed * 2, MOST_NEEDED)
+            self._accepted, self._grown = 0, False
             self._limit = max(1, min(self._limit, others))
             self._taken -= 1
             self._changed.notify_all()
