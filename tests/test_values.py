@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -90,6 +91,11 @@ def test_a_lookup_without_an_id_is_null():
         (Kind.BIGINT, True),
         (Kind.BIGINT, "0x1F"),
         (Kind.BIGINT, Decimal("1E+999999999")),
+        (Kind.BIGINT, "1_000"),
+        (Kind.DOUBLE, "1_000.5"),
+        (Kind.DECIMAL, "1_000"),
+        (Kind.DOUBLE, True),
+        (Kind.DECIMAL, False),
         (Kind.DOUBLE, "nan"),
         (Kind.DOUBLE, Decimal("1E+400")),
         (Kind.DECIMAL, Decimal("0.1234567891")),
@@ -120,6 +126,29 @@ def test_the_character_nul_becomes_the_replacement_character_and_nothing_else_ch
     assert json.loads(convert(Kind.OBJECTS, {text: [text]})) == {whole: [whole]}
     with pytest.raises(Misfit):
         convert(Kind.BIGINT, "5\0")
+
+
+@pytest.mark.parametrize("number", ["12345678901234567890.12", "0.1234567890123456789", "7", "-0.5", "1e3"])
+def test_numbers_in_json_keep_every_digit(number):
+    exact = json.loads(f'{{"a": [{number}]}}', parse_float=Decimal)
+    assert json.loads(convert(Kind.OBJECTS, exact), parse_float=Decimal) == exact
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999999999"])
+def test_a_number_that_json_does_not_know_is_its_text(number):
+    for value in (json.loads(number), json.loads(number, parse_float=Decimal), Decimal(number)):
+        text = convert(Kind.OBJECTS, {"a": [value], "b": 1})
+        found = json.loads(text, parse_constant=pytest.fail)
+        assert isinstance(found["a"][0], str)
+        assert found["b"] == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.OBJECTS, Kind.NAMES, Kind.IDS], ids=lambda kind: kind.name)
+@given(value=ANYTHING)
+def test_what_is_written_is_json(kind, value):
+    with suppress(Misfit):
+        written = convert(kind, value)
+        json.loads(written or "null", parse_constant=pytest.fail)
 
 
 def test_a_text_keeps_its_blanks_and_its_zeros():

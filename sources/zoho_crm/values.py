@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timezone
 from decimal import Context, Decimal
 from typing import Any
+
+import simplejson  # type: ignore[import-untyped]
 
 from .columns import Kind
 
@@ -51,7 +52,8 @@ def as_text(value: Any) -> str:
 
 
 def to_json(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_json_number)
+    """Numbers digit for digit; one that JSON does not know (NaN, a float without end) as its text."""
+    text = simplejson.dumps(_exact(value), ensure_ascii=False, separators=(",", ":"), use_decimal=False)
     return _whole_characters(NUL_IN_JSON.sub("\\1\ufffd", text) if "\\u0000" in text else text)
 
 
@@ -64,18 +66,25 @@ def _is_short(number: Decimal) -> bool:
     return number.is_finite() and abs(number.adjusted()) < LONGEST
 
 
-def _json_number(value: Any) -> Any:
-    if not isinstance(value, Decimal):
-        raise TypeError(type(value).__name__)
-    if not _is_short(value):
-        return str(value)
-    return int(value) if value == value.to_integral_value() else float(value)
+def _exact(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _exact(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_exact(item) for item in value]
+    if isinstance(value, Decimal):
+        return simplejson.RawJSON(format(value, "f")) if _is_short(value) else str(value)
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: Any) -> Decimal:
+    """As Zoho writes it: no truth value, and no `1_000`, which Python takes for a number."""
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        raise Misfit("no number")
+    return Decimal(value)
 
 
 def _bigint(value: Any) -> int:
-    if isinstance(value, bool):
-        raise Misfit("a truth value")
-    number = Decimal(value)
+    number = _number(value)
     # The size first: 1E+999999999 written out would fill the memory.
     if not _is_short(number) or number != number.to_integral_value() or int(number) not in INT64:
         raise Misfit("no whole number of 64 bits")
@@ -83,17 +92,15 @@ def _bigint(value: Any) -> int:
 
 
 def _double(value: Any) -> float:
-    number = float(Decimal(value))
-    if isinstance(value, bool) or not math.isfinite(number):
+    number = float(_number(value))
+    if not math.isfinite(number):
         raise Misfit("not finite")
     return number
 
 
 def _decimal(value: Any) -> Decimal:
     """Exact or a misfit: money is never rounded."""
-    if isinstance(value, bool):
-        raise Misfit("a truth value")
-    number = Decimal(value)
+    number = _number(value)
     exact = number.quantize(SCALE, context=PRECISION)
     if exact != number:
         raise Misfit("more decimals than decimal(38,9) holds")
