@@ -9,7 +9,7 @@ from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator, Sing
 
 from sources.zoho_crm.client import connect
 from sources.zoho_crm.credentials import resolve_credentials
-from sources.zoho_crm.errors import CreditLimit, ZohoCrmError, ZohoError
+from sources.zoho_crm.errors import CreditLimit, ReadFailed, ZohoCrmError, ZohoError
 from sources.zoho_crm.walks import ALL_RECORDS
 from tests.conftest import SimulatedTime
 from tests.reading import things
@@ -84,6 +84,18 @@ def test_each_try_that_brought_a_torn_body_is_counted(load, org):
     pages(client)
     assert counts(client) == (7, 7)
     assert org.ledger.credits == 7
+
+
+# ---- lists that never end
+
+
+@pytest.mark.parametrize("users", [[], [{"id": "1"}]], ids=["no rows", "the same rows"])
+def test_a_list_that_promises_more_for_ever_is_not_read_for_ever(load, org, users):
+    body = {"users": users, "info": {"more_records": True}}
+    org.faults.add(USERS, times=50, status=200, body=body)
+    with pytest.raises(ReadFailed, match="more users, and brings none|one page of users again"):
+        pages(load.client(), numbered())
+    assert len(org.ledger.calls(USERS)) <= 2
 
 
 # ---- jobs

@@ -108,6 +108,18 @@ def never_sent(error: BaseException | None) -> bool:
     return isinstance(getattr(error.args[0], "reason", None), NewConnectionError)
 
 
+def root_of(error: Exception) -> BaseException:
+    """What went wrong on the wire, or else the error itself."""
+    return error.__cause__ if isinstance(error.__cause__, requests.RequestException) else error
+
+
+def leaves_open(error: Exception) -> bool:
+    """Whether a job may have been made although no answer says so."""
+    root = root_of(error)
+    lasting = isinstance(root, (Redirected, requests.exceptions.SSLError)) or never_sent(root)
+    return not lasting and getattr(error, "code", "") != "TOO_MANY_REQUESTS"
+
+
 @contextmanager
 def calling(method: str, url: str) -> Iterator[None]:
     """Around one call with all its tries, so that a second try is told once and by name."""

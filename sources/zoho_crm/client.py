@@ -22,10 +22,10 @@ from requests import Response
 from . import limits
 from .answers import (
     Bill,
-    Redirected,
     body_of,
     calling,
-    never_sent,
+    leaves_open,
+    root_of,
     rows_in,
     tell,
     unreachable,
@@ -35,7 +35,7 @@ from .answers import (
 )
 from .auth import ZohoAuth
 from .credentials import ZohoCredentials
-from .errors import CreditLimit, Retriable, Unreachable
+from .errors import CreditLimit, ReadFailed, Retriable, Unreachable
 from .pacing import LONGEST_PAUSE, Downloads, JobSlots, Pace
 
 CHUNK = 1 << 20  # bytes of a download held at once
@@ -139,7 +139,7 @@ class ZohoClient:
             try:
                 return self._make_job(url, body)
             except (Unreachable, Retriable) as error:
-                if not _leaves_open(error):
+                if not leaves_open(error):
                     raise
                 tell(type(error).__name__)
             self.door.pace.sleep(SECOND_TRY)
@@ -175,7 +175,7 @@ class ZohoClient:
                 try:
                     return self._try_download(url, stack)
                 except (Unreachable, Retriable) as error:
-                    if not worth_retrying(None, _root(error)):
+                    if not worth_retrying(None, root_of(error)):
                         raise
                 self.door.pace.sleep(pause)
             return self._try_download(url, stack)
@@ -201,11 +201,13 @@ class ZohoClient:
 
         def checked(response: Response, *_: Any, **__: Any) -> Response:
             body = body_of(response)
-            rows_in(body, key)
+            if not rows_in(body, key) and (body.get("info") or {}).get("more_records"):
+                raise ReadFailed(f"Zoho says that there are more {key}, and brings none")
             # Numbers stay exact, and 204 has no body that dlt's client could parse.
             response.json = lambda **_: body  # type: ignore[method-assign]
             return response
 
+        last: list[Any] = []
         bill = Bill(self.usage.add, 1)
         rest = RESTClient(self._url("").rstrip("/"), auth=self.door.auth, session=self.door.http.session)
         pages = rest.paginate(
@@ -222,9 +224,12 @@ class ZohoClient:
                 page = next(pages, None)
             if page is None:
                 return
+            if page and page == last:
+                raise ReadFailed(f"Zoho brings one page of {path} again and again")
             yield list(page)
             if not paginator.has_next_page:
                 return  # before another call is paid for
+            last = list(page)
 
     def _url(self, path: str, root: str = "crm") -> str:
         return f"{self.door.auth.api_domain}/{root}/{limits.API_VERSION}/{path}"
@@ -262,17 +267,6 @@ class ZohoClient:
             raise unreachable(url, error) from error
         finally:
             self.door.settle(bill.credits, bill.paid - before)
-
-
-def _root(error: Exception) -> BaseException:
-    return error.__cause__ if isinstance(error.__cause__, requests.RequestException) else error
-
-
-def _leaves_open(error: Exception) -> bool:
-    """Whether a job may have been made although no answer says so."""
-    root = _root(error)
-    lasting = isinstance(root, (Redirected, requests.exceptions.SSLError)) or never_sent(root)
-    return not lasting and getattr(error, "code", "") != "TOO_MANY_REQUESTS"
 
 
 def connect(credentials: ZohoCredentials, pace: Pace | None = None) -> ZohoClient:

@@ -12,7 +12,7 @@ from . import limits
 from .answers import more_in, rows_in
 from .arrow import records_table
 from .client import ZohoClient
-from .errors import ReadFailed, ZohoError
+from .errors import Fatal, ReadFailed, ZohoError
 from .notes import Notes
 from .plan import Plan, coql_page, flags_to_name
 from .records import mend_rich_text, read_rows
@@ -125,8 +125,13 @@ class _Reader:
         elif error.code in ("INVALID_QUERY", "INVALID_DATA") and name != "id" and self.plan.has(name):
             self.plan = self.plan.without({name})
             self.notes.refused[name] = f"COQL refuses it ({error.code})"
+        elif type(error) is Fatal and self.hidden and not self._any_hidden():
+            self.hidden = []  # it may be these flags that Zoho does not take, by whatever name
         else:
             raise error
+
+    def _any_hidden(self) -> bool:
+        return any(any_hidden(self.client, self._module, flag) for flag in self.hidden)
 
     def pages(self) -> Iterator[list[Record]]:
         """Every row; one that is edited meanwhile comes again at the end, in its newer form."""
@@ -154,14 +159,15 @@ class _Reader:
                 yield rows
             if not more:
                 return
-            key = [(name, str(self.last[name])) for name in order]
+            earlier, key = key, [(name, str(self.last.get(name))) for name in order]
+            if not self.last or key == earlier:
+                raise ReadFailed("COQL says that there are more records, and brings none")
 
     def _page(self, conditions: list[str], order: list[str], size: int) -> tuple[list[Record], bool]:
         """One page with all fields; rows that differ between two chunks are read again by id."""
         first, *others = self._chunks()
         rows, more = self._select(first, conditions, order, size)
-        if rows:
-            self.last = rows[-1]
+        self.last = rows[-1] if rows else {}
         whole = {row["id"]: row for row in rows}
         torn: set[str] = set()
         for chunk in others if rows else ():

@@ -99,12 +99,21 @@ class Job:
             answer = self._read()
             state = str(answer.get("state"))
             if state == "COMPLETED":
-                return _result(self.id, answer)
+                return self._result(answer)
             if state not in WORKING:
                 words = (answer.get("result") or {}).get("error_message") or {}
                 raise JobFailed(f"a job ended as {state}: {words.get('message') or 'no reason given'}")
             pace.sleep(pause)
         raise JobFailed(f"a job was still {state} after {pace.job_deadline:,.0f} seconds")
+
+    def _result(self, job: Mapping[str, Any]) -> Result:
+        result = job.get("result") or {}
+        token = result.get("next_page_token")
+        if result.get("more_records") and not token:
+            raise JobFailed("a job has more records but names no next page")
+        if token and token == self.body["query"].get("page_token"):
+            raise JobFailed("a job names its own page as the next one")
+        return Result(self.id, int(result["count"]), str(result["download_url"]), token)
 
     def _read(self) -> Mapping[str, Any]:
         try:
@@ -122,11 +131,3 @@ def _pauses(pace: Pace) -> Iterator[float]:
     while pace.monotonic() < end:
         yield pause
         pause = min(pause * 1.5, 15.0)
-
-
-def _result(job_id: str, job: Mapping[str, Any]) -> Result:
-    result = job.get("result") or {}
-    token = result.get("next_page_token")
-    if result.get("more_records") and not token:
-        raise JobFailed("a job has more records but names no next page")
-    return Result(job_id, int(result["count"]), str(result["download_url"]), token)
