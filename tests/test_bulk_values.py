@@ -57,6 +57,20 @@ def test_the_text_twins_land_in_the_destination_and_may_come_in_a_later_run(load
     assert load.rows("select amount, amount_text, amount_text_2 from things") == [(None, "one", "a lot")]
 
 
+def test_a_field_that_comes_later_leaves_the_text_twin_alone(load_from):
+    org = Org()
+    org.add_module(Module("Things", [Field("Amount", "currency")], generated_type="custom"))
+    row = org.insert("Things", {})
+    org.record("Things", row).values["Amount"] = "a lot"
+    load = load_from(org)
+    assert load(APIS["bulk"], only=["Things"]).exit_code == 0
+    assert load.rows("select amount, amount_text from things") == [(None, "a lot")]
+    org.add_field("Things", Field("Amount_Text", "text"))
+    org.record("Things", row).values["Amount_Text"] = "own"
+    assert load(APIS["bulk"], only=["Things"]).exit_code == 0
+    assert load.rows("select amount, amount_text, amount_text_2 from things") == [(None, "a lot", "own")]
+
+
 def test_half_an_emoji_in_json_ends_no_reading(load_from):
     org = Org()
     org.add_module(Module("Things", [Field("Name", "text")], generated_type="custom"))

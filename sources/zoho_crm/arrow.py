@@ -9,12 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .columns import Column, Kind, arrow_schema
-from .naming import unique
+from .naming import TEXT_TWIN, unique
 from .values import Misfit, as_text, convert
 
 YEARS = range(1, 10_000)  # of Python's calendar
 
-TEXT_TWIN = "_text"  # the suffix of the column that keeps values which did not fit
 TWIN_OF = b"text_of"  # in the metadata of such a column: the name alone may be a field's own
 
 

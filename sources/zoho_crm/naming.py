@@ -16,6 +16,8 @@ from .metadata import Field
 Remembered = Mapping[str, list[str]]
 
 CONVENTION = NamingConvention()
+TEXT_TWIN = "_text"  # the suffix of the column that keeps values which did not fit
+NEVER_MISFIT = frozenset({Kind.TEXT.name, Kind.OBJECTS.name})
 RESERVED_COLUMNS = frozenset({"deleted_at"})  # ours; dlt's own begin with _dlt_, which no name here does
 
 
@@ -54,10 +56,11 @@ def name_tables(modules: Iterable[str], ours: Iterable[str], remembered: Mapping
 def name_columns(fields: Iterable[Field], remembered: Remembered) -> tuple[Column, ...]:
     """The columns of a module, `id` first, then in Zoho's order.
 
-    A name once given stays with its field. A field whose kind changed gets a new column, so that
-    neither form of its values is lost.
+    A name once given stays with its field, also the name of its text twin. A field whose kind changed
+    gets a new column, so that neither form of its values is lost.
     """
-    taken = {*RESERVED_COLUMNS, *(name for forms in remembered.values() for name in forms[::2])}
+    named = {*RESERVED_COLUMNS, *(name for forms in remembered.values() for name in forms[::2])}
+    taken = named | _twins(remembered, named)
     columns = []
     for field in sorted(fields, key=lambda f: f.api_name != "id"):
         if why_left_out(field):
@@ -71,6 +74,12 @@ def name_columns(fields: Iterable[Field], remembered: Remembered) -> tuple[Colum
             taken.add(name)
         columns.append(Column(name, field, kind))
     return tuple(columns)
+
+
+def _twins(remembered: Remembered, named: set[str]) -> set[str]:
+    """The columns that values which did not fit may have been given, by a table in the destination."""
+    forms = [form for known in remembered.values() for form in _forms(known).items()]
+    return {unique(name + TEXT_TWIN, named) for kind, name in forms if kind not in NEVER_MISFIT}
 
 
 def _free_name(field: Field, kind: Kind, taken: set[str]) -> str:

@@ -11,10 +11,10 @@ import duckdb
 import pyarrow as pa
 
 from . import records
-from .arrow import TEXT_TWIN, records_table, twins_of
+from .arrow import records_table, twins_of
 from .client import ZohoClient
 from .columns import Column
-from .naming import unique
+from .naming import TEXT_TWIN, unique
 from .notes import Notes
 from .plan import Plan
 from .records import CHANGED
