@@ -12,15 +12,44 @@ from tests.test_credentials import ACCESS, MINIMAL, empty_environment
 __all__ = ["empty_environment"]  # a fixture that every test here uses
 
 
-@pytest.mark.parametrize("name", [s.name for s in BY_ATTRIBUTE.values() if s.convert.__name__ != "text"])
-def test_a_wrong_value_names_the_setting_its_forms_and_the_places_but_not_the_value(name):
+PLAIN = [s.name for s in BY_ATTRIBUTE.values() if s.convert.__name__ not in ("text", "proxy")]
+
+
+def refused(text):
     with pytest.raises(SettingsError) as caught:
-        resolve_credentials(MINIMAL + f"{name}=0wr0ng!")
-    assert str(caught.value).startswith(
-        f"{name} has a wrong value. Allowed: {SETTINGS[name.casefold()].forms}."
+        resolve_credentials(text)
+    assert "\n" not in str(caught.value)
+    return f"{caught.value} {caught.value.__context__!r} {caught.value.__cause__!r}"
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_wrong_value_names_the_setting_its_forms_the_value_and_the_places(name):
+    text = refused(MINIMAL + f"{name}=0wr0ng!")
+    assert text.startswith(
+        f"{name} has a wrong value. Allowed: {SETTINGS[name.casefold()].forms}. Given: 0wr0ng!."
     )
-    assert KEY in str(caught.value)
-    assert "0wr0ng!" not in f"{caught.value!r} {caught.value.__context__!r}"
+    assert KEY in text
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize(
+    "value",
+    ["{} OAuthClientSecret={}", "https://me:{}@a?", "1000.{}!", "{}\x01!", "{}!\nx", "!" * 60 + "{}"],
+)
+def test_what_may_hold_a_piece_of_a_secret_is_not_shown(name, value):
+    assert "5ecre7" not in refused(MINIMAL + f"{name}='{value.replace('{}', '5ecre7')}'")
+
+
+def test_every_setting_with_a_line_break_is_named_secrets_included():
+    text = refused(
+        "Region=US\nAPIType=Bulk;OAuthClientId=1;OAuthClientSecret=5ecre7\r\n5ecre7;OAuthRefreshToken=5e\ncre7;"
+        "InstanceType=Moon"
+    )
+    for name in ("Region", "OAuthClientSecret", "OAuthRefreshToken"):
+        assert f"{name} holds a line break" in text
+    assert "InstanceType has a wrong value. Allowed: Production, Sandbox or Development. Given: Moon." in text
+    assert "cre7" not in text
+    assert text.count("Looked in") == 1
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from dlt.common.configuration import configspec
 from dlt.common.configuration.exceptions import (
@@ -21,9 +20,19 @@ from dlt.common.configuration.specs import CredentialsConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from .connection_string import join_settings, split_settings
+from .converters import proxy_secrets, with_scheme
 from .data_centres import DataCentre, Instance, data_centre, data_centre_of_accounts_host
 from .errors import SettingsError
-from .settings import BY_ATTRIBUTE, DEFAULT_SCOPES, KEY, SETTINGS, missing_settings, warn_unknown, with_scheme
+from .settings import (
+    BY_ATTRIBUTE,
+    DEFAULT_SCOPES,
+    KEY,
+    SETTINGS,
+    missing_settings,
+    read_settings,
+    warn_unknown,
+    wrong_settings,
+)
 
 logger = logging.getLogger("zoho_crm")
 
@@ -124,12 +133,7 @@ class ZohoCredentials(CredentialsConfiguration):
     def secrets(self) -> list[str]:
         """Every secret value, for whoever takes them out of a text: the proxy's password in each of its forms."""
         found = [getattr(self, setting.attribute) for setting in BY_ATTRIBUTE.values() if setting.secret]
-        who = (self.proxy_server or "").rpartition("@")[0].rpartition("://")[2]
-        user, _, password = who.partition(":")
-        if who:
-            header = b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()  # as it is sent
-            found += dict.fromkeys([password or user, unquote(password or user), header])
-        return [value for value in found if value]
+        return [value for value in (*found, *proxy_secrets(self.proxy_server or "")) if value]
 
     # ---- dlt's side
 
@@ -164,8 +168,9 @@ class ZohoCredentials(CredentialsConfiguration):
     def on_resolved(self) -> None:
         """Check every setting, then what they say together."""
         warn_unknown(getattr(self, "_unknown", []) + _unknown_keys())
-        for setting in BY_ATTRIBUTE.values():
-            setattr(self, setting.attribute, setting.read(getattr(self, setting.attribute)))
+        given = {name: getattr(self, name) for name in BY_ATTRIBUTE}
+        for name, value in read_settings(given).items():
+            setattr(self, name, value)
         self._settle_region()
         self._settle_instance()
         self._settle_api()
@@ -286,7 +291,7 @@ def _sentence(error: ConfigurationException) -> str:
             str(inner) if isinstance(inner, SettingsError) else f"The connection string cannot be read. {KEY}"
         )
     if isinstance(error, ConfigValueCannotBeCoercedException) and error.field_name in BY_ATTRIBUTE:
-        return str(BY_ATTRIBUTE[error.field_name].refusal())
+        return str(wrong_settings([(BY_ATTRIBUTE[error.field_name], "")]))
     if isinstance(error, ValueNotSecretException):
         return "A secret stands in dlt's config.toml: move it to secrets.toml, .env or the environment."
     return (

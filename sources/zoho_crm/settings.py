@@ -5,13 +5,26 @@ from __future__ import annotations
 import difflib
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
-from .data_centres import DATA_CENTRES, MISNAMED_ACCOUNTS_HOSTS, data_centre
+from .converters import (
+    Convert,
+    accounts_server,
+    api_version,
+    boolean,
+    choice,
+    org_id,
+    port,
+    proxy,
+    region,
+    scopes,
+    seconds,
+    text,
+    url,
+)
+from .data_centres import DATA_CENTRES
 from .errors import SettingsError
 
 logger = logging.getLogger("zoho_crm")
@@ -34,8 +47,6 @@ DEFAULT_SCOPES = (
     "ZohoSearch.securesearch.READ",  # the count of a module's records asks for it
 )
 
-Convert = Callable[[str], Any]
-
 
 @dataclass(frozen=True)
 class Setting:
@@ -57,11 +68,23 @@ class Setting:
         try:
             return self.convert(plain)
         except (ValueError, OverflowError):
-            refusal = self.refusal()
+            refusal = wrong_settings([(self, plain)])
         raise refusal  # outside of the except: what float() says about a value shows it
 
-    def refusal(self) -> SettingsError:
-        return SettingsError(f"{self.name} has a wrong value. Allowed: {self.forms}. {self.where}")
+    def fault(self, value: Any) -> str:
+        """What is wrong and what is allowed; the value itself only where it can hold nothing of a secret."""
+        plain = str(value).strip()
+        if "\n" in plain or "\r" in plain:
+            return f"{self.name} holds a line break (is a ';' missing before it?). Allowed: {self.forms}."
+        shown = f" Given: {plain}." if self._may_be_shown(plain) else ""
+        return f"{self.name} has a wrong value. Allowed: {self.forms}.{shown}"
+
+    def _may_be_shown(self, plain: str) -> bool:
+        # The rest of a string that lacks a ';', a URL with a password, and Zoho's tokens (1000.…) are not.
+        odd = any(sign in plain for sign in "=@?;#") or plain.startswith("1000.")
+        return (
+            not (self.secret or self.convert is proxy or odd) and plain.isprintable() and 0 < len(plain) <= 60
+        )
 
     def masked(self, value: Any) -> str:
         """The value without a secret in it; what nobody has checked yet is not shown where it may hold one."""
@@ -84,127 +107,6 @@ class Setting:
             f"Looked in the connection string (an argument, --connection, or {KEY} in the environment, .env and"
             f" secrets.toml) and under {KEY}__{self.attribute.upper()}."
         )
-
-
-def text(value: str) -> str:
-    if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
-        raise ValueError
-    return value
-
-
-def boolean(value: str) -> bool:
-    words = {
-        "true": True,
-        "yes": True,
-        "1": True,
-        "on": True,
-        "false": False,
-        "no": False,
-        "0": False,
-        "off": False,
-    }
-    try:
-        return words[value.casefold()]
-    except KeyError:
-        raise ValueError from None
-
-
-def choice(forms: Mapping[str, tuple[str, ...]]) -> Convert:
-    """The canonical word for a word or one of its aliases, without regard to case."""
-    by_name = {form.casefold(): word for word, aliases in forms.items() for form in (word, *aliases)}
-
-    def convert(value: str) -> str:
-        try:
-            return by_name[value.casefold()]
-        except KeyError:
-            raise ValueError from None
-
-    return convert
-
-
-def region(value: str) -> str:
-    centre = data_centre(value)
-    if centre is None:
-        raise ValueError
-    return centre.region
-
-
-def scopes(value: str) -> str:
-    names = [name for name in re.split(r"[\s,]+", value.strip("[]").replace('"', "")) if name]
-    if not names or not all(re.fullmatch(r"[A-Za-z0-9_.]+", name) for name in names):
-        raise ValueError
-    return ",".join(dict.fromkeys(names))
-
-
-def url(value: str) -> str:
-    """A URL of scheme and host, without credentials, query and trailing slash."""
-    parts = urlsplit(value)  # raises ValueError itself for a broken IPv6 address
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError
-    if "@" in parts.netloc or parts.query or parts.fragment or not text(value).isascii() or " " in value:
-        raise ValueError
-    return value.rstrip("/")
-
-
-def proxy(value: str) -> str:
-    """A proxy's host, or its URL with a user and a password whose signs are written as %XX."""
-    parts = urlsplit(with_scheme(value))
-    if parts.scheme not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h") or not parts.hostname:
-        raise ValueError
-    if parts.port == 0 or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ValueError
-    if ":" in parts.hostname:
-        ip_address(parts.hostname)
-    elif not re.fullmatch(r"[A-Za-z0-9._-]+", parts.hostname):
-        raise ValueError
-    if not text(value).isascii() or " " in value or value.count("@") > 1:
-        raise ValueError
-    return value.rstrip("/")
-
-
-def with_scheme(server: str) -> str:
-    return server if "://" in server else f"http://{server}"
-
-
-def accounts_server(value: str) -> str:
-    server = url(value)
-    host = urlsplit(server).hostname or ""
-    if host in MISNAMED_ACCOUNTS_HOSTS:
-        logger.warning("Zoho's accounts are at %s, not at %s", MISNAMED_ACCOUNTS_HOSTS[host], host)
-    return server.replace(host, MISNAMED_ACCOUNTS_HOSTS[host]) if host in MISNAMED_ACCOUNTS_HOSTS else server
-
-
-def number(low: float, high: float) -> Convert:
-    def convert(value: str) -> float:
-        found = float(value)
-        if not low <= found <= high:
-            raise ValueError
-        return found
-
-    return convert
-
-
-def seconds(value: str) -> float:
-    """CData's 0 means "wait for ever"; a cron job must end, so it means an hour here."""
-    return number(0, 3600)(value) or 3600.0
-
-
-def port(value: str) -> int:
-    return int(number(1, 65535)(value))
-
-
-def org_id(value: str) -> str:
-    found = re.fullmatch(r"(?:ZohoCRM\.)?([0-9]{1,20})", value, re.IGNORECASE)
-    if found is None:
-        raise ValueError
-    return found[1]
-
-
-def api_version(value: str) -> str:
-    found = re.fullmatch(r"v?([0-9]{1,2})(?:\.[0-9])?", value, re.IGNORECASE)
-    if found is None:
-        raise ValueError
-    return f"v{found[1]}"
 
 
 def _listed(*words: str) -> str:
@@ -269,6 +171,25 @@ _ALL = (
 # By casefolded name: names are without regard to case.
 SETTINGS: Mapping[str, Setting] = {setting.name.casefold(): setting for setting in _ALL}
 BY_ATTRIBUTE: Mapping[str, Setting] = {setting.attribute: setting for setting in _ALL}
+
+
+def wrong_settings(wrong: Sequence[tuple[Setting, Any]]) -> SettingsError:
+    """One error that names every setting whose value cannot be read."""
+    return SettingsError(f"{' '.join(setting.fault(value) for setting, value in wrong)} {wrong[0][0].where}")
+
+
+def read_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by attribute in their canonical form; all that are wrong are refused together."""
+    found: dict[str, Any] = {}
+    wrong: list[tuple[Setting, Any]] = []
+    for name, value in given.items():
+        try:
+            found[name] = BY_ATTRIBUTE[name].read(value)
+        except SettingsError:
+            wrong.append((BY_ATTRIBUTE[name], value))
+    if wrong:
+        raise wrong_settings(wrong)
+    return found
 
 
 def missing_settings(settings: Sequence[Setting]) -> SettingsError:
