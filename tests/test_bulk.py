@@ -162,6 +162,37 @@ def test_a_flag_that_the_criteria_may_not_name_is_left_out_where_nothing_is_hidd
     assert "criteria" not in bodies(org)[0]["query"]
 
 
+UNNAMED = ["INVALID_CRITERIA", "CRITERIA_NOT_SUPPORTED", "AMBIGUOUS_CRITERIA", "INVALID_QUERY", "SOMETHING"]
+
+
+@pytest.mark.parametrize("code", UNNAMED)
+def test_criteria_refused_without_a_name_are_left_out_where_nothing_is_hidden(load, org, code):
+    things(org, 3)
+    org.faults.add(CREATE, status=400, body=refusal(code))
+    reading = read(load, "Things", BULK)
+    assert_true(reading, org)
+    assert "criteria" not in bodies(org)[0]["query"]
+
+
+@pytest.mark.parametrize("code", UNNAMED)
+def test_criteria_refused_without_a_name_that_hide_records_are_for_the_records_api(load, org, code):
+    things(org, 3)
+    org.insert("Things", {"F0": "waits"}, approved=False)
+    org.faults.add(CREATE, status=400, body=refusal(code))
+    reading = read(load, "Things", BULK)
+    assert rows_of(reading) == truth(org, "Things")
+    assert (reading.api, reading.reason) == ("records", f"bulk refused it: {code}")
+
+
+def test_a_refusal_that_is_not_about_the_flags_is_tried_once_without_them(load, org):
+    things(org, 3)
+    org.faults.add(CREATE, times=2, status=400, body=refusal("INVALID_QUERY"))
+    reading = read(load, "Things", BULK)
+    assert rows_of(reading) == truth(org, "Things")
+    assert (reading.api, reading.reason) == ("records", "bulk refused it: INVALID_QUERY")
+    assert org.faults.unspent() == []
+
+
 def test_where_the_refused_flag_hides_records_the_records_api_reads_them(load, org):
     things(org, 3)
     org.insert("Things", {"F0": "waits"}, approved=False)

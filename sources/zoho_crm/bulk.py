@@ -16,7 +16,7 @@ from .arrow import records_table
 from .borders import Borders
 from .client import ZohoClient
 from .columns import Column
-from .errors import ReadFailed, Retriable, Unreachable, ZohoError
+from .errors import Fatal, ReadFailed, Retriable, Unreachable, ZohoError
 from .jobs import Job, JobFailed, Result
 from .mend import Mender
 from .notes import Notes
@@ -30,7 +30,6 @@ REFUSED_DOWNLOAD = 60.5  # seconds; somebody else downloads, too, and the minute
 GONE = (400, 404, 410)  # how Zoho refuses a file of yesterday is not documented
 
 UNKNOWN_FIELD = frozenset({"FIELD_NOT_SUPPORTED", "FIELD_NOT_AVAILABLE"})
-UNKNOWN_CRITERION = frozenset({"FIELD_IN_CRITERIA_NOT_AVAILABLE", "FIELD_IN_CRITERIA_NOT_SUPPORTED"})
 
 
 def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
@@ -197,17 +196,23 @@ class _Reader:
         return flags_to_name(self.plan, self.refused_flags)
 
     def _learn(self, error: ZohoError) -> None:
-        """Drop the field or the criterion that a refusal names, or raise it again."""
+        """Drop the field that a refusal names, or the flags of the criteria, or raise it again.
+
+        Zoho has many codes for criteria that it does not take, and not all name what is wrong. The flags
+        are left out where they hide nothing; or else their records would be missing without a word.
+        """
         name = str(error.details.get("api_name") or "")
-        if error.code in UNKNOWN_CRITERION and name in self._flags():
-            if any_hidden(self.client, self.plan.module.api_name, name):
-                raise error  # without the flag these records would be missing without a word
-            self.refused_flags.add(name)
-        elif error.code in UNKNOWN_FIELD and name != "id" and self.plan.has(name):
+        flags = [name] if name in self._flags() else self._flags()
+        if error.code in UNKNOWN_FIELD and name != "id" and self.plan.has(name):
             self.plan = self.plan.without({name})
             self.notes.refused[name] = f"Bulk Read refuses it ({error.code})"
+        elif error.status == 400 and isinstance(error, Fatal) and flags and not self._hide(flags):
+            self.refused_flags.update(flags)
         else:
             raise error
+
+    def _hide(self, flags: list[str]) -> bool:
+        return any(any_hidden(self.client, self.plan.module.api_name, flag) for flag in flags)
 
 
 # ---- criteria
