@@ -98,6 +98,22 @@ def test_fields_refused_in_a_later_slice_are_dropped_and_named(load, org):
     assert {i: {name: row[name] for name in true[i]} for i, row in rows.items()} == true
     for name in ("F1", "F11"):
         assert f"field {name} left out: Bulk Read refuses it (FIELD_NOT_SUPPORTED)" in lines(reading)
+    assert not {"f1", "f11"} & set(reading.spooled.schema.names)
+    assert not {"F1", "F11"} & {column.api_name for column in reading.columns}
+
+
+@pytest.mark.parametrize("fields", [1, 12])
+def test_what_bulk_read_refuses_is_no_column_though_another_slice_brings_it(load, org, fields):
+    files = [Field("Files", "fileupload")]
+    ids = things(org, 4, fields=fields, extra=files, refused_by_bulk={"Modified_Time", "F0"})
+    after_call(org, DOWNLOAD, 1, lambda: org.insert("Things", {"F0": "torn"}))
+    reading = read(load, "Things", BULK)
+    assert set(ids) < set(rows_of(reading))
+    names = reading.spooled.schema.names
+    for name in ("Modified_Time", "F0"):
+        assert name in reading.notes.refused
+        assert name.lower() not in names
+    assert "files" in names
 
 
 def test_a_slice_that_is_refused_after_all_never_becomes_an_empty_table(load, org):

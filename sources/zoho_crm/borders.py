@@ -19,7 +19,7 @@ from .client import ZohoClient
 from .coql import any_of, quote, select_query
 from .errors import ZohoError
 from .notes import Notes
-from .plan import Plan
+from .plan import Plan, Window
 from .records import CHANGED, read_rows
 
 NUMBER = pa.decimal128(38, 0)  # an id has up to 19 digits, and one day more
@@ -31,7 +31,7 @@ class Borders:
     def __init__(self, client: ZohoClient, plan: Plan, notes: Notes) -> None:
         self._client, self._plan, self._notes = client, plan, notes
         self._pages: list[tuple[int, int]] = []  # those with rows
-        self._jobs = 0
+        self._jobs = self._rows = 0
         self._in_order = True
 
     def add(self, tables: Sequence[pa.Table]) -> None:
@@ -39,6 +39,7 @@ class Borders:
         self._jobs += 1
         parts = [pc.cast(part, NUMBER) for table in tables for part in table["id"].chunks]
         ids = pa.chunked_array(parts, type=NUMBER)
+        self._rows += len(ids)
         if len(ids):
             self._in_order &= pc.all(pc.less_equal(ids[:-1], ids[1:]), min_count=0).as_py()
             self._pages.append((int(ids[0].as_py()), int(ids[-1].as_py())))
@@ -89,6 +90,9 @@ class Borders:
         return [f"{CHANGED} {sign} {quote(end.isoformat(timespec='seconds'))}" for sign, end in ends if end]
 
     def _remark(self, why: str) -> None:
-        self._notes.remarks.append(
-            f"not checked whether a deletion moved a record from one page of Bulk Read to another: {why}"
-        )
+        """Zoho's count may be ten minutes old, so fewer rows than it has are no proof of a loss."""
+        counted, whole = self._plan.rows, self._plan.window == Window()
+        words = "not checked whether a deletion moved a record from one page of Bulk Read to another"
+        if whole and counted is not None and self._rows < counted:
+            words = f"Bulk Read brought {self._rows:,} records where the CRM counted {counted:,}, and it is {words}"
+        self._notes.remarks.append(f"{words}: {why}")

@@ -47,6 +47,7 @@ def join_slices(client: ZohoClient, plan: Plan, notes: Notes, slices: Sequence[S
         for number, (extract, columns) in enumerate(slices):
             tables = extract(client, replace(plan, columns=columns), notes)
             parts.append(spool(tables, Path(folder, f"{number}.parquet"), newest=keys[-1]))
+        plan = plan.without(set(notes.refused))  # also where another slice brought what one was refused
         # Zoho may list Modified_Time and yet refuse it.
         keys = [key for key in keys if all(key in part.schema.names for part in parts)]
         with duckdb.connect() as database:
