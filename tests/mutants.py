@@ -100,8 +100,8 @@ MUTANTS = (
     Mutant(
         "a joined cell is split at every separator",
         "joined.py",
-        "        if len(ways) == 1:",
-        "        if True:\n            return text.split(self.separators[0])\n        if len(ways) == 1:",
+        "            return list(ways[0]) if len(ways) == 1 else None",
+        "            return text.split(separator)",
         "tests/test_joined.py tests/test_same_row.py",
     ),
     Mutant(

@@ -94,7 +94,9 @@ def test_plan_says_by_which_api_why_and_at_what_cost_and_leaves_nothing_behind(a
     assert "1 credit; Bulk Read 54" in done.lines("Leads")[0]
     assert not done.lines("Vendors")
     assert "field Shape has the unknown type 'hologram'" in done.out
-    assert done.out.splitlines()[-1].startswith("2 modules, 4 rows by Zoho's count: about 20 calls, 20 credits")
+    assert done.out.splitlines()[-1].startswith(
+        "2 modules, 4 rows by Zoho's count: about 20 calls, 20 credits"
+    )
     assert not list(tmp_path.glob("zoho.duckdb*"))
 
 

@@ -81,7 +81,7 @@ def test_the_demo_runs_twice_says_that_it_is_simulated_and_its_sql_works(tmp_pat
         check=True,
     ).stdout
     assert "Closed Won" in shown
-    assert "Deals" in shown
+    assert "Vendors" in shown
 
 
 def test_a_database_that_another_process_has_open_is_2(tmp_path):

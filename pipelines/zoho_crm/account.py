@@ -87,7 +87,6 @@ def secrets_of(options: Options | None) -> list[str]:
     """Every secret that an error might repeat, as far as anybody told us."""
     from sources.zoho_crm.credentials import resolve_credentials
     from sources.zoho_crm.errors import SettingsError
-    from sources.zoho_crm.settings import BY_ATTRIBUTE
 
     words = ("CREDENTIALS", "SECRET", "PASSWORD", "TOKEN", "KEY")
     # The last part of a name tells: CREDENTIALS__DATABASE is no secret, CREDENTIALS__PASSWORD is.
@@ -98,6 +97,5 @@ def secrets_of(options: Options | None) -> list[str]:
     except SettingsError:
         found.append(connection or "")
     else:
-        secret = [setting.attribute for setting in BY_ATTRIBUTE.values() if setting.secret]
-        found += [getattr(credentials, name) or "" for name in secret]
+        found += credentials.secrets
     return [text for text in found if len(text) >= 6]

@@ -92,18 +92,12 @@ KINDS: Mapping[str, type[ZohoError]] = {
 }
 
 
-# Said of a module's fields, these mean that the module is listed and nothing more.
-NO_SUCH_THING = frozenset({"INVALID_DATA", "INVALID_REQUEST", "PATTERN_NOT_MATCHED", "INVALID_URL_PATTERN"})
-
-
 def means_not_offered(error: Exception, *, loaded_before: bool = False, rows_came: bool = False) -> bool:
     """Whether an error says that Zoho does not offer a table to this user, which is a skip and no failure.
 
     Not of a table that has been read before, and not once rows have come: that would be a silent loss.
     """
-    if loaded_before or rows_came or not isinstance(error, ZohoError):
-        return False
-    return isinstance(error, Skippable) or error.code in NO_SUCH_THING
+    return isinstance(error, Skippable) and not loaded_before and not rows_came
 
 
 def zoho_error(where: str, status: int, body: Mapping[str, Any]) -> ZohoError:

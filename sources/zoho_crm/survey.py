@@ -11,10 +11,21 @@ from typing import TypeAlias, TypeVar
 from . import limits
 from .client import ZohoClient
 from .columns import why_left_out
-from .errors import CredentialsError, CreditLimit, ReadFailed, SettingsError, ZohoCrmError, means_not_offered
+from .errors import (
+    CredentialsError,
+    CreditLimit,
+    ReadFailed,
+    SettingsError,
+    ZohoCrmError,
+    ZohoError,
+    means_not_offered,
+)
 from .metadata import Field, Module, list_fields, list_modules
 from .naming import Remembered, name_columns, name_tables
 from .plan import Plan, Skip, Wish, choose_api
+
+# Other words of `settings/fields` for a module that is listed and nothing more.
+NO_SUCH_MODULE = frozenset({"INVALID_DATA", "PATTERN_NOT_MATCHED", "INVALID_URL_PATTERN"})
 
 T = TypeVar("T")
 Answer: TypeAlias = T | ZohoCrmError  # an error stays with its module
@@ -64,7 +75,9 @@ class Survey:
         if isinstance(fields, (CredentialsError, CreditLimit)):
             raise fields
         if isinstance(fields, ZohoCrmError):
-            kept = self.skips if means_not_offered(fields, loaded_before=known) else self.failures
+            no_module = isinstance(fields, ZohoError) and fields.code in NO_SUCH_MODULE and not known
+            skipped = no_module or means_not_offered(fields, loaded_before=known)
+            kept = self.skips if skipped else self.failures
             kept.append(Skip(module, str(fields)))
         elif why:
             self.skips.append(Skip(module, why))
