@@ -58,7 +58,9 @@ def compare(options: argparse.Namespace) -> None:
         subprocess.run([*command, "plain"], check=True, capture_output=True)  # makes the archives
         for _ in range(options.runs):
             for way in WAYS:
-                done = subprocess.run([*command, way], check=True, capture_output=True, text=True)
+                done = subprocess.run([*command, way], check=False, capture_output=True, text=True)
+                if done.returncode:
+                    raise SystemExit(f"{way} failed: {done.stderr}")
                 results[way].append(json.loads(done.stdout.splitlines()[-1]))
     print(
         f"{options.rows:,} rows x {options.columns} columns, median of {options.runs} runs, {os.cpu_count()} cores"

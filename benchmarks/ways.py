@@ -37,6 +37,8 @@ def pipeline(connection: str, folder: Path) -> int:
     destination = dlt.destinations.duckdb(str(folder / "crm.duckdb"))
     opened = open_pipeline("bench", destination, "zoho", str(folder), Progress())
     run = sync(opened, client, Choice(only=frozenset({MODULE})), "bulk", Progress())
+    if run.exit_code:
+        raise SystemExit("; ".join(f"{r.name}: {r.error}" for r in run.readings if r.error))
     return run.table_counts["generated"]
 
 

@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timezone
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -15,8 +16,8 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from .csv_file import Dialect
-from .generated_columns import SYSTEM_NAMES, GeneratedColumn, generated_columns, literal
-from .modules import Module
+from .generated_columns import FIRST_ID, SYSTEM_NAMES, GeneratedColumn, generated_columns, literal
+from .modules import Module, Record
 
 if TYPE_CHECKING:
     from .org import Org
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 PLACEHOLDER = f"{0:019d}.csv"  # as long as any job's member name, which is written over it
 VERSION = 1  # part of the cache's key: raise it when the data change
 FLAG_CELLS = {"$approved": lambda dialect: literal(dialect.true)}
+PLAIN = Dialect(timezone.utc)
 ONE_AT_A_TIME = Lock()
 
 
@@ -50,6 +52,20 @@ class Generated:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 write_archive(query, path)
         return path
+
+    def records(self, module: str, ids: Sequence[str]) -> list[Record]:
+        """Some rows as the CRM keeps them; ids that are no row of this module are left out."""
+        numbers = [n for id in ids if 0 <= (n := int(id) - FIRST_ID) < self.rows]
+        cells = ", ".join(f"({column.sql(PLAIN)})::VARCHAR" for column in self.columns)
+        with duckdb.connect() as connection:
+            rows = connection.execute(
+                f"SELECT {cells} FROM (SELECT unnest(?::BIGINT[]) AS i)", [numbers]
+            ).fetchall()
+        names = [column.field.api_name for column in self.columns]
+        values = [
+            [column.value(cell) for column, cell in zip(self.columns, row, strict=True)] for row in rows
+        ]
+        return [Record(module, row[0], dict(zip(names, row, strict=True))) for row in values]
 
 
 def write_archive(query: str, path: Path) -> None:

@@ -6,6 +6,8 @@ import datetime
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 from .csv_file import Dialect
 from .modules import Field
@@ -17,10 +19,37 @@ SYSTEM_NAMES = ("id", "Owner", "Created_Time", "Modified_Time")
 PICKLIST = ("Open", "Closed, won", "Waiting; long", 'So "called"', "Größe")
 
 
+def lookup(cell: str) -> dict[str, str | None]:
+    return {"id": cell, "name": None}
+
+
+def moment(cell: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(cell).astimezone(datetime.timezone.utc)
+
+
+READ: dict[str, Callable[[str], Any]] = {
+    "currency": Decimal,
+    "double": float,
+    "percent": float,
+    "integer": int,
+    "boolean": "true".__eq__,
+    "date": datetime.date.fromisoformat,
+    "datetime": moment,
+    "lookup": lookup,
+    "ownerlookup": lookup,
+    "multiselectpicklist": lambda cell: cell.split(";"),
+}
+
+
 @dataclass(frozen=True)
 class GeneratedColumn:
     field: Field
     sql: Callable[[Dialect], str]
+
+    def value(self, cell: str | None) -> Any:
+        """A cell of the plain dialect as the CRM keeps the value."""
+        read = READ.get(self.field.data_type)
+        return cell if cell is None or read is None or self.field.api_name == "id" else read(cell)
 
 
 def literal(text: str) -> str:

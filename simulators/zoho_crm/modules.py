@@ -105,6 +105,8 @@ class GeneratedRows(Protocol):
 
     rows: int
 
+    def records(self, module: str, ids: Sequence[str]) -> list[Record]: ...
+
 
 @dataclass
 class Module:

@@ -144,7 +144,11 @@ def _ordered(org: Org, request: Request, module: Module) -> list[Record]:
     if field is not None and not field.visible:
         refuse(400, "INVALID_DATA", param_name="sort_by")
     if module.generated is not None:
-        unmodelled(f"{module.api_name} is generated: its rows exist only as Bulk Read archives")
+        if "ids" not in request.query:
+            unmodelled(
+                f"{module.api_name} is generated: a list is modelled with `ids` only, Bulk Read without"
+            )
+        return module.generated.records(module.api_name, [id for id in request.names("ids") if id.isdigit()])
     version = org.versions[module.api_name]
     key = (module.api_name, sort_by, order, converted, approved)
     held = org.orders.get(key)
