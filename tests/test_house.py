@@ -103,7 +103,7 @@ def test_the_readme_names_every_option_and_the_other_way_round():
     options = {name for param in cli.commands["run"].params for name in param.opts if name.startswith("--")}
     options.discard("--help")
     named = set(re.findall(r"--[a-z][a-z-]+", readme))
-    not_ours = {"--strict", "--since"}
+    not_ours = {"--strict", "--since", "--runs"}
     assert options - named == set()
     assert named - options - not_ours == set()
 
