@@ -8,7 +8,6 @@ so such a record lies between the last id of one page and the first of the next,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,11 +15,11 @@ import pyarrow.compute as pc
 from . import limits
 from .arrow import records_table
 from .client import ZohoClient
-from .coql import any_of, quote, select_query
+from .coql import named, quote, select_query, within
 from .errors import ZohoError
 from .notes import Notes
 from .plan import Plan, Window
-from .records import CHANGED, read_rows
+from .records import read_rows
 
 NUMBER = pa.decimal128(38, 0)  # an id has up to 19 digits, and one day more
 
@@ -71,23 +70,19 @@ class Borders:
 
     def _between(self, border: tuple[int, int | None], flags: Sequence[str]) -> Iterator[str]:
         after, before = border
-        named = [any_of([f"{flag} = 'true'", f"{flag} = 'false'"]) for flag in flags]
         more = True
         while more:
             ends = [f"id > {quote(str(after))}"]
             ends += [f"id < {quote(str(before))}"] if before else []
             module, limit = self._plan.module.api_name, limits.RECORDS_PER_PAGE
-            query = select_query(["id"], module, [*ends, *self._window(), *named], ["id"], limit)
+            query = select_query(
+                ["id"], module, [*ends, *within(self._plan.window), *named(flags)], ["id"], limit
+            )
             answer = self._client.post("coql", {"select_query": query}, credits=limits.coql_credits(limit))
             ids = [str(row["id"]) for row in answer.get("data", [])]
             yield from ids
             more = bool(ids) and bool(answer.get("info", {}).get("more_records"))
             after = int(ids[-1]) if ids else after
-
-    def _window(self) -> list[str]:
-        window = self._plan.window
-        ends: list[tuple[str, datetime | None]] = [(">=", window.since), ("<", window.until)]
-        return [f"{CHANGED} {sign} {quote(end.isoformat(timespec='seconds'))}" for sign, end in ends if end]
 
     def _remark(self, why: str) -> None:
         """Zoho's count may be ten minutes old, so fewer rows than it has are no proof of a loss."""

@@ -14,8 +14,8 @@ from .arrow import records_table
 from .client import ZohoClient
 from .errors import Fatal, ReadFailed, ZohoError
 from .notes import Notes
-from .plan import Plan, coql_page, flags_to_name
-from .records import mend_rich_text, read_rows
+from .plan import Plan, Window, coql_page, flags_to_name
+from .records import add_chunk, field_chunks, mend_rich_text, read_rows
 from .slices import beside, join_slices
 from .walks import CHANGED, Record, any_hidden
 
@@ -68,6 +68,17 @@ def after(key: Sequence[tuple[str, str]]) -> str:
     return any_of([greater, all_of([f"{name} = {quote(value)}", after(rest)])]) if rest else greater
 
 
+def within(window: Window) -> list[str]:
+    """The conditions of a window; none for one that is open at both ends."""
+    ends: tuple[tuple[str, datetime | None], ...] = ((">=", window.since), ("<", window.until))
+    return [f"{CHANGED} {sign} {quote(end.isoformat(timespec='seconds'))}" for sign, end in ends if end]
+
+
+def named(flags: Sequence[str]) -> list[str]:
+    """Conditions that are true for every record, yet name the flags, so that Zoho hides nothing."""
+    return [any_of([f"{flag} = 'true'", f"{flag} = 'false'"]) for flag in flags]
+
+
 def select_query(
     fields: Sequence[str], module: str, conditions: Sequence[str], order: Sequence[str], limit: int
 ) -> str:
@@ -103,8 +114,7 @@ class _Reader:
         """Ask for one row until the query stands: fields, field cap and criteria that Zoho refuses go."""
         for _ in range(len(self.plan.columns) + len(limits.COQL_FIELD_CAPS) + len(self.hidden) + 1):
             try:
-                self._select(self._chunks()[0], [], ["id"], 1)
-                for chunk in self._chunks()[1:]:
+                for chunk in field_chunks(self.plan.columns, self.cap):
                     self._select(chunk, [], ["id"], 1)
                 return
             except ZohoError as error:
@@ -138,14 +148,9 @@ class _Reader:
         if not self.plan.has(CHANGED):
             yield from self._walk(["id"], [])
             return
-        yield from self._walk([CHANGED, "id"], [f"{CHANGED} is not null", *self._window()])
+        yield from self._walk([CHANGED, "id"], [f"{CHANGED} is not null", *within(self.plan.window)])
         if self.plan.window.since is None:
             yield from self._walk(["id"], [f"{CHANGED} is null"], limits.COQL_PAGES[0])
-
-    def _window(self) -> list[str]:
-        window = self.plan.window
-        ends = ((">=", window.since), ("<", window.until))
-        return [f"{CHANGED} {sign} {quote(_literal(end))}" for sign, end in ends if end]
 
     def _walk(
         self, order: list[str], conditions: list[str], size: int | None = None
@@ -165,20 +170,14 @@ class _Reader:
 
     def _page(self, conditions: list[str], order: list[str], size: int) -> tuple[list[Record], bool]:
         """One page with all fields; rows that differ between two chunks are read again by id."""
-        first, *others = self._chunks()
+        first, *others = field_chunks(self.plan.columns, self.cap)
         rows, more = self._select(first, conditions, order, size)
         self.last = rows[-1] if rows else {}
         whole = {row["id"]: row for row in rows}
         torn: set[str] = set()
         for chunk in others if rows else ():
             parts, _ = self._select(chunk, conditions, order, size)
-            found = {part["id"]: part for part in parts}
-            for row_id, row in whole.items():
-                part = found.get(row_id)
-                if part is None or part.get(CHANGED) != row.get(CHANGED):
-                    torn.add(row_id)
-                else:
-                    row.update(part)
+            torn |= add_chunk(whole, {part["id"]: part for part in parts})
         if torn:
             self.notes.repairs["records read again because they changed while being read"] += len(torn)
             again = read_rows(self.client, self.plan, sorted(torn), self.notes)
@@ -188,20 +187,7 @@ class _Reader:
     def _select(
         self, fields: list[str], conditions: list[str], order: list[str], limit: int
     ) -> tuple[list[Record], bool]:
-        named = [any_of([f"{name} = 'true'", f"{name} = 'false'"]) for name in self.hidden]
-        query = select_query(
-            fields, self._module, [*(conditions or ["id is not null"]), *named], order, limit
-        )
+        conditions = [*(conditions or ["id is not null"]), *named(self.hidden)]
+        query = select_query(fields, self._module, conditions, order, limit)
         answer = self.client.post("coql", {"select_query": query}, credits=limits.coql_credits(limit))
         return rows_in(answer, "data"), more_in(answer)
-
-    def _chunks(self) -> list[list[str]]:
-        names = [c.api_name for c in self.plan.columns]
-        head = [name for name in ("id", CHANGED) if name in names]
-        rest = [name for name in names if name not in head]
-        size = self.cap - len(head)
-        return [head + rest[i : i + size] for i in range(0, len(rest), size)] or [head]
-
-
-def _literal(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")

@@ -14,7 +14,8 @@ class Endpoint:
     """A list of rows of Zoho's and the table it becomes.
 
     `each` says for what one call is made: for the account, for each module, or for each layout of
-    Deals; the latter two are asked once a day, and their rows may share an id. `flat` names objects whose keys become columns.
+    Deals; the latter two are asked once a day, and their rows may share an id. `flat` names objects
+    whose keys become columns.
     """
 
     table: str

@@ -41,12 +41,12 @@ def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
         notes.remarks.append(f"Zoho lists these fields but sends no values of them: {named}")
 
 
-def field_chunks(columns: tuple[Column, ...]) -> list[list[str]]:
+def field_chunks(columns: tuple[Column, ...], most: int = limits.FIELDS_PER_CALL) -> list[list[str]]:
     """The fields in chunks of one call each; each has `id` and, where there is one, `Modified_Time`."""
     names = [c.api_name for c in columns]
     head = [name for name in ("id", CHANGED) if name in names]
     rest = [name for name in names if name not in head]
-    size = limits.FIELDS_PER_CALL - len(head)
+    size = most - len(head)
     return [head + rest[i : i + size] for i in range(0, len(rest), size)] or [head]
 
 
@@ -60,18 +60,24 @@ def _with_other_chunks(
     whole = {record["id"]: dict(record) for record in page}
     torn: set[str] = set()
     for chunk in chunks[1:]:
-        parts = read_ids(client, plan.module.api_name, chunk, list(whole))
-        for record_id, record in whole.items():
-            part = parts.get(record_id)
-            if part is None or part.get(CHANGED) != record.get(CHANGED):
-                torn.add(record_id)
-            else:
-                record.update(part)
+        torn |= add_chunk(whole, read_ids(client, plan.module.api_name, chunk, list(whole)))
     for record_id in torn:
         whole.pop(record_id)
         whole.update(read_whole(client, plan, chunks, record_id))
         notes.repairs["records read again because they changed while being read"] += 1
     return list(whole.values())
+
+
+def add_chunk(whole: Mapping[str, Record], parts: Mapping[str, Record]) -> set[str]:
+    """Put more fields into records, by id; returns the ids of those that changed or went in between."""
+    torn = set()
+    for record_id, record in whole.items():
+        part = parts.get(record_id)
+        if part is None or part.get(CHANGED) != record.get(CHANGED):
+            torn.add(record_id)
+        else:
+            record.update(part)
+    return torn
 
 
 def read_ids(client: ZohoClient, module: str, fields: list[str], ids: list[str]) -> dict[str, Record]:
