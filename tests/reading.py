@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from simulators.zoho_crm import Field, Module, Org
-from sources.zoho_crm.account import OUR_TABLES
 from sources.zoho_crm.columns import Kind
+from sources.zoho_crm.endpoints import OUR_TABLES
 from sources.zoho_crm.reading import Reading, read_module, unwatched
 from sources.zoho_crm.survey import Choice, Memory, survey
 from sources.zoho_crm.tables import account_tables, metadata_tables

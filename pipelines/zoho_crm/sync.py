@@ -18,8 +18,8 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from sources.zoho_crm.account import OUR_TABLES
 from sources.zoho_crm.client import Usage, ZohoClient
+from sources.zoho_crm.endpoints import OUR_TABLES
 from sources.zoho_crm.errors import CredentialsError, SettingsError, Skippable
 from sources.zoho_crm.plan import Wish
 from sources.zoho_crm.reading import Reading

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sources.zoho_crm.account import Endpoint, fields, keep_rows
+from sources.zoho_crm.account import keep_rows
+from sources.zoho_crm.endpoints import Endpoint, fields
 from sources.zoho_crm.reading import Reading
 
 from .outcome import Run

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import dlt
 from dlt.extract import DltResource
 
-from .account import OUR_TABLES
 from .client import connect
 from .credentials import ZohoCredentials, resolve_credentials
+from .endpoints import OUR_TABLES
 from .resources import SOURCE, lazily, memory_of, table_resource
 from .survey import Choice, survey
 from .tables import account_tables, metadata_tables, module_tables

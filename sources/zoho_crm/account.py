@@ -13,14 +13,12 @@ from . import limits
 from .answers import rows_in
 from .arrow import records_table
 from .client import ZohoClient
-from .endpoints import ENDPOINTS, FIELDS, MODULES, OUR_TABLES, Endpoint, fields
+from .endpoints import Endpoint
 from .errors import Fatal, Skippable, ZohoError
 from .metadata import Field, Module
 from .naming import Remembered, name_columns
 from .plan import Plan
 from .reading import Reading, collect
-
-__all__ = ["ENDPOINTS", "FIELDS", "MODULES", "OUR_TABLES", "Endpoint", "fields", "read_endpoint"]
 
 Row = dict[str, Any]
 

@@ -17,8 +17,6 @@ from .notes import Notes
 from .plan import Plan
 from .walks import ALL_RECORDS, CHANGED, Record, walk
 
-__all__ = ["CHANGED", "Record", "extract"]
-
 TRIES = 3  # of a record that changes between two chunks of its fields
 
 

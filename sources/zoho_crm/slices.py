@@ -17,8 +17,8 @@ from .columns import Column
 from .naming import TEXT_TWIN, unique
 from .notes import Notes
 from .plan import Plan
-from .records import CHANGED
 from .spool import Spooled, spool
+from .walks import CHANGED
 
 Extract = Callable[[ZohoClient, Plan, Notes], Iterator[pa.Table]]
 Slice = tuple[Extract, tuple[Column, ...]]

@@ -8,19 +8,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from .account import (
-    ENDPOINTS,
-    FIELDS,
-    MODULES,
-    Endpoint,
-    Row,
-    field_rows,
-    keep_rows,
-    module_rows,
-    read_endpoint,
-)
+from .account import Row, field_rows, keep_rows, module_rows, read_endpoint
 from .client import ZohoClient
 from .columns import Column
+from .endpoints import ENDPOINTS, FIELDS, MODULES, Endpoint
 from .metadata import Module
 from .naming import name_columns
 from .plan import Plan
