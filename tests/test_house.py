@@ -23,7 +23,19 @@ KNOWS = {
     "duckdb": {"reading", "slices", "spool"},
     "filelock": {"token_cache"},
 }
-PURE = {"plan", "columns", "naming", "values", "joined", "limits", "metadata", "errors", "notes"}
+PURE = {
+    "plan",
+    "policy",
+    "synced",
+    "columns",
+    "naming",
+    "values",
+    "joined",
+    "limits",
+    "metadata",
+    "errors",
+    "notes",
+}
 DOERS = {"client", "auth", "accounts", "token_cache", "bulk", "coql", "records", "jobs", "survey", "reading"}
 
 

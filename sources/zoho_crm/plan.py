@@ -6,11 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil
-from typing import Literal
+from typing import Any, Literal
 
 from . import limits
 from .columns import Column, is_known_type, kind_of
 from .metadata import Module
+from .synced import Keeps, Synced
 
 Api = Literal["bulk", "coql", "records"]
 Wish = Literal["auto", "bulk", "coql", "records"]
@@ -25,6 +26,15 @@ class Window:
 
     since: datetime | None = None
     until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class FirstPage:
+    """The first records that changed since a time, by the Records API with the first chunk of fields."""
+
+    records: tuple[Mapping[str, Any], ...]
+    more: bool
+    token: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,9 +53,20 @@ class Plan:
     columns: tuple[Column, ...]
     reason: str
     window: Window = field(default_factory=Window)
-    rows: int | None = None  # Zoho's own count before the reading
+    until: datetime | None = None  # Zoho's time before the reading: all earlier changes will be in the table
+    rows: int | None = None  # Zoho's own count before the reading; of a window, the changes as far as known
+    first: FirstPage | None = None  # what was read of the window while planning
+    keeps: Keeps = "hard"
+    refresh: tuple[str, ...] = ()  # fields to read for every row, beside the changes
+    sweep: str | None = None  # why every id is to be compared, beside the changes
+    synced: Synced | None = None  # what the state remembers
     loaded_before: bool = False  # its table is there: to lose the module now is a failure
     left_out: tuple[tuple[str, str], ...] = ()  # fields that are no columns here, and why
+
+    @property
+    def whole(self) -> bool:
+        """Whether every record is read, not a window of changes."""
+        return self.window.since is None
 
     @property
     def cost(self) -> Cost:

@@ -1,0 +1,26 @@
+"""What a user may decide about a sync: how far to look back, how often to prove, what becomes of deletions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from .synced import Keeps
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The settings of incremental sync; the defaults are the README's."""
+
+    lookback: timedelta = timedelta(minutes=10)  # taken off a watermark when it is used, never stored
+    computed_refresh: timedelta = timedelta(hours=24)  # of formulas and roll-ups, which move no Modified_Time
+    verify_every: timedelta = timedelta(days=7)  # compare every id
+    count_every: timedelta = timedelta(hours=24)  # compare Zoho's count of a module that did not change
+    deletes: Literal["hard", "soft"] = "hard"
+    history: frozenset[str] | None = frozenset()  # modules that keep every version; None for all
+    since: datetime | None = None  # read again what changed since then
+
+    def keeps(self, module: str) -> Keeps:
+        """What becomes of the older state of a module's rows."""
+        return "history" if self.history is None or module in self.history else self.deletes
