@@ -1,0 +1,203 @@
+"""What the destination holds: which tables, which rows, and how single rows of it are taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import dlt
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+
+from sources.zoho_crm.errors import ZohoCrmError
+from sources.zoho_crm.spool import spool
+from sources.zoho_crm.synced import Keeps
+
+from .querying import id_list, parts, tables_of, typed
+
+DELETED_AT, VALID_TO = "deleted_at", "_dlt_valid_to"
+
+# Those whose DELETE and UPDATE are the standard's, by the name that sqlglot gives them. The others are
+# read whole, which is right everywhere.
+CHANGEABLE = frozenset(
+    {
+        "bigquery",
+        "databricks",
+        "duckdb",
+        "fabric",
+        "mysql",
+        "postgres",
+        "redshift",
+        "snowflake",
+        "sqlite",
+        "tsql",
+    }
+)
+IDS_A_QUERY = 10_000
+IDS_AN_UPDATE = 1_000  # each may have a time of its own, which is a branch of the statement
+
+
+class NotHeld(ZohoCrmError):
+    """The destination has no such table or column."""
+
+
+class Held:
+    """The destination's side of a pipeline. Every look is a new one: loads add tables and columns.
+
+    A row is live if it is neither marked as deleted nor a version that has been closed.
+    """
+
+    def __init__(self, pipeline: dlt.Pipeline, folder: Path) -> None:
+        self._pipeline = pipeline
+        self._folder = folder
+
+    @property
+    def merges(self) -> bool:
+        """Whether single rows can be replaced and removed; files and vector stores cannot."""
+        destination = self._pipeline.destination
+        capabilities = destination.capabilities()
+        return (
+            "delete-insert" in (capabilities.supported_merge_strategies or ())
+            and capabilities.sqlglot_dialect in CHANGEABLE
+        )
+
+    def tables(self) -> dict[str, frozenset[str]]:
+        """The tables that exist, with the names of their columns, as this pipeline's schema spells them."""
+        return {table: frozenset(columns) for table, columns in self._look().items()}
+
+    def count(self, tables: Iterable[str]) -> dict[str, int]:
+        """Live rows; a table that does not exist is not in the answer."""
+        found = self._look(tables)
+        if not found:
+            return {}
+        with self._pipeline.sql_client() as sql:
+            counts = [
+                f"select '{table}', count(*) from {sql.make_qualified_table_name(table)}"
+                f" where {_live(sql, columns)}"
+                for table, columns in found.items()
+            ]
+            rows = sql.execute_sql(" union all ".join(counts)) or []
+        return {str(table): int(count) for table, count in rows}
+
+    def read(
+        self, table: str, columns: Sequence[str], ids: Iterable[str] | None = None, by: str = "id"
+    ) -> Path:
+        """Live rows as a Parquet file: all, or those whose column `by` is one of the ids.
+
+        The types are those of the schema, so JSON is text. Raises NotHeld for what does not exist.
+        """
+        found = self._columns_of(table, [*columns, by] if ids is not None else columns)
+        wanted = {name: typed(name, found[name]) for name in columns}
+        path = self._folder / f"{table}-{uuid4().hex}.parquet"
+        with self._pipeline.sql_client() as sql:
+            query = f"from {sql.make_qualified_table_name(table)} where {_live(sql, found)}"
+            queries = [query]
+            if ids is not None:
+                key = sql.escape_column_name(by)
+                queries = [f"{query} and {key} in ({id_list(some)})" for some in parts(ids, IDS_A_QUERY)]
+            spool(tables_of(sql, queries, wanted), path, key=None)
+        return path
+
+    def remove(self, table: str, gone: Mapping[str, datetime], keeps: Keeps) -> int:
+        """Take rows away by their ids, all or none; returns how many rows that changed.
+
+        `hard` deletes them, `soft` sets `deleted_at`, `history` closes the open version. Done again, it
+        changes nothing. A table that does not exist holds none of them. Raises NotHeld without the column.
+        """
+        if not gone or not self._look([table]):
+            return 0
+        mark = {"hard": None, "soft": DELETED_AT, "history": VALID_TO}[keeps]
+        found = self._columns_of(table, ["id", mark] if mark else ["id"])
+        with self._pipeline.sql_client() as sql:
+            statements = _updates(sql, table, found, mark, gone) if mark else _deletes(sql, table, gone)
+            transactions = sql.capabilities.supports_transactions
+            with sql.begin_transaction() if transactions else nullcontext():
+                return sum(_changed_rows(sql, statement) for statement in statements)
+
+    def stored_version(self) -> int | None:
+        """The version of this pipeline's newest state in the destination; None if it has none."""
+        with self._pipeline.destination_client() as client:
+            if not hasattr(client, "get_stored_state") or not client.is_storage_initialized():
+                return None
+            try:
+                stored = client.get_stored_state(self._pipeline.pipeline_name)
+            except DestinationUndefinedEntity:  # the dataset is there, but no table of states
+                return None
+        return None if stored is None else int(stored.version)
+
+    def _columns_of(self, table: str, names: Iterable[str]) -> dict[str, Any]:
+        found = self._look([table]).get(table)
+        if found is None:
+            raise NotHeld(f"the destination has no table {table}")
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise NotHeld(f"the destination's table {table} has no column {', '.join(missing)}")
+        return found
+
+    def _look(self, tables: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+        """What exists of the tables, by default of all that the schema knows: columns as dlt describes them."""
+        with self._pipeline.destination_client() as client:
+            names = list(client.schema.tables if tables is None else tables)
+            if not hasattr(client, "get_storage_tables") or not client.is_storage_initialized():
+                return {}
+            stored = list(client.get_storage_tables(names))
+            return {table: _as_the_schema_says(client, table, held) for table, held in stored if held}
+
+
+def _as_the_schema_says(client: Any, table: str, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns by the schema's names: a database may spell them in capitals, and knows less of their types."""
+    schema = client.schema.tables.get(table, {}).get("columns", {})
+    spelt = {client.capabilities.casefold_identifier(name): name for name in schema}
+    columns = {}
+    for name, column in stored.items():
+        known = schema.get(spelt.get(name, name), {})
+        columns[spelt.get(name, name)] = known if "data_type" in known else column
+    return columns
+
+
+def _live(sql: Any, columns: Iterable[str]) -> str:
+    marks = [mark for mark in (DELETED_AT, VALID_TO) if mark in columns]
+    return " and ".join(f"{sql.escape_column_name(mark)} is null" for mark in marks) or "1 = 1"
+
+
+def _deletes(sql: Any, table: str, gone: Iterable[str]) -> list[str]:
+    name, key = sql.make_qualified_table_name(table), sql.escape_column_name("id")
+    return [f"delete from {name} where {key} in ({id_list(some)})" for some in parts(gone, IDS_A_QUERY)]
+
+
+def _updates(
+    sql: Any, table: str, columns: Mapping[str, Any], mark: str, gone: Mapping[str, datetime]
+) -> list[str]:
+    """Each sets the times of some ids; rows that have one keep it."""
+    name, key, column = sql.make_qualified_table_name(table), *map(sql.escape_column_name, ("id", mark))
+    kind = sql.capabilities.get_type_mapper().to_destination_type(columns[mark], {"name": table})
+    statements = []
+    for some in parts(sorted(gone, key=gone.__getitem__), IDS_AN_UPDATE):
+        cases = [
+            f"when {key} in ({id_list(list(ids))}) then {_instant(sql, time)}"
+            for time, ids in groupby(some, key=gone.__getitem__)
+        ]
+        statements.append(
+            f"update {name} set {column} = cast(case {' '.join(cases)} end as {kind})"
+            f" where {key} in ({id_list(some)}) and {_live(sql, columns)}"
+        )
+    return statements
+
+
+def _instant(sql: Any, time: datetime) -> str:
+    capabilities = sql.capabilities
+    naive = not capabilities.supports_tz_aware_datetime
+    return str(capabilities.format_datetime_literal(time, capabilities.timestamp_precision, naive))
+
+
+def _changed_rows(sql: Any, statement: str) -> int:
+    """As the driver tells; DuckDB's tells it as a row."""
+    with sql.execute_query(statement) as cursor:
+        if cursor.rowcount >= 0:
+            return int(cursor.rowcount)
+        row = cursor.fetchone()
+        return int(row[0]) if row else 0
