@@ -31,6 +31,7 @@ RICH_TEXT_IN_LISTS = 500
 
 # API credits: 1 a call, 2 for deleted records, 50 to create a Bulk Read job, COQL by its LIMIT.
 BULK_CREATE_CREDITS = 50
+DELETED_CREDITS = 2
 
 
 def coql_credits(limit: int) -> int:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from typing import Any
 
 from . import limits
 from .answers import more_in, rows_in
 from .client import ZohoClient
 from .errors import ReadFailed, ZohoError
-from .plan import Plan
+from .plan import FirstPage, Plan
 
 Record = dict[str, Any]
 
@@ -19,18 +20,31 @@ Record = dict[str, Any]
 ALL_RECORDS = {"converted": "both", "approved": "both"}
 
 CHANGED = "Modified_Time"
+LONG_AGO = datetime(1970, 1, 2, tzinfo=timezone.utc)
 SECOND = timedelta(seconds=1)  # what Zoho's times are exact to
 MARGIN = timedelta(minutes=1)  # by which the feed of deletions is asked for more than the walk took
 ROWS_OF_OTHERS = frozenset({"subform", "linking"})  # they go with their record, and no feed tells
 
 
-def walk(client: ZohoClient, plan: Plan, fields: list[str]) -> Iterator[list[Record]]:
-    """Every record once, in pages.
+# How Zoho may refuse the token of a page that was read a while ago; the walk then begins anew.
+STALE = frozenset({"EXPIRED_VALUE", "TOKEN_BOUND_DATA_MISMATCH", "INVALID_DATA"})
 
-    By id upwards, because edits do not move a record there. Tokens reach 100,000 records: past that
-    by id downwards until the two walks meet, and past 200,000 by Modified_Time in windows.
+
+def walk(client: ZohoClient, plan: Plan, fields: list[str]) -> Iterator[list[Record]]:
+    """Every record of the plan once, in pages; of a window, those that are newer than its end as well.
+
+    By id, because edits do not move a record there. Tokens reach 100,000 records: past that by id from
+    the other end until the two walks meet, and past 200,000 by Modified_Time.
     """
     return _Walker(client, plan, fields).pages()
+
+
+def first_page(client: ZohoClient, plan: Plan, fields: list[str]) -> FirstPage:
+    """The first records of a window: what changed, if it is not much, and whether it is more."""
+    way = _Walk(since=plan.window.since)
+    page = way.ask(client, plan.module.api_name, fields)
+    records = tuple(rows_in(page, "data"))
+    return FirstPage(records, more_in(page), _token(page) if more_in(page) else None)
 
 
 class _Walker:
@@ -38,28 +52,47 @@ class _Walker:
 
     def __init__(self, client: ZohoClient, plan: Plan, fields: list[str]) -> None:
         self.client, self.plan, self.fields = client, plan, fields
+        self.since = plan.window.since
+        self.first = plan.first if plan.api == "records" and self.since else None
         self.seen: set[str] = set()
-        self.started = client.now()
+        self.turned = 0  # pages
+        self.started = self._start()
+
+    def _start(self) -> datetime:
+        """When the first page was read, at the latest: while planning, if that has read it."""
+        now = self.client.now()
+        return min(now, self.plan.until or self.since or now) if self.first else now
 
     def pages(self) -> Iterator[list[Record]]:
-        up = _Walk("id", "asc")
-        yield from self._along(up)
-        if up.whole:
+        one, other = self._ways()
+        yield from self._along(one)
+        if one.whole:
             if self._may_have_missed():
-                yield from self._along(_Walk("id", "desc"))
+                yield from self._along(other)
             return
-        down = _Walk("id", "desc", until=max(map(int, self.seen)))
-        yield from self._along(down)
-        if not down.whole:
+        if one.in_order:
+            other.until = max(map(int, self.seen)) if other.descends else min(map(int, self.seen))
+            yield from self._along(other)
+        if not other.whole:
             yield from self._by_time()
         elif self._may_have_missed():
-            yield from self._along(_Walk("id", "asc"))
-            yield from self._along(_Walk("id", "desc"))
+            yield from self._along(_Walk("id", "asc", self.since))
+            yield from self._along(_Walk("id", "desc", self.since))
+
+    def _ways(self) -> tuple[_Walk, _Walk]:
+        """The first walk, and the one from the other end.
+
+        That of a window names no order, as Zoho has fewer turns for lists that do, and may charge more;
+        the order is then by id downwards, says Zoho, and it is looked at before anything depends on it.
+        """
+        up, down = _Walk("id", "asc", self.since), _Walk("id", "desc", self.since)
+        return (_Walk(since=self.since, first=self.first), up) if self.since else (up, down)
 
     def _along(self, way: _Walk) -> Iterator[list[Record]]:
         for records in way.pages(self.client, self.plan.module.api_name, self.fields):
             fresh = [record for record in records if record["id"] not in self.seen]
             self.seen.update(record["id"] for record in fresh)
+            self.turned += 1
             yield fresh
 
     def _may_have_missed(self) -> bool:
@@ -67,7 +100,7 @@ class _Walker:
 
         A second walk then finds it. A token is a place in the order and no bookmark.
         """
-        if len(self.seen) <= limits.RECORDS_PER_PAGE:
+        if self.turned <= 1:
             return False
         fewer_than_counted = self.plan.rows is not None and len(self.seen) < self.plan.rows
         return fewer_than_counted or self.plan.module.generated_type in ROWS_OF_OTHERS or self._any_deleted()
@@ -76,7 +109,8 @@ class _Walker:
         moment = {"If-Modified-Since": (self.started - MARGIN).isoformat(timespec="seconds")}
         path = f"{self.plan.module.api_name}/deleted"
         try:
-            answer = self.client.get(path, {"type": "all", "per_page": 1}, credits=2, headers=moment)
+            params = {"type": "all", "per_page": 1}
+            answer = self.client.get(path, params, credits=limits.DELETED_CREDITS, headers=moment)
         except ZohoError:
             return True  # a module without a feed
         return bool(answer)
@@ -84,22 +118,21 @@ class _Walker:
     def _by_time(self) -> Iterator[list[Record]]:
         """In the order of edits, each page from where the last one ended: an edit moves no record past it.
 
-        Zoho does not say whether If-Modified-Since holds the second that it names, so each page begins
-        one second earlier. Tokens are followed only while a page has no later second; as edits move
-        records there, such pages are read until they bring nothing new.
+        Tokens are followed only while a page has no later second; as edits move records there, such
+        pages are read until they bring nothing new.
         """
         if not self.plan.has(CHANGED):
             raise ReadFailed(
                 "the Records API cannot list so many records without Modified_Time: use Bulk Read"
             )
-        since = datetime(1970, 1, 1, tzinfo=timezone.utc)
+        since = self.since or LONG_AGO
         while True:
             way = _Walk(CHANGED, "asc", since=since)
             count = fresh = 0
             for page in self._along(way):
                 yield page
                 count, fresh = count + 1, fresh + len(page)
-                if way.latest is not None and way.latest - SECOND > since:
+                if way.latest is not None and way.latest > since:
                     break
             else:
                 self._check_end(way)
@@ -107,7 +140,7 @@ class _Walker:
                 continue
             if way.whole or way.latest is None:
                 return
-            since = way.latest - SECOND
+            since = way.latest
 
     def _check_end(self, way: _Walk) -> None:
         if not way.whole:
@@ -126,16 +159,41 @@ def any_hidden(client: ZohoClient, module: str, flag: str) -> bool:
         return True  # nobody can tell
 
 
+def since_header(since: datetime) -> dict[str, str]:
+    """The header for what changed at `since` or later.
+
+    Zoho does not say whether If-Modified-Since holds the second that it names, so the one before is named.
+    """
+    return {"If-Modified-Since": (since - SECOND).isoformat(timespec="seconds")}
+
+
 @dataclass
 class _Walk:
     """One walk in one order; `whole` tells afterwards whether it came to its end."""
 
-    sort_by: str
-    sort_order: str
-    since: datetime | None = None  # If-Modified-Since
-    until: int | None = None  # the id at which a walk downwards meets the one upwards
+    sort_by: str | None = None  # None: Zoho's own order, which is by id downwards
+    sort_order: str = "desc"
+    since: datetime | None = None  # what changed from then on
+    first: FirstPage | None = None  # its first page, if that was read before
+    until: int | None = None  # the id at which it meets the walk from the other end
     whole: bool = False
+    in_order: bool = True  # whether the ids of each page came in the order of the walk
     latest: datetime | None = None  # the Modified_Time of the last record
+
+    @property
+    def descends(self) -> bool:
+        return self.sort_order == "desc"
+
+    def ask(
+        self, client: ZohoClient, path: str, fields: list[str], token: str | None = None
+    ) -> dict[str, Any]:
+        """One page. A token is good only with the parameters of the page that gave it."""
+        params = {"fields": ",".join(fields), "per_page": limits.RECORDS_PER_PAGE, **ALL_RECORDS}
+        if self.sort_by:
+            params.update(sort_by=self.sort_by, sort_order=self.sort_order)
+        if token:
+            params["page_token"] = token
+        return client.get(path, params, headers=since_header(self.since) if self.since else None)
 
     def pages(self, client: ZohoClient, path: str, fields: list[str]) -> Iterator[list[Record]]:
         """Pages by token from the first one on, because a page number ends at record 2,000.
@@ -143,29 +201,44 @@ class _Walk:
         Ends early, with `whole` false, where tokens go no further (PAGINATION_LIMIT_EXCEEDED), which no
         new walk of the same kind cures.
         """
-        headers = {"If-Modified-Since": self.since.isoformat(timespec="seconds")} if self.since else None
-        params = {"fields": ",".join(fields), "per_page": limits.RECORDS_PER_PAGE, **ALL_RECORDS}
-        params.update(sort_by=self.sort_by, sort_order=self.sort_order)
-        while True:
+        token = None
+        if self.first is not None and self._has(fields):
+            yield self._look_at([dict(record) for record in self.first.records], self.first.more)
+            token = self.first.token
+        while not self.whole:
             try:
-                page = client.get(path, params, headers=headers)
+                page = self.ask(client, path, fields, token)
             except ZohoError as error:
                 if error.code == "PAGINATION_LIMIT_EXCEEDED":
                     return
+                if token and self.first and token == self.first.token and error.code in STALE:
+                    token = None
+                    continue
                 raise
-            records: list[Record] = rows_in(page, "data")
-            self._look_at(records)
-            met = self.until is not None and any(int(record["id"]) <= self.until for record in records)
-            self.whole = met or not more_in(page)
-            yield records
-            if self.whole:
-                return
-            token = page["info"].get("next_page_token")
-            if not token or token == params.get("page_token"):
+            yield self._look_at(rows_in(page, "data"), more_in(page))
+            earlier, token = token, _token(page)
+            if not self.whole and (not token or token == earlier):
                 raise ReadFailed("Zoho has more records but gave no token for the next page")
-            params["page_token"] = token
 
-    def _look_at(self, records: list[Record]) -> None:
+    def _has(self, fields: list[str]) -> bool:
+        """Whether the first page has all these fields; they may be others than when it was read."""
+        assert self.first is not None
+        return all(record.keys() >= set(fields) for record in self.first.records)
+
+    def _look_at(self, records: list[Record], more: bool) -> list[Record]:
+        ids = [int(record["id"]) for record in records]
+        met = self.until is not None and any(self._is_past(id, self.until) for id in ids)
+        self.whole = met or not more
+        self.in_order &= all(self._is_past(later, id) for id, later in pairwise(ids))
         changed = records[-1].get(CHANGED) if records else None
         if changed:
             self.latest = datetime.fromisoformat(str(changed).replace("Z", "+00:00"))
+        return records
+
+    def _is_past(self, id: int, other: int) -> bool:
+        """Whether it is the other or comes after it in this order."""
+        return id <= other if self.descends else id >= other
+
+
+def _token(page: dict[str, Any]) -> str | None:
+    return page["info"].get("next_page_token") if page else None

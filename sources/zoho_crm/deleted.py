@@ -1,0 +1,150 @@
+"""Reads what was deleted from a module since a time, and says when that may not be all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from . import limits
+from .answers import rows_in
+from .client import ZohoClient
+from .errors import CredentialsError, ReadFailed, Retriable, ZohoError
+from .walks import since_header
+
+WALKS = 5  # over a feed that goes on changing
+NAMELESS = "its list of deletions has a row without an id"
+
+# How a record was deleted. Permanent ones last: a record that goes from the bin meanwhile is met again.
+KINDS = ("recycle", "permanent")
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """One row of the feed. Of a record that is deleted for good Zoho gives neither name nor person."""
+
+    id: str
+    display_name: str | None
+    type: str
+    deleted_time: datetime
+    deleted_by: str | None
+
+
+@dataclass(frozen=True)
+class Feed:
+    """The deletions in the order of their times; `gap` is why some may be missing."""
+
+    deletions: tuple[Deletion, ...]
+    gap: str | None = None
+
+
+def read_deletions(client: ZohoClient, module: str, since: datetime) -> Feed:
+    """All that was deleted at `since` or later.
+
+    Zoho numbers the pages and does not say whether there is an eleventh one. Where there is none, the
+    two kinds are asked for one by one, which reaches twice as far. Raises what passes with time or
+    needs a person; a module without a feed has a gap.
+    """
+    reader = _Reader(client, module, since)
+    reader.read("all")
+    if reader.cut:
+        reader.gaps.clear()
+        for kind in KINDS:
+            reader.read(kind)
+    found = sorted(reader.found.values(), key=lambda deletion: (deletion.deleted_time, deletion.id))
+    return Feed(tuple(found), reader.gaps[0] if reader.gaps else None)
+
+
+@dataclass
+class _Reader:
+    """What was found so far, over all walks."""
+
+    client: ZohoClient
+    module: str
+    since: datetime
+    found: dict[tuple[str, str, str], Deletion] = field(default_factory=dict)
+    gaps: list[str] = field(default_factory=list)
+    cut: bool = False  # the feed goes on, but Zoho gives no further page of it
+
+    def read(self, kind: str) -> None:
+        """One kind. A restore moves rows over the edges of pages: more than one are read till nothing is new."""
+        for walks in range(WALKS):
+            before, began = set(self.found), self.client.now()
+            try:
+                pages = self._walk(kind)
+            except (ZohoError, ReadFailed) as error:
+                if isinstance(error, (Retriable, CredentialsError)):
+                    raise
+                self.gaps.append(f"its list of deletions could not be read: {error}")
+                return
+            new = self.found.keys() - before
+            if pages == 1 or self.cut or (walks and not self._any_before(began, new)):
+                return
+        self.gaps.append(f"its list of deletions changed each of the {WALKS} times it was read")
+
+    def _any_before(self, moment: datetime, new: set[tuple[str, str, str]]) -> bool:
+        return any(self.found[key].deleted_time < moment for key in new)
+
+    def _walk(self, kind: str) -> int:
+        """The number of pages."""
+        self.cut, page, more = False, 0, True
+        last: list[dict[str, Any]] = []
+        while more:
+            page += 1
+            try:
+                answer = self._ask(kind, page)
+            except ZohoError as error:
+                if page == 1 or isinstance(error, (Retriable, CredentialsError)):
+                    raise
+                return self._end_at(page, str(error))
+            rows, more = rows_in(answer, "data"), _goes_on(answer)
+            if more and rows == last:  # both are empty if the first page is
+                return self._end_at(page, "Zoho says so, and brings nothing new")
+            self._add(rows)
+            last = rows
+        return page
+
+    def _end_at(self, page: int, why: str) -> int:
+        self.cut = True
+        self.gaps.append(f"its list of deletions goes on past its last page, {page - 1:,}: {why}")
+        return page
+
+    def _ask(self, kind: str, page: int) -> dict[str, Any]:
+        params = {"type": kind, "page": page, "per_page": limits.RECORDS_PER_PAGE}
+        path, headers = f"{self.module}/deleted", since_header(self.since)
+        return self.client.get(path, params, credits=limits.DELETED_CREDITS, headers=headers)
+
+    def _add(self, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            if row.get("id"):
+                deletion = _deletion(row, self.client.now())
+                self.found.setdefault((deletion.id, deletion.type, str(row.get("deleted_time"))), deletion)
+            elif NAMELESS not in self.gaps:
+                self.gaps.append(NAMELESS)
+
+
+def _goes_on(answer: Mapping[str, Any]) -> bool:
+    """Whether there is another page; a full page that does not tell is not taken for the last one."""
+    more = (answer.get("info") or {}).get("more_records")
+    return more if isinstance(more, bool) else len(answer.get("data", [])) >= limits.RECORDS_PER_PAGE
+
+
+def _deletion(row: Mapping[str, Any], now: datetime) -> Deletion:
+    """One row; without a readable time it was deleted by now."""
+    person, name = row.get("deleted_by"), row.get("display_name")
+    return Deletion(
+        id=str(row["id"]),
+        display_name=None if name is None else str(name),
+        type=str(row.get("type") or "unknown"),
+        deleted_time=_instant(row.get("deleted_time")) or now,
+        deleted_by=str(person["id"]) if isinstance(person, Mapping) and person.get("id") else None,
+    )
+
+
+def _instant(text: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment.astimezone(timezone.utc) if moment.tzinfo else None
