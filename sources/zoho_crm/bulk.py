@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,15 @@ from .arrow import records_table
 from .borders import Borders
 from .client import ZohoClient
 from .columns import Column
+from .criteria import criteria_of
 from .errors import Fatal, ReadFailed, Retriable, Unreachable, ZohoError
-from .jobs import Job, JobFailed, Result
+from .jobs import Job, JobFailed, Result, chapter_of
+from .journal import PART
 from .mend import Mender
 from .notes import Notes
-from .plan import Plan, Window, flags_to_name
+from .plan import Plan, flags_to_name
 from .slices import Slice, beside, join_slices, keys_of
-from .walks import CHANGED, any_hidden
+from .walks import any_hidden
 
 JOBS_PER_PAGE = 3  # a job that fails is made again, this often in all
 FETCHES_PER_JOB = 2  # a damaged archive is fetched again before its job is made again
@@ -30,6 +33,10 @@ REFUSED_DOWNLOAD = 60.5  # seconds; somebody else downloads, too, and the minute
 GONE = (400, 404, 410)  # how Zoho refuses a file of yesterday is not documented
 
 UNKNOWN_FIELD = frozenset({"FIELD_NOT_SUPPORTED", "FIELD_NOT_AVAILABLE"})
+
+
+class Outdated(Exception):
+    """Zoho refuses the page token of an earlier run's job: the pages have to be read from the first one on."""
 
 
 def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
@@ -79,6 +86,8 @@ class _Reader:
 
     def __init__(self, client: ZohoClient, plan: Plan, notes: Notes) -> None:
         self.client, self.plan, self.notes = client, plan, notes
+        self.chapter = chapter_of(client, plan)
+        self.resumes = False  # whether the pages are those of an earlier run's jobs
         self.job: Job | None = None  # of the page that comes next
         self.holds_page = False
         self.settled = False
@@ -89,7 +98,7 @@ class _Reader:
         """Make the first job. Returns the number of fields a job takes if it refuses as many as these."""
         for _ in range(len(self.plan.columns) + 3):
             try:
-                self.job = Job(self.client, self._first_body())
+                self.job = Job(self.client, self._first_body(), self.chapter)
                 return None
             except ZohoError as error:
                 if error.code == "LIMIT_EXCEEDED" and len(self.plan.columns) > 3:
@@ -99,22 +108,42 @@ class _Reader:
         raise ReadFailed(f"Bulk Read refuses every job of {self.plan.module.api_name}")
 
     def tables(self) -> Iterator[pa.Table]:
-        """All pages, and what fell between; the next page's job is made before this one is downloaded."""
+        """All pages, and what fell between. A row may come twice; of equal ones the later holds."""
         with tempfile.TemporaryDirectory(prefix="zoho-bulk-", dir=self.client.door.scratch) as folder:
-            tables = self._page(Path(folder, "page.zip"))
-            self.settled = True  # the columns: what the first page lacks is not read
-            yield records_table([], self.plan.columns)
-            mender = Mender(self.client, self.plan, self.notes)
-            borders = Borders(self.client, self.plan, self.notes)
-            while True:
-                borders.add(tables)
-                while tables:
-                    yield mender.mend(tables.pop(0))
-                self._let_go()
-                if self.job is None:
-                    break
-                tables = self._page(Path(folder, "page.zip"))
+            try:
+                yield from self._pages(Path(folder))
+            except Outdated:
+                self._begin_anew()
+                yield from self._pages(Path(folder))
+
+    def _pages(self, folder: Path) -> Iterator[pa.Table]:
+        """The next page's job is made before a page is downloaded."""
+        tables = self._page(folder)
+        self.settled = True  # the columns: what the first page lacks is not read
+        yield records_table([], self.plan.columns)
+        mender = Mender(self.client, self.plan, self.notes)
+        borders = Borders(self.client, self.plan, self.notes)
+        while True:
+            borders.add(tables)
+            while tables:
+                yield mender.mend(tables.pop(0))
+            self._let_go()
+            if self.job is None:
+                break
+            tables = self._page(folder)
         yield from borders.missed(self._flags())
+
+    def _begin_anew(self) -> None:
+        """Make the first job again, with what has come already in place.
+
+        Rows that were deleted since may have come, so `read_as_of` stays as it is.
+        """
+        assert self.chapter is not None
+        self.chapter.journal.done(self.chapter.module)
+        self.notes.repairs["Bulk Read begun again, as its pages of an earlier run are refused"] += 1
+        self.resumes, plan = False, self.plan
+        if self.begin() is not None or self.plan != plan:
+            raise ReadFailed("Bulk Read takes fewer fields than in the run before")
 
     def end(self) -> None:
         """Give back what other modules wait for, however the reading ended."""
@@ -122,38 +151,64 @@ class _Reader:
         if self.job is not None:
             self.job.abandon()
 
-    def _page(self, path: Path) -> list[pa.Table]:
+    def _page(self, folder: Path) -> list[pa.Table]:
         """The tables of one page; afterwards `self.job` is the next page's, or None."""
         job, self.job = self.job, None
         assert job is not None
         reason = ""
-        for attempt in range(JOBS_PER_PAGE):
+        attempts = JOBS_PER_PAGE + bool(job.earlier)
+        for attempt in range(attempts):
             if attempt:
                 self.notes.repairs[f"Bulk Read jobs made again, {reason}"] += 1
                 if self.job is not None:
                     self.job.settle()  # nobody may hold one slot while waiting for another
-                job = job.again()
+                with self._watching_tokens():
+                    job = job.again()
+            self.resumes |= job.earlier is not None
             try:
                 result = job.wait()
                 if result.next_page_token and self.job is None:
                     # The token stands for module, fields and criteria: the body holds nothing else.
-                    self.job = Job(self.client, {"query": {"page_token": result.next_page_token}})
-                return self._fetch(result, path, attempt)
+                    body = {"query": {"page_token": result.next_page_token}}
+                    with self._watching_tokens():
+                        self.job = Job(self.client, body, self.chapter)
+                tables = self._fetch(job, result, folder, attempt)
+                self._tell_age(job)
+                return tables
             except JobFailed as failure:
                 self._let_go()
+                job.forget()
                 reason = str(failure)
-        raise ReadFailed(f"Bulk Read failed {JOBS_PER_PAGE} times, the last time because {reason}")
+        raise ReadFailed(f"Bulk Read failed {attempts} times, the last time because {reason}")
 
-    def _fetch(self, result: Result, path: Path, number: int) -> list[pa.Table]:
+    @contextmanager
+    def _watching_tokens(self) -> Iterator[None]:
+        try:
+            yield
+        except ZohoError as error:
+            if self.resumes and error.status in GONE and isinstance(error, Fatal):
+                raise Outdated from error
+            raise
+
+    def _tell_age(self, job: Job) -> None:
+        if job.earlier is not None:
+            self.notes.repairs["Bulk Read jobs of an earlier run used again"] += 1
+            self.notes.read_as_of = min(job.earlier, self.notes.read_as_of or job.earlier)
+
+    def _fetch(self, job: Job, result: Result, folder: Path, number: int) -> list[pa.Table]:
         """Download the archive of a page's nth job and read it, once more if it is damaged. Raises JobFailed."""
         self.client.door.archives.acquire()
         self.holds_page = True
+        path = self.chapter.archive(job.id) if self.chapter else folder / "page.zip"
+        kept = self._read_kept(path, result.count) if job.earlier else None
+        if kept is not None:
+            return kept
         reason = ""
         for attempt in range(FETCHES_PER_JOB):
             if attempt:
                 self.notes.repairs[f"archives fetched again, {reason}"] += 1
             try:
-                self.client.download(result.download_url, path)
+                self._download(result, path)
                 return self._read(path, result.count, number)
             except (BadArchive, Unreachable) as error:
                 reason = str(error)
@@ -165,6 +220,19 @@ class _Reader:
                     raise
                 raise JobFailed(f"the archive is gone ({error.code})") from error
         raise JobFailed(reason)
+
+    def _read_kept(self, path: Path, count: int) -> list[pa.Table] | None:
+        try:
+            return read_archive(path, self.plan.columns, count) if path.exists() else None
+        except BadArchive as error:
+            self.notes.repairs[f"archives fetched again, {error}"] += 1
+            return None
+
+    def _download(self, result: Result, path: Path) -> None:
+        """A file of that name is whole: a killed run leaves its torn one under another."""
+        part = path.with_suffix(PART)
+        self.client.download(result.download_url, part)
+        part.replace(path)
 
     def _read(self, path: Path, count: int, number: int) -> list[pa.Table]:
         """The archive, without the columns that an earlier job did not bring either."""
@@ -187,9 +255,9 @@ class _Reader:
     def _first_body(self) -> dict[str, Any]:
         module = {"api_name": self.plan.module.api_name}
         query: dict[str, Any] = {"module": module, "fields": [c.api_name for c in self.plan.columns]}
-        criteria = [*_window(self.plan.window), *(_both(flag) for flag in self._flags())]
+        criteria = criteria_of(self.plan.window, self._flags())
         if criteria:
-            query["criteria"] = criteria[0] if len(criteria) == 1 else _group("and", criteria)
+            query["criteria"] = criteria
         return {"query": query}
 
     def _flags(self) -> list[str]:
@@ -213,24 +281,3 @@ class _Reader:
 
     def _hide(self, flags: list[str]) -> bool:
         return any(any_hidden(self.client, self.plan.module.api_name, flag) for flag in flags)
-
-
-# ---- criteria
-
-
-def _window(window: Window) -> list[dict[str, Any]]:
-    ends = (("greater_equal", window.since), ("less_than", window.until))
-    return [_is(CHANGED, sign, end.isoformat(timespec="seconds")) for sign, end in ends if end]
-
-
-def _both(flag: str) -> dict[str, Any]:
-    """True for every record, yet it names the flag, so that Zoho hides nothing."""
-    return _group("or", [_is(flag, "equal", True), _is(flag, "equal", False)])
-
-
-def _is(name: str, comparator: str, value: Any) -> dict[str, Any]:
-    return {"field": {"api_name": name}, "comparator": comparator, "value": value}
-
-
-def _group(operator: str, criteria: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"group_operator": operator, "group": criteria}

@@ -36,6 +36,7 @@ from .answers import (
 from .auth import ZohoAuth
 from .credentials import ZohoCredentials
 from .errors import CreditLimit, ReadFailed, Retriable, Unreachable
+from .journal import Journal
 from .pacing import LONGEST_PAUSE, Downloads, JobSlots, Pace
 
 CHUNK = 1 << 20  # bytes of a download held at once
@@ -73,6 +74,7 @@ class Door:
     server_time: datetime | None = None  # of the latest answer: the clock that windows are cut by
     credits_remaining: int | None = None  # Zoho sends it once half of the day's credits are used
     scratch: Path | None = None  # where archives are kept while they are read; None: the system's own
+    journal: Journal | None = None  # of the jobs that a killed run made; None: each reading makes its own
     max_credits: int | None = None  # of one run
     spent: int = 0
     _purse: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from .client import ZohoClient
-from .errors import Retriable, ZohoError
+from .errors import CredentialsError, Retriable, ZohoError
+from .journal import Chapter
 from .pacing import Pace
+from .plan import Plan, Window
+from .walks import CHANGED
 
 WORKING = frozenset({"ADDED", "QUEUED", "IN PROGRESS"})
 PATIENCE = 3  # refusals of a queue that is full without us; each was tried for a minute by the client
@@ -32,20 +36,34 @@ class Result:
 class Job:
     """A job under way. It holds a slot until it has ended or is abandoned."""
 
-    def __init__(self, client: ZohoClient, body: Mapping[str, Any]) -> None:
-        """Make the job as soon as the account bears one more."""
+    earlier: datetime | None = None  # of a job that an earlier reading made: up to when that one read
+    id: str
+
+    def __init__(self, client: ZohoClient, body: Mapping[str, Any], chapter: Chapter | None = None) -> None:
+        """Make the job as soon as the account bears one more, or take up the one that the journal knows."""
         self.body = body
-        self._client, self._slots = client, client.door.jobs
+        self._client, self._slots, self._chapter = client, client.door.jobs, chapter
         self._holds_slot = False
         self._outcome: Result | JobFailed | None = None
+        known = chapter.find(body, client.now()) if chapter else None
+        if known is None:
+            self._make()
+            return
+        self._slots.take()  # it may still wait in Zoho's queue
+        self._holds_slot = True
+        self.id, self.earlier = known.job_id, known.until
+
+    def _make(self) -> None:
         patience = PATIENCE
         while not self._holds_slot:
             self._slots.take()
             self._holds_slot = True
             try:
-                answer = client.create_bulk_job(body)
+                answer = self._client.create_bulk_job(self.body)
                 self.id = str(answer["data"][0]["details"]["id"])
                 self._slots.grow()
+                if self._chapter:
+                    self._chapter.keep(self.body, self.id, self._client.now())
             except Retriable as refusal:
                 if refusal.code != "TOO_MANY_REQUESTS":
                     self.abandon()
@@ -57,14 +75,20 @@ class Job:
                 patience -= 1
                 if not patience:
                     raise
-                client.door.pace.sleep(FULL_QUEUE)
+                self._client.door.pace.sleep(FULL_QUEUE)
             except BaseException:
                 self.abandon()
                 raise
 
     def again(self) -> Job:
-        """A new job with the same question."""
-        return Job(self._client, self.body)
+        """A new job with the same question; this one is forgotten."""
+        self.forget()
+        return Job(self._client, self.body, self._chapter)
+
+    def forget(self) -> None:
+        """No later run is to use it."""
+        if self._chapter:
+            self._chapter.drop(self.body)
 
     def abandon(self) -> None:
         if self._holds_slot:
@@ -120,7 +144,9 @@ class Job:
             job: Mapping[str, Any] = self._client.read_bulk_job(self.id)["data"][0]
             return job
         except ZohoError as error:
-            if error.code == "RESOURCE_NOT_FOUND":
+            # How Zoho refuses a job of yesterday, or of another user, is not documented.
+            unknown = self.earlier and not isinstance(error, (Retriable, CredentialsError))
+            if error.code == "RESOURCE_NOT_FOUND" or unknown:
                 raise JobFailed("Zoho no longer knows a job that it took") from error
             raise
 
@@ -131,3 +157,17 @@ def _pauses(pace: Pace) -> Iterator[float]:
     while pace.monotonic() < end:
         yield pause
         pause = min(pause * 1.5, 15.0)
+
+
+def chapter_of(client: ZohoClient, plan: Plan) -> Chapter | None:
+    """Where the jobs of a reading are remembered; None for one that must not use old jobs.
+
+    A window ends anew in each run, and old rows without a time of change cannot be brought up to date.
+    """
+    journal = client.door.journal
+    if journal is None or plan.until is None or plan.window != Window() or not plan.has(CHANGED):
+        return None
+    # What a field is may change without a word in the question: its type, its values, its id.
+    fields = [(repr(column), column.field.raw.get("id")) for column in plan.columns]
+    about = repr((client.door.auth.api_domain, fields))
+    return Chapter(journal, plan.module.api_name, plan.until, about)

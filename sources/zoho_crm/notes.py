@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 @dataclass
@@ -14,6 +15,7 @@ class Notes:
     misfits: Counter[tuple[str, str]] = field(default_factory=Counter)  # column and its text twin -> values
     repairs: Counter[str] = field(default_factory=Counter)  # what was read again -> how often
     remarks: list[str] = field(default_factory=list)
+    read_as_of: datetime | None = None  # rows may be as old as this: they come from jobs of an earlier run
 
     def lines(self) -> list[str]:
         """The notes as sentences, in a fixed order."""

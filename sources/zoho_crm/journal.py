@@ -1,0 +1,199 @@
+"""Remembers Bulk Read jobs and keeps their archives, so that a run that was killed need not pay twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+logger = logging.getLogger("zoho_crm")
+
+# Zoho keeps a job's file and its page token for 24 hours. A reading that begins with an old job needs
+# some hours of them for itself.
+FRESH = timedelta(hours=20)
+KEPT = timedelta(hours=24)
+
+NAME = "jobs.jsonl"
+ARCHIVE, PART = ".zip", ".part"
+JOB_ID = re.compile(r"[0-9A-Za-z]{1,64}")  # it becomes a file's name
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A job that Zoho took; times are Zoho's."""
+
+    key: str  # stands for the question that the job answers
+    module: str
+    job_id: str
+    made: datetime
+    until: datetime  # of the reading that made it: its rows hold every change before
+
+    def line(self) -> bytes:
+        times = {"made": self.made.isoformat(), "until": self.until.isoformat()}
+        entry = {"key": self.key, "module": self.module, "job_id": self.job_id, **times}
+        return json.dumps(entry).encode() + b"\n"
+
+
+def read_entries(content: bytes) -> list[Entry]:
+    """The entries of a journal's file; a line that is torn, or not ours, is passed over."""
+    entries = (_entry(line) for line in content.split(b"\n"))
+    return [entry for entry in entries if entry is not None]
+
+
+def _entry(line: bytes) -> Entry | None:
+    try:
+        kept = json.loads(line)
+        key, module, job_id = kept["key"], kept["module"], kept["job_id"]
+        made, until = (datetime.fromisoformat(kept[name]) for name in ("made", "until"))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    texts = all(isinstance(text, str) for text in (key, module, job_id))
+    if not texts or not JOB_ID.fullmatch(job_id) or made.tzinfo is None or until.tzinfo is None:
+        return None
+    return Entry(key, module, job_id, made, until)
+
+
+class Journal:
+    """The jobs that no load has finished yet, in a folder that outlives the run; threads share it.
+
+    Only a convenience: where the disk refuses it, the run goes on without.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._file = folder, folder / NAME
+        self._lock = threading.Lock()
+        content = b""
+        with suppress(FileNotFoundError):
+            content = self._file.read_bytes()
+        self._entries = {entry.key: entry for entry in read_entries(content)}
+        self._tidy = content == self._content()  # then a line can be appended
+        self._told = False
+
+    def find(self, key: str, now: datetime) -> Entry | None:
+        """The job that answers a question, if it is young enough to be used again."""
+        with self._lock:
+            entry = self._entries.get(key)
+        return entry if entry and _is_younger(entry, FRESH, now) else None
+
+    def keep(self, entry: Entry) -> None:
+        """Remember a job, in place of an earlier one for the same question. On disk when this returns."""
+        if not JOB_ID.fullmatch(entry.job_id):
+            return
+        with self._lock:
+            old = self._entries.get(entry.key)
+            self._entries[entry.key] = entry
+            if old:
+                self._remove_files(old)
+            self._write(self._append if self._tidy else self._rewrite, entry.line())
+
+    def drop(self, key: str) -> None:
+        """Forget a job that brought nothing good."""
+        self._forget(lambda entry: entry.key == key)
+
+    def done(self, module: str, until: datetime | None = None) -> None:
+        """Forget a module's jobs, once their rows have landed; with `until`, those of readings up to then."""
+        self._forget(lambda entry: entry.module == module and (until is None or entry.until <= until))
+
+    def tidy(self, now: datetime) -> None:
+        """Forget what Zoho no longer honours, and remove files of no job. Not while anybody reads."""
+        self._forget(lambda entry: not _is_younger(entry, KEPT, now))
+        known = {entry.job_id for entry in self._entries.values()}
+        with suppress(OSError):
+            for path in self._folder.iterdir():
+                if path.suffix in (ARCHIVE, PART) and path.stem not in known:
+                    path.unlink(missing_ok=True)
+
+    def archive(self, job_id: str) -> Path:
+        """Where the whole archive of a job is, or belongs."""
+        with suppress(OSError):
+            self._make_folder()
+        return self._folder / f"{job_id}{ARCHIVE}"
+
+    def _forget(self, which: Callable[[Entry], bool]) -> None:
+        with self._lock:
+            gone = [entry for entry in self._entries.values() if which(entry)]
+            for entry in gone:
+                del self._entries[entry.key]
+                self._remove_files(entry)
+            if gone:
+                self._write(self._rewrite, b"")
+
+    def _remove_files(self, entry: Entry) -> None:
+        path = self._folder / entry.job_id
+        for suffix in (ARCHIVE, PART):
+            with suppress(OSError):
+                path.with_suffix(suffix).unlink(missing_ok=True)
+
+    def _write(self, write: Callable[[bytes], None], line: bytes) -> None:
+        self._tidy = False  # until it is written: half a line may be on disk
+        try:
+            self._make_folder()
+            write(line)
+            self._tidy = True
+        except OSError as error:
+            if not self._told:
+                logger.warning("Bulk Read jobs are not remembered: %s: %s", error.strerror, self._file)
+            self._told = True
+
+    def _append(self, line: bytes) -> None:
+        with self._file.open("ab") as file:
+            file.write(line)
+            _flush(file)
+
+    def _rewrite(self, _: bytes) -> None:
+        new = self._file.with_suffix(".new")
+        with new.open("wb") as file:
+            file.write(self._content())
+            _flush(file)
+        new.replace(self._file)
+
+    def _content(self) -> bytes:
+        return b"".join(entry.line() for entry in self._entries.values())
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # archives hold the rows of a CRM
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """The journal's part about one reading."""
+
+    journal: Journal
+    module: str
+    until: datetime  # the reading's own
+    about: str  # what decides the rows beside a job's body: the account, and what its fields are
+
+    def find(self, body: Mapping[str, Any], now: datetime) -> Entry | None:
+        return self.journal.find(self._key(body), now)
+
+    def keep(self, body: Mapping[str, Any], job_id: str, now: datetime) -> None:
+        self.journal.keep(Entry(self._key(body), self.module, job_id, now, self.until))
+
+    def drop(self, body: Mapping[str, Any]) -> None:
+        self.journal.drop(self._key(body))
+
+    def archive(self, job_id: str) -> Path:
+        return self.journal.archive(job_id)
+
+    def _key(self, body: Mapping[str, Any]) -> str:
+        question = json.dumps([self.module, self.about, body], sort_keys=True)
+        return hashlib.sha256(question.encode()).hexdigest()
+
+
+def _is_younger(entry: Entry, age: timedelta, now: datetime) -> bool:
+    """A job from the future is of a clock that was put back since."""
+    return abs(now - entry.made) < age
+
+
+def _flush(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())
