@@ -1,0 +1,212 @@
+"""Finds the rows that belong to other records: they come and go with those, and no feed tells."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from . import limits
+from .answers import more_in, rows_in
+from .client import ZohoClient
+from .columns import Kind
+from .coql import after, quote, select_query
+from .errors import Fatal, ReadFailed, Skippable
+from .metadata import Field, Module
+from .plan import Plan
+from .records import read_ids
+from .values import Misfit, convert
+from .walks import CHANGED
+
+PARENT = "Parent_Id"
+BESIDE = frozenset({"Notes", "Attachments"})  # they hang on records of any module
+WITH_RECORDS = frozenset({"default", "custom", "web"})  # generated types of modules whose records people make
+
+
+PARENTS_PER_QUERY = 50  # values in IN: COQL's older pages say 50, "Kaizen #183" says 100
+
+
+@dataclass(frozen=True)
+class Link:
+    """A lookup by which rows of the module `child` hang on records of the module `parent`."""
+
+    parent: str
+    child: str
+    field: str
+    edited: bool = True  # rows come and go by editing the parent, not only by deleting it
+
+
+@dataclass(frozen=True)
+class Parents:
+    """The records that a run found deleted or changed, by id."""
+
+    gone: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What became of the rows of some parents."""
+
+    gone: frozenset[str] = frozenset()  # held, and asking by id does not bring them
+    missing: frozenset[str] = frozenset()  # in the CRM, not held
+    stale: frozenset[str] = frozenset()  # held in another version, or with another parent
+    asked: bool = True  # False: COQL refused, so rows that are missing may not be known
+
+
+# ---- which modules hang on which
+
+
+def links(fields: Mapping[str, Sequence[Field]], modules: Mapping[str, Module]) -> list[Link]:
+    """Every link between two of these modules, as far as the metadata tells."""
+    owners = {f.own_table: name for name, listed in fields.items() for f in listed if f.own_table}
+    found = []
+    for name, module in modules.items():
+        parent = _name(module.raw.get("parent_module")) or owners.get(name)
+        edited = module.generated_type in ("subform", "linking")
+        for field in _ties(module, fields.get(name, ()), parent):
+            own = _target(field) or parent or ""
+            parents = _any_record(module, modules) if module.api_name in BESIDE else [own]
+            found += [Link(known, name, field.api_name, edited) for known in parents if known in modules]
+    return found
+
+
+def _ties(module: Module, listed: Sequence[Field], parent: str | None) -> list[Field]:
+    """The lookups of a module that tie its rows to other records, so that they go with those."""
+    lookups = [f for f in listed if f.data_type == "lookup" and _target(f)]
+    named = [f for f in listed if f.api_name == PARENT]
+    if module.api_name in BESIDE:
+        return named
+    if module.generated_type == "subform":
+        return named or [f for f in lookups if _target(f) == parent]
+    if module.generated_type == "linking":
+        return lookups
+    if module.generated_type == "field_tracker":
+        return [f for f in lookups if _target(f) == parent] or lookups
+    return []
+
+
+def _any_record(module: Module, modules: Mapping[str, Module]) -> list[str]:
+    """The modules on whose records notes and files may hang; files hang on notes, too."""
+    made_by_people = [name for name, m in modules.items() if m.generated_type in WITH_RECORDS]
+    beside = BESIDE if module.api_name == "Notes" else {module.api_name}
+    return [name for name in made_by_people if name not in beside]
+
+
+def _target(field: Field) -> str | None:
+    lookup = field.raw.get("lookup")
+    return _name(lookup.get("module")) if isinstance(lookup, Mapping) else None
+
+
+def _name(module: Any) -> str | None:
+    """The API name in one of the two forms in which metadata names a module; None for `{}`."""
+    name = module.get("api_name") if isinstance(module, Mapping) else module
+    return str(name) if name else None
+
+
+# ---- the rows of some parents
+
+
+def ids_by_parent(
+    client: ZohoClient, plan: Plan, link: Link, parents: Collection[str]
+) -> dict[str, str] | None:
+    """The ids of the child's rows with one of these parents, each with its Modified_Time as Zoho writes it.
+
+    By COQL; None if that refuses the module or the query. `plan` is the child's. Rows that a query might
+    hide stay unknown here, which is no proof of anything.
+    """
+    wanted, found = sorted(set(parents)), dict[str, str]()
+    try:
+        for start in range(0, len(wanted), PARENTS_PER_QUERY):
+            some = wanted[start : start + PARENTS_PER_QUERY]
+            for row in _rows_with(client, plan, link, some):
+                found[str(row["id"])] = str(row.get(CHANGED) or "")
+    except (Skippable, Fatal):
+        return None
+    return found
+
+
+def _rows_with(
+    client: ZohoClient, plan: Plan, link: Link, parents: Sequence[str]
+) -> Iterator[Mapping[str, Any]]:
+    """In pages by id, small ones first, as most parents have few rows and a small page costs less."""
+    fields = ["id", CHANGED] if plan.has(CHANGED) else ["id"]
+    among = f"{link.field} in ({', '.join(map(quote, parents))})"
+    sizes, key = list(limits.COQL_PAGES), ""
+    while True:
+        size = sizes.pop(0) if len(sizes) > 1 else sizes[0]
+        conditions = [among, after([("id", key)])] if key else [among]
+        query = select_query(fields, link.child, conditions, ["id"], size)
+        answer = client.post("coql", {"select_query": query}, credits=limits.coql_credits(size))
+        rows = rows_in(answer, "data")
+        yield from rows
+        if not more_in(answer):
+            return
+        earlier, key = key, str(rows[-1]["id"]) if rows else key
+        if key == earlier:
+            raise ReadFailed("COQL says that there are more records, and brings none")
+
+
+def follow(client: ZohoClient, plan: Plan, link: Link, parents: Parents, held: Path) -> Followed:
+    """What became of the child's rows whose parents were deleted or changed.
+
+    `plan` is the child's; `held` has the destination's rows of these parents, with the columns of `id`, of
+    Modified_Time where there is one, and of the link. Only its child and its field matter of a link: parents
+    of several modules can be asked for at once.
+    """
+    there_too = pq.read_schema(held).names
+    names = [n for n in (CHANGED, link.field) if plan.has(n) and plan.column(n).name in there_too]
+    rows = _held_versions(held, {name: plan.column(name).name for name in names})
+    asked = ids_by_parent(client, plan, link, parents.changed) if parents.changed else {}
+    timed = CHANGED in names
+    same = {
+        id
+        for id, text in (asked or {}).items()
+        if id in rows and not (timed and rows[id][0] != _instant(text))
+    }
+    doubtful = [id for id in sorted(rows) if id not in same]
+    there = read_ids(client, link.child, ["id", *names], doubtful)
+    return Followed(
+        gone=frozenset(doubtful) - there.keys(),
+        missing=frozenset(asked or ()) - rows.keys(),
+        stale=frozenset(id for id, record in there.items() if rows[id] != _version(record, names)),
+        asked=asked is not None,
+    )
+
+
+Version = tuple[object, ...]  # when a row changed, and its parent
+
+
+def _held_versions(held: Path, columns: Mapping[str, str]) -> dict[str, Version]:
+    table = pq.read_table(held, columns=["id", *columns.values()])
+    values = [
+        [_in_utc(value) if name == CHANGED else value for value in table[column].to_pylist()]
+        for name, column in columns.items()
+    ]
+    return {id: tuple(column[row] for column in values) for row, id in enumerate(table["id"].to_pylist())}
+
+
+def _version(record: Mapping[str, Any], names: Sequence[str]) -> Version:
+    return tuple(
+        _instant(record.get(name)) if name == CHANGED else convert(Kind.ID, record.get(name))
+        for name in names
+    )
+
+
+def _instant(text: Any) -> datetime | None:
+    try:
+        moment: datetime | None = convert(Kind.TIMESTAMP, text)
+    except Misfit:
+        return None
+    return moment
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """Some destinations give times in UTC without saying so."""
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=timezone.utc)

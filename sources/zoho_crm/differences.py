@@ -1,0 +1,214 @@
+"""Finds, in a local DuckDB, in what the destination's rows differ from a reading of every record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .arrow import twins_of
+from .columns import Column
+from .naming import NEVER_MISFIT, TEXT_TWIN, unique
+from .spool import Spooled
+from .walks import CHANGED
+
+BATCH = 50_000
+# No column is called so: names are of letters, digits and underscores.
+DIFFERS = "= differs"
+EXACT = Context(prec=1_000)
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Between the records of a module and the destination's rows."""
+
+    missing: tuple[str, ...] = ()  # in the CRM, not in the table
+    extra: tuple[str, ...] = ()  # in the table, not among the records that were read
+    stale: tuple[str, ...] = ()  # in another version, or more than once in the table
+    patches: Path | None = None  # of rows in the same version: id and the values that were read
+    patched: int = 0
+
+
+def held_columns(narrow: Spooled, columns: Sequence[Column]) -> list[str]:
+    """The columns that `compare` looks at in the destination, where they are there."""
+    names = [c.name for c in columns]
+    own = [c for c in columns if c.name in narrow.schema.names]
+    twins = [_twin(c, names) for c in own if c.kind.name not in NEVER_MISFIT]
+    return [*(c.name for c in own), *twins]
+
+
+def compare(narrow: Spooled, held: Path, columns: Sequence[Column], folder: Path) -> Differences:
+    """Compare a reading of every record with the destination's rows.
+
+    `columns` are all of the module. Every column of the reading is compared by value; one that the
+    destination does not have yet is null there. Ids are compared as text, times as instants.
+    """
+    held_schema = pq.read_schema(held)
+    with duckdb.connect(config={"temp_directory": str(folder / "duckdb")}) as database:
+        for name, path, schema in (("n", narrow.path, narrow.schema), ("h", held, held_schema)):
+            database.execute(f"create temp table {name}_keys as {_keys(path, schema, columns)}")
+        missing = _ids(database, "select id from n_keys anti join h_keys using (id)")
+        extra = _ids(database, "select distinct id from h_keys anti join n_keys using (id)")
+        database.execute(f"create temp table stale as {STALE}")
+        stale = _ids(database, "select id from stale")
+        values = list(_values(narrow.schema, held_schema, columns))
+        path = folder / f"{narrow.path.stem}.patches.parquet"
+        patched = _write_patches(database, values, (narrow, held, path)) if values else 0
+    return Differences(missing, extra, stale, path if patched else None, patched)
+
+
+# ---- ids and versions
+
+
+STALE = """
+    select n.id from n_keys n join h_keys h using (id)
+    group by n.id having count(*) > 1 or bool_or(n.version is distinct from h.version)
+"""
+
+
+def _keys(path: Path, schema: pa.Schema, columns: Sequence[Column]) -> str:
+    changed = next((c.name for c in columns if c.api_name == CHANGED), None)
+    version = f'epoch_us("{changed}")' if changed in schema.names else "null::bigint"
+    return f"select id::varchar as id, {version} as version from {_file(path)}"
+
+
+def _ids(database: duckdb.DuckDBPyConnection, query: str) -> tuple[str, ...]:
+    return tuple(row[0] for row in database.execute(f"{query} order by id").fetchall())
+
+
+def _file(path: Path) -> str:
+    return "read_parquet('{}')".format(str(path).replace("'", "''"))
+
+
+# ---- values
+
+
+@dataclass(frozen=True)
+class _Value:
+    """One column of the patches: where its value comes from, and what the destination has."""
+
+    field: pa.Field
+    new: str
+    held: str
+    json: bool = False
+
+    @property
+    def differs(self) -> str:
+        if pa.types.is_timestamp(self.field.type):
+            return f"epoch_us({self.new}) is distinct from epoch_us({self.held})"
+        return f"{self.new} is distinct from {self.held}"
+
+
+def _values(narrow: pa.Schema, held: pa.Schema, columns: Sequence[Column]) -> Iterator[_Value]:
+    names = [c.name for c in columns]
+    twins = {column: name for name, column in twins_of(narrow).items()}
+    for column in columns:
+        if column.name not in narrow.names or column.api_name in ("id", CHANGED):
+            continue
+        typed, json_text = narrow.field(column.name), column.kind.dlt_type == "json"
+        yield _Value(typed, f'n."{typed.name}"', _in(held, typed.name, typed.type), json_text)
+        # A reading of few columns may name a twin otherwise than one of all.
+        twin, read = _twin(column, names), twins.get(column.name)
+        if read is not None:
+            text = narrow.field(read).with_name(twin)
+            yield _Value(text, f'n."{read}"', _in(held, twin, text.type))
+        elif twin in held.names and column.kind.name not in NEVER_MISFIT:
+            yield _Value(pa.field(twin, pa.string()), "null::varchar", _in(held, twin, pa.string()))
+
+
+def _twin(column: Column, names: Sequence[str]) -> str:
+    return unique(column.name + TEXT_TWIN, names)
+
+
+def _in(held: pa.Schema, name: str, kind: pa.DataType) -> str:
+    """The destination's value as the type that was read; some destinations know fewer types."""
+    if name not in held.names:
+        return f"null::{_sql_type(kind)}"
+    if pa.types.is_timestamp(held.field(name).type):
+        return f'h."{name}"'
+    return f'try_cast(h."{name}" as {_sql_type(kind)})'
+
+
+def _sql_type(kind: pa.DataType) -> str:
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision}, {kind.scale})"
+    names = {
+        pa.int64(): "bigint",
+        pa.float64(): "double",
+        pa.bool_(): "boolean",
+        pa.date32(): "date",
+    }
+    return "timestamptz" if pa.types.is_timestamp(kind) else names.get(kind, "varchar")
+
+
+def _write_patches(
+    database: duckdb.DuckDBPyConnection, values: Sequence[_Value], files: tuple[Spooled, Path, Path]
+) -> int:
+    """Write the rows that are of the same version and yet differ; returns how many there are."""
+    narrow, held, path = files
+    schema = pa.schema([narrow.schema.field("id"), *(value.field for value in values)])
+    patched = 0
+    with pq.ParquetWriter(path, schema, use_dictionary=False) as writer:
+        reader = database.execute(_query(values, narrow.path, held)).to_arrow_reader(BATCH)
+        for batch in reader:
+            table = _really_different(pa.Table.from_batches([batch]), values)
+            writer.write_table(table.select(schema.names).cast(schema))
+            patched += table.num_rows
+    if not patched:
+        path.unlink()
+    return patched
+
+
+def _query(values: Sequence[_Value], narrow: Path, held: Path) -> str:
+    differs = " or ".join(value.differs for value in values if not value.json) or "false"
+    texts = [value for value in values if value.json]
+    doubts = " or ".join([DOUBT, *(value.differs for value in texts)])
+    shown = ", ".join(f'{value.new} as "{value.field.name}"' for value in values)
+    older = "".join(f', {value.held} as "{_older(value)}"' for value in texts)
+    return f"""
+        select n.id::varchar as id, {shown}, {differs} as "{DIFFERS}"{older}
+        from {_file(narrow)} n join {_file(held)} h on n.id::varchar = h.id::varchar
+        where n.id::varchar not in (select id from stale) and ({doubts})
+    """
+
+
+DOUBT = f'"{DIFFERS}"'
+
+
+def _older(value: _Value) -> str:
+    return f"= {value.field.name}"
+
+
+def _really_different(table: pa.Table, values: Sequence[_Value]) -> pa.Table:
+    """Without the rows whose JSON is only written in another way: PostgreSQL sorts its keys, say."""
+    keep = table[DIFFERS].to_pylist()
+    for value in values:
+        if value.json:
+            pairs = zip(table[value.field.name].to_pylist(), table[_older(value)].to_pylist(), strict=True)
+            keep = [kept or _plain(new) != _plain(old) for kept, (new, old) in zip(keep, pairs, strict=True)]
+    return table.filter(pa.array(keep, pa.bool_()))
+
+
+def _plain(text: str | None) -> str | None:
+    """JSON in one spelling: keys sorted, numbers by their value."""
+    if text is None:
+        return None
+    try:
+        return repr(_sorted(json.loads(text, parse_float=Decimal, parse_int=Decimal)))
+    except (ValueError, ArithmeticError, RecursionError):
+        return text
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_sorted(item) for item in value]
+    return EXACT.normalize(value) if isinstance(value, Decimal) else value

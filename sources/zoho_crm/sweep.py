@@ -1,0 +1,94 @@
+"""Compares every record of a module with the destination's rows, and brings what they lack."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from math import ceil
+from pathlib import Path
+
+import pyarrow as pa
+
+from . import limits
+from .arrow import records_table
+from .client import ZohoClient
+from .notes import Notes
+from .plan import Cost, Plan, Window, Wish, choose_api
+from .reading import Reading, Watch, collect, read_module, unwatched
+from .records import field_chunks, read_ids, read_rows
+from .walks import CHANGED
+
+# `Converted__s` names the flag, or Zoho would leave out the leads that are converted.
+KEYS = ("id", CHANGED, "Converted__s")
+BATCH = 20 * limits.IDS_PER_CALL  # records in one table
+SOME = Window(since=datetime(1970, 1, 1, tzinfo=timezone.utc))  # of records that were asked for by id
+
+
+def narrow(plan: Plan, refresh: Collection[str], rows: int | None, wish: Wish = "auto") -> Plan:
+    """Every record of the module, in few columns: id, version, and the fields to read for every row."""
+    columns = tuple(c for c in plan.columns if c.api_name in KEYS or c.api_name in refresh)
+    named = ", ".join(c.api_name for c in columns if c.api_name in refresh)
+    what = f"every id{f' and {named}' if named else ''}"
+    made = whole(replace(plan, columns=columns), rows, wish)
+    why = f" ({plan.sweep})" if plan.sweep else ""
+    # Without a watermark: rows of so few columns are no sync, and deletions are none of their business.
+    made = replace(made, until=None, synced=None, left_out=())
+    return replace(made, reason=f"{what}{why}: {made.reason}", refresh=tuple(refresh))
+
+
+def whole(plan: Plan, rows: int | None, wish: Wish = "auto") -> Plan:
+    """The module read whole, by the API that is right for so many rows; deletions were asked for already."""
+    api, reason = choose_api(plan.module, wish, rows, plan.columns)
+    return replace(plan, api=api, reason=reason, rows=rows, window=Window(), first=None, synced=None)
+
+
+def read_narrow(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = unwatched) -> Reading:
+    """Read a narrow plan, into a folder of its own. Raises nothing."""
+    folder = folder / "narrow"
+    folder.mkdir(parents=True, exist_ok=True)
+    reading = read_module(client, plan, folder, watch)
+    reading.crm_count = None  # what the plan counts are the destination's rows
+    return reading
+
+
+def confirm_gone(client: ZohoClient, module: str, ids: Collection[str]) -> set[str]:
+    """Those of the ids that asking for them does not bring; nothing else proves that a record is gone."""
+    return set(ids) - read_ids(client, module, ["id"], sorted(set(ids))).keys()
+
+
+def cost_by_id(plan: Plan, ids: int) -> Cost:
+    """Calls and credits of reading so many records by id; each may have rich text that a list cuts."""
+    calls = ceil(ids / limits.IDS_PER_CALL) * len(field_chunks(plan.columns))
+    calls += ids if any(c.field.rich_text for c in plan.columns) else 0
+    return Cost(calls, calls)
+
+
+def fetch(
+    client: ZohoClient, plan: Plan, ids: Collection[str], folder: Path, instead: Plan | None = None
+) -> Reading:
+    """The whole rows of these records, as a file to merge. Raises nothing.
+
+    If they cost more than the plan `instead`, that is read: then `reading.plan.whole`, and the file is to
+    replace the table. A record that is gone meanwhile has no row.
+    """
+    if instead is not None and cost_by_id(plan, len(ids)).credits > instead.cost.credits:
+        why = f"{len(ids):,} records to read again, which costs more by id; {instead.reason}"
+        return read_module(client, replace(instead, reason=why), folder)
+    reason = f"{len(ids):,} record{'' if len(ids) == 1 else 's'} by id"
+    plan = replace(plan, api="records", reason=reason, rows=len(ids), first=None, window=SOME)
+    reading = Reading(plan.module.api_name, plan.table, plan.api, reason, plan.columns, plan=plan)
+    client = client.metered(reading.usage)
+    try:
+        tables = _tables(client, plan, sorted(set(ids)), reading.notes)
+        reading.spooled = collect(tables, folder / f"{plan.table}.by-id.parquet", plan.columns, reading.notes)
+        return reading.end("read")
+    except Exception as error:  # noqa: BLE001 - one module's trouble never ends the others
+        return reading.fail(error)
+
+
+def _tables(client: ZohoClient, plan: Plan, ids: Sequence[str], notes: Notes) -> Iterator[pa.Table]:
+    yield records_table([], plan.columns)
+    for start in range(0, len(ids), BATCH):
+        records = read_rows(client, plan, list(ids[start : start + BATCH]), notes)
+        yield records_table(records, plan.columns)
