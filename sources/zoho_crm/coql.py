@@ -100,6 +100,7 @@ class _Reader:
     notes: Notes
     cap: int = limits.COQL_FIELD_CAPS[0]
     hidden: list[str] = field(default_factory=list)
+    opened: tuple[list[Record], bool] | None = None  # the first page of a window
     last: Record = field(default_factory=dict)  # the last row of the latest page, before repairs
 
     @property
@@ -111,15 +112,28 @@ class _Reader:
         self._find_out()
 
     def _find_out(self) -> None:
-        """Ask for one row until the query stands: fields, field cap and criteria that Zoho refuses go."""
+        """Ask until the query stands: fields, field cap and criteria that Zoho refuses go."""
         for _ in range(len(self.plan.columns) + len(limits.COQL_FIELD_CAPS) + len(self.hidden) + 1):
             try:
-                for chunk in field_chunks(self.plan.columns, self.cap):
-                    self._select(chunk, [], ["id"], 1)
+                self._look()
                 return
             except ZohoError as error:
                 self._learn(error)
         raise ReadFailed(f"COQL refuses every query of {self._module}")
+
+    def _look(self) -> None:
+        """One row of each chunk; of a window the first page, so that one call tells that nothing changed."""
+        if self.plan.whole:
+            for chunk in field_chunks(self.plan.columns, self.cap):
+                self._select(chunk, [], ["id"], 1)
+        else:
+            self.opened = self._page(self._timed(), [CHANGED, "id"], self._size(limits.COQL_PAGES[0]))
+
+    def _timed(self) -> list[str]:
+        return [f"{CHANGED} is not null", *within(self.plan.window)]
+
+    def _size(self, unknown: int) -> int:
+        return unknown if self.plan.rows is None else coql_page(self.plan.rows)
 
     def _learn(self, error: ZohoError) -> None:
         """Drop what the refusal names, or raise it again."""
@@ -145,21 +159,24 @@ class _Reader:
 
     def pages(self) -> Iterator[list[Record]]:
         """Every row; one that is edited meanwhile comes again at the end, in its newer form."""
+        most = limits.COQL_ROWS_PER_CALL
         if not self.plan.has(CHANGED):
-            yield from self._walk(["id"], [])
+            yield from self._walk(["id"], [], self._size(most))
             return
-        yield from self._walk([CHANGED, "id"], [f"{CHANGED} is not null", *within(self.plan.window)])
-        if self.plan.window.since is None:
+        yield from self._walk([CHANGED, "id"], self._timed(), self._size(most), self.opened)
+        if self.plan.whole:
             yield from self._walk(["id"], [f"{CHANGED} is null"], limits.COQL_PAGES[0])
 
     def _walk(
-        self, order: list[str], conditions: list[str], size: int | None = None
+        self,
+        order: list[str],
+        conditions: list[str],
+        size: int,
+        opened: tuple[list[Record], bool] | None = None,
     ) -> Iterator[list[Record]]:
+        rows, more = opened or self._page(conditions, order, size)
         key: list[tuple[str, str]] = []
-        size = size or coql_page(self.plan.rows)
         while True:
-            past = [after(key)] if key else []
-            rows, more = self._page(conditions + past, order, size)
             if rows:
                 yield rows
             if not more:
@@ -167,6 +184,7 @@ class _Reader:
             earlier, key = key, [(name, str(self.last.get(name))) for name in order]
             if not self.last or key == earlier:
                 raise ReadFailed("COQL says that there are more records, and brings none")
+            rows, more = self._page([*conditions, after(key)], order, size)
 
     def _page(self, conditions: list[str], order: list[str], size: int) -> tuple[list[Record], bool]:
         """One page with all fields; rows that differ between two chunks are read again by id."""
