@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 from .arrow import twins_of
 from .columns import Column
 from .naming import NEVER_MISFIT, TEXT_TWIN, unique
-from .spool import Spooled
 from .walks import CHANGED
 
-BATCH = 50_000
+BATCH = 50_000  # rows held at once
+MEMORY = "1GB"  # beyond it DuckDB goes to the disk
 # No column is called so: names are of letters, digits and underscores.
 DIFFERS = "= differs"
 EXACT = Context(prec=1_000)
@@ -36,30 +36,32 @@ class Differences:
     patched: int = 0
 
 
-def held_columns(narrow: Spooled, columns: Sequence[Column]) -> list[str]:
+def held_columns(narrow: Path, columns: Sequence[Column]) -> list[str]:
     """The columns that `compare` looks at in the destination, where they are there."""
     names = [c.name for c in columns]
-    own = [c for c in columns if c.name in narrow.schema.names]
+    own = _compared(pq.read_schema(narrow), columns)
     twins = [_twin(c, names) for c in own if c.kind.name not in NEVER_MISFIT]
     return [*(c.name for c in own), *twins]
 
 
-def compare(narrow: Spooled, held: Path, columns: Sequence[Column], folder: Path) -> Differences:
-    """Compare a reading of every record with the destination's rows.
+def compare(narrow: Path, held: Path, columns: Sequence[Column], folder: Path) -> Differences:
+    """Compare a reading of every record, in one file, with the destination's rows, in another.
 
-    `columns` are all of the module. Every column of the reading is compared by value; one that the
-    destination does not have yet is null there. Ids are compared as text, times as instants.
+    `columns` are all of the module's, as they name the text twins. Every column of the reading is compared
+    by value; one that the destination does not have yet is null there. Ids are compared as text, times as
+    instants.
     """
-    held_schema = pq.read_schema(held)
-    with duckdb.connect(config={"temp_directory": str(folder / "duckdb")}) as database:
-        for name, path, schema in (("n", narrow.path, narrow.schema), ("h", held, held_schema)):
-            database.execute(f"create temp table {name}_keys as {_keys(path, schema, columns)}")
+    with duckdb.connect(
+        config={"temp_directory": str(folder / "duckdb"), "memory_limit": MEMORY}
+    ) as database:
+        for name, path in (("n", narrow), ("h", held)):
+            database.execute(f"create temp table {name}_keys as {_keys(path, columns)}")
         missing = _ids(database, "select id from n_keys anti join h_keys using (id)")
         extra = _ids(database, "select distinct id from h_keys anti join n_keys using (id)")
         database.execute(f"create temp table stale as {STALE}")
         stale = _ids(database, "select id from stale")
-        values = list(_values(narrow.schema, held_schema, columns))
-        path = folder / f"{narrow.path.stem}.patches.parquet"
+        values = list(_values(pq.read_schema(narrow), pq.read_schema(held), columns))
+        path = folder / f"{narrow.stem}.patches.parquet"
         patched = _write_patches(database, values, (narrow, held, path)) if values else 0
     return Differences(missing, extra, stale, path if patched else None, patched)
 
@@ -73,9 +75,9 @@ STALE = """
 """
 
 
-def _keys(path: Path, schema: pa.Schema, columns: Sequence[Column]) -> str:
+def _keys(path: Path, columns: Sequence[Column]) -> str:
     changed = next((c.name for c in columns if c.api_name == CHANGED), None)
-    version = f'epoch_us("{changed}")' if changed in schema.names else "null::bigint"
+    version = f'epoch_us("{changed}")' if changed in pq.read_schema(path).names else "null::bigint"
     return f"select id::varchar as id, {version} as version from {_file(path)}"
 
 
@@ -109,8 +111,8 @@ class _Value:
 def _values(narrow: pa.Schema, held: pa.Schema, columns: Sequence[Column]) -> Iterator[_Value]:
     names = [c.name for c in columns]
     twins = {column: name for name, column in twins_of(narrow).items()}
-    for column in columns:
-        if column.name not in narrow.names or column.api_name in ("id", CHANGED):
+    for column in _compared(narrow, columns):
+        if column.api_name in ("id", CHANGED):
             continue
         typed, json_text = narrow.field(column.name), column.kind.dlt_type == "json"
         yield _Value(typed, f'n."{typed.name}"', _in(held, typed.name, typed.type), json_text)
@@ -121,6 +123,11 @@ def _values(narrow: pa.Schema, held: pa.Schema, columns: Sequence[Column]) -> It
             yield _Value(text, f'n."{read}"', _in(held, twin, text.type))
         elif twin in held.names and column.kind.name not in NEVER_MISFIT:
             yield _Value(pa.field(twin, pa.string()), "null::varchar", _in(held, twin, pa.string()))
+
+
+def _compared(narrow: pa.Schema, columns: Sequence[Column]) -> list[Column]:
+    """The columns that were read; the name of a twin may be that of a field which was not."""
+    return [c for c in columns if c.name in narrow.names and c.name not in twins_of(narrow)]
 
 
 def _twin(column: Column, names: Sequence[str]) -> str:
@@ -149,14 +156,14 @@ def _sql_type(kind: pa.DataType) -> str:
 
 
 def _write_patches(
-    database: duckdb.DuckDBPyConnection, values: Sequence[_Value], files: tuple[Spooled, Path, Path]
+    database: duckdb.DuckDBPyConnection, values: Sequence[_Value], files: tuple[Path, Path, Path]
 ) -> int:
     """Write the rows that are of the same version and yet differ; returns how many there are."""
     narrow, held, path = files
-    schema = pa.schema([narrow.schema.field("id"), *(value.field for value in values)])
+    schema = pa.schema([pq.read_schema(narrow).field("id"), *(value.field for value in values)])
     patched = 0
     with pq.ParquetWriter(path, schema, use_dictionary=False) as writer:
-        reader = database.execute(_query(values, narrow.path, held)).to_arrow_reader(BATCH)
+        reader = database.execute(_query(values, narrow, held)).to_arrow_reader(BATCH)
         for batch in reader:
             table = _really_different(pa.Table.from_batches([batch]), values)
             writer.write_table(table.select(schema.names).cast(schema))
