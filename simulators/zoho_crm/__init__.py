@@ -8,16 +8,19 @@ from . import (
     api_oauth,
     bulk,
     coql,
+    counts,
     metadata,
     metadata_more,
     records,
+    records_deleted,
     records_more,
 )
 from .clock import Clock
 from .faults import Fault
 from .modules import Field, Module, PickListValue, Record
 from .org import Org
-from .rules import Quirks, Rules
+from .quirks import Quirks
+from .rules import Rules
 from .server import Zoho, serve
 
 ROUTE_MODULES = (
@@ -28,6 +31,8 @@ ROUTE_MODULES = (
     account_users,
     records,
     records_more,
+    records_deleted,
+    counts,
     bulk,
     coql,
 )

@@ -122,6 +122,10 @@ class Account:
         self._by_id[str(user["id"])] = user
         return user
 
+    def edit_user(self, user_id: str, **values: Any) -> None:
+        """Change a user, its status too; Modified_Time becomes now."""
+        self._by_id[user_id].update({"Modified_Time": self._org.now(), **values})
+
     def add_currency(self, iso_code: str, name: str, exchange_rate: str, **more: Any) -> dict[str, Any]:
         """The first one is the home currency; with it, multi-currency is on."""
         now = self._org.now()

@@ -73,7 +73,7 @@ def plan_span(org: Org, query: BulkQuery) -> tuple[datetime, datetime] | None:
 def rows_of(org: Org, query: BulkQuery) -> int:
     """How many rows of the module belong into the files of all pages together."""
     if query.module.generated is None:
-        return sum(query.test(record) for record in org.records(query.module.api_name))
+        return sum(query.test(record) for record in org.shown(query.module.api_name))
     return query.module.generated.rows if query.test(Record(query.module.api_name, "0", {})) else 0
 
 
@@ -82,7 +82,7 @@ def run(org: Org, job: BulkJob) -> None:
     size, query = org.rules.bulk_page_size, job.query
     first = (query.page - 1) * size
     if query.module.generated is None:
-        rows = [record for record in org.records(query.module.api_name) if query.test(record)]
+        rows = [record for record in org.shown(query.module.api_name) if query.test(record)]
         shown, total = rows[first : first + size], len(rows)
         job.count = len(shown)
         job.archive = zip_csv(f"{job.id}.csv", file_of(org, query.columns, shown), org.now())

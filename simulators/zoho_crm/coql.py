@@ -106,7 +106,7 @@ def find_module(org: Org, request: Request, name: str) -> Module:
         refuse(401, "OAUTH_SCOPE_MISMATCH")
     if module.no_permission or not module.viewable:
         refuse(org.quirks.no_permission_status, "NO_PERMISSION", permissions=[f"Crm_Implied_View_{name}"])
-    if not module.coql_supported:
+    if not module.coql_supported or name in org.quirks.coql_modules_refused:
         raise CoqlError("INVALID_QUERY", "the module is not supported in COQL", module=name)
     if module.generated is not None:
         unmodelled(f"COQL: {name} is generated, its rows exist only as Bulk Read archives")
@@ -120,7 +120,7 @@ def refuses(org: Org, module: Module, field: Field) -> bool:
 
 def visible(org: Org, query: Query, module: Module) -> list[Record]:
     """Converted and unapproved records are hidden unless the where clause names the flag (inferred)."""
-    records = org.records(module.api_name)
+    records = org.shown(module.api_name)
     if not org.quirks.coql_hides_converted:
         return records
     named = {test.column for test in comparisons(query.where)}

@@ -12,8 +12,9 @@ from .columns import Columns
 from .coql_syntax import Column, CoqlError, Query, comparisons
 from .coql_where import condition, find, invalid
 from .modules import Field, Record
+from .quirks import Quirks
 from .routes import unmodelled
-from .rules import Quirks, Rules
+from .rules import Rules
 
 COUNTED = ("number", "lookup")  # and picklists, says Zoho
 
@@ -55,7 +56,7 @@ def check_limits(query: Query, rules: Rules, quirks: Quirks) -> None:
         ("limit", query.limit, rules.coql_limit),
     ]
     counts += [
-        (test.operator, len(test.values), rules.coql_in_values)
+        (test.operator, len(test.values), quirks.coql_in_values)
         for test in comparisons(query.where)
         if test.operator in ("in", "not in")
     ]

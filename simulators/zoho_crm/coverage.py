@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from . import Quirks
 from .routes import ROUTES
 
 README = Path(__file__).with_name("README.md")
-_SWITCH = re.compile(r"^    (\w+): [^=]+ = (.+?)(?:  # (.+))?$")
+_SWITCH = re.compile(r"^    (\w+): [^=]+ = one_of\(")
 
 
 def routes_table() -> str:
@@ -24,26 +26,32 @@ def routes_table() -> str:
 
 
 def switches_table() -> str:
-    """One row a switch: the comments of `Quirks`, so that they are written once."""
-    lines = ["| Switch | Default | On what authority, and what else it may be |", "| --- | --- | --- |"]
-    waiting: tuple[str, str] | None = None
-    for line in inspect.getsource(Quirks).splitlines():
-        stripped = line.strip()
-        if waiting and stripped.startswith(("# ^", ")")) and "# " in stripped:
-            lines.append(_row(*waiting, stripped.split("# ", 1)[1].removeprefix("^ ")))
-            waiting = None
-        elif match := _SWITCH.match(line):
-            name, default, comment = match.groups()
-            shown = default if len(default) < 60 and not default.endswith("(") else "see rules.py"
-            if comment:
-                lines.append(_row(name, shown, comment))
-            else:
-                waiting = (name, shown)
+    """One row a switch: its values, and the comment beside it in `Quirks`, so that it is written once."""
+    authority = _comments()
+    lines = ["| Switch | Default | What else it may be | On what authority |", "| --- | --- | --- | --- |"]
+    for switch in dataclasses.fields(Quirks):
+        default, *others = (_shown(value) for value in switch.metadata["choices"])
+        lines.append(f"| `{switch.name}` | {default} | {', '.join(others)} | {authority[switch.name]} |")
     return "\n".join(lines)
 
 
-def _row(name: str, default: str, comment: str) -> str:
-    return f"| `{name}` | `{default}` | {comment} |".replace("`see rules.py`", "see rules.py")
+def _comments() -> dict[str, str]:
+    """Switch -> the comment behind it, or on the line that ends it."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in inspect.getsource(Quirks).splitlines():
+        if match := _SWITCH.match(line):
+            name = match.group(1)
+        before, sign, comment = line.partition("  # ")
+        if sign and name and name not in found and (before.endswith(")") or comment.startswith("^ ")):
+            found[name] = comment.removeprefix("^ ")
+    return found
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, frozenset):
+        return "none" if not value else " and ".join(f"`{name}`" for name in sorted(value))
+    return f"`{value!r}`" if not isinstance(value, str) else f"`{json.dumps(value)}`"
 
 
 def fresh(text: str) -> str:

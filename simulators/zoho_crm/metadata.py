@@ -123,6 +123,6 @@ def _module(org: Org, module: Module, place: int) -> dict[str, Any]:
         "web_link": None,
         "description": None,
         "arguments": [],
-        "modified_time": None,
+        "modified_time": module.modified_time if org.quirks.module_time_moves else None,
         "modified_by": None,
     }

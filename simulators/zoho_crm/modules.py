@@ -148,6 +148,8 @@ class Module:
     layouts: list[dict[str, Any]] = field(default_factory=list)
     """Each {"id", "name", "status"}; one named Standard unless given."""
     generated: GeneratedRows | None = None
+    modified_time: datetime | None = None
+    """When its fields last changed; None: as Zoho made it."""
     id: str = ""
 
     def __post_init__(self) -> None:
@@ -207,8 +209,19 @@ class Deletion:
     deleted_time: datetime
     deleted_by: dict[str, str]
     rows: tuple[Record, ...] = ()
-    """Rows of subforms and links that went with it."""
+    """What went with it: rows of subforms, links, notes and their attachments."""
+    links: tuple[tuple[Record, str, Any], ...] = ()
+    """(record, field, value) of the histories that lost their record by it."""
     shown: bool = True
+    """In /deleted of its module."""
+    binned: bool = True
+    """In the org's recycle bin, while it is there."""
+    parent: str | None = None
+    """The record that it went with, if it did not go by itself."""
+    restored: bool = False
+    """Back again, and only still listed."""
+    emptied: datetime | None = None
+    """When it was taken out of the recycle bin by hand."""
 
 
 def system_fields(module: Module) -> list[Field]:

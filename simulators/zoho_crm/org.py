@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from . import deleting
 from .account import Account
 from .clock import Clock
 from .faults import Faults
 from .ledger import Ledger
-from .modules import ROW_TYPES, Deletion, Field, Record
+from .modules import ROW_TYPES, Field, Record
 from .oauth import Tokens
-from .rules import Quirks, Rules
+from .quirks import Quirks
+from .rules import Rules
 from .schema import Schema
 from .values import canonical, second
 
@@ -72,10 +74,21 @@ class Org(Schema):
     def records(self, module: str) -> list[Record]:
         """The truth: every live record, converted and unapproved ones too, in the order of their ids."""
         with self.lock:
-            return list(self._tables[module].values())
+            return list(self.tables[module].values())
 
     def record(self, module: str, id: str) -> Record | None:
-        return self._tables.get(module, {}).get(id)
+        return self.tables.get(module, {}).get(id)
+
+    def shown(self, module: str) -> list[Record]:
+        """The records as lists, COQL and Bulk Read show them: the truth, or the truth of a moment ago."""
+        with self.lock:
+            return self.as_of(module, self.clock.now() - timedelta(seconds=self.quirks.list_lag_seconds))
+
+    def counted(self, module: str) -> list[Record]:
+        """The records as counts see them: not fresher than lists, and they may lag by minutes."""
+        seconds = max(self.quirks.count_lag_minutes * 60, self.quirks.list_lag_seconds)
+        with self.lock:
+            return self.as_of(module, self.clock.now() - timedelta(seconds=seconds))
 
     def insert(
         self, module: str, values: dict[str, Any], *, modified_time: datetime | None = None, **state: bool
@@ -92,20 +105,21 @@ class Org(Schema):
             flag = record.converted and self.modules[module].field("Converted__s") is not None
             flags = {"Converted__s": True} if flag else {}
             self._fill(record, {**self._defaults(module), **times, **flags, **values})
-            self._tables[module][id] = record
-            self.history[module].append((now, 1))
-            self._changed(module)
+            self.remember(module, id)
+            self.tables[module][id] = record
             self._insert_rows(record, values)
             return id
 
     def edit(self, module: str, id: str, **values: Any) -> None:
         """Change values; Modified_Time becomes now unless it is given."""
         with self.lock:
-            record = self._tables[module][id]
+            record = self.tables[module][id]
+            self.remember(module, id)
             people = {"Modified_By": self.account.me} if self.modules[module].field("Modified_By") else {}
             self._fill(record, {"Modified_Time": self.now(), **people, **values})
+            if self.quirks.rows_touched_by_edit:
+                self._touch_rows(record)
             self._insert_rows(record, values)
-            self._changed(module)
             parent, name = record.values.get("Parent_Id"), self.modules[module].parent_module
             if self.modules[module].generated_type == "subform" and parent and name:
                 # A row is edited by editing its record.
@@ -114,43 +128,40 @@ class Org(Schema):
     def set_computed(self, module: str, id: str, field: str, value: Any) -> None:
         """Change a formula, a roll-up or the like: the value moves, Modified_Time does not."""
         with self.lock:
-            record = self._tables[module][id]
+            self.remember(module, id)
+            record = self.tables[module][id]
             record.values[field] = canonical(self._field(module, field), value)
-            self._changed(module)
 
     def approve(self, module: str, id: str, approved: bool = True) -> None:
         with self.lock:
-            self._tables[module][id].approved = approved
+            self.remember(module, id)
+            self.tables[module][id].approved = approved
             self.edit(module, id)
 
     def delete(self, module: str, id: str, permanent: bool = False) -> None:
-        """Delete a record, or empty the recycle bin of one that is deleted already."""
+        """Delete a record, or empty the recycle bin of one that is deleted already.
+
+        Its subform rows, links, notes and attachments go along. Of a subform or linking module it removes the
+        row, as `remove_row` does.
+        """
         with self.lock:
-            if id in self._tables[module]:
-                self._remove(module, id, "permanent" if permanent else "recycle")
-                return
-            found = self._deletion(module, id)
-            self.deletions[module].remove(found)
-            gone = Deletion(found.record, None, "permanent", self.now(), self.account.me, found.rows)
-            self.deletions[module].append(gone)
+            deleting.delete(self, module, id, permanent)
+
+    def remove_row(self, module: str, id: str) -> None:
+        """Take a row out of a subform, or a link away: its record is edited, and the row is gone for good."""
+        with self.lock:
+            deleting.remove_row(self, module, id)
 
     def restore(self, module: str, id: str) -> None:
-        """Bring a record back from the recycle bin; its deletion leaves no trace, nor does its return."""
+        """Bring a record back from the recycle bin, with all that went along; nothing tells of its return."""
         with self.lock:
-            found = self._deletion(module, id)
-            if found.kind != "recycle":
-                raise ValueError(f"{module} {id} is deleted for good")
-            self.deletions[module].remove(found)
-            for record in (found.record, *found.rows):
-                self._tables[record.module][record.id] = record
-                self._tables[record.module] = dict(sorted(self._tables[record.module].items()))
-                self.history[record.module].append((self.now(), 1))
-                self._changed(record.module)
+            deleting.restore(self, module, id)
 
     def convert(self, id: str, module: str = "Leads", **targets: Any) -> None:
         """Convert a lead; `targets` may set Converted_Account and its like."""
         with self.lock:
-            record = self._tables[module][id]
+            self.remember(module, id)
+            record = self.tables[module][id]
             record.converted = True
             names = {"Converted__s": True, "Converted_Date_Time": self.now()}
             known = {name: value for name, value in names.items() if self.modules[module].field(name)}
@@ -159,10 +170,7 @@ class Org(Schema):
     def merge(self, module: str, master: str, losers: list[str]) -> None:
         """The duplicates are deleted; nothing tells a reader which master took them in."""
         with self.lock:
-            shown = self.quirks.merged_shown_as
-            for loser in losers:
-                self._remove(module, loser, shown or "permanent", shown=shown is not None)
-            self.edit(module, master)
+            deleting.merge(self, module, master, losers)
 
     def display_name(self, module: str, id: str) -> str | None:
         """The name that lookups show, as it is now."""
@@ -180,12 +188,6 @@ class Org(Schema):
         return tag
 
     # -- inside
-
-    def _deletion(self, module: str, id: str) -> Deletion:
-        for deletion in self.deletions[module]:
-            if deletion.record.id == id:
-                return deletion
-        raise KeyError(f"{module} {id} is neither live nor deleted")
 
     def _defaults(self, module: str) -> dict[str, Any]:
         me = self.account.me
@@ -231,35 +233,8 @@ class Org(Schema):
             for row in rows or ():
                 self.insert(field.subform_module, {"Parent_Id": record.id, **row})
 
-    def _remove(self, module: str, id: str, kind: str, *, shown: bool = True) -> None:
-        name = self.display_name(module, id)
-        record = self._tables[module].pop(id)
-        rows = self._rows_of(module, id)
-        now = self.now()
-        for row in rows:
-            del self._tables[row.module][row.id]
-            self.history[row.module].append((now, -1))
-            self._changed(row.module)
-            if self.quirks.subform_rows_in_deleted:
-                self.deletions[row.module].append(Deletion(row, None, kind, now, self.account.me))
-        gone = Deletion(record, name if kind == "recycle" else None, kind, now, self.account.me, rows, shown)
-        self.deletions[module].append(gone)
-        self.history[module].append((now, -1))
-        self._changed(module)
-
-    def _rows_of(self, module: str, id: str) -> tuple[Record, ...]:
-        """The rows of subforms and links that hang on this record."""
-        found = []
-        for other in self.modules.values():
-            if other.generated_type not in ("subform", "linking"):
-                continue
-            subform = other.generated_type == "subform"
-            names = [
-                field.api_name
-                for field in other.fields
-                if field.lookup_module == module and (field.api_name == "Parent_Id" or not subform)
-            ]
-            for record in self._tables[other.api_name].values():
-                if any((record.values.get(name) or {}).get("id") == id for name in names):
-                    found.append(record)
-        return tuple(found)
+    def _touch_rows(self, record: Record) -> None:
+        for row in deleting.rows_of(self, record.module, record.id):
+            if self.modules[row.module].generated_type == "subform":
+                self.remember(row.module, row.id)
+                row.values["Modified_Time"] = record.modified

@@ -152,11 +152,11 @@ def _ordered(org: Org, request: Request, module: Module) -> list[Record]:
     version = org.versions[module.api_name]
     key = (module.api_name, sort_by, order, converted, approved)
     held = org.orders.get(key)
-    if held is None or held[0] != version:
+    if held is None or held[0] != version or org.quirks.list_lag_seconds:
         hidden = org.quirks.hides_unapproved
         rows = [
             record
-            for record in org.records(module.api_name)
+            for record in org.shown(module.api_name)
             if converted in ("both", str(record.converted).lower())
             and (approved in ("both", str(record.approved).lower()) or not hidden)
         ]

@@ -68,15 +68,96 @@ def test_a_restored_record_leaves_no_trace_and_keeps_its_modified_time(wire):
     assert len(wire.org.records("Rows")) == 1
 
 
-def test_the_recycle_bin_remembers_60_days_and_the_rest_120(wire):
+def listed(wire, **params):
+    """(id, type) of the deleted; a new token, because the old one dies while days go by."""
+    wire.session.headers.pop("Authorization", None)
+    answer = wire.get("Deals/deleted", **params)
+    return [(row["id"], row["type"]) for row in answer.json()["data"]] if answer.content else []
+
+
+def test_after_60_days_in_the_recycle_bin_a_record_is_gone_for_good_and_known_for_120(wire):
     first, second = fill(wire.org, 2)
     wire.org.delete("Deals", first)
     wire.org.delete("Deals", second, permanent=True)
+    wire.org.clock.advance(days=59, hours=23)
+    assert listed(wire) == [(second, "permanent"), (first, "recycle")]
+    wire.org.clock.advance(hours=1)
+    assert listed(wire) == [(second, "permanent"), (first, "permanent")]
+    with pytest.raises(ValueError, match="for good"):
+        wire.org.restore("Deals", first)
+    wire.org.clock.advance(days=59, hours=23)
+    assert len(listed(wire)) == 2
+    wire.org.clock.advance(hours=1)
+    assert listed(wire) == []
+
+
+def test_what_the_recycle_bin_lets_go_may_leave_no_trace(wire):
+    wire.org.quirks.purged_shown = False
+    (id,) = fill(wire.org, 1)
+    wire.org.delete("Deals", id)
     wire.org.clock.advance(days=60)
-    assert [row["id"] for row in wire.rows("Deals/deleted")] == [second]
+    assert listed(wire) == []
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+@pytest.mark.parametrize(("tells", "day"), [("deleted", "2026-03-02"), ("purged", "2026-05-01")])
+def test_which_time_a_record_tells_that_left_the_recycle_bin(wire, tells, day, by_hand):
+    wire.org.quirks.purged_time = tells
+    (id,) = fill(wire.org, 1)
+    wire.org.delete("Deals", id)
     wire.org.clock.advance(days=60)
-    del wire.session.headers["Authorization"]
-    assert wire.get("Deals/deleted").status_code == 204
+    if by_hand:
+        wire.org.delete("Deals", id)
+    (row,) = wire.rows("Deals/deleted")
+    assert (row["type"], row["display_name"], row["deleted_time"][:10]) == ("permanent", None, day)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_the_order_of_the_deleted_is_a_switch(wire, newest_first):
+    wire.org.quirks.deleted_newest_first = newest_first
+    ids = fill(wire.org, 3)
+    for id in ids:
+        wire.org.delete("Deals", id)
+        wire.org.clock.advance(60)
+    expected = ids[::-1] if newest_first else ids
+    assert [row["id"] for row in wire.rows("Deals/deleted")] == expected
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_restored_record_may_still_be_listed_as_deleted(wire, keeps):
+    wire.org.quirks.deleted_keeps_restored = keeps
+    (id,) = fill(wire.org, 1)
+    wire.org.delete("Deals", id)
+    wire.org.restore("Deals", id)
+    assert listed(wire) == ([(id, "recycle")] if keeps else [])
+    assert wire.rows(f"Deals/{id}")
+    wire.org.delete("Deals", id)
+    assert listed(wire) == [(id, "recycle")]
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_restore_may_move_the_modified_time(wire, moves):
+    wire.org.quirks.restore_moves_modified_time = moves
+    (id,) = fill(wire.org, 1)
+    before = wire.org.record("Deals", id).modified
+    wire.org.clock.advance(60)
+    wire.org.delete("Deals", id)
+    wire.org.restore("Deals", id)
+    assert (wire.org.record("Deals", id).modified > before) is moves
+
+
+def test_a_record_comes_back_with_the_fields_of_today(wire):
+    org = wire.org
+    org.add_field("Deals", Field("Stage", "text"))
+    org.add_field("Deals", Field("Grade", "integer"))
+    id = org.insert("Deals", {"Deal_Name": "x", "Stage": "7", "Grade": 7})
+    org.delete("Deals", id)
+    org.retype_field("Deals", "Stage", "integer", convert=int)
+    org.drop_field("Deals", "Grade")
+    org.add_field("Deals", Field("Fresh", "boolean"), value=True)
+    org.restore("Deals", id)
+    (row,) = wire.rows("Deals", fields="Stage,Grade,Fresh")
+    assert row == {"Stage": 7, "Fresh": True, "id": id}
 
 
 @pytest.mark.parametrize("status", [204, 304])
@@ -104,6 +185,7 @@ def test_page_11_of_the_deleted(wire, works, status):
 
 @pytest.mark.parametrize(("shown", "count"), [(False, 0), (True, 2)])
 def test_rows_of_a_subform_go_with_their_record_and_usually_without_a_trace(wire, shown, count):
+    wire.org.quirks.deleted_of_rows = "offered"
     wire.org.quirks.subform_rows_in_deleted = shown
     id = wire.org.insert("Deals", {"Deal_Name": "x", "Rows": [{"Quantity": 1}, {"Quantity": 2}]})
     wire.org.delete("Deals", id)

@@ -236,7 +236,7 @@ def test_every_switch_says_on_what_authority_it_stands():
     rows = coverage.switches_table().splitlines()[2:]
     assert len(rows) == len(vars(Org().quirks))
     words = ("documented", "seen", "inferred", "conflict")
-    assert all(row.split("|")[3].strip().startswith(words) for row in rows)
+    assert all(row.split("|")[4].strip().startswith(words) for row in rows)
 
 
 def test_the_command_serves_the_demo_company_until_it_is_stopped():
