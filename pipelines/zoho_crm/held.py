@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import dlt
+from dlt.common.data_writers.escape import format_datetime_literal
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
 from sources.zoho_crm.errors import ZohoCrmError
@@ -114,8 +114,7 @@ class Held:
         found = self._columns_of(table, ["id", mark] if mark else ["id"])
         with self._pipeline.sql_client() as sql:
             statements = _updates(sql, table, found, mark, gone) if mark else _deletes(sql, table, gone)
-            transactions = sql.capabilities.supports_transactions
-            with sql.begin_transaction() if transactions else nullcontext():
+            with sql.begin_transaction():
                 return sum(_changed_rows(sql, statement) for statement in statements)
 
     def stored_version(self) -> int | None:
@@ -189,9 +188,9 @@ def _updates(
 
 
 def _instant(sql: Any, time: datetime) -> str:
-    capabilities = sql.capabilities
-    naive = not capabilities.supports_tz_aware_datetime
-    return str(capabilities.format_datetime_literal(time, capabilities.timestamp_precision, naive))
+    known = sql.capabilities
+    spell = known.format_datetime_literal or format_datetime_literal
+    return str(spell(time, known.timestamp_precision, no_tz=not known.supports_tz_aware_datetime))
 
 
 def _changed_rows(sql: Any, statement: str) -> int:

@@ -84,7 +84,7 @@ def _join(query: str, schema: pa.Schema, target: Path, **parts: Path | pa.Table)
 @contextmanager
 def _opened(folder: Path, **parts: Path | pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database that holds nothing and sees the files by their names."""
-    with duckdb.connect(config={"temp_directory": str(folder / "duckdb"), "TimeZone": "UTC"}) as database:
+    with duckdb.connect(config={"temp_directory": str(folder / "duckdb")}) as database:
         for name, part in parts.items():
             if isinstance(part, Path):
                 path = str(part).replace("'", "''")
