@@ -62,7 +62,7 @@ class Followed:
 
 
 def links(fields: Mapping[str, Sequence[Field]], modules: Mapping[str, Module]) -> list[Link]:
-    """Every link between two of these modules, as far as the metadata tells."""
+    """Every link between two of these modules, as far as the metadata tells; parents before their children."""
     owners = {f.own_table: name for name, listed in fields.items() for f in listed if f.own_table}
     found = []
     for name, module in modules.items():
@@ -72,7 +72,7 @@ def links(fields: Mapping[str, Sequence[Field]], modules: Mapping[str, Module]) 
             own = _target(field) or parent or ""
             parents = _any_record(module, modules) if module.api_name in BESIDE else [own]
             found += [Link(known, name, field.api_name, edited) for known in parents if known in modules]
-    return found
+    return sorted(found, key=lambda link: link.child == "Attachments")  # they hang on notes, too
 
 
 def _ties(module: Module, listed: Sequence[Field], parent: str | None) -> list[Field]:
@@ -120,21 +120,23 @@ def ids_by_parent(
     hide stay unknown here, which is no proof of anything.
     """
     wanted, found = sorted(set(parents)), dict[str, str]()
+    fields = ["id", CHANGED] if plan.has(CHANGED) else ["id"]
     try:
         for start in range(0, len(wanted), PARENTS_PER_QUERY):
             some = wanted[start : start + PARENTS_PER_QUERY]
-            for row in _rows_with(client, plan, link, some):
+            for row in _rows_with(client, link, some, fields):
                 found[str(row["id"])] = str(row.get(CHANGED) or "")
-    except (Skippable, Fatal):
-        return None
+    except (Skippable, Fatal) as error:
+        if error.details.get("column_name") != CHANGED or not plan.has(CHANGED):
+            return None
+        return ids_by_parent(client, plan.without({CHANGED}), link, parents)  # listed, and yet hidden
     return found
 
 
 def _rows_with(
-    client: ZohoClient, plan: Plan, link: Link, parents: Sequence[str]
+    client: ZohoClient, link: Link, parents: Sequence[str], fields: Sequence[str]
 ) -> Iterator[Mapping[str, Any]]:
     """In pages by id, small ones first, as most parents have few rows and a small page costs less."""
-    fields = ["id", CHANGED] if plan.has(CHANGED) else ["id"]
     among = f"{link.field} in ({', '.join(map(quote, parents))})"
     sizes, key = list(limits.COQL_PAGES), ""
     while True:
