@@ -29,8 +29,9 @@ def pipeline(connection: str, folder: Path) -> int:
     """The command's own road: `run --modules Generated`."""
     import dlt
 
+    from pipelines.zoho_crm.opening import open_pipeline
     from pipelines.zoho_crm.progress import Progress
-    from pipelines.zoho_crm.sync import open_pipeline, sync
+    from pipelines.zoho_crm.sync import sync
     from sources.zoho_crm.survey import Choice
 
     client = connect(resolve_credentials(connection))

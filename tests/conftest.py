@@ -15,9 +15,10 @@ import dlt
 import pytest
 from hypothesis import settings
 
+from pipelines.zoho_crm.opening import open_pipeline
 from pipelines.zoho_crm.outcome import Run
 from pipelines.zoho_crm.progress import Progress
-from pipelines.zoho_crm.sync import open_pipeline, sync
+from pipelines.zoho_crm.sync import sync
 from simulators.zoho_crm import Org, serve
 from sources.zoho_crm.client import Pace, ZohoClient, connect
 from sources.zoho_crm.credentials import ZohoCredentials, resolve_credentials

@@ -15,10 +15,10 @@ from .destination import choose_destination, unfilled
 from .dlt_runtime import dlt_log
 from .failures import explain, one_line, without_secrets
 from .lock import alone
+from .opening import open_pipeline
 from .options import Options
 from .progress import Progress
 from .scopes import lacking
-from .sync import open_pipeline
 
 if TYPE_CHECKING:
     import dlt

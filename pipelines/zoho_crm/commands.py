@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .console import Console
 from .failures import DISK_FULL, FAILED, complain
-from .options import Options
+from .options import Options, policy_of
 
 if TYPE_CHECKING:
     import dlt
@@ -98,8 +98,8 @@ def opened(options: Options, console: Console, *, loads: bool = True) -> Iterato
     from .destination import choose_destination, unfilled
     from .dlt_runtime import dlt_log
     from .lock import alone
+    from .opening import open_pipeline
     from .progress import choose_progress
-    from .sync import open_pipeline
 
     name, place = options.pipeline_name, pipelines_dir(options)
     with opened_account(options, console) as credentials:
@@ -107,7 +107,7 @@ def opened(options: Options, console: Console, *, loads: bool = True) -> Iterato
         progress = choose_progress(options.progress, console)
         with alone(place, name), dlt_log(place, name), nullcontext() if loads else unfilled(destination):
             pipeline = open_pipeline(name, destination, options.dataset, place, progress)
-            choice = Choice(options.modules, options.exclude, options.full_refresh)
+            choice = Choice(options.modules, options.exclude, options.full_refresh, policy_of(options))
             client = connect(credentials)
             client.door.max_credits = options.max_credits
             yield Work(console, options, credentials, client, pipeline, choice, progress)

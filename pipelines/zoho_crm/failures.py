@@ -51,6 +51,13 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ or current.__context__
 
 
+def innermost(error: BaseException) -> str:
+    """The first line of the error that began it all."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def one_line(text: str, room: int = 1000) -> str:
     """The text without its line breaks, and not for pages."""
     line = " ".join(text.split())

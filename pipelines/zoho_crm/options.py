@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click.core import ParameterSource
+
+from .sync_options import ALL, Modules, Moment, Span
+
+if TYPE_CHECKING:
+    from sources.zoho_crm.policy import Policy
 
 SECTION = "sources.zoho_crm"
 
@@ -23,6 +29,13 @@ class Options:
     modules: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
     full_refresh: bool = False
+    since: datetime | None = None
+    deletes: Literal["hard", "soft"] = "hard"
+    history: frozenset[str] = frozenset()
+    lookback: timedelta = timedelta(minutes=10)
+    computed_refresh: timedelta = timedelta(hours=24)
+    verify_every: timedelta = timedelta(days=7)
+    settings_refresh: timedelta = timedelta(hours=24)
     max_credits: int | None = None
     destination: str = "duckdb"
     dataset: str = DEFAULT_NAME
@@ -34,6 +47,21 @@ class Options:
     log_format: str = "text"
     demo: bool = False
     verbose: bool = False
+
+
+def policy_of(options: Options) -> Policy:
+    """The options as the source wants them."""
+    from sources.zoho_crm.policy import Policy
+
+    return Policy(
+        lookback=options.lookback,
+        computed_refresh=options.computed_refresh,
+        verify_every=options.verify_every,
+        settings_refresh=options.settings_refresh,
+        deletes=options.deletes,
+        history=None if options.history == ALL else options.history,
+        since=options.since,
+    )
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2 only
@@ -127,7 +155,40 @@ def reading() -> list[click.Parameter]:
         option(
             "--full-refresh",
             is_flag=True,
-            help="Read what is read once a day, too. Every run reads all modules again for now.",
+            help="Read every module whole, and what is read once a day.",
+        ),
+        option("--since", type=Moment(), help="Read again what changed since then."),
+        option(
+            "--deletes",
+            type=click.Choice(["hard", "soft"]),
+            default="hard",
+            show_default=True,
+            help="soft: the row of a deleted record stays, with deleted_at set.",
+        ),
+        option("--history", type=Modules(), help="Keep every version of the rows of these modules."),
+        option(
+            "--lookback", type=Span(), default="10m", show_default=True, help="Overlap of two runs' windows."
+        ),
+        option(
+            "--computed-refresh",
+            type=Span(),
+            default="24h",
+            show_default=True,
+            help="How often formulas and roll-ups are read for every row.",
+        ),
+        option(
+            "--verify-every",
+            type=Span(),
+            default="7d",
+            show_default=True,
+            help="How often every id of a module is compared with the CRM.",
+        ),
+        option(
+            "--settings-refresh",
+            type=Span(),
+            default="24h",
+            show_default=True,
+            help="How often tags, layouts and pipelines are read.",
         ),
         option(
             "--max-credits",

@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from sources.zoho_crm.children import Link, Parents
+from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.errors import CredentialsError, CreditLimit
 from sources.zoho_crm.plan import Skip
-from sources.zoho_crm.reading import Reading
+from sources.zoho_crm.reading import Reading, ids_of
+from sources.zoho_crm.synced import Synced
 
 OUT_OF_SCOPE = "OAUTH_SCOPE_MISMATCH"
 
@@ -24,12 +27,43 @@ class Run:
     named: frozenset[str] = frozenset()  # what the user asked for by name
     troubles: list[tuple[str, str]] = field(default_factory=list)  # what failed beside the tables, and why
     table_counts: dict[str, int] = field(default_factory=dict)  # rows in the destination, by table
+    links: list[Link] = field(default_factory=list)  # which rows hang on which modules' records
+    touched: dict[str, Parents] = field(default_factory=dict)  # parents that went or changed, by module
+    synced: dict[str, Synced] = field(default_factory=dict)  # watermarks that wait for the end of the run
+    swept: set[str] = field(default_factory=set)  # modules of which every id was compared
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     finished: datetime | None = None
     calls: int = 0
     credits: int = 0
     credits_remaining: int | None = None
+
+    def defer(self, readings: Iterable[Reading]) -> None:
+        """Keep the watermarks that must not move yet, or that no rows carry, for the end of the run.
+
+        Rows that hang on changed records are followed later; until then the change counts as not read.
+        """
+        parents = {link.parent for link in self.links}
+        for reading in readings:
+            plan = reading.plan
+            if reading.status != "read" or plan is None or plan.whole or reading.synced is None:
+                continue
+            if reading.name in parents:
+                self.touched[reading.name] = Parents(frozenset(reading.gone), ids_of(reading))
+            idle = not reading.rows and not reading.deletions
+            if idle or reading.gap or reading.name in parents:
+                self.synced[reading.name], reading.synced = reading.synced, None
+
+    def close(self, client: ZohoClient) -> None:
+        """Add up what it cost; the watermark of a table that failed stays where it was."""
+        for reading in self.readings:
+            if reading.status != "read":
+                self.synced.pop(reading.name, None)
+        usages = [client.usage, *(r.usage for r in self.readings if r.name not in ("modules", "fields"))]
+        self.calls = sum(usage.calls for usage in usages)
+        self.credits = sum(usage.credits for usage in usages)
+        self.credits_remaining = client.door.credits_remaining
+        self.finished = datetime.now(timezone.utc)
 
     @property
     def exit_code(self) -> int:

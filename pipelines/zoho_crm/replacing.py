@@ -15,9 +15,7 @@ STAGED = "insert-from-staging"
 
 
 @contextmanager
-def replaced_safely(
-    pipeline: dlt.Pipeline, tables: Sequence[str], disposition: Disposition
-) -> Iterator[Disposition]:
+def replaced_safely(pipeline: dlt.Pipeline, tables: Sequence[str]) -> Iterator[Disposition]:
     """Yields the disposition to load with, and takes the old rows away afterwards where dlt would first.
 
     In a database, a table that exists is replaced from a staging table in one transaction; a new one is
@@ -25,8 +23,8 @@ def replaced_safely(
     dlt deletes them before, and a full disk would leave nothing.
     """
     destination = pipeline.destination
-    if destination is None or disposition == "append":
-        yield disposition
+    if destination is None or not tables:
+        yield "replace"
         return
     capabilities = destination.capabilities()
     destination.config_params.pop("replace_strategy", None)

@@ -22,6 +22,7 @@ from .token_cache import Token, TokenCache, cache_key
 SCHEME = "Zoho-oauthtoken"
 MARGIN = 60.0  # seconds before its end at which a token counts as dead
 PAUSE = 30.0  # seconds for which a server that did not answer is not asked again
+COQL_SCOPES = frozenset({"zohocrm.coql.read", "zohocrm.coql.all"})
 # The CRM answers INVALID_TOKEN; Zoho's token page calls the same INVALID_OAUTHTOKEN.
 DEAD_TOKEN = frozenset({"INVALID_TOKEN", "INVALID_OAUTHTOKEN"})
 
@@ -67,6 +68,13 @@ class ZohoAuth(AuthBase):
         """The scopes that were granted; None when Zoho did not say."""
         granted = self._current().scope
         return None if granted is None else frozenset(granted.replace(",", " ").split())
+
+    @property
+    def may_use_coql(self) -> bool:
+        """Whether COQL may be chosen: the user did not say no, and the token has its scope, as far as known."""
+        granted = self.scope
+        allowed = granted is None or any(s.casefold() in COQL_SCOPES for s in granted)
+        return allowed and self._credentials.coql_allowed
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         token = self._current()

@@ -117,6 +117,10 @@ class ZohoClient:
         """Zoho's time at its latest answer; ours may be wrong. Before any answer, our own."""
         return self.door.server_time or datetime.now(timezone.utc)
 
+    @property
+    def may_use_coql(self) -> bool:
+        return self.door.auth.may_use_coql
+
     def get(
         self,
         path: str,

@@ -17,6 +17,13 @@ class Notes:
     remarks: list[str] = field(default_factory=list)
     read_as_of: datetime | None = None  # rows may be as old as this: they come from jobs of an earlier run
 
+    def add(self, more: Notes) -> None:
+        """Add what a later reading of the same table has to say."""
+        self.refused.update(more.refused)
+        self.misfits.update(more.misfits)
+        self.repairs.update(more.repairs)
+        self.remarks += [remark for remark in more.remarks if remark not in self.remarks]
+
     def lines(self) -> list[str]:
         """The notes as sentences, in a fixed order."""
         return [

@@ -7,19 +7,25 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from . import bulk, coql, records
-from .arrow import twins_of
+from .arrow import records_table, twins_of
 from .client import Usage, ZohoClient
 from .columns import Column
+from .deleted import Deletion, read_deletions
 from .errors import CredentialsError, ReadFailed, Retriable, ZohoCrmError, ZohoError, means_not_offered
 from .notes import Notes
 from .plan import Api, Plan, unknown_types
-from .spool import Spooled, spool
+from .records import read_rows
+from .spool import Spooled, spool, without_rows
+from .synced import Synced
+from .windows import synced_after
 
 Status = Literal["read", "kept", "skipped", "failed"]
 Watch = Callable[[int], None]  # called with the number of rows that have come
@@ -54,6 +60,13 @@ class Reading:
     plan: Plan | None = None
     cause: Exception | None = None
     read_at: datetime | None = None  # by Zoho's clock; only of a table that is read once a day
+    key: tuple[str, ...] = ("id",)  # the columns by which a merge knows a row
+    deletions: tuple[Deletion, ...] = ()  # since the last sync
+    gone: dict[str, datetime] = field(default_factory=dict)  # ids whose rows have to leave, and since when
+    gap: str | None = None  # why the feed of deletions may not be whole
+    synced: Synced | None = None  # what the state is to remember once all of it has landed
+    followed: int = 0  # rows that were read later in the same run
+    deleted_rows: int = 0  # that left the table, or were marked
 
     @property
     def rows(self) -> int | None:
@@ -83,6 +96,18 @@ class Reading:
             return self.end("skipped", str(error))
         return self.fail(error)
 
+    def also(self, more: Reading, *, rows: bool = True) -> None:
+        """Add what a later reading of the same table brought and cost; if it failed, this one has, too."""
+        self.usage.calls += more.usage.calls
+        self.usage.credits += more.usage.credits
+        self.notes.add(more.notes)
+        self.followed += (more.rows or 0) if rows else 0
+        self.deleted_rows += more.deleted_rows
+        self.deletions += more.deletions
+        if more.status == "failed":
+            self.cause = more.cause
+            self.end("failed", more.error)
+
     def end(self, status: Status, error: str | None = None) -> Reading:
         self.status, self.error, self.finished = status, error, datetime.now(timezone.utc)
         return self
@@ -100,21 +125,64 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = unw
     attempts, came = [plan], Counter[str]()
     while True:
         plan, notes = attempts[-1], Notes()
+        others = [api for api in attempts[0].alternatives if api not in {p.api for p in attempts}]
         try:
-            tables = _watched(EXTRACTORS[plan.api](client, plan, notes), watch, came)
-            reading.spooled = collect(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
-            reading.notes = notes
-            reading.columns = tuple(c for c in plan.columns if c.name in reading.spooled.schema.names)
-            notes.remarks += unknown_types(plan)
-            return reading.end("read")
+            tables = chain(
+                EXTRACTORS[plan.api](client, plan, notes), _deletions(client, plan, notes, reading)
+            )
+            path = folder / f"{plan.table}.parquet"
+            reading.spooled = collect(_watched(tables, watch, came), path, plan.columns, notes)
+            if plan.whole or not notes.refused:
+                return _finish(reading, plan, notes)
+            # Its column is there and filled: rows without it would lose what it holds.
+            why = f"{plan.api} refused {', '.join(notes.refused)}"
+            if not others:
+                return reading.fail(ReadFailed(f"{why}, which the table has"))
         except ZohoError as refusal:
-            others = [api for api in attempts[0].alternatives if api not in {p.api for p in attempts}]
             if isinstance(refusal, (Retriable, CredentialsError)) or not others:
                 return reading.refuse(refusal, loaded_before=plan.loaded_before, rows_came=bool(came["rows"]))
-            attempts.append(plan.by(others[0], f"{plan.api} refused it: {refusal.code}"))
-            reading.api, reading.reason = attempts[-1].api, attempts[-1].reason
+            why = f"{plan.api} refused it: {refusal.code}"
         except Exception as error:  # noqa: BLE001 - one module's trouble never ends the others
             return reading.fail(error)
+        attempts.append(plan.by(others[0], why))
+        reading.api, reading.reason = attempts[-1].api, attempts[-1].reason
+
+
+def _finish(reading: Reading, plan: Plan, notes: Notes) -> Reading:
+    assert reading.spooled is not None
+    reading.notes, reading.plan = notes, plan
+    reading.spooled = without_rows(reading.spooled, reading.gone)
+    reading.columns = tuple(c for c in plan.columns if c.name in reading.spooled.schema.names)
+    if plan.until is not None:
+        reading.synced = synced_after(plan, notes.refused, notes.read_as_of)
+    notes.remarks += unknown_types(plan)
+    return reading.end("read")
+
+
+def _deletions(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -> Iterator[pa.Table]:
+    """Ask what was deleted since the last sync; a record that the feed names and that is there comes whole.
+
+    After the rows, so that a record which goes meanwhile is named, too. A whole reading asks only to
+    remember; its table has no rows to lose.
+    """
+    if plan.synced is None:
+        return
+    since = plan.window.since or plan.synced.until
+    try:
+        feed = read_deletions(client, plan.module.api_name, since)
+        ids = list(dict.fromkeys(gone.id for gone in feed.deletions))
+        plan = plan.without(set(notes.refused))
+        back = read_rows(client, plan, ids, notes) if ids and not plan.whole else []
+    except ZohoError as error:
+        if isinstance(error, (Retriable, CredentialsError)):
+            raise
+        raise ReadFailed(f"its deletions could not be read: {error}") from error
+    alive = {str(row["id"]) for row in back}
+    reading.gap = feed.gap
+    reading.deletions = tuple(gone for gone in feed.deletions if gone.id not in alive)
+    if not plan.whole:
+        reading.gone = {gone.id: gone.deleted_time for gone in reading.deletions}
+        yield records_table(back, plan.columns)
 
 
 def _watched(tables: Iterable[pa.Table], watch: Watch, came: Counter[str]) -> Iterator[pa.Table]:
@@ -135,6 +203,12 @@ def collect(
     if spooled.repeated:
         notes.repairs["rows that came twice, the newer kept"] += spooled.repeated
     return spooled
+
+
+def ids_of(reading: Reading) -> frozenset[str]:
+    """The ids of the rows in the file."""
+    path = must_be_read(reading).path
+    return frozenset(pq.read_table(path, columns=["id"])["id"].to_pylist())
 
 
 def must_be_read(reading: Reading) -> Spooled:

@@ -6,9 +6,10 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import dlt
+from dlt.common.schema.typing import TWriteDispositionConfig
 from dlt.extract import DltResource
 
 from .arrow import twins_of
@@ -16,15 +17,23 @@ from .columns import Column, arrow_schema
 from .naming import remember
 from .reading import Reading, must_be_read, unwatched
 from .survey import Memory
+from .synced import Synced, from_state
 from .tables import Table
 
 SOURCE = "zoho_crm"
 logger = logging.getLogger("zoho_crm")
 
 
-def memory_of(state: Mapping[str, Any]) -> Memory:
-    """What earlier runs remembered, from the state of the source."""
-    return Memory(state.get("tables", {}), state.get("columns", {}), state.get("settings_read", {}))
+def memory_of(state: Mapping[str, Any], held: Mapping[str, frozenset[str]] | None = None) -> Memory:
+    """What earlier runs remembered, from the state of the source; `held` is what the destination has."""
+    entries = {module: from_state(entry) for module, entry in state.get("synced", {}).items()}
+    return Memory(
+        state.get("tables", {}),
+        state.get("columns", {}),
+        state.get("settings_read", {}),
+        {module: synced for module, synced in entries.items() if synced is not None},
+        held,
+    )
 
 
 def lazily(table: Table) -> Callable[[], Iterator[Reading]]:
@@ -41,9 +50,9 @@ def table_resource(
     table: str,
     columns: tuple[Column, ...],
     read: Callable[[], Iterator[Reading]],
-    disposition: Literal["replace", "append"] = "replace",
+    disposition: TWriteDispositionConfig = "replace",
 ) -> DltResource:
-    """The resource of one table: it replaces the table by one file in one statement.
+    """The resource of one table: by default it replaces the table by one file in one statement.
 
     A reading that failed raises ReadFailed. One that Zoho does not offer leaves the table as it is.
     The columns are those of the file: a field that an API refuses is none.
@@ -60,16 +69,24 @@ def table_resource(
             spooled = must_be_read(reading)
             _remember(dlt.current.source_state(), reading)
             # The types of every column are given, so that dlt takes the file as it is.
-            hints = dlt.mark.make_hints(columns={**_hints(reading.columns), **_twin_hints(reading)})
+            hints = dlt.mark.make_hints(
+                columns={**_hints(reading.columns, reading.key), **_twin_hints(reading)}
+            )
             yield dlt.mark.with_file_import(str(spooled.path), "parquet", spooled.rows, hints)
 
     return dlt.resource(rows, name=table, write_disposition=disposition)
 
 
-def _hints(columns: tuple[Column, ...]) -> dict[str, Any]:
+def remember_synced(state: MutableMapping[str, Any], synced: Mapping[str, Synced]) -> None:
+    """Move watermarks; only ever called while a package is made, so that they are stored with its load."""
+    state.setdefault("synced", {}).update({module: entry.to_state() for module, entry in synced.items()})
+
+
+def _hints(columns: tuple[Column, ...], key: tuple[str, ...]) -> dict[str, Any]:
     hints: dict[str, Any] = {c.name: {"name": c.name, "data_type": c.kind.dlt_type} for c in columns}
-    if "id" in hints:
-        hints["id"].update(nullable=False, primary_key=True)
+    for name in key:
+        if name in hints:
+            hints[name].update(nullable=False, primary_key=True)
     return hints
 
 
@@ -82,5 +99,6 @@ def _remember(state: MutableMapping[str, Any], reading: Reading) -> None:
     columns[reading.table] = remember(reading.columns, columns.get(reading.table, {}))
     if reading.plan is not None:
         state.setdefault("tables", {})[reading.name] = reading.table
+    remember_synced(state, {reading.name: reading.synced} if reading.synced else {})
     if reading.read_at is not None:
         state.setdefault("settings_read", {})[reading.table] = reading.read_at.isoformat(timespec="seconds")

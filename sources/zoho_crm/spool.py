@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Generator, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -50,6 +50,24 @@ def spool(
     schema = writer.unify()
     repeated = _drop_repeated(path, schema, key, newest) if key else 0
     return Spooled(path, writer.rows - repeated, schema, misfits, repeated)
+
+
+def without_rows(spooled: Spooled, ids: Collection[str]) -> Spooled:
+    """The same file without the rows of these ids: records that went after they were read."""
+    if not ids or not spooled.rows:
+        return spooled
+    table = pq.read_table(spooled.path, columns=["id"])
+    there = set(ids) & set(table["id"].to_pylist())
+    if not there:
+        return spooled
+    with duckdb.connect() as database:
+        gone = pa.table({"id": sorted(there)})
+        database.register("gone", gone)
+        kept = database.execute(
+            f"select * from {_parquet(spooled.path)} where id not in (select id from gone)"
+        ).to_arrow_reader(GROUP_ROWS)
+        _rewrite(spooled.path, kept, spooled.schema)
+    return replace(spooled, rows=spooled.rows - len(there))
 
 
 class _Writer:
@@ -144,7 +162,7 @@ def _drop_repeated(path: Path, schema: pa.Schema, key: str, newest: str | None) 
     Rows come twice when a record is edited while Zoho is read in the order of edits, or when a page
     of Bulk Read overlaps the one before.
     """
-    rows = f"read_parquet('{str(path).replace(chr(39), chr(39) * 2)}', file_row_number = true)"
+    rows = _parquet(path, ", file_row_number = true")
     with duckdb.connect() as database:
         found = database.execute(f'select count(*) - count(distinct "{key}") from {rows}').fetchone()
         repeated = int(found[0]) if found else 0
@@ -156,9 +174,18 @@ def _drop_repeated(path: Path, schema: pa.Schema, key: str, newest: str | None) 
         kept = database.execute(
             f"select * exclude (file_row_number) from {rows} where file_row_number not in ({older})"
         ).to_arrow_reader(GROUP_ROWS)
-        clean = path.with_suffix(".clean")
-        with pq.ParquetWriter(clean, schema, use_dictionary=False) as writer:
-            for batch in kept:
-                writer.write_table(pa.Table.from_batches([batch]).cast(schema))
-    clean.replace(path)
+        _rewrite(path, kept, schema)
     return repeated
+
+
+def _rewrite(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+    """Put other rows into the file, at one stroke."""
+    clean = path.with_suffix(".clean")
+    with pq.ParquetWriter(clean, schema, use_dictionary=False) as writer:
+        for batch in batches:
+            writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+    clean.replace(path)
+
+
+def _parquet(path: Path, options: str = "") -> str:
+    return f"read_parquet('{str(path).replace(chr(39), chr(39) * 2)}'{options})"

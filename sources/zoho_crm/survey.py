@@ -6,9 +6,11 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TypeAlias, TypeVar
 
 from . import limits
+from .changes import plan_changes
 from .client import ZohoClient
 from .columns import why_left_out
 from .errors import (
@@ -23,6 +25,9 @@ from .errors import (
 from .metadata import Field, Module, list_fields, list_modules
 from .naming import Remembered, name_columns, name_tables
 from .plan import Plan, Skip, Wish, choose_api
+from .policy import Policy
+from .synced import Synced
+from .windows import why_whole, with_upkeep, with_window
 
 # Other words of `settings/fields` for a module that is listed and nothing more.
 NO_SUCH_MODULE = frozenset({"INVALID_DATA", "PATTERN_NOT_MATCHED", "INVALID_URL_PATTERN"})
@@ -33,11 +38,12 @@ Answer: TypeAlias = T | ZohoCrmError  # an error stays with its module
 
 @dataclass(frozen=True)
 class Choice:
-    """Which modules a user wants, by API name; empty means all."""
+    """What a user wants of a run; modules by API name, empty means all."""
 
     only: frozenset[str] = frozenset()
     never: frozenset[str] = frozenset()
-    refresh: bool = False  # also what is read once a day only
+    refresh: bool = False  # read everything whole, also what is read once a day only
+    policy: Policy = field(default_factory=Policy)
 
     def wants(self, name: str) -> bool:
         return (not self.only or name in self.only) and name not in self.never
@@ -45,11 +51,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Memory:
-    """The names that earlier runs gave, from the pipeline's state."""
+    """What earlier runs left: in the pipeline's state, and in the destination."""
 
     tables: Mapping[str, str] = field(default_factory=dict)  # module -> table
     columns: Mapping[str, Remembered] = field(default_factory=dict)  # table -> its columns
     settings_read: Mapping[str, str] = field(default_factory=dict)  # our table -> when, in ISO 8601
+    synced: Mapping[str, Synced] = field(default_factory=dict)  # module -> how far
+    held: Mapping[str, frozenset[str]] | None = None  # table -> columns; None: it takes whole tables only
 
 
 @dataclass(frozen=True)
@@ -64,35 +72,51 @@ class Survey:
     skips: list[Skip]
     failures: list[Skip]  # modules whose fields could not be asked; they count as failed
     tables: Mapping[str, str]
+    until: datetime  # Zoho's time before any row was read
 
-    def judge(
-        self, module: Module, fields: Answer[list[Field]], count: Answer[int | None], wish: Wish
-    ) -> None:
+    def judge(self, module: Module, fields: Answer[list[Field]], plan: Answer[Plan] | None) -> None:
         """Make the module a plan, a skip or a failure."""
-        name = module.api_name
-        known = name in self.memory.tables
+        known = module.api_name in self.memory.tables
         why = why_not(module) or (None if fields else "Zoho lists no fields for it")
-        if isinstance(fields, (CredentialsError, CreditLimit)):
-            raise fields
-        if isinstance(fields, ZohoCrmError):
-            no_module = isinstance(fields, ZohoError) and fields.code in NO_SUCH_MODULE and not known
-            skipped = no_module or means_not_offered(fields, loaded_before=known)
+        answer = fields if isinstance(fields, ZohoCrmError) else plan
+        if isinstance(answer, (CredentialsError, CreditLimit)):
+            raise answer
+        if isinstance(answer, ZohoCrmError):
+            no_module = isinstance(answer, ZohoError) and answer.code in NO_SUCH_MODULE and not known
+            skipped = no_module or means_not_offered(answer, loaded_before=known)
             kept = self.skips if skipped else self.failures
-            kept.append(Skip(module, str(fields)))
+            kept.append(Skip(module, str(answer)))
         elif why:
             self.skips.append(Skip(module, why))
-        else:
-            rows = count if isinstance(count, int) else None
-            table = self.tables[name]
-            given = (wish, rows, self.memory.columns.get(table, {}))
-            plan = plan_module(module, table, fields, given)
-            self.plans.append(replace(plan, loaded_before=known))
+        elif answer is not None:
+            self.plans.append(answer)
+
+    def draft(self, module: Module) -> Plan:
+        """The plan of one module but for the API: its columns, its window, and what else is due."""
+        name, table = module.api_name, self.tables[module.api_name]
+        columns = name_columns(with_id(self.fields[name]), self.memory.columns.get(table, {}))
+        policy = self.choice.policy
+        plan = Plan(
+            module,
+            table,
+            "records",
+            columns,
+            "",
+            until=self.until,
+            loaded_before=name in self.memory.tables,
+            left_out=tuple((f.api_name, why) for f in self.fields[name] if (why := why_left_out(f))),
+            keeps=policy.keeps(name),
+            synced=self.memory.synced.get(name),
+        )
+        why = why_whole(plan, self.memory.held, refresh=self.choice.refresh)
+        return with_upkeep(with_window(plan, policy), policy) if why is None else replace(plan, reason=why)
 
 
 def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours: Iterable[str]) -> Survey:
-    """One call for the modules, then for each chosen one its fields and its count, some at a time."""
+    """One call for the modules, then for each chosen one its fields, and its count or its first changes."""
     ours = tuple(ours)
     modules = list_modules(client)
+    until = client.now()
     choice = known_names(choice, [m.api_name for m in modules], ours)
     if choice.only and choice.only <= choice.never:
         raise SettingsError("nothing is left to read: every chosen module is excluded, too")
@@ -103,24 +127,23 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
     if "fields" in choice.only:  # the table, which is about all modules
         described = [m for m in modules if not why_not(m) and m.api_name not in choice.never]
     fields = _at_once(lambda m: list_fields(client, m.api_name), described)
-    offered = [m for m in readable if isinstance(fields[m.api_name], list) and fields[m.api_name]]
-    counts = _at_once(lambda m: read_count(client, m.api_name), offered)
     listed = {name: found for name, found in fields.items() if isinstance(found, list)}
-    result = Survey(choice, memory, modules, listed, [], [], [], tables)
+    result = Survey(choice, memory, modules, listed, [], [], [], tables, until)
+    offered = [m for m in readable if listed.get(m.api_name)]
+    plans = _at_once(lambda m: with_api(client, result.draft(m), wish), offered)
     for module in chosen:
-        result.judge(module, fields.get(module.api_name, []), counts.get(module.api_name), wish)
+        result.judge(module, fields.get(module.api_name, []), plans.get(module.api_name))
     return result
 
 
-def plan_module(
-    module: Module, table: str, fields: list[Field], given: tuple[Wish, int | None, Remembered]
-) -> Plan:
-    """The plan of one module; `given` is the user's wish, Zoho's count, and the names of earlier runs."""
-    wish, rows, remembered = given
-    columns = name_columns(with_id(fields), remembered)
-    api, reason = choose_api(module, wish, rows, columns)
-    left_out = tuple((f.api_name, why) for f in fields if (why := why_left_out(f)))
-    return Plan(module, table, api, columns, reason, rows=rows, left_out=left_out)
+def with_api(client: ZohoClient, plan: Plan, wish: Wish) -> Plan:
+    """The plan with the API that reads it, by Zoho's count or by the first page of changes."""
+    if not plan.whole:
+        return plan_changes(client, plan, wish, client.may_use_coql)
+    rows = read_count(client, plan.module.api_name)
+    api, reason = choose_api(plan.module, wish, rows, plan.columns)
+    words = f"{plan.reason}; {reason}" if plan.reason else reason
+    return replace(plan, api=api, reason=words, rows=rows)
 
 
 def with_id(fields: list[Field]) -> list[Field]:
@@ -152,7 +175,7 @@ def known_names(choice: Choice, modules: list[str], ours: tuple[str, ...]) -> Ch
     def known(names: Iterable[str]) -> frozenset[str]:
         return frozenset(name if name in exact else spelt[name.casefold()] for name in names)
 
-    return Choice(known(choice.only), known(choice.never), choice.refresh)
+    return replace(choice, only=known(choice.only), never=known(choice.never))
 
 
 def why_not(module: Module) -> str | None:

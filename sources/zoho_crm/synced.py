@@ -15,7 +15,8 @@ class Synced:
     """One module's entry. All times are Zoho's; the table holds every change before `until`."""
 
     until: datetime
-    filled: tuple[str, ...] = ()  # API names of the fields that were read for every row
+    filled: tuple[str, ...] = ()  # the columns that were read for every row
+    refused: tuple[str, ...] = ()  # API names of the fields that an API refused: they have no column
     keeps: Keeps = "hard"
     computed_at: datetime | None = None  # when computed fields were last read for every row
     verified_at: datetime | None = None  # when every id was last compared
@@ -42,6 +43,7 @@ def from_state(entry: Mapping[str, Any]) -> Synced | None:
         for name in ("until", "computed_at", "verified_at", "counted_at", "difference_at"):
             if name in values:
                 values[name] = datetime.fromisoformat(values[name])
-        return Synced(**{**values, "filled": tuple(values.get("filled", ()))})
+        values.update({name: tuple(values.get(name, ())) for name in ("filled", "refused")})
+        return Synced(**values)
     except (TypeError, ValueError):
         return None

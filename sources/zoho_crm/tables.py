@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +17,7 @@ from .naming import name_columns
 from .plan import Plan
 from .reading import Reading, Watch, read_module
 from .survey import Survey, why_not
-
-SETTINGS_REFRESH = timedelta(hours=24)  # for tables that take a call for each module
+from .windows import is_due
 
 
 @dataclass(frozen=True)
@@ -137,5 +136,4 @@ def _is_due(endpoint: Endpoint, survey: Survey, now: datetime) -> bool:
     asked_for = survey.choice.refresh or endpoint.table in survey.choice.only
     if endpoint.each == "account" or read is None or asked_for:
         return True
-    # A time ahead of Zoho's clock is no reason to wait for it.
-    return not timedelta() <= now - datetime.fromisoformat(read) < SETTINGS_REFRESH
+    return is_due(datetime.fromisoformat(read), survey.choice.policy.settings_refresh, now)

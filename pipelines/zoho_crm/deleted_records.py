@@ -1,0 +1,39 @@
+"""The table `deleted_records`: one row a deletion that Zoho told of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from sources.zoho_crm.account import keep_rows
+from sources.zoho_crm.endpoints import Endpoint, fields
+from sources.zoho_crm.reading import Reading
+
+DELETED_RECORDS = Endpoint(
+    "deleted_records",
+    "",
+    "",
+    fields(text="module id display_name type", datetime="deleted_time", lookup="deleted_by"),
+    each="module",  # a record can be deleted, restored and deleted again
+)
+KEY = ("module", "id", "deleted_time")
+
+
+def deleted_records_reading(readings: Iterable[Reading], folder: Path) -> Reading | None:
+    """The deletions that these readings were told of; None if there are none."""
+    rows = [
+        {
+            "module": reading.name,
+            "id": gone.id,
+            "display_name": gone.display_name,
+            "type": gone.type,
+            "deleted_time": gone.deleted_time.isoformat(),
+            "deleted_by": {"id": gone.deleted_by} if gone.deleted_by else None,
+        }
+        for reading in readings
+        for gone in reading.deletions
+    ]
+    if not rows:
+        return None
+    reading = Reading("deleted_records", "deleted_records", "", "", key=KEY)
+    return keep_rows(reading, DELETED_RECORDS, rows, folder, {})

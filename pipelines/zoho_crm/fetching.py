@@ -1,0 +1,55 @@
+"""Reads tables side by side in threads, to files beside dlt's own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.common.runtime.collector_base import Collector
+
+from sources.zoho_crm.reading import Reading
+from sources.zoho_crm.tables import Table
+
+BULK_READERS = 16  # they mostly wait for Zoho; the account's limits are kept by the client
+OTHER_READERS = 4
+
+
+def as_they_come(tables: Sequence[Table], folder: Path, collector: Collector) -> Iterator[list[Reading]]:
+    """Read in threads; yield what is whole by now, as one lot, while the others go on."""
+    bulk = ThreadPoolExecutor(BULK_READERS, "bulk")
+    other = ThreadPoolExecutor(OTHER_READERS, "other")
+    try:
+        pending: set[Future[Reading]] = set()
+        for table in tables:
+            pool = bulk if table.plan is not None and table.plan.api == "bulk" else other
+            pending.add(pool.submit(_read, table, folder, collector))
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            yield [future.result() for future in done]
+    finally:  # whoever is interrupted does not wait for Zoho; after a whole run nobody reads any more
+        for pool in (bulk, other):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(table: Table, folder: Path, collector: Collector) -> Reading:
+    plan = table.plan
+    known: dict[str, Any] = {"label": plan.api, "total": plan.rows} if plan else {"label": "settings"}
+    return table.read(folder, partial(collector.update, table.table, **known))
+
+
+@contextmanager
+def spool_folder(pipeline: dlt.Pipeline) -> Iterator[Path]:
+    """Beside dlt's own files, so that a file is linked into the load package and not copied."""
+    folder = Path(pipeline.working_dir, "spool")
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,66 @@
+"""Proves each table against the CRM's own count, and remembers what does not fit until it is explained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sources.zoho_crm.client import ZohoClient
+from sources.zoho_crm.reading import Reading
+from sources.zoho_crm.survey import read_count
+from sources.zoho_crm.synced import Synced
+from sources.zoho_crm.windows import is_due
+
+from .failures import innermost
+from .held import Held
+from .outcome import Run
+
+
+def prove(run: Run, held: Held, client: ZohoClient, count_every: timedelta) -> None:
+    """Count every table that was read, and compare modules with Zoho's count where that is due."""
+    read = [r for r in run.readings if r.status == "read"]
+    try:
+        run.table_counts = held.count([r.table for r in read]) if read else {}
+    except Exception as error:  # noqa: BLE001 - each destination has errors of its own
+        run.troubles.append(("the destination", f"its tables could not be counted: {innermost(error)}"))
+    for reading in read:
+        counted = run.table_counts.get(reading.table)
+        if counted is None:
+            continue
+        if _replaced(reading) and counted != reading.rows:
+            reading.end("failed", f"{counted:,} rows are in the destination, {reading.rows:,} were read")
+        else:
+            _compare(run, reading, counted, client, count_every)
+
+
+def _replaced(reading: Reading) -> bool:
+    """Whether the table holds just what was read, so that its rows can be counted against it."""
+    return reading.plan is None or (reading.plan.whole and reading.plan.keeps == "hard")
+
+
+def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, count_every: timedelta) -> None:
+    """Compare with the count of the CRM: of a table that changed, or whose turn it is, or that differed."""
+    plan, synced = reading.plan, run.synced.get(reading.name) or reading.synced
+    if synced is None or plan is None:
+        return
+    if not plan.whole:
+        touched = reading.rows or reading.deleted_rows or reading.name in run.swept or synced.difference
+        if not touched and not is_due(synced.counted_at, count_every, client.now()):
+            return
+        reading.crm_count = read_count(client.metered(reading.usage), reading.name)
+    entry = judged(synced, counted, reading.crm_count, client.now())
+    if entry.difference and reading.name in run.swept:
+        # Every id was compared just now, so it is the count that differs: it leaves out some records.
+        entry = replace(entry, difference=0, difference_at=None, explained=entry.difference)
+    run.synced[reading.name] = entry
+
+
+def judged(synced: Synced, counted: int, crm_count: int | None, now: datetime) -> Synced:
+    """The entry after a comparison. A difference is remembered with its time, until it goes or is explained."""
+    if crm_count is None:
+        return synced
+    more = counted - crm_count
+    if more in (0, synced.explained):
+        return replace(synced, counted_at=now, difference=0, difference_at=None)
+    since = synced.difference_at if synced.difference == more else None
+    return replace(synced, counted_at=now, difference=more, difference_at=since or now)

@@ -1,0 +1,68 @@
+"""The options that say how a sync keeps up: how far it looks back, how often it proves, what becomes of deletions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import click
+
+SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+ALL = frozenset({"*"})  # as names of modules: every one
+
+
+class Span(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2 only
+    """A length of time: a number and its unit, `10m`, `24h`, `7d`."""
+
+    name = "SPAN"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        found = SPAN.fullmatch(str(value).strip().lower())
+        if not found:
+            self.fail(
+                f"{value!r} is no length of time: write a number and s, m, h or d, such as 12h.", param, ctx
+            )
+        try:
+            return timedelta(**{UNITS[found[2]]: float(found[1])})
+        except OverflowError:
+            self.fail(f"{value!r} is too long.", param, ctx)
+
+
+class Moment(click.ParamType):  # type: ignore[type-arg]
+    """A time in ISO 8601; without an offset it is UTC."""
+
+    name = "ISO-TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = (
+                value
+                if isinstance(value, datetime)
+                else datetime.fromisoformat(str(value).strip().replace("Z", "+00:00"))
+            )
+        except ValueError:
+            self.fail(f"{value!r} is no time in ISO 8601, such as 2026-03-01T00:00:00+01:00.", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+class Modules(click.ParamType):  # type: ignore[type-arg]
+    """API names between commas, or `all`; dlt's configuration may say true, false or a list."""
+
+    name = "A,B|all"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
+        if isinstance(value, bool):
+            return ALL if value else frozenset()
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, Iterable):
+            self.fail(f"{value!r} is no list of names.", param, ctx)
+        names = frozenset(str(part).strip() for part in parts) - {""}
+        words = {name.casefold() for name in names}
+        if words & {"all", "true", "*"}:
+            return ALL
+        return frozenset() if words <= {"false"} else names
