@@ -1,0 +1,123 @@
+"""How the rows of a reading join what a table keeps of records that changed or were deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow.parquet as pq
+from dlt.common.schema.typing import TWriteDispositionConfig
+
+from sources.zoho_crm.columns import Column
+from sources.zoho_crm.spool import Spooled
+from sources.zoho_crm.synced import Keeps
+from sources.zoho_crm.versions import (
+    ROW_VERSION,
+    VALID_FROM,
+    VALID_TO,
+    Succession,
+    absent_ids,
+    with_deleted,
+    with_versions,
+)
+
+# The rows that a file takes the place of, in one transaction with its own. Every merge names them, because
+# dlt's schema remembers what an earlier one said: a scope of all live rows, left over, would empty a table.
+SCOPES: Mapping[tuple[Keeps, bool], str] = {
+    ("hard", False): "id IN (SELECT id FROM {staging_table})",
+    ("soft", False): "id IN (SELECT id FROM {staging_table})",
+    ("soft", True): "deleted_at IS NULL OR id IN (SELECT id FROM {staging_table})",
+    ("history", False): "_dlt_valid_to IS NULL AND id IN (SELECT id FROM {staging_table})",
+    ("history", True): "_dlt_valid_to IS NULL AND id IN (SELECT id FROM {staging_table})",
+}
+HINTS: Mapping[Keeps, Mapping[str, Mapping[str, Any]]] = {
+    "hard": {},
+    "soft": {"deleted_at": {"data_type": "timestamp"}},
+    "history": {
+        ROW_VERSION: {"data_type": "text"},
+        # With `id` it is the key, by which dlt drops rows that a broken load staged twice.
+        VALID_FROM: {"data_type": "timestamp", "primary_key": True},
+        VALID_TO: {"data_type": "timestamp"},
+    },
+}
+
+
+class Rows(Protocol):
+    """The destination's live rows."""
+
+    def tables(self) -> dict[str, frozenset[str]]: ...
+
+    def read(self, table: str, columns: Sequence[str], ids: Any = None, by: str = "id") -> Path: ...
+
+
+def disposition(keeps: Keeps, whole: bool, exists: bool) -> TWriteDispositionConfig:
+    """How dlt lands a file; `exists`: the table is there, and has been kept in this way so far.
+
+    It is dlt's delete-insert in every case. dlt's own `scd2` compares the versions of all rows by NOT IN,
+    which takes PostgreSQL minutes for 10,000 changes in a table of a million.
+    """
+    if whole and (keeps == "hard" or not exists):
+        return "replace"
+    return {"disposition": "merge", "strategy": "delete-insert", "destination_scope": SCOPES[keeps, whole]}
+
+
+def extra_hints(keeps: Keeps) -> dict[str, dict[str, Any]]:
+    """The columns beside those of fields, for dlt."""
+    return {name: {"name": name, "nullable": True, **hint} for name, hint in HINTS[keeps].items()}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A table that keeps what was: how rows get ready to land in it.
+
+    `begins` is Zoho's time at the first answer of the run. A version is valid from the run that read it to
+    the run that read the next one, or to its deletion by Zoho's time: a question for a moment is answered
+    with what the destination held then. When somebody changed the record is in its `Modified_Time`.
+    """
+
+    table: str
+    keeps: Keeps
+    whole: bool
+    exists: bool
+    begins: datetime
+
+    def prepare(
+        self, held: Rows, spooled: Spooled, columns: Sequence[Column], gone: Mapping[str, datetime]
+    ) -> Spooled:
+        """The file to land by `disposition`: not the rows that were read, but what they change.
+
+        `gone` are deletions that are known; rows of the table that a whole reading does not bring went at
+        one of these times, or at `begins`.
+        """
+        if self.keeps == "history":
+            return self._versions(held, spooled, columns, gone)
+        if self.keeps == "soft" and self.whole and self.exists:
+            return self._with_deleted(held, spooled, gone)
+        return spooled
+
+    def _versions(
+        self, held: Rows, spooled: Spooled, columns: Sequence[Column], gone: Mapping[str, datetime]
+    ) -> Spooled:
+        folder = spooled.path.parent
+        rows = with_versions(spooled, columns, self.begins, folder / f"{self.table}.versions.parquet")
+        if not self.exists:
+            return rows
+        ids = None if self.whole else pq.read_table(rows.path, columns=["id"])["id"].to_pylist()
+        opened = held.read(self.table, ["id", ROW_VERSION, VALID_FROM], ids)
+        next_ones = Succession(rows, opened, self.begins)
+        ended = self._rows(held, next_ones.ending())
+        return next_ones.write(ended, gone, folder / f"{self.table}.next.parquet")
+
+    def _with_deleted(self, held: Rows, spooled: Spooled, gone: Mapping[str, datetime]) -> Spooled:
+        absent = absent_ids(spooled, held.read(self.table, ["id"]))
+        ended = self._rows(held, absent)
+        target = spooled.path.parent / f"{self.table}.kept.parquet"
+        return with_deleted(spooled, ended, gone, self.begins, target)
+
+    def _rows(self, held: Rows, ids: Sequence[str]) -> Path:
+        """The rows with every column that they have."""
+        columns = sorted(held.tables()[self.table])
+        return held.read(self.table, columns, ids)
