@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from simulators.zoho_crm import Field, Module, Quirks
-from simulators.zoho_crm.demo import demo_org
+from simulators.zoho_crm import Field, Module, Org, Quirks
+from simulators.zoho_crm.demo import add_modules
+from simulators.zoho_crm.demo_account import fill_account
 from sources.zoho_crm.children import Followed, Link, Parents, follow, ids_by_parent, links
 from sources.zoho_crm.errors import ReadFailed, Retriable
 from sources.zoho_crm.metadata import Module as Known
@@ -65,12 +66,23 @@ def family(load):
 
 @pytest.fixture
 def demo(load_from):
+    """The demo company's modules with a few rows that hang on each other."""
     return lambda link, **quirks: Family(load_from(company(**quirks)), link)
 
 
 def company(**quirks):
-    org = demo_org()
-    org.quirks = Quirks(**quirks)
+    org = Org(quirks=Quirks(**quirks))
+    fill_account(org)
+    add_modules(org)
+    deals = [org.insert("Deals", {"Deal_Name": f"{n}"}) for n in range(3)]
+    towers = [org.insert("Lighthouses", {"Name": f"{n}"}) for n in range(3)]
+    products = [org.insert("Products", {"Product_Name": f"{n}"}) for n in range(2)]
+    for n in range(12):
+        org.insert("Notes", {"Parent_Id": {"id": deals[n % 3], "name": None, "module": "Deals"}})
+        org.insert("DealHistory", {"Potential_Name": deals[n % 3]})
+        org.insert(
+            "Lighthouses_X_Products", {"Lighthouse": towers[n % 3], "Product": products[n % 2] if n else None}
+        )
     return org
 
 
@@ -85,7 +97,7 @@ def found_in(load):
 
 
 def test_the_metadata_tells_which_modules_hang_on_which(load_from):
-    found = found_in(load_from(demo_org()))
+    found = found_in(load_from(company()))
     own = [link for link in found if link.child not in ("Notes", "Attachments")]
     assert own == [
         Link("Quotes", "Quoted_Items", "Parent_Id"),
@@ -96,7 +108,7 @@ def test_the_metadata_tells_which_modules_hang_on_which(load_from):
 
 
 def test_notes_and_files_hang_on_records_of_every_module_and_files_on_notes(load_from):
-    found = [link for link in found_in(load_from(demo_org())) if link.child in ("Notes", "Attachments")]
+    found = [link for link in found_in(load_from(company())) if link.child in ("Notes", "Attachments")]
     assert {(link.field, link.edited) for link in found} == {("Parent_Id", False)}
     parents = {
         child: {link.parent for link in found if link.child == child} for child in ("Notes", "Attachments")
@@ -263,28 +275,39 @@ def test_links_go_with_either_of_their_records(demo):
     family.org.delete("Lighthouses", tower)
     assert family.follow(gone=[tower]) == Followed(gone=frozenset(rows))
     other = demo(Link("Products", "Lighthouses_X_Products", "Product"))
-    product = next(row["product__id"] for row in other.table.to_pylist())
+    product = next(row["product__id"] for row in other.table.to_pylist() if row["product__id"])
     other.org.delete("Products", product)
     assert other.follow(gone=[product]).gone == other.rows_of(product) != set()
 
 
+def test_notes_go_with_their_record(demo):
+    family = demo(NOTES, notes_go_with_record=True)
+    deal = family.org.records("Deals")[0].id
+    family.org.delete("Deals", deal)
+    assert family.follow(gone=[deal]) == Followed(gone=frozenset(family.rows_of(deal)))
+
+
 def test_notes_that_outlive_their_record_stay(demo):
-    family = demo(NOTES)
-    deal = next(row["parent_id__id"] for row in family.table.to_pylist() if row["parent_id__id"])
-    one, *others = sorted(family.rows_of(deal))
+    family = demo(NOTES, notes_go_with_record=False)
+    deal = family.org.records("Deals")[0].id
+    one = min(family.rows_of(deal))
+    family.org.delete("Deals", deal)
     family.org.delete("Notes", one)
-    found = family.follow(gone=[deal])
-    assert found == Followed(gone=frozenset({one}))
-    assert not found.gone & set(others)
+    assert family.follow(gone=[deal]) == Followed(gone=frozenset({one}))
+
+
+def test_notes_that_a_merge_moves_silently_are_read_again(demo):
+    family = demo(NOTES, merge_moves_notes="silently")
+    master, loser, _ = (record.id for record in family.org.records("Deals"))
+    family.org.merge("Deals", master, [loser])
+    assert family.follow(gone=[loser]) == Followed(stale=frozenset(family.rows_of(loser)))
 
 
 def test_history_that_lost_its_record_is_read_again(demo):
-    family = demo(HISTORY)
-    deal = next(row["potential_name__id"] for row in family.table.to_pylist() if row["potential_name__id"])
-    rows = family.rows_of(deal)
-    for id in rows:
-        family.org.set_computed("DealHistory", id, "Potential_Name", None)
-    assert family.follow(gone=[deal]) == Followed(stale=frozenset(rows))
+    family = demo(HISTORY, history_loses_record=True)
+    deal = family.org.records("Deals")[0].id
+    family.org.delete("Deals", deal)
+    assert family.follow(gone=[deal]) == Followed(stale=frozenset(family.rows_of(deal)))
 
 
 def test_times_of_a_destination_without_zones_are_in_utc(family):

@@ -83,11 +83,7 @@ def _ties(module: Module, listed: Sequence[Field], parent: str | None) -> list[F
         return named
     if module.generated_type == "subform":
         return named or [f for f in lookups if _target(f) == parent]
-    if module.generated_type == "linking":
-        return lookups
-    if module.generated_type == "field_tracker":
-        return [f for f in lookups if _target(f) == parent] or lookups
-    return []
+    return lookups if module.generated_type in ("linking", "field_tracker") else []
 
 
 def _any_record(module: Module, modules: Mapping[str, Module]) -> list[str]:
