@@ -65,17 +65,17 @@ def _entry(line: bytes) -> Entry | None:
 class Journal:
     """The jobs that no load has finished yet, in a folder that outlives the run; threads share it.
 
-    Only a convenience: where the disk refuses it, the run goes on without.
+    Where its file cannot be written, the run goes on and remembers no job.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._file = folder, folder / NAME
         self._lock = threading.Lock()
         content = b""
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # there is none, or the next one to write says why
             content = self._file.read_bytes()
         self._entries = {entry.key: entry for entry in read_entries(content)}
-        self._tidy = content == self._content()  # then a line can be appended
+        self._clean = content == self._content()  # then a line can be appended
         self._told = False
 
     def find(self, key: str, now: datetime) -> Entry | None:
@@ -93,7 +93,7 @@ class Journal:
             self._entries[entry.key] = entry
             if old:
                 self._remove_files(old)
-            self._write(self._append if self._tidy else self._rewrite, entry.line())
+            self._write(self._append if self._clean else self._rewrite, entry.line())
 
     def drop(self, key: str) -> None:
         """Forget a job that brought nothing good."""
@@ -134,11 +134,11 @@ class Journal:
                 path.with_suffix(suffix).unlink(missing_ok=True)
 
     def _write(self, write: Callable[[bytes], None], line: bytes) -> None:
-        self._tidy = False  # until it is written: half a line may be on disk
+        self._clean = False  # until it is written: half a line may be on disk
         try:
             self._make_folder()
             write(line)
-            self._tidy = True
+            self._clean = True
         except OSError as error:
             if not self._told:
                 logger.warning("Bulk Read jobs are not remembered: %s: %s", error.strerror, self._file)
