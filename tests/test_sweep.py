@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from simulators.zoho_crm import Field, Module
 from sources.zoho_crm.differences import Differences, compare, held_columns
 from sources.zoho_crm.plan import Window
 from sources.zoho_crm.reading import read_module
+from sources.zoho_crm.spool import Spooled
 from sources.zoho_crm.sweep import confirm_gone, fetch, narrow, read_narrow, whole
 from sources.zoho_crm.walks import CHANGED
 from tests.reading import DAY, look, rows_of, things
@@ -58,7 +60,7 @@ class Sweeper:
 
     def differ(self, wish="auto") -> Differences:
         reading = self.read(wish)
-        return compare(reading.spooled.path, self.held, self.plan.columns, self.load.folder)
+        return compare(reading.spooled, self.held, self.plan.columns, self.load.folder)
 
 
 @pytest.fixture
@@ -293,7 +295,7 @@ def test_a_value_that_fits_again_clears_its_twin(sweeper):
 
 def test_the_columns_to_ask_of_the_destination_are_told(sweeper):
     made = sweeper(refresh=("Score", "Colours"))
-    names = held_columns(made.read().spooled.path, made.plan.columns)
+    names = held_columns(made.read().spooled, made.plan.columns)
     assert set(names) == {
         "id",
         "modified_time",
@@ -315,7 +317,8 @@ def test_of_many_rows_only_the_different_one_is_patched(tmp_path, sweeper):
                 "timestamptz '2026-01-01 00:00:00+00' + to_seconds(i) as modified_time "
                 f"from range(200000) t(i)) to '{path}'"
             )
-    found = compare(paths[0], paths[1], made.plan.columns, tmp_path)
+    spooled = Spooled(paths[0], 200_000, pq.read_schema(paths[0]), Counter(), 0)
+    found = compare(spooled, paths[1], made.plan.columns, tmp_path)
     assert (found.missing, found.extra, found.stale, found.patched) == ((), (), (), 1)
     assert pq.read_table(found.patches).to_pylist() == [{"id": "10000007", "score": 7.0}]
 

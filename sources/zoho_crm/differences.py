@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from .arrow import twins_of
 from .columns import Column
 from .naming import NEVER_MISFIT, TEXT_TWIN, unique
+from .spool import Spooled
 from .walks import CHANGED
 
 BATCH = 50_000  # rows held at once
@@ -36,16 +37,16 @@ class Differences:
     patched: int = 0
 
 
-def held_columns(narrow: Path, columns: Sequence[Column]) -> list[str]:
+def held_columns(narrow: Spooled, columns: Sequence[Column]) -> list[str]:
     """The columns that `compare` looks at in the destination, where they are there."""
     names = [c.name for c in columns]
-    own = _compared(pq.read_schema(narrow), columns)
+    own = _compared(narrow.schema, columns)
     twins = [_twin(c, names) for c in own if c.kind.name not in NEVER_MISFIT]
     return [*(c.name for c in own), *twins]
 
 
-def compare(narrow: Path, held: Path, columns: Sequence[Column], folder: Path) -> Differences:
-    """Compare a reading of every record, in one file, with the destination's rows, in another.
+def compare(narrow: Spooled, held: Path, columns: Sequence[Column], folder: Path) -> Differences:
+    """Compare a reading of every record with the destination's rows.
 
     `columns` are all of the module's, as they name the text twins. Every column of the reading is compared
     by value; one that the destination does not have yet is null there. Ids are compared as text, times as
@@ -54,14 +55,14 @@ def compare(narrow: Path, held: Path, columns: Sequence[Column], folder: Path) -
     with duckdb.connect(
         config={"temp_directory": str(folder / "duckdb"), "memory_limit": MEMORY}
     ) as database:
-        for name, path in (("n", narrow), ("h", held)):
+        for name, path in (("n", narrow.path), ("h", held)):
             database.execute(f"create temp table {name}_keys as {_keys(path, columns)}")
         missing = _ids(database, "select id from n_keys anti join h_keys using (id)")
         extra = _ids(database, "select distinct id from h_keys anti join n_keys using (id)")
         database.execute(f"create temp table stale as {STALE}")
         stale = _ids(database, "select id from stale")
-        values = list(_values(pq.read_schema(narrow), pq.read_schema(held), columns))
-        path = folder / f"{narrow.stem}.patches.parquet"
+        values = list(_values(narrow.schema, pq.read_schema(held), columns))
+        path = folder / f"{narrow.path.stem}.patches.parquet"
         patched = _write_patches(database, values, (narrow, held, path)) if values else 0
     return Differences(missing, extra, stale, path if patched else None, patched)
 
@@ -156,14 +157,14 @@ def _sql_type(kind: pa.DataType) -> str:
 
 
 def _write_patches(
-    database: duckdb.DuckDBPyConnection, values: Sequence[_Value], files: tuple[Path, Path, Path]
+    database: duckdb.DuckDBPyConnection, values: Sequence[_Value], files: tuple[Spooled, Path, Path]
 ) -> int:
     """Write the rows that are of the same version and yet differ; returns how many there are."""
     narrow, held, path = files
-    schema = pa.schema([pq.read_schema(narrow).field("id"), *(value.field for value in values)])
+    schema = pa.schema([narrow.schema.field("id"), *(value.field for value in values)])
     patched = 0
     with pq.ParquetWriter(path, schema, use_dictionary=False) as writer:
-        reader = database.execute(_query(values, narrow, held)).to_arrow_reader(BATCH)
+        reader = database.execute(_query(values, narrow.path, held)).to_arrow_reader(BATCH)
         for batch in reader:
             table = _really_different(pa.Table.from_batches([batch]), values)
             writer.write_table(table.select(schema.names).cast(schema))
