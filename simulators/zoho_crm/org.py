@@ -189,6 +189,10 @@ class Org(Schema):
 
     # -- inside
 
+    def _remove(self, module: str, id: str, kind: str, *, shown: bool = True) -> None:
+        """A deletion of either kind, even one without a trace in /deleted."""
+        deleting.remove(self, module, id, kind, shown=shown)
+
     def _defaults(self, module: str) -> dict[str, Any]:
         me = self.account.me
         people = dict.fromkeys(("Owner", "Created_By", "Modified_By"), me)

@@ -128,7 +128,7 @@ class Schema:
         self.modules[module].changed()
         self.modules[module].modified_time = self.now()
         self.past[module].clear()
-        self.versions[module] += 1
+        self._changed(module)
 
     def remember(self, module: str, id: str) -> None:
         """Keep the record as it is, before it changes, comes or goes."""
@@ -136,6 +136,9 @@ class Schema:
         past.append((now, id, replace(held, values=dict(held.values)) if held else None))
         while past[0][0] < now - MEMORY:
             past.popleft()
+        self._changed(module)
+
+    def _changed(self, module: str) -> None:
         self.versions[module] += 1
 
     def as_of(self, module: str, then: datetime) -> list[Record]:
