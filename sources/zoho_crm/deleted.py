@@ -68,8 +68,12 @@ class _Reader:
     cut: bool = False  # the feed goes on, but Zoho gives no further page of it
 
     def read(self, kind: str) -> None:
-        """One kind. A restore moves rows over the edges of pages: more than one are read till nothing is new."""
-        for walks in range(WALKS):
+        """One kind. A restore moves rows over the edges of pages, so more than one are read again.
+
+        That ends when a walk finds nothing that the walk before should have found.
+        """
+        earlier: datetime | None = None  # when the walk before began
+        for _ in range(WALKS):
             before, began = set(self.found), self.client.now()
             try:
                 pages = self._walk(kind)
@@ -79,8 +83,9 @@ class _Reader:
                 self.gaps.append(f"its list of deletions could not be read: {error}")
                 return
             new = self.found.keys() - before
-            if pages == 1 or self.cut or (walks and not self._any_before(began, new)):
+            if pages == 1 or self.cut or (earlier and not self._any_before(earlier, new)):
                 return
+            earlier = began
         self.gaps.append(f"its list of deletions changed each of the {WALKS} times it was read")
 
     def _any_before(self, moment: datetime, new: set[tuple[str, str, str]]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
@@ -56,6 +56,8 @@ class _Walker:
         self.first = plan.first if plan.api == "records" and self.since else None
         self.seen: set[str] = set()
         self.turned = 0  # pages
+        self.deleted: set[str] | None = None  # while the walks went on, once that was asked
+        self.no_feed = False
         self.started = self._start()
 
     def _start(self) -> datetime:
@@ -67,8 +69,11 @@ class _Walker:
         one, other = self._ways()
         yield from self._along(one)
         if one.whole:
-            if self._may_have_missed():
-                yield from self._along(other)
+            for way in [replace(way, first=None) for way in (other, one) * 2]:
+                if not self._may_have_missed():
+                    return
+                way.whole = False
+                yield from self._along(way)
             return
         if one.in_order:
             other.until = max(map(int, self.seen)) if other.descends else min(map(int, self.seen))
@@ -98,22 +103,33 @@ class _Walker:
     def _may_have_missed(self) -> bool:
         """Whether a deletion may have moved a record over the edge of a page that was read already.
 
-        A second walk then finds it. A token is a place in the order and no bookmark.
+        Another walk then finds it. A token is a place in the order and no bookmark.
         """
         if self.turned <= 1:
             return False
-        fewer_than_counted = self.plan.rows is not None and len(self.seen) < self.plan.rows
-        return fewer_than_counted or self.plan.module.generated_type in ROWS_OF_OTHERS or self._any_deleted()
+        first_look, before = self.deleted is None, self.deleted or set()
+        self.deleted = self._deleted()
+        if first_look and (self._fewer_than_counted() or self._leaves_no_trace()):
+            return True
+        return first_look if self.no_feed else bool(self.deleted - before)
 
-    def _any_deleted(self) -> bool:
+    def _fewer_than_counted(self) -> bool:
+        return self.plan.rows is not None and len(self.seen) < self.plan.rows
+
+    def _leaves_no_trace(self) -> bool:
+        return self.plan.module.generated_type in ROWS_OF_OTHERS
+
+    def _deleted(self) -> set[str]:
+        """What was deleted since the walks began, as far as a page of the feed tells."""
         moment = {"If-Modified-Since": (self.started - MARGIN).isoformat(timespec="seconds")}
         path = f"{self.plan.module.api_name}/deleted"
+        params = {"type": "all", "per_page": limits.RECORDS_PER_PAGE}
         try:
-            params = {"type": "all", "per_page": 1}
             answer = self.client.get(path, params, credits=limits.DELETED_CREDITS, headers=moment)
         except ZohoError:
-            return True  # a module without a feed
-        return bool(answer)
+            self.no_feed = True
+            return set()
+        return {str(row.get("id")) for row in rows_in(answer, "data")}
 
     def _by_time(self) -> Iterator[list[Record]]:
         """In the order of edits, each page from where the last one ended: an edit moves no record past it.

@@ -1,0 +1,68 @@
+"""Plans for what changed since a time, read as a run does, and what should have come."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from simulators.zoho_crm import Org
+from sources.zoho_crm.changes import plan_changes
+from sources.zoho_crm.client import ZohoClient
+from sources.zoho_crm.metadata import list_fields, list_modules
+from sources.zoho_crm.naming import name_columns
+from sources.zoho_crm.notes import Notes
+from sources.zoho_crm.plan import Plan, Window, Wish
+from sources.zoho_crm.reading import EXTRACTORS, collect
+from sources.zoho_crm.survey import with_id
+from tests.reading import LISTS
+from tests.truth import truth
+
+SECOND = timedelta(seconds=1)
+
+
+def window(
+    load: Any, since: datetime, until: datetime | None = None, module: str = "Things"
+) -> tuple[ZohoClient, Plan]:
+    """A client, and a plan whose API is still open."""
+    client = load.client()
+    known = next(m for m in list_modules(client) if m.api_name == module)
+    columns = name_columns(with_id(list_fields(client, module)), {})
+    plan = Plan(known, module.lower(), "records", columns, "", Window(since, until), until=client.now())
+    return client, plan
+
+
+def planned(
+    load: Any, since: datetime, wish: Wish = "auto", *, coql: bool = False
+) -> tuple[ZohoClient, Plan]:
+    """A client, and a plan that looked at the changes."""
+    client, plan = window(load, since)
+    return client, plan_changes(client, plan, wish, coql)
+
+
+def changed(
+    load: Any, client: ZohoClient, plan: Plan, notes: Notes | None = None
+) -> dict[str, dict[str, Any]]:
+    """The rows that the plan's API brings, by id; JSON parsed."""
+    notes = notes or Notes()
+    tables = EXTRACTORS[plan.api](client, plan, notes)
+    spooled = collect(tables, load.folder / f"{plan.api}.parquet", plan.columns, notes)
+    lists = {c.name for c in plan.columns if c.kind in LISTS}
+    return {
+        row["id"]: {
+            name: json.loads(value) if name in lists and value else value for name, value in row.items()
+        }
+        for row in pq.read_table(spooled.path).to_pylist()
+    }
+
+
+def by_every_api(load: Any, client: ZohoClient, plan: Plan) -> dict[str, dict[str, dict[str, Any]]]:
+    return {api: changed(load, client, replace(plan, api=api)) for api in ("records", "coql", "bulk")}
+
+
+def since_then(org: Org, since: datetime, module: str = "Things") -> dict[str, dict[str, Any]]:
+    """The rows that changed at that time or later."""
+    return {id: row for id, row in truth(org, module).items() if row["modified_time"] >= since}
