@@ -3,50 +3,13 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from simulators.zoho_crm import Field, Module, Org, Quirks
-from simulators.zoho_crm.demo import add_modules
-from simulators.zoho_crm.demo_account import fill_account
-from sources.zoho_crm.children import Followed, Link, Parents, follow, ids_by_parent, links
+from simulators.zoho_crm import Field, Module
+from sources.zoho_crm.children import Followed, Link, ids_by_parent
 from sources.zoho_crm.errors import ReadFailed, Retriable
-from sources.zoho_crm.metadata import Module as Known
-from sources.zoho_crm.metadata import list_fields, list_modules, parse_field
-from sources.zoho_crm.reading import read_module
-from tests.reading import LIST, QUERY, RECORDS, look, queries
-
-ITEMS = Link("Quotes", "Quoted_Items", "Parent_Id")
-LIGHTS = Link("Lighthouses", "Lighthouses_X_Products", "Lighthouse")
-NOTES = Link("Deals", "Notes", "Parent_Id", edited=False)
-HISTORY = Link("Deals", "DealHistory", "Potential_Name", edited=False)
-
-
-class Family:
-    """The rows of one child module as they were once held, and the CRM as it is now."""
-
-    def __init__(self, load, link):
-        self.load, self.org, self.link = load, load.org, link
-        self.client, found = look(load, RECORDS, only=[link.child])
-        self.plan = found.plans[0]
-        reading = read_module(self.client, self.plan, load.folder)
-        self.table = pq.read_table(reading.spooled.path)
-        self.column = self.plan.column(link.field).name
-
-    def held(self, parents):
-        """What the destination holds of these parents."""
-        path = self.load.folder / "held.parquet"
-        names = [c for c in ("id", "modified_time", self.column) if c in self.table.column_names]
-        kept = [row[self.column] in parents for row in self.table.to_pylist()]
-        pq.write_table(self.table.select(names).filter(pa.array(kept, pa.bool_())), path)
-        return path
-
-    def follow(self, gone=(), changed=()):
-        parents = Parents(frozenset(gone), frozenset(changed))
-        return follow(self.client, self.plan, self.link, parents, self.held(parents.gone | parents.changed))
-
-    def rows_of(self, parent):
-        return {row["id"] for row in self.table.to_pylist() if row[self.column] == parent}
+from tests.families import HISTORY, ITEMS, LIGHTS, NOTES, Family, company
+from tests.reading import LIST, QUERY, queries
 
 
 @pytest.fixture
@@ -66,89 +29,7 @@ def family(load):
 
 @pytest.fixture
 def demo(load_from):
-    """The demo company's modules with a few rows that hang on each other."""
     return lambda link, **quirks: Family(load_from(company(**quirks)), link)
-
-
-def company(**quirks):
-    org = Org(quirks=Quirks(**quirks))
-    fill_account(org)
-    add_modules(org)
-    deals = [org.insert("Deals", {"Deal_Name": f"{n}"}) for n in range(3)]
-    towers = [org.insert("Lighthouses", {"Name": f"{n}"}) for n in range(3)]
-    products = [org.insert("Products", {"Product_Name": f"{n}"}) for n in range(2)]
-    for n in range(12):
-        org.insert("Notes", {"Parent_Id": {"id": deals[n % 3], "name": None, "module": "Deals"}})
-        org.insert("DealHistory", {"Potential_Name": deals[n % 3]})
-        org.insert(
-            "Lighthouses_X_Products", {"Lighthouse": towers[n % 3], "Product": products[n % 2] if n else None}
-        )
-    return org
-
-
-# ---- which modules hang on which
-
-
-def found_in(load):
-    client = load.client()
-    modules = {m.api_name: m for m in list_modules(client) if m.api_supported and m.viewable}
-    del modules["Payroll"]
-    return links({name: list_fields(client, name) for name in modules}, modules)
-
-
-def test_the_metadata_tells_which_modules_hang_on_which(load_from):
-    found = found_in(load_from(company()))
-    own = [link for link in found if link.child not in ("Notes", "Attachments")]
-    assert own == [
-        Link("Quotes", "Quoted_Items", "Parent_Id"),
-        Link("Deals", "DealHistory", "Potential_Name", edited=False),
-        Link("Lighthouses", "Lighthouses_X_Products", "Lighthouse"),
-        Link("Products", "Lighthouses_X_Products", "Product"),
-    ]
-
-
-def test_notes_and_files_hang_on_records_of_every_module_and_files_on_notes(load_from):
-    found = [link for link in found_in(load_from(company())) if link.child in ("Notes", "Attachments")]
-    assert {(link.field, link.edited) for link in found} == {("Parent_Id", False)}
-    parents = {
-        child: {link.parent for link in found if link.child == child} for child in ("Notes", "Attachments")
-    }
-    assert parents["Attachments"] == parents["Notes"] | {"Notes"}
-    assert {"Leads", "Deals", "Lighthouses", "客户反馈"} <= parents["Notes"]
-    assert not {"Quoted_Items", "DealHistory", "Lighthouses_X_Products", "Attachments"} & parents["Notes"]
-    assert [link.child for link in found] == sorted((link.child for link in found), reverse=True)
-
-
-def test_a_subform_whose_parent_only_the_parent_names_is_tied_to_it():
-    modules = {name: Known(name, kind) for name, kind in (("Trips", "custom"), ("Stops", "subform"))}
-    own = parse_field({"api_name": "S", "data_type": "subform", "associated_module": {"module": "Stops"}})
-    up = parse_field({"api_name": "Parent_Id", "data_type": "lookup", "lookup": {}})
-    assert links({"Trips": [own], "Stops": [up]}, modules) == [Link("Trips", "Stops", "Parent_Id")]
-
-
-def test_a_subform_without_a_parent_id_is_tied_by_the_lookup_that_points_there():
-    modules = {
-        "Trips": Known("Trips"),
-        "Stops": Known("Stops", "subform", raw={"parent_module": {"api_name": "Trips", "id": "1"}}),
-    }
-    towns = parse_field(
-        {"api_name": "Town", "data_type": "lookup", "lookup": {"module": {"api_name": "Towns"}}}
-    )
-    up = parse_field({"api_name": "Trip", "data_type": "lookup", "lookup": {"module": "Trips"}})
-    assert links({"Trips": [], "Stops": [towns, up]}, modules) == [Link("Trips", "Stops", "Trip")]
-    assert links({"Trips": [], "Stops": [towns]}, modules) == []
-
-
-def test_parents_that_the_account_does_not_offer_are_no_links():
-    modules = {"Stops": Known("Stops", "subform", raw={"parent_module": {"api_name": "Trips"}})}
-    up = parse_field({"api_name": "Parent_Id", "data_type": "lookup", "lookup": {}})
-    assert links({"Stops": [up]}, modules) == []
-
-
-def test_ordinary_lookups_are_no_links():
-    modules = {"Deals": Known("Deals"), "Accounts": Known("Accounts")}
-    up = parse_field({"api_name": "A", "data_type": "lookup", "lookup": {"module": {"api_name": "Accounts"}}})
-    assert links({"Deals": [up], "Accounts": []}, modules) == []
 
 
 # ---- asking by parent
