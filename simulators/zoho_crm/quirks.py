@@ -158,4 +158,4 @@ def impossible(quirks: Quirks) -> dict[str, Any]:
         found["notes_in_deleted"] = False
     if quirks.deleted_of_rows != "offered":
         found["subform_rows_in_deleted"] = False
-    return found
+    return {name: value for name, value in found.items() if getattr(quirks, name) != value}

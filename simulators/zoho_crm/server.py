@@ -7,7 +7,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import format_datetime
@@ -22,6 +22,7 @@ from .routes import Answer, Request
 
 PIECE = 1 << 18
 WORTH_GZIP = 1_000
+POLL = 0.005  # seconds until a server notices that it is to stop
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,30 @@ def serve(org: Org, port: int = 0, accounts_port: int = 0) -> Iterator[Zoho]:
         raise
     urls = (accounts.url, api.url)
     servers = (api, accounts)
-    threads = [threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True) for server in servers]
+    threads = [threading.Thread(target=server.serve_forever, args=(POLL,), daemon=True) for server in servers]
     for server, thread in zip(servers, threads, strict=True):
         server.accounts_url, server.api_url = urls
         thread.start()
     try:
         yield Zoho(*urls, connection_string(org, *urls))
     finally:
+        stop(servers)
         for server, thread in zip(servers, threads, strict=True):
-            server.shutdown()
             thread.join()
             server.hang_up()
             server.server_close()
     for server in servers:
         for mistake in server.mistakes:
             raise mistake
+
+
+def stop(servers: Sequence[_Server]) -> None:
+    """All at one time: each waits until its loop comes round."""
+    stopping = [threading.Thread(target=server.shutdown) for server in servers]
+    for thread in stopping:
+        thread.start()
+    for thread in stopping:
+        thread.join()
 
 
 def connection_string(org: Org, accounts_url: str, api_url: str) -> str:
