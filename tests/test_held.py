@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.zoho_crm import held as held_module
+from pipelines.zoho_crm import querying
 from pipelines.zoho_crm.held import Held, NotHeld
 from sources.zoho_crm.columns import DECIMAL, INSTANT
 from tests.test_destinations import postgres  # noqa: F401 - a fixture
@@ -254,13 +255,13 @@ def test_json_of_postgres_keeps_every_digit_of_its_numbers(place):
 
 
 def test_batches_of_any_size_make_one_file(place, monkeypatch):
-    monkeypatch.setattr("pipelines.zoho_crm.querying.CELLS", 1)
+    monkeypatch.setattr(querying, "CELLS", 1)
     place.load("leads", *numbered(3_000))
     assert place.ids("leads") == {row["id"] for row in numbered(3_000)}
 
 
 def test_chosen_rows_are_read_by_a_column_in_batches(place, monkeypatch):
-    monkeypatch.setattr(held_module, "IDS_A_QUERY", 2)
+    monkeypatch.setattr(querying, "IDS_A_QUERY", 2)
     place.load("notes", *({"id": str(n), "name": str(n % 4)} for n in range(1, 13)))
     assert place.ids("notes", ids=["1", "7", "8", "99", "1"]) == {"1", "7", "8"}
     assert place.ids("notes", ids=["0", "1", "3"], by="name") == {
@@ -277,7 +278,15 @@ def test_chosen_rows_are_read_by_a_column_in_batches(place, monkeypatch):
     assert place.read("notes", "id name", ids=[]) == []
 
 
-@pytest.mark.parametrize("id", ["1'; drop table leads; --", "", "1 ", "\u0661", "a", "%s"])
+def test_ids_are_literals_where_no_function_takes_a_text_apart(place, monkeypatch):
+    monkeypatch.setattr(querying, "IDS_AS_TEXT", {})
+    monkeypatch.setattr(querying, "IDS_A_LIST", 2)
+    place.load("leads", *numbered(5))
+    assert place.ids("leads", ids=["1", "3", "5", "99", "1"]) == {"1", "3", "5"}
+    assert place.held.remove("leads", dict.fromkeys(["1", "3", "5"], NOON), "hard") == 3
+
+
+@pytest.mark.parametrize("id", ["1'; drop table leads; --", "", "1 ", "1,2", "\u0661", "a", "%s"])
 def test_what_is_no_id_is_refused(local, id):
     local.load("leads", *numbered(1))
     with pytest.raises(ValueError, match="no id"):
@@ -314,7 +323,7 @@ def test_deleted_rows_and_closed_versions_are_not_live(place):
 
 
 def test_hard_deletion_takes_the_rows_away(place, monkeypatch):
-    monkeypatch.setattr(held_module, "IDS_A_QUERY", 2)
+    monkeypatch.setattr(querying, "IDS_A_QUERY", 2)
     place.load("leads", *numbered(7))
     gone = dict.fromkeys(["2", "3", "5", "99"], NOON)
     assert place.held.remove("leads", gone, "hard") == 3
@@ -366,7 +375,7 @@ def test_a_mark_without_its_column_is_an_error_and_changes_nothing(place):
 
 
 def test_a_removal_that_breaks_off_has_removed_nothing(place, monkeypatch):
-    monkeypatch.setattr(held_module, "IDS_A_QUERY", 1)
+    monkeypatch.setattr(querying, "IDS_A_QUERY", 1)
     deletes = held_module._deletes
     monkeypatch.setattr(held_module, "_deletes", lambda *given: [*deletes(*given), "delete from nowhere"])
     place.load("leads", *numbered(3))

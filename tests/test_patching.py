@@ -115,6 +115,7 @@ def test_files_without_rows_make_one_with_all_columns(tmp_path):
     assert (rows_of(found), found.schema.names) == ({}, SCHEMA.names)
 
 
+@settings(max_examples=25)
 @given(
     st.lists(st.integers(0, 30), unique=True), st.dictionaries(st.integers(0, 40), st.none() | st.integers())
 )

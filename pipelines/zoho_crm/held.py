@@ -17,7 +17,7 @@ from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.spool import spool
 from sources.zoho_crm.synced import Keeps
 
-from .querying import id_list, parts, tables_of, typed
+from .querying import among, id_list, parts, tables_of, typed
 
 DELETED_AT, VALID_TO = "deleted_at", "_dlt_valid_to"
 
@@ -37,7 +37,6 @@ CHANGEABLE = frozenset(
         "tsql",
     }
 )
-IDS_A_QUERY = 10_000
 IDS_AN_UPDATE = 1_000  # each may have a time of its own, which is a branch of the statement
 
 
@@ -97,8 +96,7 @@ class Held:
             query = f"from {sql.make_qualified_table_name(table)} where {_live(sql, found)}"
             queries = [query]
             if ids is not None:
-                key = sql.escape_column_name(by)
-                queries = [f"{query} and {key} in ({id_list(some)})" for some in parts(ids, IDS_A_QUERY)]
+                queries = [f"{query} and {some}" for some in among(sql, by, ids)]
             spool(tables_of(sql, queries, wanted), path, key=None)
         return path
 
@@ -164,8 +162,8 @@ def _live(sql: Any, columns: Iterable[str]) -> str:
 
 
 def _deletes(sql: Any, table: str, gone: Iterable[str]) -> list[str]:
-    name, key = sql.make_qualified_table_name(table), sql.escape_column_name("id")
-    return [f"delete from {name} where {key} in ({id_list(some)})" for some in parts(gone, IDS_A_QUERY)]
+    name = sql.make_qualified_table_name(table)
+    return [f"delete from {name} where {some}" for some in among(sql, "id", gone)]
 
 
 def _updates(
