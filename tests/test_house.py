@@ -20,7 +20,7 @@ SOURCE = ROOT / "sources" / "zoho_crm"
 KNOWS = {
     "requests": {"accounts", "answers", "auth", "client"},
     "dlt": {"__init__", "account", "accounts", "client", "credentials", "naming", "resources"},
-    "duckdb": {"reading", "slices", "spool"},
+    "duckdb": {"differences", "slices", "spool", "versions"},
     "filelock": {"token_cache"},
 }
 PURE = {

@@ -16,11 +16,11 @@ from sources.zoho_crm.deleted import Deletion
 from sources.zoho_crm.differences import Differences, compare, held_columns
 from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.plan import Plan, Wish
-from sources.zoho_crm.reading import Reading, must_be_read
-from sources.zoho_crm.survey import Survey
+from sources.zoho_crm.reading import Reading, must_be_read, read_module
+from sources.zoho_crm.survey import Survey, with_api
 from sources.zoho_crm.sweep import confirm_gone, fetch, narrow, read_narrow, whole
 from sources.zoho_crm.tables import Table
-from sources.zoho_crm.windows import CHANGED
+from sources.zoho_crm.windows import CHANGED, with_window
 
 from .failures import innermost
 from .fetching import as_they_come
@@ -45,7 +45,8 @@ class FollowUps:
     unasked: set[str] = field(default_factory=set)  # modules whose rows could not be asked by their parents
 
     def finish(self) -> None:
-        """Children first: what cannot be asked of them is compared as a whole."""
+        """Changes since an older archive first, then children: what cannot be asked of them is compared whole."""
+        self._catch_up()
         self._children()
         self._sweeps()
 
@@ -53,8 +54,25 @@ class FollowUps:
         """The reading of a module's changes, if it has come well so far."""
         for reading in self.run.readings:
             if reading.name == name and reading.plan is not None and reading.status == "read":
-                return None if reading.plan.whole else reading
+                return None if reading.plan.whole and not reading.notes.read_as_of else reading
         return None
+
+    # ---- archives of an earlier run
+
+    def _catch_up(self) -> None:
+        """Rows that come from jobs of a killed run tell of its time: bring what changed since then."""
+        for reading in self.run.readings:
+            if reading.status == "read" and reading.notes.read_as_of and reading.plan and reading.synced:
+                plan = replace(reading.plan, synced=reading.synced)
+                plan = with_window(plan, self.found.choice.policy)
+                try:
+                    plan = with_api(self.client.metered(reading.usage), plan, self.wish)
+                except ZohoCrmError as error:
+                    reading.fail(error)
+                    continue
+                more = read_module(self.client, plan, self.landing.folder)
+                self.run.defer([more])
+                self._land(reading, more, moves=True)
 
     # ---- rows that hang on other records
 
@@ -62,10 +80,20 @@ class FollowUps:
         for (child, name), links in _by_child(self.run.links).items():
             touched = [(self.run.touched.get(link.parent, Parents()), link) for link in links]
             gone = frozenset[str]().union(*(parents.gone for parents, _ in touched))
-            changed = frozenset[str]().union(*(parents.changed for parents, link in touched if link.edited))
-            parents = Parents(gone, changed)
+            edited = frozenset[str]().union(*(parents.changed for parents, link in touched if link.edited))
+            others = frozenset[str]().union(
+                *(parents.changed for parents, link in touched if not link.edited)
+            )
+            parents = Parents(gone, edited | self._restored(others))
             if parents.gone or parents.changed:
                 self._follow(child, name, links, parents)
+
+    def _restored(self, changed: Collection[str]) -> frozenset[str]:
+        """The records that were deleted once and are here again: what hung on them comes back with them."""
+        if not changed or "deleted_records" not in self.landing.held.tables():
+            return frozenset()
+        path = self.landing.held.read("deleted_records", ["id"], ids=changed)
+        return frozenset(pq.read_table(path)["id"].to_pylist())
 
     def _follow(self, child: str, name: str, links: Collection[Link], parents: Parents) -> None:
         reading = self._reading(child)
@@ -86,6 +114,8 @@ class FollowUps:
             followed = follow(self.client.metered(reading.usage), plan, link, parents, held)
             if not followed.asked:
                 self.unasked.add(child)
+            known = self.run.touched.get(child, Parents())
+            self.run.touched[child] = Parents(known.gone | followed.gone, known.changed)
             self._mend(reading, plan, followed.missing | followed.stale, followed.gone)
         except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
             reading.fail(error) if isinstance(error, ZohoCrmError) else reading.end(
@@ -213,10 +243,14 @@ class FollowUps:
         more.spooled = patched(held, found.patches, schema, path)
         self._land(reading, more.end("read"))
 
-    def _land(self, reading: Reading, more: Reading) -> None:
-        more.synced = None
+    def _land(self, reading: Reading, more: Reading, *, moves: bool = False) -> None:
+        """Land a later reading of a table; only changes by their time move its watermark."""
+        if not moves:
+            more.synced = None
         if more.status == "read":
             self.landing.land([more])
+        if more.status == "read" and self.client.door.journal is not None:
+            self.client.door.journal.done(more.name)
         reading.also(more)
 
 

@@ -24,22 +24,16 @@ from sources.zoho_crm.versions import (
     with_versions,
 )
 
-# The rows that a file takes the place of, in one transaction with its own. Every merge names them, because
-# dlt's schema remembers what an earlier one said: a scope of all live rows, left over, would empty a table.
-SCOPES: Mapping[tuple[Keeps, bool], str] = {
-    ("hard", False): "id IN (SELECT id FROM {staging_table})",
-    ("soft", False): "id IN (SELECT id FROM {staging_table})",
-    ("soft", True): "deleted_at IS NULL OR id IN (SELECT id FROM {staging_table})",
-    ("history", False): "_dlt_valid_to IS NULL AND id IN (SELECT id FROM {staging_table})",
-    ("history", True): "_dlt_valid_to IS NULL AND id IN (SELECT id FROM {staging_table})",
-}
+# Rows take the place of those with the same key, and of rows with one key that a broken load staged twice
+# dlt keeps one: done again after its commit, a load leaves the same table.
+MERGE: TWriteDispositionConfig = {"disposition": "merge", "strategy": "delete-insert"}
+
 HINTS: Mapping[Keeps, Mapping[str, Mapping[str, Any]]] = {
     "hard": {},
     "soft": {"deleted_at": {"data_type": "timestamp"}},
     "history": {
         ROW_VERSION: {"data_type": "text"},
-        # With `id` it is the key, by which dlt drops rows that a broken load staged twice.
-        VALID_FROM: {"data_type": "timestamp", "primary_key": True},
+        VALID_FROM: {"data_type": "timestamp", "primary_key": True},  # the key, with `id`
         VALID_TO: {"data_type": "timestamp"},
     },
 }
@@ -56,12 +50,11 @@ class Rows(Protocol):
 def disposition(keeps: Keeps, whole: bool, exists: bool) -> TWriteDispositionConfig:
     """How dlt lands a file; `exists`: the table is there, and has been kept in this way so far.
 
-    It is dlt's delete-insert in every case. dlt's own `scd2` compares the versions of all rows by NOT IN,
-    which takes PostgreSQL minutes for 10,000 changes in a table of a million.
+    A whole reading cannot replace a table that holds more than the CRM; `prepare` makes it changes. dlt's own
+    `scd2` is not used: it looks for versions by NOT IN, which takes PostgreSQL minutes for 10,000 changes in
+    a table of a million rows, and its times are this machine's.
     """
-    if whole and (keeps == "hard" or not exists):
-        return "replace"
-    return {"disposition": "merge", "strategy": "delete-insert", "destination_scope": SCOPES[keeps, whole]}
+    return "replace" if whole and (keeps == "hard" or not exists) else MERGE
 
 
 def extra_hints(keeps: Keeps) -> dict[str, dict[str, Any]]:
@@ -87,7 +80,7 @@ class Kept:
     def prepare(
         self, held: Rows, spooled: Spooled, columns: Sequence[Column], gone: Mapping[str, datetime]
     ) -> Spooled:
-        """The file to land by `disposition`: not the rows that were read, but what they change.
+        """The file to land by `disposition`: not the rows that were read, but what they change. Once a reading.
 
         `gone` are deletions that are known; rows of the table that a whole reading does not bring went at
         one of these times, or at `begins`.
@@ -109,15 +102,24 @@ class Kept:
         opened = held.read(self.table, ["id", ROW_VERSION, VALID_FROM], ids)
         next_ones = Succession(rows, opened, self.begins)
         ended = self._rows(held, next_ones.ending())
-        return next_ones.write(ended, gone, folder / f"{self.table}.next.parquet")
+        made = next_ones.write(ended, gone, folder / f"{self.table}.next.parquet")
+        _discard(rows.path, opened, ended)
+        return made
 
     def _with_deleted(self, held: Rows, spooled: Spooled, gone: Mapping[str, datetime]) -> Spooled:
-        absent = absent_ids(spooled, held.read(self.table, ["id"]))
-        ended = self._rows(held, absent)
+        live = held.read(self.table, ["id"])
+        ended = self._rows(held, absent_ids(spooled, live))
         target = spooled.path.parent / f"{self.table}.kept.parquet"
-        return with_deleted(spooled, ended, gone, self.begins, target)
+        made = with_deleted(spooled, ended, gone, self.begins, target)
+        _discard(live, ended)
+        return made
 
     def _rows(self, held: Rows, ids: Sequence[str]) -> Path:
         """The rows with every column that they have."""
         columns = sorted(held.tables()[self.table])
         return held.read(self.table, columns, ids)
+
+
+def _discard(*paths: Path) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dlt
+import pyarrow.parquet as pq
 from dlt.common.schema.typing import TWriteDispositionConfig
 from dlt.extract import DltResource, DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from sources.zoho_crm.naming import TEXT_TWIN
+from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.resources import SOURCE, remember_synced, table_resource
+from sources.zoho_crm.spool import Spooled
+from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
 
 from .deleted_records import deleted_records_reading
 from .failures import causes, innermost
 from .held import Held
+from .history import Kept, disposition, extra_hints
+from .patching import carried
 from .replacing import replaced_safely
-
-# Deletes the old versions and inserts the new ones in one transaction. It drops repeated rows of its staging
-# table, so a load that broke off after its commit comes out right when it is done again.
-MERGE: TWriteDispositionConfig = {"disposition": "merge", "strategy": "delete-insert"}
 
 
 @dataclass
@@ -34,13 +37,16 @@ class Landing:
     pipeline: dlt.Pipeline
     held: Held
     folder: Path
+    older: Mapping[str, Collection[str]] = field(
+        default_factory=dict
+    )  # table -> columns of no field any more
 
     def land(self, readings: Sequence[Reading]) -> None:
         """Load all that are whole in one package; if that fails, each alone, so that only the culprit fails.
 
         Rows of deleted records go first, because the package moves the watermark.
         """
-        whole = [r for r in readings if r.spooled is not None and r.status == "read"]
+        whole = [r for r in readings if r.status == "read" and (r.spooled is not None or r.gone)]
         if not whole:
             return
         try:
@@ -54,8 +60,9 @@ class Landing:
             for reading in whole:
                 self.land([reading])
         for reading in whole:
-            if reading.spooled is not None:
-                reading.spooled.path.unlink(missing_ok=True)
+            for file in (reading.spooled, reading.landed):
+                if file is not None:
+                    file.path.unlink(missing_ok=True)
 
     def _clear(self, error: Exception) -> None:
         """Give up the package that could not be loaded; whoever interrupts the run is obeyed."""
@@ -85,18 +92,46 @@ class Landing:
                 reading.deleted_rows += self.held.remove(reading.table, reading.gone, reading.plan.keeps)
 
     def _run(self, readings: Sequence[Reading]) -> None:
-        replaced = [r.table for r in readings if r.plan is None or r.plan.whole]
-        with replaced_safely(self.pipeline, replaced) as replace:
+        there = self.held.tables() if self.held.merges else {}
+        ways = {r.table: self._way(r, there) for r in readings}
+        with replaced_safely(self.pipeline, [t for t, way in ways.items() if way == "replace"]) as replace:
             resources = [
                 table_resource(
-                    r.table, r.columns, partial(iter, [r]), replace if r.table in replaced else MERGE
+                    r.table,
+                    r.columns,
+                    partial(iter, [r]),
+                    replace if ways[r.table] == "replace" else ways[r.table],
+                    extra_hints(r.plan.keeps) if r.plan else {},
                 )
                 for r in readings
-                if r.rows or r.table in replaced
+                if r.rows or ways[r.table] == "replace" or _brings_columns(r, there)
             ]
             resources += self._deleted_records(readings)
             if resources:
                 self.pipeline.run(_source_of(resources))
+
+    def _way(self, reading: Reading, there: Mapping[str, frozenset[str]]) -> TWriteDispositionConfig:
+        """How the file lands; one that has to keep what the table holds is made ready for it."""
+        plan, spooled = reading.plan, reading.spooled
+        if plan is None or plan.until is None or spooled is None:
+            return "replace"
+        exists = plan.table in there and (plan.synced is not None and plan.synced.keeps == plan.keeps)
+        if plan.table in there:
+            reading.spooled = spooled = self._carried(plan, spooled, there[plan.table])
+        kept = Kept(plan.table, plan.keeps, plan.whole, exists, plan.until)
+        gone = {deletion.id: deletion.deleted_time for deletion in reading.deletions}
+        reading.landed = kept.prepare(self.held, spooled, reading.columns, gone)
+        return disposition(plan.keeps, plan.whole, exists)
+
+    def _carried(self, plan: Plan, spooled: Spooled, there: Collection[str]) -> Spooled:
+        """Values of fields that are gone, or of another type now, stay in rows that are read again."""
+        own = set(spooled.schema.names)
+        older = [name for name in self.older.get(plan.table, ()) if name in there and name not in own]
+        if not older or not spooled.rows:
+            return spooled
+        ids = None if plan.whole else pq.read_table(spooled.path, columns=["id"])["id"].to_pylist()
+        held = self.held.read(plan.table, ["id", *older], ids=ids)
+        return carried(spooled.path, held, self.folder / f"{plan.table}.carried.parquet")
 
     def _deleted_records(self, readings: Sequence[Reading]) -> Iterator[DltResource]:
         """The deletions, and the watermarks of those readings that bring nothing else."""
@@ -109,8 +144,29 @@ class Landing:
             remember_synced(dlt.current.source_state(), rowless)
             yield deleted
 
-        how = MERGE if self.held.merges else "append"
+        how = disposition("hard", whole=False, exists=True) if self.held.merges else "append"
         yield table_resource(deleted.table, deleted.columns, rows, how)
+
+
+def _brings_columns(reading: Reading, there: Mapping[str, frozenset[str]]) -> bool:
+    """Whether there are columns that the table lacks; a new field has one from the first run on that sees it."""
+    return any(column.name not in there.get(reading.table, ()) for column in reading.columns)
+
+
+def older_columns(found: Survey) -> dict[str, list[str]]:
+    """By table: the columns that were given to fields which are gone, or to their earlier types."""
+    older = {}
+    for plan in found.plans:
+        remembered = found.memory.columns.get(plan.table, {})
+        names = [name for forms in remembered.values() for name in forms[::2]]
+        current = {column.name for column in plan.columns}
+        older[plan.table] = [
+            form
+            for name in names
+            for form in (name, name + TEXT_TWIN)
+            if name not in current and form not in current
+        ]
+    return older
 
 
 def _source_of(resources: Iterable[Any]) -> DltSource:

@@ -157,7 +157,27 @@ def reading() -> list[click.Parameter]:
             is_flag=True,
             help="Read every module whole, and what is read once a day.",
         ),
+        *keeping_up(),
         option("--since", type=Moment(), help="Read again what changed since then."),
+        option(
+            "--max-credits",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Spend no more API credits than this; what is left over fails with exit code 6.",
+        ),
+        option(
+            "--progress",
+            type=click.Choice(["auto", "bar", "log", "off"]),
+            default="auto",
+            show_default=True,
+            help="auto: a bar on a terminal, lines elsewhere.",
+        ),
+    ]
+
+
+def keeping_up() -> list[click.Parameter]:
+    """The options that say how a sync keeps up with the account."""
+    return [
         option(
             "--deletes",
             type=click.Choice(["hard", "soft"]),
@@ -189,19 +209,6 @@ def reading() -> list[click.Parameter]:
             default="24h",
             show_default=True,
             help="How often tags, layouts and pipelines are read.",
-        ),
-        option(
-            "--max-credits",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Spend no more API credits than this; what is left over fails with exit code 6.",
-        ),
-        option(
-            "--progress",
-            type=click.Choice(["auto", "bar", "log", "off"]),
-            default="auto",
-            show_default=True,
-            help="auto: a bar on a terminal, lines elsewhere.",
         ),
     ]
 

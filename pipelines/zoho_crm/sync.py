@@ -13,6 +13,7 @@ from sources.zoho_crm.children import links
 from sources.zoho_crm.client import Usage, ZohoClient
 from sources.zoho_crm.endpoints import OUR_TABLES
 from sources.zoho_crm.errors import CredentialsError, Skippable
+from sources.zoho_crm.journal import Journal
 from sources.zoho_crm.plan import Wish
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.resources import SOURCE, memory_of
@@ -22,7 +23,7 @@ from sources.zoho_crm.tables import account_tables, metadata_tables, module_tabl
 from .fetching import as_they_come, spool_folder
 from .followups import FollowUps
 from .held import Held
-from .loading import Landing
+from .loading import Landing, older_columns
 from .outcome import Run
 from .progress import Progress
 from .proof import prove
@@ -48,7 +49,8 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
     planning = replace(client.usage)
     with spool_folder(pipeline) as folder:
         client.door.scratch = folder
-        landing = Landing(pipeline, Held(pipeline, folder), folder)
+        landing = Landing(pipeline, Held(pipeline, folder), folder, older_columns(found))
+        journal = client.door.journal = _journal(pipeline, found)
         run.links = links(found.fields, {m.api_name: m for m in found.modules})
         tables = [*module_tables(client, found), *account_tables(client, found)]
         for readings in as_they_come(tables, folder, progress):
@@ -57,6 +59,8 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
             run.readings += readings
             for reading in readings:
                 progress.done(reading)
+                if reading.status == "read" and reading.plan is not None:
+                    journal.done(reading.name, found.until)
         FollowUps(run, found, landing, client, wish, progress).finish()
         _land_metadata(run, landing, found, planning)
         run.readings = _in_order([*run.readings, *not_due(found, client.now())], found)
@@ -67,6 +71,15 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         if log.error:
             run.troubles.append((log.name, log.error))
     return run
+
+
+def _journal(pipeline: dlt.Pipeline, found: Survey) -> Journal:
+    """The Bulk Read jobs that a killed run has paid for, but those whose rows have landed."""
+    journal = Journal(Path(pipeline.pipelines_dir, f"{pipeline.pipeline_name}.jobs"))
+    journal.tidy(found.until)
+    for module, synced in found.memory.synced.items():
+        journal.done(module, synced.until)
+    return journal
 
 
 def _land_metadata(run: Run, landing: Landing, found: Survey, planning: Usage) -> None:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -52,6 +51,7 @@ class Reading:
     status: Status = "read"
     error: str | None = None
     spooled: Spooled | None = None
+    landed: Spooled | None = None  # the file as it lands, where that is another: with what the table keeps
     crm_count: int | None = None
     notes: Notes = field(default_factory=Notes)
     usage: Usage = field(default_factory=Usage)
@@ -157,6 +157,11 @@ def _finish(reading: Reading, plan: Plan, notes: Notes) -> Reading:
         reading.synced = synced_after(plan, notes.refused, notes.read_as_of)
     notes.remarks += unknown_types(plan)
     return reading.end("read")
+
+
+def _rows(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -> Iterator[pa.Table]:
+    yield from EXTRACTORS[plan.api](client, plan, notes)
+    yield from _deletions(client, plan, notes, reading)
 
 
 def _deletions(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -> Iterator[pa.Table]:

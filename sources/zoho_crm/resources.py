@@ -51,11 +51,13 @@ def table_resource(
     columns: tuple[Column, ...],
     read: Callable[[], Iterator[Reading]],
     disposition: TWriteDispositionConfig = "replace",
+    extra: Mapping[str, Any] | None = None,
 ) -> DltResource:
     """The resource of one table: by default it replaces the table by one file in one statement.
 
     A reading that failed raises ReadFailed. One that Zoho does not offer leaves the table as it is.
-    The columns are those of the file: a field that an API refuses is none.
+    The columns are those of the file: a field that an API refuses is none. `extra` are hints of columns that
+    are no field's.
     """
 
     def rows() -> Iterator[Any]:
@@ -66,7 +68,7 @@ def table_resource(
                 unchanged = dlt.mark.make_hints(write_disposition="append")
                 yield dlt.mark.with_hints(arrow_schema(columns).empty_table(), unchanged)
                 continue
-            spooled = must_be_read(reading)
+            spooled = reading.landed or must_be_read(reading)
             _remember(dlt.current.source_state(), reading)
             # The types of every column are given, so that dlt takes the file as it is.
             hints = dlt.mark.make_hints(

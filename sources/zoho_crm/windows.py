@@ -19,8 +19,8 @@ REFUSED = "an API refused it when the module was read whole"
 COUNT_LAG = timedelta(minutes=10)  # Record Count, v8: the count may be up to ten minutes old
 
 # These change without Modified_Time, too, and are read along whenever every id is compared: renamed
-# values and tags, and a time that Zoho moves with every e-mail.
-ALONG = frozenset({"picklist", "multiselectpicklist"})
+# values and tags, lookups of records that are gone, and a time that Zoho moves with every e-mail.
+ALONG = frozenset({"picklist", "multiselectpicklist", "lookup", "multi_module_lookup"})
 ALONG_BY_NAME = frozenset({"Tag", "Last_Activity_Time"})
 
 
