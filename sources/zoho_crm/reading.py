@@ -127,11 +127,9 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = unw
         plan, notes = attempts[-1], Notes()
         others = [api for api in attempts[0].alternatives if api not in {p.api for p in attempts}]
         try:
-            tables = chain(
-                EXTRACTORS[plan.api](client, plan, notes), _deletions(client, plan, notes, reading)
-            )
-            path = folder / f"{plan.table}.parquet"
-            reading.spooled = collect(_watched(tables, watch, came), path, plan.columns, notes)
+            # No name for the inner generator: an error that somebody keeps would keep it open.
+            tables = _watched(_rows(client, plan, notes, reading), watch, came)
+            reading.spooled = collect(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
             if plan.whole or not notes.refused:
                 return _finish(reading, plan, notes)
             # Its column is there and filled: rows without it would lose what it holds.
