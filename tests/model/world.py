@@ -1,0 +1,132 @@
+"""The org as people use it, and the exact list of what Zoho shows to no reader until it looks at everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from simulators.zoho_crm import Field, Org
+from tests.truth import value_of
+
+Key = tuple[str, str]  # module, id
+
+COMPUTED = ("formula", "rollup_summary")
+COMPUTED_REFRESH = timedelta(hours=24)
+VERIFY_EVERY = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Old:
+    """A value that a field had until `since`, and that a table may show until a run at `due`."""
+
+    value: Any
+    due: datetime | None
+    """None: only a full refresh or an edit of the record shows the new value."""
+
+
+@dataclass
+class World:
+    """Every change goes through `changing`, which writes down what no reader can see.
+
+    That is, all of it:
+    1. A formula or roll-up changes without Modified_Time: old until the daily refresh.
+    2. Zoho rewrites the records of a renamed picklist value, without Modified_Time: old until the record is
+       edited or the module is read whole. (Not even the weekly comparison of ids and versions shows it.)
+    3. A record that a run has removed is restored: its deletion leaves the feed and its Modified_Time is the
+       old one, so it is missing until ids are compared: weekly at the latest.
+    4. The losers of a merge that the feed does not name (one of the simulator's switches): there until then.
+    """
+
+    org: Org
+    stale: dict[tuple[str, str, str], list[Old]] = field(default_factory=dict)
+    returned: dict[Key, datetime] = field(default_factory=dict)
+    unnamed: dict[Key, datetime] = field(default_factory=dict)
+    reshaped: int = 0
+    """How often fields came, went or changed their type."""
+
+    def now(self) -> datetime:
+        return self.org.now()
+
+    @contextmanager
+    def changing(self, how: str = "seen") -> Iterator[None]:
+        """`how`: seen, computed, rewritten, restored, unnamed or reshaped."""
+        before = self._records()
+        yield
+        after = self._records()
+        for key in before.keys() - after.keys():
+            self._forget(key)
+            if how == "unnamed":
+                self.unnamed[key] = self.now() + VERIFY_EVERY
+        for key in after.keys() - before.keys():
+            self._forget(key)
+            if how == "restored":
+                self.returned[key] = self.now() + VERIFY_EVERY
+        for key in before.keys() & after.keys():
+            if before[key] != after[key]:
+                self._changed(key, how, before[key], after[key])
+        self.reshaped += how == "reshaped"
+
+    def _changed(self, key: Key, how: str, before: dict[str, Any], after: dict[str, Any]) -> None:
+        if how == "seen":
+            self._forget(key)
+        elif how in ("computed", "rewritten"):
+            due = self.now() + COMPUTED_REFRESH if how == "computed" else None
+            for name, value in after.items():
+                if before.get(name) != value:
+                    known = self.org.modules[key[0]].field(name)
+                    assert known is not None
+                    old = Old(value_of(known, before.get(name)), due)
+                    self.stale.setdefault((*key, name), []).append(old)
+
+    def _forget(self, key: Key) -> None:
+        """Whoever reads the record now reads all of it."""
+        self.returned.pop(key, None)
+        self.unnamed.pop(key, None)
+        for name in [name for name in self.stale if name[:2] == key]:
+            del self.stale[name]
+
+    def _records(self) -> dict[Key, dict[str, Any]]:
+        return {
+            (module, record.id): deepcopy(record.values)
+            for module in self.org.modules
+            for record in self.org.records(module)
+        }
+
+    # -- what a run that began at a time may leave
+
+    def may_be_old(self, key: Key, api_name: str, value: Any, began: datetime) -> bool:
+        olds = self.stale.get((*key, api_name), ())
+        return any(old.value == value and (old.due is None or began < old.due) for old in olds)
+
+    def may_be_missing(self, key: Key, began: datetime) -> bool:
+        return key in self.returned and began < self.returned[key]
+
+    def may_be_extra(self, key: Key, began: datetime) -> bool:
+        return key in self.unnamed and began < self.unnamed[key]
+
+    # -- what can be picked
+
+    def ids(self, *modules: str) -> list[Key]:
+        return [(module, record.id) for module in modules for record in self.org.records(module)]
+
+    def bin(self) -> list[Key]:
+        """What lies in the recycle bin and can come back by itself."""
+        return [
+            (module, deletion.record.id)
+            for module, deletions in self.org.deletions.items()
+            if self.org.modules[module].generated_type != "subform"
+            for deletion in deletions
+            if deletion.kind == "recycle" and deletion.shown
+        ]
+
+    def fields(self, test: Callable[[Field], bool]) -> list[tuple[str, Field]]:
+        return [
+            (module.api_name, field)
+            for module in self.org.modules.values()
+            for field in module.fields
+            if not field.system and test(field)
+        ]
