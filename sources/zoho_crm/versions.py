@@ -79,7 +79,7 @@ class Succession:
             return [row[0] for row in ids.fetchall()]
 
     def write(self, ended: Path, gone: Mapping[str, datetime], path: Path) -> Spooled:
-        """What takes the place of the open versions of all ids that it names.
+        """What is to land by the key of id and begin: the open version of an id, if it has one, is among it.
 
         `ended` holds the whole rows of the open versions that end, `gone` the times of deletions, where they
         are known. A row of the same version is left out. If only computed values differ, or the open version
