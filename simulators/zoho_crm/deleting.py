@@ -44,12 +44,9 @@ def remove(org: Org, module: str, id: str, kind: str, *, shown: bool = True) -> 
     for row in rows:
         in_feed, in_bin = told_of(org, row.module)
         title = None if kind == "permanent" else name_of(org, row)
-        gone = Deletion(row, title, kind, now, by, shown=in_feed, binned=in_bin, parent=id)
-        org.deletions[row.module].append(gone)
-    listed = org.deletions[module]
-    listed[:] = [gone for gone in listed if gone.record.id != id]  # it may have been restored before
+        enter(org, Deletion(row, title, kind, now, by, shown=in_feed, binned=in_bin, parent=id))
     title = name if kind == "recycle" else None
-    listed.append(Deletion(record, title, kind, now, by, rows, links, shown))
+    enter(org, Deletion(record, title, kind, now, by, rows, links, shown))
 
 
 def remove_row(org: Org, module: str, id: str) -> None:
@@ -59,8 +56,7 @@ def remove_row(org: Org, module: str, id: str) -> None:
     del org.tables[module][id]
     shown, _ = told_of(org, module)
     by = org.account.me
-    gone = Deletion(record, None, "permanent", org.now(), by, shown=shown, binned=False)
-    org.deletions[module].append(gone)
+    enter(org, Deletion(record, None, "permanent", org.now(), by, shown=shown, binned=False))
     for owner, owner_id in owners(org, org.modules[module], record):
         org.edit(owner, owner_id)
 
@@ -207,9 +203,17 @@ def deletion_of(org: Org, module: str, id: str) -> Deletion:
 
 
 def went_with(org: Org, found: Deletion) -> list[Deletion]:
-    """The entries of what went with it, in modules that are still there."""
+    """The entries of what went with it, but for modules that are dropped and rows that are emptied out."""
     rows = [row for row in found.rows if row.module in org.modules]
-    return [deletion_of(org, row.module, row.id) for row in rows]
+    entries = [deletion_of(org, row.module, row.id) for row in rows]
+    return [gone for gone in entries if gone.kind == found.kind]
+
+
+def enter(org: Org, gone: Deletion) -> None:
+    """List a deletion, in the place of one that was taken back and is still listed."""
+    listed = org.deletions[gone.record.module]
+    listed[:] = [held for held in listed if held.record.id != gone.record.id]
+    listed.append(gone)
 
 
 def swap(org: Org, gone: Deletion, other: Deletion | None) -> None:

@@ -120,9 +120,7 @@ class Quirks:
     # -- COQL
     coql_columns: int = one_of(500, 200, 50)  # conflict: 500 runs in production, the others are documented
     coql_flat_triples: bool = one_of(True, False)  # conflict: runs in production, a documented SYNTAX_ERROR
-    coql_in_values: int = one_of(
-        50, 100
-    )  # conflict: values of one `in`, 50 in older pages, 100 in v7's error
+    coql_in_values: int = one_of(50, 100)  # conflict: values of one `in`, 50 on older pages, 100 on v7's
     coql_reach: int = one_of(100_000)  # documented for v7 and v8; 10,000 up to v6
     coql_hides_converted: bool = one_of(
         True, False

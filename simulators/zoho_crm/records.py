@@ -149,11 +149,11 @@ def _ordered(org: Org, request: Request, module: Module) -> list[Record]:
                 f"{module.api_name} is generated: a list is modelled with `ids` only, Bulk Read without"
             )
         return module.generated.records(module.api_name, [id for id in request.names("ids") if id.isdigit()])
-    version = org.versions[module.api_name]
-    key = (module.api_name, sort_by, order, converted, approved)
+    version, lags = org.versions[module.api_name], org.quirks.list_lag_seconds > 0
+    hidden = org.quirks.hides_unapproved
+    key = (module.api_name, sort_by, order, converted, approved, str(hidden), str(lags))
     held = org.orders.get(key)
-    if held is None or held[0] != version or org.quirks.list_lag_seconds:
-        hidden = org.quirks.hides_unapproved
+    if held is None or held[0] != version or lags:
         rows = [
             record
             for record in org.shown(module.api_name)

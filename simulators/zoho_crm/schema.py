@@ -29,6 +29,8 @@ class Schema:
         """Counts the changes of each module, so that an order once sorted can be kept."""
         self.past: dict[str, deque[tuple[datetime, str, Record | None]]] = {}
         """(time, id, the record as it was before, None if it was not there), for whatever lags."""
+        self._met: dict[str, tuple[datetime, set[str]]] = {}
+        """(time, the ids that are in the past of this very second)."""
 
     @abstractmethod
     def now(self) -> datetime: ...
@@ -128,13 +130,18 @@ class Schema:
         self.modules[module].changed()
         self.modules[module].modified_time = self.now()
         self.past[module].clear()
+        self._met.pop(module, None)
         self._changed(module)
 
     def remember(self, module: str, id: str) -> None:
-        """Keep the record as it is, before it changes, comes or goes."""
+        """Keep the record as it is, before it changes, comes or goes; once a second is enough."""
         held, past, now = self.tables[module].get(id), self.past[module], self.now()
-        past.append((now, id, replace(held, values=dict(held.values)) if held else None))
-        while past[0][0] < now - MEMORY:
+        if self._met.get(module, (None, ()))[0] != now:
+            self._met[module] = (now, set())
+        if id not in (met := self._met[module][1]):
+            met.add(id)
+            past.append((now, id, replace(held, values=dict(held.values)) if held else None))
+        while past and past[0][0] < now - MEMORY:
             past.popleft()
         self._changed(module)
 

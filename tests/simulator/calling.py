@@ -35,13 +35,24 @@ class Reply:
 
 def call(org: Org, method: str, path: str, body: Any = None, **headers: str) -> Reply:
     """One call with a good token; a body that is not bytes is sent as JSON."""
-    tokens = org.tokens
-    live = [token for token in tokens.access if tokens.holder(token)]
-    token = live[0] if live else tokens.renew(tokens.refresh_token)
     sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     named = {name.replace("_", "-"): text for name, text in headers.items()}
-    headers = {"authorization": f"Zoho-oauthtoken {token}", "content-type": "application/json", **named}
-    answer = dispatch(org, "api", Request(method, path, headers=headers, body=sent))
+    headers = {"authorization": good_token(org), "content-type": "application/json", **named}
+    return reply_to(org, Request(method, path, headers=headers, body=sent))
+
+
+def get(org: Org, path: str, **query: str) -> Reply:
+    return reply_to(org, Request("GET", path, query, {"authorization": good_token(org)}))
+
+
+def good_token(org: Org) -> str:
+    tokens = org.tokens
+    live = [token for token in tokens.access if tokens.holder(token)]
+    return f"Zoho-oauthtoken {live[0] if live else tokens.renew(tokens.refresh_token)}"
+
+
+def reply_to(org: Org, request: Request) -> Reply:
+    answer = dispatch(org, "api", request)
     shown = None if answer.body is None else json.loads(dumps(answer.body, org.time_zone))
     return Reply(answer.status, shown, answer.raw or b"")
 

@@ -100,3 +100,25 @@ def test_users_changed_since_a_time_and_304_when_there_are_none(wire):
 
 def test_an_invalid_time_since_which_users_changed_is_refused(wire):
     assert refusal(wire.get("users", {"If-Modified-Since": "yesterday"})) == (400, "INVALID_DATA")
+
+
+def test_what_changes_after_a_schema_change_of_the_same_second_lags_again(wire):
+    wire.org.quirks.list_lag_seconds = 45
+    (deal,) = wire.org.records("Deals")
+    wire.org.edit("Deals", deal.id, Stage="8")
+    wire.org.add_field("Deals", Field("Grade", "integer"))
+    wire.org.edit("Deals", deal.id, Stage="9")
+    assert wire.rows("Deals", fields="Stage")[0]["Stage"] == "8"
+    wire.org.clock.advance(45)
+    assert wire.rows("Deals", fields="Stage")[0]["Stage"] == "9"
+
+
+def test_a_restored_record_that_is_still_listed_as_deleted_is_converted_once(wire):
+    wire.org.quirks.deleted_keeps_restored = True
+    (deal,) = wire.org.records("Deals")
+    wire.org.delete("Deals", deal.id)
+    wire.org.restore("Deals", deal.id)
+    wire.org.retype_field("Deals", "Stage", "textarea", convert=lambda old: f"{old}!")
+    assert wire.rows("Deals", fields="Stage")[0]["Stage"] == "7!"
+    with pytest.raises(KeyError, match="neither live nor deleted"):
+        wire.org.restore("Deals", deal.id)

@@ -204,3 +204,21 @@ def test_a_merge_takes_the_notes_of_the_losers_along_or_loses_them(org, moves):
     assert len(org.records("Notes")) == len(notes) == (1 if moves == "lost" else 2)
     assert any(note.modified == org.now() for note in notes) is (moves == "moved")
     assert len(org.records("Rows")) == 2
+
+
+def test_a_note_emptied_out_of_the_bin_does_not_come_back_with_its_record(org):
+    deal = deal_of(org)
+    (note,) = org.records("Notes")
+    org.delete("Deals", deal)
+    org.delete("Notes", note.id)
+    org.restore("Deals", deal)
+    assert org.records("Notes") == []
+    assert len(org.records("Rows")) == 2
+
+
+def test_a_record_that_looks_up_to_a_deleted_one_keeps_its_id(org):
+    org.add_module(Module("Quotes", [Field("Deal_Name", "lookup", lookup_module="Deals")]))
+    deal = deal_of(org)
+    quote = org.insert("Quotes", {"Deal_Name": deal})
+    org.delete("Deals", deal)
+    assert org.record("Quotes", quote).values["Deal_Name"]["id"] == deal

@@ -176,3 +176,19 @@ def test_two_edits_in_one_second_leave_one_modified_time(wire):
     wire.org.edit("Leads", first.id, Rating=8)
     assert first.modified == once == wire.org.now()
     assert wire.org.clock.now() > once
+
+
+def test_a_change_shows_when_the_lag_is_over_and_not_a_second_later(wire):
+    org = wire.org
+    org.quirks.count_lag_minutes = 1
+    org.clock.advance(minutes=5)
+    first, second = org.records("Leads")[:2]
+    org.delete("Leads", first.id)
+    org.clock.advance(1)
+    org.delete("Leads", second.id)
+    org.clock.advance(58)
+    assert wire.get(COUNT).json() == {"count": 4}
+    org.clock.advance(1)
+    assert wire.get(COUNT).json() == {"count": 3}
+    org.clock.advance(1)
+    assert wire.get(COUNT).json() == {"count": 2}
