@@ -53,7 +53,7 @@ class _Walker:
     def __init__(self, client: ZohoClient, plan: Plan, fields: list[str]) -> None:
         self.client, self.plan, self.fields = client, plan, fields
         self.since = plan.window.since
-        self.first = plan.first if plan.api == "records" and self.since else None
+        self.first = plan.first if self.since else None
         self.seen: set[str] = set()
         self.turned = 0  # pages
         self.deleted: set[str] | None = None  # while the walks went on, once that was asked
