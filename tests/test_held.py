@@ -125,17 +125,19 @@ def test_what_the_schema_does_not_know_is_read_by_the_database_s_type(place):
     assert place.read("leads", "id extra") == [{"id": "1", "extra": date(2026, 3, 1)}]
 
 
-def test_a_table_or_column_that_is_not_there_is_named(place):
-    place.load("leads")
+def test_a_table_or_column_that_is_not_there_is_named(local):
+    local.load("leads")
     with pytest.raises(NotHeld, match="no table deals"):
-        place.held.read("deals", ["id"])
+        local.held.read("deals", ["id"])
     with pytest.raises(NotHeld, match="table leads has no column tags"):
-        place.held.read("leads", ["id", "tags"])
+        local.held.read("leads", ["id", "tags"])
     with pytest.raises(NotHeld, match="table leads has no column account__id"):
-        place.held.read("leads", ["id"], ids=["1"], by="account__id")
+        local.held.read("leads", ["id"], ids=["1"], by="account__id")
 
 
 def test_databases_merge_and_files_do_not(place, tmp_path):
+    assert place.held.merges
+    place.pipeline.destination.config_params["replace_strategy"] = "insert-from-staging"
     assert place.held.merges
     lake = Place("lake", dlt.destinations.filesystem(str(tmp_path / "lake")), tmp_path)
     assert not lake.held.merges
@@ -364,14 +366,14 @@ def test_history_closes_the_open_version_only(place):
     assert place.ids("leads") == {"2"}
 
 
-def test_a_mark_without_its_column_is_an_error_and_changes_nothing(place):
-    place.load("leads", *numbered(1))
+def test_a_mark_without_its_column_is_an_error_and_changes_nothing(local):
+    local.load("leads", *numbered(1))
     with pytest.raises(NotHeld, match="no column deleted_at"):
-        place.held.remove("leads", {"1": NOON}, "soft")
+        local.held.remove("leads", {"1": NOON}, "soft")
     with pytest.raises(NotHeld, match="no column _dlt_valid_to"):
-        place.held.remove("leads", {"1": NOON}, "history")
-    assert place.held.tables()["leads"] == {"id", "name"}
-    assert place.ids("leads") == {"1"}
+        local.held.remove("leads", {"1": NOON}, "history")
+    assert local.held.tables()["leads"] == {"id", "name"}
+    assert local.ids("leads") == {"1"}
 
 
 def test_a_removal_that_breaks_off_has_removed_nothing(place, monkeypatch):

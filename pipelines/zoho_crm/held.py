@@ -24,18 +24,7 @@ DELETED_AT, VALID_TO = "deleted_at", "_dlt_valid_to"
 # Those whose DELETE and UPDATE are the standard's, by the name that sqlglot gives them. The others are
 # read whole, which is right everywhere.
 CHANGEABLE = frozenset(
-    {
-        "bigquery",
-        "databricks",
-        "duckdb",
-        "fabric",
-        "mysql",
-        "postgres",
-        "redshift",
-        "snowflake",
-        "sqlite",
-        "tsql",
-    }
+    {"bigquery", "databricks", "duckdb", "fabric", "postgres", "redshift", "snowflake", "tsql"}
 )
 IDS_AN_UPDATE = 1_000  # each may have a time of its own, which is a branch of the statement
 
@@ -47,7 +36,8 @@ class NotHeld(ZohoCrmError):
 class Held:
     """The destination's side of a pipeline. Every look is a new one: loads add tables and columns.
 
-    A row is live if it is neither marked as deleted nor a version that has been closed.
+    A row is live if it is neither marked as deleted nor a version that has been closed. Not to be used in
+    one thread while another loads: DuckDB fails when a file is opened as its last connection closes.
     """
 
     def __init__(self, pipeline: dlt.Pipeline, folder: Path) -> None:
@@ -57,8 +47,7 @@ class Held:
     @property
     def merges(self) -> bool:
         """Whether single rows can be replaced and removed; files and vector stores cannot."""
-        destination = self._pipeline.destination
-        capabilities = destination.capabilities()
+        capabilities = self._pipeline.destination.capabilities()
         return (
             "delete-insert" in (capabilities.supported_merge_strategies or ())
             and capabilities.sqlglot_dialect in CHANGEABLE
