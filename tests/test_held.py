@@ -137,8 +137,6 @@ def test_a_table_or_column_that_is_not_there_is_named(local):
 
 def test_databases_merge_and_files_do_not(place, tmp_path):
     assert place.held.merges
-    place.pipeline.destination.config_params["replace_strategy"] = "insert-from-staging"
-    assert place.held.merges
     lake = Place("lake", dlt.destinations.filesystem(str(tmp_path / "lake")), tmp_path)
     assert not lake.held.merges
 
