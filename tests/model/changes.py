@@ -123,9 +123,11 @@ class Changes(Steps):
         need(len(ids) > 1)
         _, master = self._one(ids, pick)
         _, loser = self._one([key for key in ids if key[1] != master], other)
-        named = self.world.org.quirks.merged_shown_as is not None
-        with self.world.changing("seen" if named else "unnamed"):
+        named, notes = self.world.org.quirks.merged_shown_as, self.world.org.quirks.merge_moves_notes
+        with self.world.changing("unseen" if named is None or notes == "silently" else "seen"):
             self.world.org.merge(module, master, [loser])
+        if named is not None:
+            self.world.unnamed.pop((module, loser), None)
         with self.world.changing():
             self.world.org.edit(module, master, **self._values(module, data, few=True))
         note(f"merged {module} {loser} into {master}")
@@ -176,7 +178,9 @@ class Changes(Steps):
     @step(pick=PICK)
     def unlink(self, pick: int) -> None:
         module, id = self._one(self.world.ids("Visits_X_Accounts"), pick)
-        with self.world.changing():
+        quirks = self.world.org.quirks
+        traced = quirks.unlinking_touches_record or quirks.subform_rows_in_deleted
+        with self.world.changing("seen" if traced else "unseen"):
             self.world.org.remove_row(module, id)
         note(f"unlinked {id}")
 
@@ -193,7 +197,8 @@ class Changes(Steps):
     @step(pick=PICK)
     def delete_note(self, pick: int) -> None:
         module, id = self._one(self.world.ids("Notes"), pick)
-        with self.world.changing():
+        traced = self.world.org.quirks.deleted_of_notes == "offered"
+        with self.world.changing("seen" if traced else "unseen"):
             self.world.org.delete(module, id)
         note(f"deleted {module} {id}")
 
@@ -217,7 +222,7 @@ class Changes(Steps):
         module, field = fields[pick % len(fields)]
         names = [value.display_value for value in field.picklist]
         need(old in names and f"{old} now" not in names)
-        with self.world.changing("rewritten"):
+        with self.world.changing("unseen"):
             self.world.org.rename_picklist_value(module, field.api_name, old, f"{old} now", rewrite=rewrite)
         note(f"renamed {old!r} of {module} {field.api_name}")
 

@@ -108,6 +108,15 @@ class Company(Changes):
         self._good_run(self.targets[0])
 
     @step(3)
+    def run_at_once(self) -> None:
+        """Lists may show the last changes only after a while; the look-back of a later run finds them."""
+        target = self.targets[0]
+        code = self._run(target, hasty=True)
+        assert code == 0, self.told
+        target.tables()  # no id is there twice
+        target.fresh = False
+
+    @step(3)
     def run_after_a_week(self) -> None:
         self.world.org.clock.advance(days=7, seconds=1)
         self._good_run(self.targets[0])
@@ -162,11 +171,12 @@ class Company(Changes):
         target, org = self.targets[0], self.world.org
         after_call(org, route, nth, change)
         try:
-            code = self._run(target)
+            code = self._run(target, hasty=True)
         finally:
             del org.ledger.add  # type: ignore[method-assign]
         assert code == 0, self.told
         target.tables()  # no id is there twice
+        target.fresh = False
         self._good_run(target)
 
     @step(3)
@@ -196,13 +206,15 @@ class Company(Changes):
     def _add_target(self, name: str, dataset: str, file: str) -> None:
         self.targets.append(Target(self.place, self.place / file, name, dataset))
 
-    def _before(self, target: Target) -> None:
+    def _before(self, target: Target, *, hasty: bool = False) -> None:
+        if not hasty:
+            self.world.org.clock.advance(seconds=self.world.org.quirks.list_lag_seconds)
         self.began = self.world.now()
         target.before = target.tables()
 
-    def _run(self, target: Target) -> int:
-        """One run; what it could not do is in `told`."""
-        self._before(target)
+    def _run(self, target: Target, *, hasty: bool = False) -> int:
+        """One run; what it could not do is in `told`. A hasty one may be ahead of what lists show."""
+        self._before(target, hasty=hasty)
         self.told: list[Any] = []
         try:
             run = target.run(self.connection_string, SimulatedTime(self.world.org).pace())
