@@ -46,7 +46,20 @@ def report(run, capsys, **given):
 def test_one_table_with_a_row_for_each_reading(capsys):
     lines = report(finished(reading()), capsys)
     assert [line.split() for line in lines[1:3]] == [
-        ["module", "table", "API", "reason", "rows", "CRM", "count", "seconds", "calls", "credits", "status"],
+        [
+            "module",
+            "table",
+            "API",
+            "reason",
+            "rows",
+            "deleted",
+            "CRM",
+            "count",
+            "seconds",
+            "calls",
+            "credits",
+            "status",
+        ],
         [
             "Leads",
             "leads",
@@ -71,7 +84,7 @@ def test_one_table_with_a_row_for_each_reading(capsys):
 
 def test_a_count_of_the_crm_that_differs_is_marked_and_explained(capsys):
     lines = report(finished(reading(crm_count=1300), reading("Notes", crm_count=None)), capsys)
-    assert " 1,234    * 1,300 " in lines[2]
+    assert " 1,234             * 1,300 " in lines[2]
     assert WHY_IT_DIFFERS in lines
 
 

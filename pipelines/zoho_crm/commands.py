@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .console import Console
@@ -60,11 +61,13 @@ def run(options: Options, console: Console) -> int:
 
 def plan(options: Options, console: Console) -> int:
     """Say what a run would read, how, and what it would cost."""
+    from .held import Held
     from .offers import print_plan
 
     with opened(options, console, loads=False) as work:
         found = work.look()
-        print_plan(console, found, work.client, verbose=options.verbose)
+        counts = Held(work.pipeline, Path(work.pipeline.working_dir)).count([p.table for p in found.plans])
+        print_plan(console, found, work.client, counts, verbose=options.verbose)
     return FAILED if found.failures else 0
 
 

@@ -19,8 +19,10 @@ DELETED_RECORDS = Endpoint(
 KEY = ("module", "id", "deleted_time")
 
 
-def deleted_records_reading(readings: Iterable[Reading], folder: Path) -> Reading | None:
-    """The deletions that these readings were told of; None if there are none."""
+def deleted_records_reading(
+    readings: Iterable[Reading], folder: Path, *, new: bool = False
+) -> Reading | None:
+    """The deletions that these readings were told of; None if there are none, unless the table is new."""
     rows = [
         {
             "module": reading.name,
@@ -33,7 +35,7 @@ def deleted_records_reading(readings: Iterable[Reading], folder: Path) -> Readin
         for reading in readings
         for gone in reading.deletions
     ]
-    if not rows:
+    if not rows and not new:
         return None
     reading = Reading("deleted_records", "deleted_records", "", "", key=KEY)
     return keep_rows(reading, DELETED_RECORDS, rows, folder, {})

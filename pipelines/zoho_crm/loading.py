@@ -22,7 +22,7 @@ from sources.zoho_crm.spool import Spooled
 from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
 
-from .deleted_records import deleted_records_reading
+from .deleted_records import DELETED_RECORDS, deleted_records_reading
 from .failures import causes, innermost
 from .held import Held
 from .history import Kept, disposition, extra_hints
@@ -37,9 +37,9 @@ class Landing:
     pipeline: dlt.Pipeline
     held: Held
     folder: Path
-    older: Mapping[str, Collection[str]] = field(
-        default_factory=dict
-    )  # table -> columns of no field any more
+    remembers: bool = True  # deletions, in `deleted_records`
+    # table -> columns of no field any more
+    older: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def land(self, readings: Sequence[Reading]) -> None:
         """Load all that are whole in one package; if that fails, each alone, so that only the culprit fails.
@@ -106,7 +106,9 @@ class Landing:
                 for r in readings
                 if r.rows or ways[r.table] == "replace" or _brings_columns(r, there)
             ]
-            resources += self._deleted_records(readings)
+            resources += self._deleted_records(
+                readings, new=self.held.merges and DELETED_RECORDS.table not in there
+            )
             if resources:
                 self.pipeline.run(_source_of(resources))
 
@@ -133,10 +135,10 @@ class Landing:
         held = self.held.read(plan.table, ["id", *older], ids=ids)
         return carried(spooled.path, held, self.folder / f"{plan.table}.carried.parquet")
 
-    def _deleted_records(self, readings: Sequence[Reading]) -> Iterator[DltResource]:
+    def _deleted_records(self, readings: Sequence[Reading], *, new: bool) -> Iterator[DltResource]:
         """The deletions, and the watermarks of those readings that bring nothing else."""
-        deleted = deleted_records_reading(readings, self.folder)
-        if deleted is None:
+        deleted = deleted_records_reading(readings, self.folder, new=new)
+        if deleted is None or not self.remembers:
             return
         rowless = {r.name: r.synced for r in readings if not r.rows and r.synced is not None}
 

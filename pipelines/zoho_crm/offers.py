@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+
+from sources.zoho_crm import limits
 
 from .console import Console, counted
 from .report import pairs_of, print_left_out, print_skips
@@ -17,13 +19,18 @@ if TYPE_CHECKING:
 NOT_CHOSEN = "not chosen"
 
 
-def print_plan(console: Console, found: Survey, client: ZohoClient, *, verbose: bool) -> None:
-    """What a run would read, by which API, why, and what it would cost; `client` has made the survey."""
+def print_plan(
+    console: Console, found: Survey, client: ZohoClient, counts: Mapping[str, int], *, verbose: bool
+) -> None:
+    """What a run would read, by which API, why, and what it would cost.
+
+    `client` has made the survey; `counts` are the rows in the destination, for what is read of all of them.
+    """
     from sources.zoho_crm.tables import account_tables
 
     asked = client.usage.calls  # a run asks the same first
     ours = account_tables(client, found)
-    rows: list[tuple[Any, ...]] = [_plan_row(plan) for plan in found.plans]
+    rows: list[tuple[Any, ...]] = [row for plan in found.plans for row in _plan_rows(plan, counts)]
     rows += [(t.name, t.table, "settings", "read whole", None, t.calls, t.calls) for t in ours]
     rows.append(
         ("modules, fields", "modules, fields", "settings", "asked while planning", None, asked, asked)
@@ -90,9 +97,22 @@ def print_fields(console: Console, found: Survey) -> None:
     console.text(f"{counted(len(found.fields), 'module')}, {counted(len(rows), 'field')}.")
 
 
-def _plan_row(plan: Plan) -> tuple[Any, ...]:
-    cost = plan.cost
-    return plan.module.api_name, plan.table, plan.api, plan.reason, plan.rows, cost.calls, cost.credits
+def _plan_rows(plan: Plan, counts: Mapping[str, int]) -> Iterator[tuple[Any, ...]]:
+    """One row for what a module's own reading takes, and one for what is due beside it."""
+    from sources.zoho_crm.changes import costs_of
+    from sources.zoho_crm.sweep import narrow
+
+    name, cost = plan.module.api_name, plan.cost
+    calls, credits = cost.calls, cost.credits
+    if not plan.whole:
+        calls = max(calls - 1, 0)  # its first page has come already
+        credits = max(costs_of(plan.rows or 0, plan.columns)[plan.api], 0)
+    if plan.synced is not None:
+        calls, credits = calls + 1, credits + limits.DELETED_CREDITS
+    yield name, plan.table, plan.api, plan.reason, plan.rows, calls, credits
+    if plan.refresh or plan.sweep:
+        thin = narrow(plan, plan.refresh, counts.get(plan.table))
+        yield name, plan.table, thin.api, thin.reason, None, thin.cost.calls, thin.cost.credits
 
 
 def _verdict(found: Survey, name: str) -> tuple[str | None, str, str]:

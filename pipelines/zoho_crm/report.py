@@ -19,6 +19,7 @@ COLUMNS = (
     "API",
     "reason",
     "rows",
+    "deleted",
     "CRM count",
     "seconds",
     "calls",
@@ -27,8 +28,8 @@ COLUMNS = (
 )
 DIFFERS = "* "
 WHY_IT_DIFFERS = (
-    "* The CRM's own count differs from the rows. It may be ten minutes old, and it leaves out converted"
-    " and unapproved records."
+    "* The CRM's own count differs from the table. It may be ten minutes old, and it may leave out converted"
+    " and unapproved records. The next run counts again, and compares every id if the difference stays."
 )
 FEW = 5  # names shown without --verbose
 
@@ -36,12 +37,12 @@ FEW = 5  # names shown without --verbose
 def print_report(console: Console, run: Run, *, verbose: bool = False, remark: str = "") -> None:
     """Everything about the run, whatever became of it; a remark stands above the last line."""
     console.text()
-    console.table(COLUMNS, [_cells(reading) for reading in run.readings])
-    if any(differs(reading) for reading in run.readings):
+    console.table(COLUMNS, [_cells(run, reading) for reading in run.readings])
+    if any(differs(run, reading) for reading in run.readings):
         console.text(WHY_IT_DIFFERS)
     for reading in run.readings:
         console.event("table", {**facts(reading), "rows_in_destination": run.table_counts.get(reading.table)})
-    console.paragraph("Notes", [f"{r.name}: {line}" for r in run.readings for line in r.notes.lines()])
+    console.paragraph("Notes", [f"{r.name}: {line}" for r in run.readings for line in notes_of(run, r)])
     print_left_out(console, [r.plan for r in run.readings if r.plan is not None], verbose=verbose)
     kept = [(r.name, r.error or "") for r in run.readings if r.status == "kept"]
     console.paragraph("Left as they are", [f"{', '.join(n)}: {why}" for why, n in group(kept).items()])
@@ -61,8 +62,10 @@ def summary(run: Run) -> str:
     """The last line."""
     sum_of = sums(run)
     left = run.credits_remaining
+    deleted = f", {sum_of['rows_deleted']:,} deleted" if sum_of["rows_deleted"] else ""
     return (
-        f"{counted(sum_of['tables'], 'table')}, {counted(sum_of['rows'], 'row')} in {sum_of['seconds']:,.1f} s:"
+        f"{counted(sum_of['tables'], 'table')}, {counted(sum_of['rows'], 'row')}{deleted}"
+        f" in {sum_of['seconds']:,.1f} s:"
         f" {counted(run.calls, 'call')}, {counted(run.credits, 'credit')}"
         + (f" ({left:,} left today)" if left is not None else "")
         + f"; {sum_of['skipped']} skipped, {sum_of['failed']} failed."
@@ -74,7 +77,8 @@ def sums(run: Run) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "tables": len(read),
-        "rows": sum(reading.rows or 0 for reading in read),
+        "rows": sum(rows_of(reading) or 0 for reading in read),
+        "rows_deleted": sum(reading.deleted_rows for reading in read),
         "seconds": round(((run.finished or run.started) - run.started).total_seconds(), 1),
         "calls": run.calls,
         "credits": run.credits,
@@ -85,6 +89,17 @@ def sums(run: Run) -> dict[str, Any]:
     }
 
 
+def notes_of(run: Run, reading: Reading) -> list[str]:
+    """The notes of a reading, and what a difference to the CRM's count was found to be."""
+    lines, synced = reading.notes.lines(), run.synced.get(reading.name)
+    if synced and synced.explained and reading.name in run.swept:
+        more = "more" if synced.explained > 0 else "fewer"
+        lines.append(
+            f"it has {abs(synced.explained):,} rows {more} than the CRM counts; every id was compared and agrees"
+        )
+    return lines
+
+
 def facts(reading: Reading) -> dict[str, Any]:
     """A reading for a program."""
     return {
@@ -92,7 +107,8 @@ def facts(reading: Reading) -> dict[str, Any]:
         "table": reading.table,
         "api": reading.api,
         "reason": reading.reason,
-        "rows": reading.rows,
+        "rows": rows_of(reading),
+        "rows_deleted": reading.deleted_rows,
         "crm_count": reading.crm_count,
         "seconds": round(reading.seconds, 1),
         "calls": reading.usage.calls,
@@ -103,9 +119,18 @@ def facts(reading: Reading) -> dict[str, Any]:
     }
 
 
-def differs(reading: Reading) -> bool:
-    """Whether the CRM counts other than we read; without one of the counts nobody can tell."""
-    return None not in (reading.rows, reading.crm_count) and reading.rows != reading.crm_count
+def differs(run: Run, reading: Reading) -> bool:
+    """Whether the CRM counts other than the table holds, and nobody knows why."""
+    held = run.table_counts.get(reading.table, reading.rows)
+    if held is None or reading.crm_count is None:
+        return False
+    synced = run.synced.get(reading.name)
+    return held - reading.crm_count not in (0, synced.explained if synced else 0)
+
+
+def rows_of(reading: Reading) -> int | None:
+    """The rows that came, also those that were read later in the run."""
+    return None if reading.rows is None else reading.rows + reading.followed
 
 
 def skipped(run: Run) -> list[tuple[str, str]]:
@@ -150,15 +175,16 @@ def pairs_of(skips: Iterable[Skip]) -> list[tuple[str, str]]:
     return [(skip.module.api_name, skip.reason) for skip in skips]
 
 
-def _cells(reading: Reading) -> tuple[Any, ...]:
+def _cells(run: Run, reading: Reading) -> tuple[Any, ...]:
     count = "" if reading.crm_count is None else f"{reading.crm_count:,}"
     return (
         reading.name,
         reading.table,
         reading.api,
         reading.reason,
-        reading.rows,
-        f"{DIFFERS if differs(reading) else ''}{count}",
+        rows_of(reading),
+        reading.deleted_rows or None,
+        f"{DIFFERS if differs(run, reading) else ''}{count}",
         reading.seconds,
         reading.usage.calls,
         reading.usage.credits,

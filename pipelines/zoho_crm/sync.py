@@ -20,6 +20,7 @@ from sources.zoho_crm.resources import SOURCE, memory_of
 from sources.zoho_crm.survey import Choice, Survey, survey
 from sources.zoho_crm.tables import account_tables, metadata_tables, module_tables, not_due
 
+from .deleted_records import DELETED_RECORDS
 from .fetching import as_they_come, spool_folder
 from .followups import FollowUps
 from .held import Held
@@ -49,7 +50,8 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
     planning = replace(client.usage)
     with spool_folder(pipeline) as folder:
         client.door.scratch = folder
-        landing = Landing(pipeline, Held(pipeline, folder), folder, older_columns(found))
+        remembers = DELETED_RECORDS.table not in found.choice.never
+        landing = Landing(pipeline, Held(pipeline, folder), folder, remembers, older_columns(found))
         journal = client.door.journal = _journal(pipeline, found)
         run.links = links(found.fields, {m.api_name: m for m in found.modules})
         tables = [*module_tables(client, found), *account_tables(client, found)]

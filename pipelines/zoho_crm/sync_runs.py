@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +42,24 @@ def _read_rows(run: Run) -> list[dict[str, Any]]:
             "reason": r.reason,
             "status": r.status,
             "error": r.error,
-            "rows_read": r.rows,
-            "rows_deleted": 0,
+            "rows_read": None if r.rows is None else r.rows + r.followed,
+            "rows_deleted": r.deleted_rows,
             "crm_count": r.crm_count,
             "table_count": run.table_counts.get(r.table),
             "calls": r.usage.calls,
             "credits": r.usage.credits,
             "started_at": r.started.isoformat(),
             "finished_at": r.finished.isoformat() if r.finished else None,
+            "since": _spell(r.plan.window.since if r.plan else None),
+            "until": _spell(r.plan.until if r.plan else None),
             "skipped_fields": list(r.notes.refused),
         }
         for r in run.readings
     ]
+
+
+def _spell(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def _skip_rows(run: Run) -> Sequence[dict[str, Any]]:

@@ -13,6 +13,7 @@ from . import limits
 from .answers import rows_in
 from .arrow import records_table
 from .client import ZohoClient
+from .columns import Kind
 from .endpoints import Endpoint
 from .errors import Fatal, Skippable, ZohoError
 from .metadata import Field, Module
@@ -74,6 +75,23 @@ def field_rows(
             "skip_reason": left_out.get(f.api_name),
         }
         for f in listed
+    ]
+
+
+def gone_field_rows(module: str, listed: Sequence[Field], remembered: Remembered) -> list[Row]:
+    """The rows of the table `fields` for those that Zoho no longer lists; their columns stay."""
+    there = {field.api_name for field in listed} | {"id"}
+    return [
+        {
+            "id": f"{module}.{api_name}",  # Zoho's own is forgotten with the field
+            "module": module,
+            "api_name": api_name,
+            "column_name": forms[0],
+            "column_type": Kind[forms[1]].dlt_type,
+            "skip_reason": "Zoho no longer lists it; its column keeps what it held",
+        }
+        for api_name, forms in remembered.items()
+        if api_name not in there
     ]
 
 

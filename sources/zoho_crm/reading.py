@@ -120,7 +120,7 @@ def unwatched(rows: int) -> None:
 def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = unwatched) -> Reading:
     """Read a module by its API, or by the next one if that refuses the module. Raises nothing."""
     reading = Reading(plan.module.api_name, plan.table, plan.api, plan.reason, plan.columns, plan=plan)
-    reading.crm_count = plan.rows
+    reading.crm_count = plan.rows if plan.whole else None  # of a window these are the changes
     client = client.metered(reading.usage)
     attempts, came = [plan], Counter[str]()
     while True:

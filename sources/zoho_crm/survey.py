@@ -159,7 +159,7 @@ def read_count(client: ZohoClient, module: str) -> int | None:
         count = client.get(f"{module}/actions/count").get("count")
     except ZohoCrmError:
         return None
-    return int(count) if count is not None else None
+    return int(str(count)) if str(count).isdecimal() else None
 
 
 def known_names(choice: Choice, modules: list[str], ours: tuple[str, ...]) -> Choice:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from .account import Row, field_rows, keep_rows, module_rows, read_endpoint
+from .account import Row, field_rows, gone_field_rows, keep_rows, module_rows, read_endpoint
 from .client import ZohoClient
 from .columns import Column
 from .endpoints import ENDPOINTS, FIELDS, MODULES, Endpoint
@@ -89,7 +89,10 @@ def metadata_tables(survey: Survey, refused: Mapping[str, Mapping[str, str]] | N
     fields = [
         row
         for name, listed in survey.fields.items()
-        for row in field_rows(name, listed, plans.get(name), (refused or {}).get(name, {}))
+        for row in (
+            *field_rows(name, listed, plans.get(name), (refused or {}).get(name, {})),
+            *gone_field_rows(name, listed, survey.memory.columns.get(there.get(name, ""), {})),
+        )
     ]
     given = [(MODULES, modules), (FIELDS, fields)]
     return [_kept_table(survey, e, rows) for e, rows in given if e.table not in survey.choice.never]
