@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from .console import Console
 from .options import Options
 
 if TYPE_CHECKING:
+    from simulators.zoho_crm import Org
     from sources.zoho_crm.credentials import ZohoCredentials
 
 SIMULATED = "This is a simulated Zoho CRM on 127.0.0.1; no account of Zoho's is read."
@@ -28,17 +30,41 @@ def opened_account(options: Options, console: Console) -> Iterator[ZohoCredentia
             raise _empty_connection()
         yield resolve_credentials(options.connection)
         return
-    from simulators.zoho_crm import Clock, serve
-    from simulators.zoho_crm.demo import demo_org
+    from simulators.zoho_crm import serve
 
     console.text(SIMULATED)
     console.event("simulated", {"note": SIMULATED})
     _keep_off_the_proxy()
-    with serve(demo_org(clock=Clock.real())) as zoho:
+    with serve(_demo_org(Path(pipelines_dir(options)))) as zoho:
         with _without_settings():
             # Each demo has its own port, so a token kept on disk would be of no use to the next.
             credentials = resolve_credentials(f"{zoho.connection_string}OAuthSettingsLocation=memory://;")
         yield credentials
+
+
+def _demo_org(place: Path) -> Org:
+    """The demo company; from the second demo on, people have worked in it since the first one began."""
+    from simulators.zoho_crm import Clock
+    from simulators.zoho_crm.demo import demo_changes, demo_org
+
+    note = place / "began"
+    began = _time_in(note) or datetime.now(timezone.utc)
+    clock = Clock(began)
+    org = demo_org(clock=clock)
+    clock.run()
+    if note.exists():
+        demo_changes(org)
+    else:
+        place.mkdir(parents=True, exist_ok=True)
+        note.write_text(began.isoformat())
+    return org
+
+
+def _time_in(note: Path) -> datetime | None:
+    try:
+        return datetime.fromisoformat(note.read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def pipelines_dir(options: Options) -> str:

@@ -23,6 +23,11 @@ class Clock:
         clock._real = True
         return clock
 
+    def run(self) -> None:
+        """From now on show the wall clock's time."""
+        with self._lock:
+            self._real, self._ahead = True, timedelta()
+
     def now(self) -> datetime:
         with self._lock:
             base = datetime.now(timezone.utc) if self._real else self._start
