@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.zoho_crm.held import Held
-from pipelines.zoho_crm.history import Kept, disposition, extra_hints
+from pipelines.zoho_crm.history import Kept, disposition, extra_hints, kept_already
 from sources.zoho_crm.arrow import records_table
 from sources.zoho_crm.columns import Column, Kind, arrow_schema
 from sources.zoho_crm.metadata import Field
@@ -263,6 +263,16 @@ def test_dlt_takes_the_file_as_it_is_and_leaves_nothing_in_the_staging_dataset(l
     assert [name for name in rewritten if name == "leads"] == []
     with local.pipeline.sql_client() as sql:
         assert sql.execute_sql("select count(*) from zoho_staging.leads") == [(0,)]
+
+
+def test_a_history_goes_on_when_only_the_state_is_lost(table):
+    table.read(day(1), row(1, "a"))
+    columns = table.held.tables()["leads"]
+    assert kept_already("history", columns, "history")
+    assert kept_already("history", columns, None)
+    assert not kept_already("history", columns, "hard")  # its rows of that time have no begin
+    assert not kept_already("history", columns - {VALID_FROM}, None)
+    assert not kept_already("soft", columns, None)
 
 
 # ---- rows of deleted records that stay

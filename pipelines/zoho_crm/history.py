@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -48,13 +48,22 @@ class Rows(Protocol):
 
 
 def disposition(keeps: Keeps, whole: bool, exists: bool) -> TWriteDispositionConfig:
-    """How dlt lands a file; `exists`: the table is there, and has been kept in this way so far.
+    """How dlt lands a file; `exists`: the table is there, and `kept_already` so.
 
     A whole reading cannot replace a table that holds more than the CRM; `prepare` makes it changes. dlt's own
     `scd2` is not used: it looks for versions by NOT IN, which takes PostgreSQL minutes for 10,000 changes in
     a table of a million rows, and its times are this machine's.
     """
     return "replace" if whole and (keeps == "hard" or not exists) else MERGE
+
+
+def kept_already(keeps: Keeps, columns: Collection[str], before: Keeps | None) -> bool:
+    """Whether a table with these columns can be gone on with.
+
+    `before` is what the state remembers of it. None stands for a state that is lost, or a plan without it:
+    what was kept is worth more than that, so then the columns decide.
+    """
+    return HINTS[keeps].keys() <= set(columns) and before in (None, keeps)
 
 
 def extra_hints(keeps: Keeps) -> dict[str, dict[str, Any]]:
