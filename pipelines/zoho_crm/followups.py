@@ -6,30 +6,25 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sources.zoho_crm.children import PARENTS_PER_QUERY, Link, Parents, follow
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.columns import COMPUTED
-from sources.zoho_crm.deleted import Deletion
-from sources.zoho_crm.differences import Differences, compare, held_columns
 from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.plan import Plan, Wish
-from sources.zoho_crm.reading import Reading, must_be_read, read_module
+from sources.zoho_crm.reading import Reading, read_module
 from sources.zoho_crm.survey import Survey, with_api
-from sources.zoho_crm.sweep import confirm_gone, fetch, narrow, read_narrow, whole
+from sources.zoho_crm.sweep import confirm_gone, narrow, read_narrow
 from sources.zoho_crm.tables import Table
 from sources.zoho_crm.windows import CHANGED, with_window
 
 from .failures import innermost
 from .fetching import as_they_come
 from .loading import Landing
+from .mending import Mending, check_gone, is_record
 from .outcome import Run
-from .patching import patched
 from .progress import Progress
-
-UNTRACED = "untraced"  # the type of a deletion that Zoho's feed did not name
 
 
 @dataclass
@@ -44,11 +39,16 @@ class FollowUps:
     progress: Progress
     unasked: set[str] = field(default_factory=set)  # modules whose rows could not be asked by their parents
 
+    @property
+    def mending(self) -> Mending:
+        return Mending(self.landing, self.client, self.wish)
+
     def finish(self) -> None:
         """Changes since an older archive first, then children: what cannot be asked of them is compared whole."""
         self._catch_up()
         self._children()
         self._sweeps()
+        self._leave_for_later()
 
     def _reading(self, name: str) -> Reading | None:
         """The reading of a module's changes, if it has come well so far."""
@@ -72,12 +72,14 @@ class FollowUps:
                     continue
                 more = read_module(self.client, plan, self.landing.folder)
                 self.run.defer([more])
-                self._land(reading, more, moves=True)
+                self.mending.land(reading, more, moves=True)
 
     # ---- rows that hang on other records
 
     def _children(self) -> None:
         for (child, name), links in _by_child(self.run.links).items():
+            if any(link.parent in self.run.unknown for link in links):
+                self.unasked.add(child)
             touched = [(self.run.touched.get(link.parent, Parents()), link) for link in links]
             gone = frozenset[str]().union(*(parents.gone for parents, _ in touched))
             edited = frozenset[str]().union(*(parents.changed for parents, link in touched if link.edited))
@@ -98,7 +100,6 @@ class FollowUps:
     def _follow(self, child: str, name: str, links: Collection[Link], parents: Parents) -> None:
         reading = self._reading(child)
         if reading is None or reading.plan is None:
-            self._leave_for_later(child, links)
             return
         plan, link = reading.plan, next(iter(links))
         if not plan.has(name):
@@ -116,28 +117,29 @@ class FollowUps:
                 self.unasked.add(child)
             known = self.run.touched.get(child, Parents())
             self.run.touched[child] = Parents(known.gone | followed.gone, known.changed)
-            self._mend(reading, plan, followed.missing | followed.stale, followed.gone)
+            self.mending.mend(reading, plan, followed.missing | followed.stale, followed.gone)
         except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
             reading.fail(error) if isinstance(error, ZohoCrmError) else reading.end(
                 "failed", innermost(error)
             )
-        if reading.status == "failed":
-            self._leave_for_later(child, links)
 
     def _is_cheaper_whole(self, plan: Plan, parents: int) -> bool:
         """Whether comparing every id costs less than asking for the rows of so many parents."""
         rows = self.landing.held.count([plan.table]).get(plan.table, 0)
         return parents / PARENTS_PER_QUERY > narrow(plan, (), rows, self.wish).cost.credits
 
-    def _leave_for_later(self, child: str, links: Collection[Link]) -> None:
-        """A child that this run has not read: its next one compares every id. One that failed: parents wait."""
-        failed = any(r.name == child and r.status == "failed" for r in self.run.readings)
-        known = self.found.memory.synced.get(child)
-        if failed:
-            for link in links:
-                self.run.synced.pop(link.parent, None)
-        elif known is not None and all(plan.module.api_name != child for plan in self.found.plans):
-            self.run.synced[child] = replace(known, verified_at=None)
+    def _leave_for_later(self) -> None:
+        """Rows that could not follow in this run, for whatever reason: the next good one compares every id."""
+        for link in self.run.links:
+            touched = self.run.touched.get(link.parent, Parents())
+            known = self.found.memory.synced.get(link.child)
+            moved = touched.gone or touched.changed or link.parent in self.run.unknown
+            if (
+                moved
+                and known
+                and not any(r.name == link.child and r.status == "read" for r in self.run.readings)
+            ):
+                self.run.overdue[link.child] = replace(known, verified_at=None)
 
     # ---- every id
 
@@ -163,7 +165,7 @@ class FollowUps:
             return "its rows could not be asked by their parents"
         if reading.plan is None or reading.plan.sweep:
             return reading.plan.sweep if reading.plan else None
-        return reading.gap if _is_record(reading.plan) else None  # other rows go with their records
+        return reading.gap if is_record(reading.plan) else None  # other rows go with their records
 
     def _sweep(self, thin: Reading) -> None:
         reading = self._reading(thin.name)
@@ -174,24 +176,19 @@ class FollowUps:
                 reading.also(thin)
                 reading.end("failed", f"its ids could not be compared: {thin.error}")
                 return
-            found = self._compared(thin, reading.plan)
+            found, held = self.mending.compared(thin, reading.plan)
+            check_gone(reading, found.extra, pq.read_metadata(held).num_rows)
             gone = confirm_gone(self.client.metered(reading.usage), reading.name, found.extra)
             reading.also(thin, rows=False)
-            self._mend(reading, reading.plan, {*found.missing, *found.stale}, gone)
-            self._patch(reading, reading.plan, thin, found)
+            brought = self.mending.mend(reading, reading.plan, {*found.missing, *found.stale}, gone)
+            if brought is None or not (brought.plan and brought.plan.whole):  # which has newer values
+                self.mending.patch(reading, reading.plan, thin, found)
         except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
             reading.fail(error) if isinstance(error, ZohoCrmError) else reading.end(
                 "failed", innermost(error)
             )
         if reading.status == "read":
             self._remember(reading, thin)
-
-    def _compared(self, thin: Reading, plan: Plan) -> Differences:
-        spooled = must_be_read(thin)
-        there = self.landing.held.tables().get(plan.table, frozenset())
-        wanted = held_columns(spooled, plan.columns)
-        held = self.landing.held.read(plan.table, [name for name in wanted if name in there])
-        return compare(spooled, held, plan.columns, self.landing.folder)
 
     def _remember(self, reading: Reading, thin: Reading) -> None:
         """What was compared needs no comparison for a while; a parent that waits goes on waiting."""
@@ -209,54 +206,6 @@ class FollowUps:
             verified_at=until,
             computed_at=until if computed <= read else synced.computed_at,
         )
-
-    # ---- what was found
-
-    def _mend(self, reading: Reading, plan: Plan, wanted: Collection[str], gone: Iterable[str]) -> None:
-        """Bring the rows that the table lacks and take away those that are gone."""
-        now = plan.until or self.client.now()
-        going = dict.fromkeys(gone, now)
-        if not wanted and not going:
-            return
-        rows = self.landing.held.count([plan.table]).get(plan.table)
-        instead = whole(plan, rows, self.wish)
-        brought = fetch(self.client, plan, wanted, self.landing.folder, instead)
-        known = {deletion.id for deletion in reading.deletions}
-        brought.gone = going
-        brought.deletions = tuple(
-            Deletion(id, None, UNTRACED, now, None) for id in going if id not in known and _is_record(plan)
-        )
-        self._land(reading, brought)
-
-    def _patch(self, reading: Reading, plan: Plan, thin: Reading, found: Differences) -> None:
-        """Put the new values of single columns into the destination's own rows."""
-        if found.patches is None:
-            return
-        ids = pq.read_table(found.patches, columns=["id"])["id"].to_pylist()
-        there = self.landing.held.tables()[plan.table]
-        held = self.landing.held.read(
-            plan.table, sorted(n for n in there if not n.startswith("_dlt_")), ids=ids
-        )
-        more = Reading(reading.name, plan.table, thin.api, thin.reason, plan.columns, plan=plan)
-        schema = pa.unify_schemas([pq.read_schema(held), pq.read_schema(found.patches)])
-        path = self.landing.folder / f"{plan.table}.patched.parquet"
-        more.spooled = patched(held, found.patches, schema, path)
-        self._land(reading, more.end("read"))
-
-    def _land(self, reading: Reading, more: Reading, *, moves: bool = False) -> None:
-        """Land a later reading of a table; only changes by their time move its watermark."""
-        if not moves:
-            more.synced = None
-        if more.status == "read":
-            self.landing.land([more])
-        if more.status == "read" and self.client.door.journal is not None:
-            self.client.door.journal.done(more.name)
-        reading.also(more)
-
-
-def _is_record(plan: Plan) -> bool:
-    """Whether a row is a record of its own; the others come and go with theirs."""
-    return plan.module.generated_type not in ("subform", "linking", "field_tracker")
 
 
 def _by_child(links: Iterable[Link]) -> Mapping[tuple[str, str], list[Link]]:

@@ -78,7 +78,7 @@ def with_upkeep(plan: Plan, policy: Policy) -> Plan:
     if not is_due(synced.computed_at, policy.computed_refresh, now):
         computed = ()
     sweep = _why_sweep(plan, policy)
-    along = tuple(c.api_name for c in plan.columns if _goes_along(c)) if sweep else ()
+    along = tuple(c.api_name for c in plan.columns if goes_along(c)) if sweep else ()
     return replace(plan, refresh=tuple(dict.fromkeys((*new, *computed, *along))), sweep=sweep)
 
 
@@ -93,7 +93,7 @@ def _why_sweep(plan: Plan, policy: Policy) -> str | None:
     return None
 
 
-def _goes_along(column: Column) -> bool:
+def goes_along(column: Column) -> bool:
     by_type = column.field.data_type in (ALONG | COMPUTED)
     return by_type or column.api_name in ALONG_BY_NAME
 
