@@ -25,7 +25,7 @@ from sources.zoho_crm.synced import Synced
 from .deleted_records import DELETED_RECORDS, deleted_records_reading
 from .failures import causes, innermost
 from .held import Held
-from .history import Kept, disposition, extra_hints
+from .history import Kept, disposition, extra_hints, kept_already
 from .patching import carried
 from .replacing import replaced_safely
 
@@ -93,7 +93,8 @@ class Landing:
 
     def _run(self, readings: Sequence[Reading]) -> None:
         there = self.held.tables() if self.held.merges else {}
-        ways = {r.table: self._way(r, there) for r in readings}
+        files = [r for r in readings if r.spooled is not None]  # one may have nothing but deletions
+        ways = {r.table: self._way(r, there) for r in files}
         with replaced_safely(self.pipeline, [t for t, way in ways.items() if way == "replace"]) as replace:
             resources = [
                 table_resource(
@@ -103,8 +104,8 @@ class Landing:
                     replace if ways[r.table] == "replace" else ways[r.table],
                     extra_hints(r.plan.keeps) if r.plan else {},
                 )
-                for r in readings
-                if r.rows or ways[r.table] == "replace" or _brings_columns(r, there)
+                for r in files
+                if _brings_rows(r) or ways[r.table] == "replace" or _brings_columns(r, there)
             ]
             resources += self._deleted_records(
                 readings, new=self.held.merges and DELETED_RECORDS.table not in there
@@ -117,7 +118,8 @@ class Landing:
         plan, spooled = reading.plan, reading.spooled
         if plan is None or plan.until is None or spooled is None:
             return "replace"
-        exists = plan.table in there and (plan.synced is not None and plan.synced.keeps == plan.keeps)
+        before = plan.synced.keeps if plan.synced else None
+        exists = plan.table in there and kept_already(plan.keeps, there[plan.table], before)
         if plan.table in there:
             reading.spooled = spooled = self._carried(plan, spooled, there[plan.table])
         kept = Kept(plan.table, plan.keeps, plan.whole, exists, plan.until)
@@ -140,7 +142,7 @@ class Landing:
         deleted = deleted_records_reading(readings, self.folder, new=new)
         if deleted is None or not self.remembers:
             return
-        rowless = {r.name: r.synced for r in readings if not r.rows and r.synced is not None}
+        rowless = {r.name: r.synced for r in readings if not _brings_rows(r) and r.synced is not None}
 
         def rows() -> Iterator[Reading]:
             remember_synced(dlt.current.source_state(), rowless)
@@ -148,6 +150,12 @@ class Landing:
 
         how = disposition("hard", whole=False, exists=True) if self.held.merges else "append"
         yield table_resource(deleted.table, deleted.columns, rows, how)
+
+
+def _brings_rows(reading: Reading) -> bool:
+    """Whether the file has rows; without one that was read, it may have those that the table keeps."""
+    file = reading.landed or reading.spooled
+    return file is not None and file.rows > 0
 
 
 def _brings_columns(reading: Reading, there: Mapping[str, frozenset[str]]) -> bool:

@@ -29,7 +29,9 @@ class Run:
     table_counts: dict[str, int] = field(default_factory=dict)  # rows in the destination, by table
     links: list[Link] = field(default_factory=list)  # which rows hang on which modules' records
     touched: dict[str, Parents] = field(default_factory=dict)  # parents that went or changed, by module
+    unknown: set[str] = field(default_factory=set)  # parents that were read whole again: any may have changed
     synced: dict[str, Synced] = field(default_factory=dict)  # watermarks that wait for the end of the run
+    overdue: dict[str, Synced] = field(default_factory=dict)  # modules that could not follow their parents
     swept: set[str] = field(default_factory=set)  # modules of which every id was compared
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
@@ -46,9 +48,13 @@ class Run:
         parents = {link.parent for link in self.links}
         for reading in readings:
             plan = reading.plan
-            if reading.status != "read" or plan is None or plan.whole or reading.synced is None:
+            if reading.status != "read" or plan is None or reading.synced is None:
                 continue
-            if reading.name in parents:
+            if plan.whole and (plan.synced is None or reading.name not in parents):
+                continue  # it lands with its watermark, and nothing has to follow
+            if plan.whole:
+                self.unknown.add(reading.name)
+            elif reading.name in parents:
                 self.touched[reading.name] = Parents(frozenset(reading.gone), ids_of(reading))
             idle = not reading.rows and not reading.deletions
             if idle or reading.gap or reading.name in parents:
@@ -59,6 +65,7 @@ class Run:
         for reading in self.readings:
             if reading.status != "read":
                 self.synced.pop(reading.name, None)
+        self.synced.update(self.overdue)
         usages = [client.usage, *(r.usage for r in self.readings if r.name not in ("modules", "fields"))]
         self.calls = sum(usage.calls for usage in usages)
         self.credits = sum(usage.credits for usage in usages)

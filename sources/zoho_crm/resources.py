@@ -72,7 +72,7 @@ def table_resource(
             _remember(dlt.current.source_state(), reading)
             # The types of every column are given, so that dlt takes the file as it is.
             hints = dlt.mark.make_hints(
-                columns={**_hints(reading.columns, reading.key), **_twin_hints(reading)}
+                columns={**_hints(reading.columns, reading.key), **_twin_hints(reading), **(extra or {})}
             )
             yield dlt.mark.with_file_import(str(spooled.path), "parquet", spooled.rows, hints)
 
