@@ -15,6 +15,8 @@ import dlt
 import pytest
 from hypothesis import settings
 
+pytest.register_assert_rewrite("tests.syncing")
+
 from pipelines.zoho_crm.opening import open_pipeline
 from pipelines.zoho_crm.outcome import Run
 from pipelines.zoho_crm.progress import Progress
@@ -22,6 +24,7 @@ from pipelines.zoho_crm.sync import sync
 from simulators.zoho_crm import Org, serve
 from sources.zoho_crm.client import Pace, ZohoClient, connect
 from sources.zoho_crm.credentials import ZohoCredentials, resolve_credentials
+from sources.zoho_crm.policy import Policy
 from sources.zoho_crm.survey import Choice
 
 # The same examples on every machine, and no clock that a busy one fails by.
@@ -77,12 +80,15 @@ class Loader:
         return connect(self.credentials(settings), SimulatedTime(self.org).pace(**self.pace))
 
     def __call__(self, settings: str = "", max_credits: int | None = None, **choice: Any) -> Run:
-        """One run; `settings` is appended to the connection string, `choice` is only= and never=."""
+        """One run; `settings` is appended to the connection string.
+
+        `choice` is only=, never= and refresh=; all other names are of `Policy`.
+        """
         client = self.client(settings)
         client.door.max_credits = max_credits
         destination = self.destination or dlt.destinations.duckdb(str(self.folder / "crm.duckdb"))
         self.pipeline = open_pipeline(self.name, destination, "zoho", str(self.folder / "p"), Progress())
-        chosen = Choice(**{key: frozenset(names) for key, names in choice.items()})
+        chosen = _choice(choice)
         self.run = sync(self.pipeline, client, chosen, self.credentials(settings).api, Progress())
         return self.run
 
@@ -94,6 +100,11 @@ class Loader:
     def reading(self, name: str) -> Any:
         assert self.run is not None
         return next(r for r in self.run.readings if r.name == name)
+
+
+def _choice(wanted: dict[str, Any]) -> Choice:
+    names = {key: frozenset(wanted.pop(key, ())) for key in ("only", "never")}
+    return Choice(**names, refresh=wanted.pop("refresh", False), policy=Policy(**wanted))
 
 
 @pytest.fixture

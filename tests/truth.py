@@ -61,12 +61,14 @@ def truth(
     }
 
 
-def landed(load: Any, table: str) -> dict[str, dict[str, Any]]:
+def landed(load: Any, table: str, where: str = "true") -> dict[str, dict[str, Any]]:
     """Every row by id, as column -> value; JSON parsed."""
-    with load.pipeline.sql_client() as sql, sql.execute_query(f"select * from {table}") as cursor:
+    query = f"select * from {table} where {where}"
+    with load.pipeline.sql_client() as sql, sql.execute_query(query) as cursor:
         names = [part[0] for part in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     types = load.pipeline.default_schema.get_table_columns(table)
+    assert len({row["id"] for row in rows}) == len(rows), f"{table} holds an id twice"
     return {row["id"]: {name: _plain(value, types[name]) for name, value in row.items()} for row in rows}
 
 

@@ -1,0 +1,57 @@
+"""Runs of a few modules only, and what has to hold after each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from pipelines.zoho_crm.outcome import Run
+from tests.truth import landed, truth
+
+MARKS = frozenset({"deleted_at", "_dlt_valid_from", "_dlt_valid_to", "_dlt_row_version"})
+
+
+def sync(load: Any, *modules: str, settings: str = "", **policy: Any) -> Run:
+    """A run of these modules that has to end well; without the tables about the account, which take a second."""
+    run = tried(load, *modules, settings=settings, **policy)
+    assert run.exit_code == 0, [(r.name, r.error) for r in run.readings if r.error] + run.troubles
+    return run
+
+
+def tried(load: Any, *modules: str, settings: str = "", **policy: Any) -> Run:
+    """A run one second after whatever happened: what happens in the second of a run is the next one's."""
+    load.org.clock.advance(seconds=1)
+    run: Run = load(settings, only=modules or ("Things",), never=("modules", "fields"), **policy)
+    return run
+
+
+def agrees(load: Any, module: str = "Things", besides: Collection[str] = ()) -> None:
+    """The table of a module is what the CRM has; `besides` are columns that no field has any more."""
+    rows, expected = landed(load, module.lower()), truth(load.org, module)
+    assert rows.keys() == expected.keys()
+    for id, row in rows.items():
+        assert {name: value for name, value in row.items() if name not in besides} == expected[id]
+
+
+def live(load: Any, module: str, mark: str = "deleted_at") -> dict[str, dict[str, Any]]:
+    """The rows without a mark, without the columns of marks."""
+    rows = landed(load, module.lower(), f"{mark} is null")
+    return {id: {name: value for name, value in row.items() if name not in MARKS} for id, row in rows.items()}
+
+
+def synced(load: Any, module: str = "Things") -> dict[str, Any]:
+    """What the state says of a module."""
+    entry: dict[str, Any] = load.pipeline.state["sources"]["zoho_crm"]["synced"][module]
+    return entry
+
+
+def watermark(load: Any, module: str = "Things") -> datetime:
+    return datetime.fromisoformat(synced(load, module)["until"])
+
+
+def everything(load: Any) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table but those that each run adds to."""
+    names = load.rows("select table_name from information_schema.tables where table_schema = 'zoho'")
+    ours = sorted(name for (name,) in names if not name.startswith("_dlt") and name != "sync_runs")
+    return {name: sorted(load.rows(f"select * from zoho.{name}"), key=repr) for name in ours}
