@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from simulators.zoho_crm.deleting import listed_as
 from tests.truth import column_of, truth
 
-from .target import Row, Tables, Target
+from .target import NOT_DATA, Held, Row, Target
 from .world import World
 
-OURS = frozenset({"deleted_at"})
+FEED = timedelta(days=59)  # the feed of deletions remembers a little longer
 
 
 def differences(world: World, target: Target, began: datetime, *, whole: bool) -> list[str]:
@@ -19,13 +20,29 @@ def differences(world: World, target: Target, began: datetime, *, whole: bool) -
 
     Another run has to leave every row as it was or as it should be.
     """
-    now, names = target.tables(), target.column_names(world.org)
-    found: list[str] = []
+    now, names = target.tables(), target.column_names()
+    found = [f"the table {table} is gone" for table in target.before if table not in now]
     for module in world.org.modules:
         look = _Module(world, target, module, names[module], began)
-        found += look.whole(now) if whole else look.unharmed(now)
-    gone = [table for table in target.before if table not in now]
-    return found + [f"the table {table} is gone" for table in gone]
+        table = now.get(module.lower())
+        if whole and table is None:
+            found.append(f"{module}: there is no table")
+        table = table or Held()
+        found += look.whole(table) if whole else look.unharmed(table)
+        found += look.remembered(table)
+    if whole and target.good is not None and not target.fresh:
+        found += unremembered(world, target, target.good, began)
+    return found
+
+
+def unremembered(world: World, target: Target, since: datetime, began: datetime) -> Iterator[str]:
+    """Deletions that the feed told of between two good runs and that `deleted_records` does not hold."""
+    held = target.deletions() if began - since < FEED else None
+    for module in world.modules_with_feed() if held is not None else ():
+        for gone in world.org.deletions[module]:
+            key = (module, gone.record.id)
+            if gone.deleted_time > since and listed_as(world.org, gone) and held and key not in held:
+                yield f"deleted_records does not hold {key}"
 
 
 class _Module:
@@ -34,9 +51,10 @@ class _Module:
     def __init__(
         self, world: World, target: Target, module: str, names: Mapping[str, str | None], began: datetime
     ) -> None:
-        self.world, self.module, self.began, self.fresh = world, module, began, target.fresh
-        self.table = module.lower()
-        self.before = {} if target.fresh else target.before.get(self.table, {})
+        self.world, self.module, self.began = world, module, began
+        self.keeps = target.policy.keeps(module)
+        self.held = Held() if target.fresh else target.before.get(module.lower(), Held())
+        self.before = self.held.live
         self.reshaped = world.reshaped != target.reshaped
         fields = world.org.modules[module].fields
         self.fields = {f.api_name: names.get(f.api_name) for f in fields if column_of(f) is not None}
@@ -44,13 +62,10 @@ class _Module:
         # Without Modified_Time the module is read whole each time.
         self.excuses = not target.fresh and world.org.modules[module].field("Modified_Time") is not None
 
-    def whole(self, now: Tables) -> Iterator[str]:
+    def whole(self, now: Held) -> Iterator[str]:
         missing = [name for name, column in self.fields.items() if column is None]
         yield from (f"{self.module}: the field {name} has no column" for name in missing)
-        if self.table not in now:
-            yield f"{self.module}: there is no table {self.table}"
-            return
-        rows = now[self.table]
+        rows = now.live
         for id in self.expected.keys() - rows.keys():
             if not self._may_be_missing(id):
                 yield f"{self.module} {id} is missing"
@@ -60,8 +75,8 @@ class _Module:
         for id in rows.keys() & self.expected.keys():
             yield from self._wrong(id, rows[id])
 
-    def unharmed(self, now: Tables) -> Iterator[str]:
-        rows = now.get(self.table, {})
+    def unharmed(self, now: Held) -> Iterator[str]:
+        rows = now.live
         for id in (self.before.keys() - rows.keys()) & self.expected.keys():
             yield f"{self.module} {id} was lost"
         for id in rows.keys() - self.before.keys() - self.expected.keys():
@@ -72,6 +87,35 @@ class _Module:
             wrong = list(self._wrong(id, row))
             if wrong:
                 yield f"{self.module} {id} is neither as before nor as it should be: {'; '.join(wrong)}"
+
+    def remembered(self, now: Held) -> Iterator[str]:
+        """What a table keeps of the past stays there, whatever the run came to."""
+        for id in self.held.dead.keys() - now.dead.keys() - now.live.keys():
+            yield f"{self.module} {id}, deleted earlier, is gone"
+        if self.keeps == "soft":
+            for id in self.before.keys() - now.dead.keys() - now.live.keys():
+                yield f"{self.module} {id} is gone, not marked"
+        for id, versions in self.held.closed.items():
+            if now.closed.get(id, [])[: len(versions)] != versions:
+                yield f"{self.module} {id}: an older version is not what it was"
+        if self.keeps == "history":
+            yield from self._versions(now)
+
+    def _versions(self, now: Held) -> Iterator[str]:
+        """What a row held before is a version that is over, and versions follow each other."""
+        for id, row in self.before.items():
+            new = now.closed.get(id, [])[len(self.held.closed.get(id, [])) :]
+            if (
+                not _same(now.live.get(id, {}), row)
+                and not self.reshaped
+                and not any(_same(v, row) for v in new)
+            ):
+                yield f"{self.module} {id}: the version {row!r} is lost"
+        for id, versions in now.closed.items():
+            last = [now.live[id]] if id in now.live else []
+            for one, other in zip(versions, [*versions[1:], *last], strict=False):
+                if not one["_dlt_valid_from"] <= one["_dlt_valid_to"] <= other["_dlt_valid_from"]:
+                    yield f"{self.module} {id}: two versions at one time"
 
     def _wrong(self, id: str, row: Row) -> Iterator[str]:
         for name, column in self.fields.items():
@@ -84,9 +128,9 @@ class _Module:
 
     def _former(self, id: str, row: Row) -> Iterator[str]:
         """The columns of fields that are gone, or that had another type, keep what they held."""
-        held = self.before.get(id, {})
-        for column in row.keys() - set(self.fields.values()) - {"id"} - OURS:
-            if row[column] != held.get(column):
+        held = self.before.get(id) or self.held.dead.get(id) or {}
+        for column in row.keys() - set(self.fields.values()) - {"id"} - NOT_DATA:
+            if row[column] != held.get(column) and (id in self.before or row[column] is not None):
                 yield f"{self.module} {id} {column} is {row[column]!r}, was {held.get(column)!r}"
 
     # What once was right in the table does not become wrong again: an excuse counts only for what stayed.
@@ -108,4 +152,4 @@ def _same(row: Row, before: Row | None) -> bool:
     """Columns that came meanwhile are empty in what stayed."""
     if before is None:
         return False
-    return all(row.get(name) == before.get(name) for name in row.keys() | before.keys())
+    return all(row.get(name) == before.get(name) for name in (row.keys() | before.keys()) - NOT_DATA)

@@ -19,7 +19,7 @@ from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
 from simulators.zoho_crm import Org
-from sources.zoho_crm.client import Pace
+from sources.zoho_crm.pacing import Pace
 
 HUNG = 120  # seconds until a child that hangs is killed, which is a death like any other
 

@@ -15,6 +15,7 @@ from hypothesis.stateful import initialize, rule
 
 from simulators.zoho_crm import serve
 from simulators.zoho_crm.faults import Faults
+from sources.zoho_crm.policy import Policy
 from tests.conftest import SimulatedTime
 from tests.reading import after_call
 
@@ -27,6 +28,14 @@ from .target import Target, exit_code_of
 from .world import World
 
 WISHES = ("", "ReadAPI=Bulk", "ReadAPI=COQL", "ReadAPI=REST")
+POLICIES = (
+    Policy(),
+    Policy(),
+    Policy(),
+    Policy(deletes="soft"),
+    Policy(history=frozenset({"Leads", "Quotes", "Quote_Lines", "Notes"})),
+    Policy(history=None),
+)
 LIST, COQL = "GET /crm/v8/{module}", "POST /crm/v8/coql"
 CREATE, RESULT = "POST /crm/bulk/v8/read", "GET /crm/bulk/v8/read/{job_id}/result"
 FAULTY = (
@@ -70,9 +79,11 @@ class Company(Changes):
         seed=st.integers(0, 1 << 16),
         zone=st.sampled_from(ZONES),
         wish=st.sampled_from(WISHES),
+        policy=st.sampled_from(POLICIES),
         data=st.data(),
     )
-    def begin(self, seed: int, zone: str, wish: str, data: Any) -> None:
+    def begin(self, seed: int, zone: str, wish: str, policy: Policy, data: Any) -> None:
+        self.policy = policy
         org = company(seed, zone)
         self.world = World(org)
         for module in PLAIN:
@@ -84,7 +95,7 @@ class Company(Changes):
         note(f"switches: {org.quirks}")
         self._add_target("zoho_crm", "zoho", "crm.duckdb")
 
-    @rule(changes=st.integers(0, 8), data=st.data())
+    @rule(changes=st.integers(0, 24), data=st.data())
     def live(self, changes: int, data: Any) -> None:
         for _ in range(changes):
             self.do_one(CHANGES, data)
@@ -204,16 +215,18 @@ class Company(Changes):
     # -- inside
 
     def _add_target(self, name: str, dataset: str, file: str) -> None:
-        self.targets.append(Target(self.place, self.place / file, name, dataset))
+        place = self.place / file
+        self.targets.append(Target(self.world.org, self.place, place, self.policy, name, dataset))
 
     def _before(self, target: Target, *, hasty: bool = False) -> None:
         if not hasty:
-            self.world.org.clock.advance(seconds=self.world.org.quirks.list_lag_seconds)
+            # A window ends before the second in which its run began.
+            self.world.org.clock.advance(seconds=1 + self.world.org.quirks.list_lag_seconds)
         self.began = self.world.now()
         target.before = target.tables()
 
     def _run(self, target: Target, *, hasty: bool = False) -> int:
-        """One run; what it could not do is in `told`. A hasty one may be ahead of what lists show."""
+        """One run; what it could not do is in `told`. A hasty one is ahead of what windows and lists show."""
         self._before(target, hasty=hasty)
         self.told: list[Any] = []
         try:
@@ -241,7 +254,7 @@ class Company(Changes):
         found = differences(self.world, target, self.began, whole=whole)
         assert not found, "\n".join(found)
         if whole:
-            target.fresh, target.reshaped = False, self.world.reshaped
+            target.fresh, target.reshaped, target.good = False, self.world.reshaped, self.began
 
     # what happens in the middle of a run; without Hypothesis, which is not for other threads
 

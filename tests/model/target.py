@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass, field
-from datetime import timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -18,40 +18,66 @@ from pipelines.zoho_crm.outcome import Run
 from pipelines.zoho_crm.progress import Progress
 from pipelines.zoho_crm.sync import sync
 from simulators.zoho_crm import Org
-from sources.zoho_crm.client import Pace, connect
+from sources.zoho_crm.client import connect
 from sources.zoho_crm.credentials import resolve_credentials
+from sources.zoho_crm.pacing import Pace
+from sources.zoho_crm.policy import Policy
 from sources.zoho_crm.survey import Choice
 
 Row = dict[str, Any]
-Tables = dict[str, dict[str, Row]]  # table -> id -> column -> value
+Rows = dict[str, Row]  # by id
+NOT_DATA = frozenset({"deleted_at", "_dlt_valid_from", "_dlt_valid_to"})
+
+
+@dataclass
+class Held:
+    """What a module's table holds."""
+
+    live: Rows = field(default_factory=dict)
+    dead: Rows = field(default_factory=dict)
+    """Rows with a `deleted_at`."""
+    closed: dict[str, list[Row]] = field(default_factory=dict)
+    """The versions of each row that are over, the oldest first."""
+
+    def add(self, row: Row) -> None:
+        id = row["id"]
+        if row.get("_dlt_valid_to") is not None:
+            self.closed.setdefault(id, []).append(row)
+            return
+        assert id not in self.live and id not in self.dead, f"{id} is there twice"
+        (self.live if row.get("deleted_at") is None else self.dead)[id] = row
 
 
 @dataclass
 class Target:
     """Where one pipeline loads to."""
 
+    org: Org
     folder: Path
     database: Path
+    policy: Policy = field(default_factory=Policy)
     name: str = "zoho_crm"
     dataset: str = "zoho"
     fresh: bool = True
     """It holds nothing yet: the next run reads everything, and so has no excuse."""
-    before: Tables = field(default_factory=dict)
+    before: dict[str, Held] = field(default_factory=dict)
     """What the tables held before the latest run."""
     reshaped: int = 0
     """How often the fields had changed when the latest good run began."""
+    good: datetime | None = None
+    """When that was."""
 
     @property
     def pipelines_dir(self) -> Path:
         return self.folder / self.name
 
-    def run(self, connection_string: str, pace: Pace, refresh: bool = False) -> Run:
+    def run(self, connection_string: str, pace: Pace) -> Run:
         credentials = resolve_credentials(connection_string)
         client = connect(credentials, pace)
         destination = dlt.destinations.duckdb(str(self.database))
         collector = Progress()
         pipeline = open_pipeline(self.name, destination, self.dataset, str(self.pipelines_dir), collector)
-        return sync(pipeline, client, Choice(refresh=refresh), credentials.api, collector)
+        return sync(pipeline, client, Choice(policy=self.policy), credentials.api, collector)
 
     def lose_machine(self) -> None:
         shutil.rmtree(self.pipelines_dir, ignore_errors=True)
@@ -61,43 +87,43 @@ class Target:
             file.unlink(missing_ok=True)
         self.fresh = True
 
-    def tables(self) -> Tables:
-        """Every table whose rows have an id, as it is now; a repeated id is an error."""
+    def tables(self) -> dict[str, Held]:
+        """The table of each module, as far as there is one; an id that is there twice is an error."""
+        found = {}
+        for table in [module.lower() for module in self.org.modules]:
+            rows = self._rows(table)
+            if rows is not None:
+                found[table] = held = Held()
+                for row in rows:
+                    held.add(row)
+        return found
+
+    def column_names(self) -> dict[str, dict[str, str | None]]:
+        """The column of each field of each module, as the table `fields` says."""
+        names: dict[str, dict[str, str | None]] = {module: {} for module in self.org.modules}
+        for row in self._rows("fields") or ():
+            names.setdefault(row["module"], {})[row["api_name"]] = row["column_name"]
+        return names
+
+    def deletions(self) -> set[tuple[str, str]]:
+        return {(row["module"], row["id"]) for row in self._rows("deleted_records") or ()}
+
+    def _rows(self, table: str) -> list[Row] | None:
         if not self.database.exists():
-            return {}
+            return None
         with duckdb.connect(str(self.database), read_only=True) as database:
             database.execute("set timezone = 'UTC'")
-            query = "select table_name, column_name, data_type from duckdb_columns() where schema_name = ?"
-            columns: dict[str, dict[str, str]] = {}
-            for table, column, data_type in database.execute(query, [self.dataset]).fetchall():
-                columns.setdefault(table, {})[column] = data_type
-            return {
-                table: _rows(database, f'"{self.dataset}"."{table}"', types)
-                for table, types in columns.items()
-                if "id" in types and not table.startswith("_dlt")
-            }
-
-    def column_names(self, org: Org) -> dict[str, dict[str, str | None]]:
-        """The column of each field of each module, as the table `fields` says."""
-        names: dict[str, dict[str, str | None]] = {module: {} for module in org.modules}
-        if "fields" not in self.tables():
-            return names
-        with duckdb.connect(str(self.database), read_only=True) as database:
-            query = f'select module, api_name, column_name from "{self.dataset}".fields'
-            for module, api_name, column in database.execute(query).fetchall():
-                names.setdefault(module, {})[api_name] = column
-            return names
-
-
-def _rows(database: duckdb.DuckDBPyConnection, table: str, types: dict[str, str]) -> dict[str, Row]:
-    names = [name for name in types if not name.startswith("_dlt")]
-    listed = ", ".join(f'"{name}"' for name in names)
-    found: dict[str, Row] = {}
-    for values in database.execute(f"select {listed} from {table}").fetchall():
-        row = {name: _plain(value, types[name]) for name, value in zip(names, values, strict=True)}
-        assert row["id"] not in found, f"{table} holds the id {row['id']} twice"
-        found[row["id"]] = row
-    return found
+            query = (
+                "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ?"
+            )
+            types = dict(database.execute(query, [self.dataset, table]).fetchall())
+            if not types:
+                return None
+            names = [name for name in types if name in NOT_DATA or not name.startswith("_dlt")]
+            order = " order by _dlt_valid_from" if "_dlt_valid_from" in types else ""
+            listed = ", ".join(f'"{name}"' for name in names)
+            rows = database.execute(f'select {listed} from "{self.dataset}"."{table}"{order}').fetchall()
+            return [{n: _plain(v, types[n]) for n, v in zip(names, row, strict=True)} for row in rows]
 
 
 def _plain(value: Any, data_type: str) -> Any:

@@ -126,6 +126,16 @@ class World:
             if gone.parent is None and gone.binned and in_bin(self.org, gone)
         ]
 
+    def modules_with_feed(self) -> list[str]:
+        """The modules whose feed of deletions Zoho offers."""
+        quirks = self.org.quirks
+        rows, notes = quirks.deleted_of_rows == "offered", quirks.deleted_of_notes == "offered"
+        return [
+            name
+            for name, module in self.org.modules.items()
+            if (rows if module.generated_type in ("subform", "linking") else notes or name != "Notes")
+        ]
+
     def fields(self, test: Callable[[Field], bool]) -> list[tuple[str, Field]]:
         return [
             (module.api_name, field)
