@@ -62,9 +62,10 @@ def synced_after(plan: Plan, refused: Collection[str] = (), as_of: datetime | No
     """
     until = as_of or plan.until
     assert until is not None
-    if not plan.whole and plan.synced is not None:
-        return replace(plan.synced, until=until)
     filled = tuple(column.name for column in plan.columns)
+    if not plan.whole and plan.synced is not None:
+        # A field that is gone for now may have other values in every row when it comes back.
+        return replace(plan.synced, until=until, filled=tuple(n for n in plan.synced.filled if n in filled))
     return Synced(until, filled, tuple(refused), plan.keeps, computed_at=until, verified_at=until)
 
 
