@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import dlt
 from dlt.extract import DltResource
@@ -10,8 +11,10 @@ from dlt.extract import DltResource
 from .client import connect
 from .credentials import ZohoCredentials, resolve_credentials
 from .endpoints import OUR_TABLES
+from .errors import SettingsError
+from .plan import Plan
 from .resources import SOURCE, lazily, memory_of, table_resource
-from .survey import Choice, survey
+from .survey import Choice, Memory, survey
 from .tables import account_tables, metadata_tables, module_tables
 
 __all__ = ["ZohoCredentials", "zoho_crm"]
@@ -31,11 +34,27 @@ def zoho_crm(
         modules: API names of modules and names of our tables to read; all by default.
         exclude: API names of modules and names of our tables to leave out.
 
-    A module that cannot be read whole fails the run; the command line keeps failures apart by module.
+    A module that cannot be read whole fails the run; the command line keeps failures apart by module. It
+    also reads changes only, which a source by itself cannot: it does not see what the destination holds.
     """
     settings = resolve_credentials(credentials)
     client = connect(settings)
     choice = Choice(frozenset(modules or ()), frozenset(exclude or ()))
-    found = survey(client, choice, settings.api, memory_of(dlt.current.source_state()), OUR_TABLES)
+    memory = memory_of(dlt.current.source_state())
+    # Without watermarks, and with none to store: those of the command tell of more than these rows.
+    found = survey(client, choice, settings.api, replace(memory, synced={}), OUR_TABLES)
+    found = replace(found, plans=[replace(plan, until=None) for plan in found.plans])
+    _spare_what_tables_keep(found.plans, memory)
     for table in (*module_tables(client, found), *account_tables(client, found), *metadata_tables(found)):
         yield table_resource(table.table, table.columns, lazily(table))
+
+
+def _spare_what_tables_keep(plans: Sequence[Plan], memory: Memory) -> None:
+    """A table that is replaced loses the versions or the deleted rows that the command has kept in it."""
+    names = [plan.module.api_name for plan in plans]
+    kept = [name for name in names if name in memory.synced and memory.synced[name].keeps != "hard"]
+    if kept:
+        raise SettingsError(
+            f"{', '.join(kept)}: the table keeps what was, and this source would replace it;"
+            " use python -m pipelines.zoho_crm, or exclude it"
+        )
