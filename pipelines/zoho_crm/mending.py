@@ -15,7 +15,7 @@ from sources.zoho_crm.differences import Differences, compare, held_columns
 from sources.zoho_crm.errors import ReadFailed
 from sources.zoho_crm.plan import Plan, Wish
 from sources.zoho_crm.reading import Reading, must_be_read
-from sources.zoho_crm.sweep import fetch, whole
+from sources.zoho_crm.sweep import SOME, fetch, whole
 
 from .loading import Landing
 from .patching import patched
@@ -78,7 +78,8 @@ class Mending:
         there = self.landing.held.tables()[plan.table]
         own = sorted(name for name in there if not name.startswith("_dlt_"))
         held = self.landing.held.read(plan.table, own, ids=ids)
-        more = Reading(reading.name, plan.table, thin.api, thin.reason, plan.columns, plan=plan)
+        some = replace(plan, window=SOME)  # a whole plan would replace the table by these rows
+        more = Reading(reading.name, plan.table, thin.api, thin.reason, plan.columns, plan=some)
         schema = pa.unify_schemas([pq.read_schema(held), pq.read_schema(found.patches)])
         path = self.landing.folder / f"{plan.table}.patched.parquet"
         more.spooled = patched(held, found.patches, schema, path)
