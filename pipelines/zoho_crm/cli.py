@@ -14,7 +14,7 @@ from . import commands
 from .console import Console
 from .dlt_runtime import start_dlt
 from .failures import FAILED, INTERRUPTED, STOPPED, USAGE, complain, explain, keep_traceback, without_secrets
-from .options import Options, choosing, connecting, load_env_file, reading, settle
+from .options import Options, choosing, connecting, load_env_file, paying, reading, repairing, settle
 
 EXAMPLES = """\
 Examples:
@@ -23,6 +23,7 @@ Examples:
   python -m pipelines.zoho_crm --modules Leads,Deals --destination postgres
   python -m pipelines.zoho_crm plan --exclude Notes,Attachments
   python -m pipelines.zoho_crm modules --modules Leads
+  python -m pipelines.zoho_crm verify --repair
 
 The account is a connection string in SOURCES__ZOHO_CRM__CREDENTIALS (environment or .env) or --connection:
   OAuthClientId=...;OAuthClientSecret=...;OAuthRefreshToken=...;Region=US;
@@ -30,7 +31,8 @@ Each option is also a key of dlt's configuration: --modules is SOURCES__ZOHO_CRM
 and `modules` below [sources.zoho_crm] in .dlt/config.toml. The command line wins.
 
 Exit codes: 0 all is synced, 1 something failed, 2 wrong usage or configuration, 3 Zoho refused the
-credentials or the scopes, 5 another run of this pipeline is in progress, 6 stopped at the credit limit."""
+credentials or the scopes, 4 `verify` found a difference, 5 another run of this pipeline is in progress,
+6 stopped at the credit limit."""
 
 
 class Commands(click.Group):
@@ -129,5 +131,6 @@ cli = Commands(
         _command(commands.plan, [*choosing(), *connecting()]),
         _command(commands.modules, [*choosing(), *connecting()]),
         _command(commands.check, connecting()),
+        _command(commands.verify, [*choosing(), *repairing(), *paying(), *connecting()]),
     ],
 )

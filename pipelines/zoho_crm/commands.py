@@ -91,6 +91,25 @@ def check(options: Options, console: Console) -> int:
     return print_checks(options, console)
 
 
+def verify(options: Options, console: Console) -> int:
+    """Compare every id of the destination with the CRM; with --repair, put right what differs."""
+    from .account import SIMULATED, pipelines_dir
+    from .comparison_report import print_verification
+    from .verifying import Verifier
+
+    with opened(options, console, loads=options.repair) as work, closing(work.progress):
+        verifier = Verifier(work.pipeline, work.client, work.choice, work.credentials.api, work.progress)
+        result = verifier.verify(repair=options.repair)
+        work.progress.close()
+        remark = SIMULATED if options.demo else ""
+        print_verification(console, result, verbose=options.verbose, remark=remark)
+        _complain_about(result.run, pipelines_dir(options), options.pipeline_name)
+        if result.differing:
+            names = ", ".join(comparison.name for comparison in result.differing)
+            complain(f"The destination differs from the CRM in {names}.")
+    return result.exit_code
+
+
 @contextmanager
 def opened(options: Options, console: Console, *, loads: bool = True) -> Iterator[Work]:
     """Settings, lock and destination, in the order in which their mistakes should be told."""

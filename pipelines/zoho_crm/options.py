@@ -46,6 +46,7 @@ class Options:
     progress: str = "auto"
     log_format: str = "text"
     demo: bool = False
+    repair: bool = False
     verbose: bool = False
 
 
@@ -159,6 +160,13 @@ def reading() -> list[click.Parameter]:
         ),
         *keeping_up(),
         option("--since", type=Moment(), help="Read again what changed since then."),
+        *paying(),
+    ]
+
+
+def paying() -> list[click.Parameter]:
+    """The options of the commands that read rows."""
+    return [
         option(
             "--max-credits",
             type=click.IntRange(min=1),
@@ -173,6 +181,11 @@ def reading() -> list[click.Parameter]:
             help="auto: a bar on a terminal, lines elsewhere.",
         ),
     ]
+
+
+def repairing() -> list[click.Parameter]:
+    """The option of `verify` alone."""
+    return [option("--repair", is_flag=True, help="Fetch, remove or patch just the rows that differ.")]
 
 
 def keeping_up() -> list[click.Parameter]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from pathlib import Path
@@ -65,6 +65,23 @@ def compare(narrow: Spooled, held: Path, columns: Sequence[Column], folder: Path
         path = folder / f"{narrow.path.stem}.patches.parquet"
         patched = _write_patches(database, values, (narrow, held, path)) if values else 0
     return Differences(missing, extra, stale, path if patched else None, patched)
+
+
+def differing(patches: Path, held: Path, columns: Sequence[Column], ids: Collection[str]) -> dict[str, int]:
+    """In how many of these rows each column has another value than the destination; `patches` as `compare` made it."""
+    read, found = pq.read_schema(patches), dict[str, int]()
+    with duckdb.connect(config={"memory_limit": MEMORY}) as database:
+        database.register("ids", pa.table({"id": pa.array(sorted(ids), pa.string())}))
+        for value in _values(read, pq.read_schema(held), columns):
+            rows = database.execute(f"""
+                select {value.new}::varchar, {value.held}::varchar
+                from {_file(patches)} n join {_file(held)} h on n.id::varchar = h.id::varchar
+                where {value.differs} and n.id in (select id from ids)
+            """).fetchall()
+            number = sum(_plain(new) != _plain(old) for new, old in rows) if value.json else len(rows)
+            if number:
+                found[value.field.name] = number
+    return found
 
 
 # ---- ids and versions

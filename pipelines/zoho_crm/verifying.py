@@ -1,0 +1,220 @@
+"""Compares every id of the chosen modules with the destination, and puts right what differs if that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import dlt
+
+from sources.zoho_crm.account import keep_rows
+from sources.zoho_crm.children import links
+from sources.zoho_crm.client import ZohoClient
+from sources.zoho_crm.columns import COMPUTED
+from sources.zoho_crm.differences import Differences
+from sources.zoho_crm.endpoints import OUR_TABLES
+from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.plan import Plan, Wish
+from sources.zoho_crm.reading import Reading
+from sources.zoho_crm.survey import Choice, Survey
+from sources.zoho_crm.sweep import narrow, read_narrow
+from sources.zoho_crm.synced import Synced
+from sources.zoho_crm.tables import Table
+from sources.zoho_crm.windows import CHANGED, goes_along
+
+from .comparison import KINDS, Comparison, ids_since
+from .console import counted
+from .fetching import as_they_come, spool_folder
+from .held import Held
+from .judging import CREATED, Judge, carefully, column
+from .loading import Landing, older_columns
+from .mending import Mending
+from .outcome import Run
+from .progress import Progress
+from .sync import look
+from .sync_runs import SYNC_RUNS
+
+DIFFERS = 4  # the exit code
+NEVER_LOADED = "no run has loaded it yet"
+STATELESS = "its table is there, but the pipeline's state does not know it: a run reads it whole"
+READ_WHOLE = "this destination cannot change single rows: the next run reads the module whole"
+
+
+@dataclass
+class Verification:
+    """What `verify` found and did."""
+
+    run: Run
+    comparisons: list[Comparison] = field(default_factory=list)
+
+    @property
+    def differing(self) -> list[Comparison]:
+        """What differs still."""
+        return [c for c in self.comparisons if c.verdict in ("differs", "never loaded")]
+
+    @property
+    def exit_code(self) -> int:
+        """As of a run; 4 if a table differs and was not put right."""
+        return self.run.exit_code or (DIFFERS if self.differing else 0)
+
+
+@dataclass
+class Verifier:
+    """Everything that a comparison needs."""
+
+    pipeline: dlt.Pipeline
+    client: ZohoClient
+    choice: Choice
+    wish: Wish
+    progress: Progress
+
+    def verify(self, *, repair: bool) -> Verification:
+        """Compare all chosen modules; only a repair changes the destination."""
+        # As if all were to be read whole: that asks for counts and not for changes.
+        found = look(self.pipeline, self.client, replace(self.choice, refresh=True), self.wish)
+        if found.choice.only and found.choice.only <= {*OUR_TABLES}:
+            raise SettingsError("verify compares modules: a run reads the other tables whole")
+        run = Run(named=found.choice.only - {*OUR_TABLES}, skips=found.skips, failures=found.failures)
+        result = Verification(run)
+        with spool_folder(self.pipeline) as folder:
+            self.client.door.scratch = folder
+            held = Held(self.pipeline, folder)
+            mending = Mending(
+                Landing(self.pipeline, held, folder, older=older_columns(found)), self.client, self.wish
+            )
+            listed = [module.api_name for module in found.modules]
+            compared = self._compared(found, mending)
+            result.comparisons = sorted(compared, key=lambda c: listed.index(c.name))
+            tied = links(found.fields, {m.api_name: m for m in found.modules})
+            Judge(result.comparisons, tied, found.memory.synced, self.client).judge()
+            if repair:
+                for comparison in result.comparisons:
+                    carefully(comparison, partial(_repair, mending))
+            run.readings = [comparison.thin for comparison in result.comparisons]
+            run.close(self.client)
+            if repair:
+                self._log(result, mending.landing)
+        return result
+
+    def _compared(self, found: Survey, mending: Mending) -> Iterator[Comparison]:
+        plans = {plan.module.api_name: _known(plan) for plan in found.plans}
+        tables = []
+        for name, plan in plans.items():
+            thin = narrow(plan, _beside(plan), plan.rows, self.wish)
+            read = partial(read_narrow, self.client, thin)
+            tables.append(Table(name, plan.table, thin.columns, read, thin.cost.calls, thin))
+        for thins in as_they_come(tables, mending.landing.folder, self.progress):
+            for reading in thins:
+                comparison = Comparison(plans[reading.name], reading)
+                carefully(comparison, partial(_take, mending))
+                self.progress.done(reading)
+                yield comparison
+
+    def _log(self, result: Verification, landing: Landing) -> None:
+        """One row a module in `sync_runs`; with it the state learns what was proven. No watermark moves."""
+        log = Reading("sync_runs", "sync_runs", "", "")
+        rows = [_row(result.run, comparison) for comparison in result.comparisons]
+        log = keep_rows(log, SYNC_RUNS, rows, landing.folder, {})
+        proven = [c for c in result.comparisons if c.verdict in ("equal", "repaired")]
+        landing.append(log, {c.name: _proven(c, c.plan.synced) for c in proven if c.plan.synced})
+        if log.error:
+            result.run.troubles.append((log.name, log.error))
+
+
+# ---- one module
+
+
+def _known(plan: Plan) -> Plan:
+    """The plan as the table was filled: without fields that were refused, and kept as it has been so far."""
+    if plan.synced is None:
+        return plan
+    return replace(plan.without(set(plan.synced.refused)), keeps=plan.synced.keeps)
+
+
+def _beside(plan: Plan) -> tuple[str, ...]:
+    """The fields to compare beside id and version: those that may change without it. Not fields that are new."""
+    filled = plan.synced.filled if plan.synced else ()
+    names = [c.api_name for c in plan.columns if c.name in filled and goes_along(c)]
+    return tuple(names if plan.has(CHANGED) else dict.fromkeys((*names, CREATED)))
+
+
+def _take(mending: Mending, comparison: Comparison) -> None:
+    """Compare every id. Raises what the destination raises."""
+    thin, plan = comparison.thin, comparison.plan
+    if plan.table in mending.landing.held.tables():
+        comparison.take(*mending.compared(thin, plan))
+    else:
+        comparison.take_unloaded()
+    if not comparison.loaded:
+        thin.notes.remarks.append(NEVER_LOADED if comparison.held is None else STATELESS)
+    filled = plan.synced.filled if plan.synced else [column.name for column in plan.columns]
+    new = [c.api_name for c in plan.columns if c.name not in filled]
+    if new:
+        thin.notes.remarks.append(f"new since the last run and not compared: {', '.join(new)}")
+
+
+def _repair(mending: Mending, comparison: Comparison) -> None:
+    """Bring, remove and patch just what differs, then compare again."""
+    thin, plan, ids = comparison.thin, comparison.plan, comparison.ids
+    if not comparison.doubtful or not comparison.loaded:
+        return
+    if comparison.refusal or not mending.landing.held.merges:
+        comparison.refusal = comparison.refusal or READ_WHOLE
+        return
+    found = Differences(patches=comparison.patches)
+    brought = mending.mend(thin, plan, ids["missing"] | ids["stale"], ids["extra"])
+    whole = brought is not None and brought.plan is not None and brought.plan.whole
+    if ids["values"] and thin.status == "read" and not whole:
+        mending.patch(thin, plan, thin, found)
+    if thin.status == "read":
+        left = _left(mending, comparison, whole)
+        comparison.repaired = not left
+        comparison.counted = mending.landing.held.count([plan.table]).get(plan.table)
+        if left:
+            thin.notes.remarks.append(f"{counted(len(left), 'row')} of these still differ")
+
+
+def _left(mending: Mending, comparison: Comparison, whole: bool) -> set[str]:
+    """What differs still; a row that came in a newer version than was compared does not."""
+    again, held = mending.compared(comparison.thin, comparison.plan)
+    after = Comparison(comparison.plan, comparison.thin)
+    after.take(again, held)
+    if comparison.until is not None:
+        changed = column(comparison.plan, CHANGED)
+        after.excuse(ids_since(held, changed, comparison.until), ("stale", "values"))
+    kinds = [kind for kind in KINDS if not (whole and kind == "values")]
+    return set[str]().union(*(after.ids[kind] & comparison.ids[kind] for kind in kinds))
+
+
+def _proven(comparison: Comparison, synced: Synced) -> Synced:
+    """What the state is to remember: when every id was compared, and every computed value."""
+    plan = comparison.plan
+    computed = {c.api_name for c in plan.columns if c.field.data_type in COMPUTED}
+    read = {c.api_name for c in comparison.thin.columns}
+    computed_at = plan.until if computed <= read else synced.computed_at
+    return replace(synced, verified_at=plan.until, computed_at=computed_at)
+
+
+def _row(run: Run, comparison: Comparison) -> dict[str, Any]:
+    thin = comparison.thin
+    done = {"equal": "verified", "never loaded": "differs"}.get(comparison.verdict, comparison.verdict)
+    return {
+        "run_id": run.run_id,
+        "module": thin.name,
+        "api": thin.api,
+        "reason": thin.reason,
+        "status": done,
+        "error": thin.error or comparison.refusal,
+        "rows_read": thin.followed,
+        "rows_deleted": thin.deleted_rows,
+        "crm_count": thin.rows,
+        "table_count": comparison.table_rows if comparison.counted is None else comparison.counted,
+        "calls": thin.usage.calls,
+        "credits": thin.usage.credits,
+        "started_at": thin.started.isoformat(),
+        "finished_at": thin.finished.isoformat() if thin.finished else None,
+        "until": comparison.until.isoformat() if comparison.until else None,
+        "skipped_fields": [],
+    }
