@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Mutant:
-    """One text of one file of the source replaced by another, and the tests that must notice."""
+    """One text of one file replaced by another, and the tests that must notice; a bare name is the source's."""
 
     name: str
     file: str
@@ -25,6 +25,8 @@ class Mutant:
     new: str
     tests: str
 
+
+INCREMENTS, DELETIONS = "tests/test_increments.py", "tests/test_deletions.py"
 
 MUTANTS = (
     Mutant(
@@ -111,6 +113,104 @@ MUTANTS = (
         'DEAD_TOKEN = frozenset({"OAUTH_SCOPE_MISMATCH", "INVALID_TOKEN"',
         "tests/test_auth.py",
     ),
+    Mutant(
+        "the cursor is the watermark plus one second",
+        "windows.py",
+        "since = min(plan.synced.until, plan.until) - policy.lookback",
+        "since = min(plan.synced.until, plan.until) + timedelta(seconds=2)",
+        INCREMENTS,
+    ),
+    Mutant(
+        "there is no look-back",
+        "windows.py",
+        "plan.until) - policy.lookback",
+        "plan.until)",
+        INCREMENTS,
+    ),
+    Mutant(
+        "the watermark is our own clock",
+        "survey.py",
+        "until = client.now()",
+        "until = datetime.now().astimezone()",
+        INCREMENTS,
+    ),
+    Mutant(
+        "the chunks of fields are used up by the first page",
+        "records.py",
+        "        some = some or bool(records)",
+        "        some, chunks = some or bool(records), chunks[:1]",
+        "tests/test_records*.py",
+    ),
+    Mutant(
+        "the edge that If-Modified-Since may leave out is not asked for",
+        "walks.py",
+        "(since - SECOND).isoformat",
+        "since.isoformat",
+        "tests/test_windows.py tests/test_changes.py",
+    ),
+    Mutant(
+        "a window ends after its first page",
+        "walks.py",
+        "self.whole = met or not more",
+        "self.whole = True",
+        "tests/test_windows.py tests/test_changes.py",
+    ),
+    Mutant(
+        "deletions are ignored",
+        "reading.py",
+        "reading.gone = {gone.id: gone.deleted_time for gone in reading.deletions}",
+        "reading.gone = {}",
+        DELETIONS,
+    ),
+    Mutant(
+        "a deletion is believed without asking by id",
+        "reading.py",
+        'alive = {str(row["id"]) for row in back}',
+        "alive: set[str] = set()",
+        DELETIONS,
+    ),
+    Mutant(
+        "what hangs on a record does not follow it",
+        "pipelines/zoho_crm/followups.py",
+        "        self._children()\n",
+        "",
+        DELETIONS,
+    ),
+    Mutant(
+        "a new field is filled by edits only",
+        "windows.py",
+        "if c.name not in synced.filled)",
+        "if not c)",
+        "tests/test_refresh.py",
+    ),
+    Mutant(
+        "formulas are never read again",
+        "windows.py",
+        "if not is_due(synced.computed_at, policy.computed_refresh, now):",
+        "if True:",
+        "tests/test_refresh.py",
+    ),
+    Mutant(
+        "a difference to the CRM's count is forgotten",
+        "windows.py",
+        "if synced.difference and synced.difference_at",
+        "if False and synced.difference_at",
+        DELETIONS,
+    ),
+    Mutant(
+        "the watermark moves although the load failed",
+        "pipelines/zoho_crm/outcome.py",
+        "self.synced.pop(reading.name, None)",
+        "pass",
+        "tests/test_increments.py tests/test_crash.py",
+    ),
+    Mutant(
+        "a table that is gone gets the changes only",
+        "windows.py",
+        "plan.table not in held",
+        "False",
+        "tests/test_state.py",
+    ),
 )
 
 
@@ -134,7 +234,7 @@ def is_killed(mutant: Mutant) -> bool:
             )
         for part in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / part, folder)
-        path = Path(folder, "sources", "zoho_crm", mutant.file)
+        path = Path(folder, mutant.file if "/" in mutant.file else f"sources/zoho_crm/{mutant.file}")
         text = path.read_text()
         if text.count(mutant.old) != 1:
             raise SystemExit(f"{mutant.name}: {mutant.file} no longer holds {mutant.old!r} once")

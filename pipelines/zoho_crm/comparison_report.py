@@ -47,7 +47,7 @@ def print_verification(
     notes = [f"{c.name}: {line}" for c in result.comparisons for line in c.thin.notes.lines()]
     console.paragraph("Notes", notes)
     refused = group((c.name, c.refusal) for c in result.comparisons if c.refusal)
-    console.paragraph("Not repaired", [f"{', '.join(names)}: {why}" for why, names in refused.items()])
+    console.paragraph("Left as they are", [f"{', '.join(names)}: {why}" for why, names in refused.items()])
     print_skips(console, skipped(result.run))
     lost = group(failed(result.run))
     console.paragraph("Failed", [f"{', '.join(names)}: {why}" for why, names in lost.items()])
@@ -67,7 +67,8 @@ def summary(result: Verification) -> str:
     repaired = f", {of['repaired']:,} repaired" if of["repaired"] else ""
     return (
         f"{counted(of['modules'], 'module')} compared in {of['seconds']:,.1f} s: {of['equal']:,} equal{repaired},"
-        f" {of['differ']:,} differ ({of['differences']:,} ids; {of['since']:,} more changed since the last run):"
+        f" {of['differ']:,} differ"
+        f" ({counted(of['differences'], 'row')} found; {of['since']:,} more changed since the last run);"
         f" {counted(of['calls'], 'call')}, {counted(of['credits'], 'credit')}"
         + (f" ({left:,} left today)" if left is not None else "")
         + f"; {of['skipped']} skipped, {of['failed']} failed."

@@ -22,7 +22,7 @@ from sources.zoho_crm.windows import CHANGED, with_window
 from .failures import innermost
 from .fetching import as_they_come
 from .loading import Landing
-from .mending import Mending, check_gone, is_record
+from .mending import Mending, check_gone
 from .outcome import Run
 from .progress import Progress
 
@@ -165,7 +165,7 @@ class FollowUps:
             return "its rows could not be asked by their parents"
         if reading.plan is None or reading.plan.sweep:
             return reading.plan.sweep if reading.plan else None
-        return reading.gap if is_record(reading.plan) else None  # other rows go with their records
+        return None if reading.feedless else reading.gap
 
     def _sweep(self, thin: Reading) -> None:
         reading = self._reading(thin.name)

@@ -81,6 +81,7 @@ class Landing:
             yield log
 
         try:
+            self._make_again([log.table], self.held.tables() if self.held.merges else {})
             self.pipeline.run(_source_of([table_resource(log.table, log.columns, rows, "append")]))
         except PipelineStepFailed as error:
             self._clear(error)
@@ -91,8 +92,24 @@ class Landing:
             if reading.gone and reading.plan is not None:
                 reading.deleted_rows += self.held.remove(reading.table, reading.gone, reading.plan.keeps)
 
+    def _make_again(self, tables: Iterable[str], there: Mapping[str, frozenset[str]]) -> None:
+        """Tables and columns that somebody has dropped: dlt trusts the version of its schema, and would fail."""
+        known: Mapping[str, Any] = {}
+        if there and self.pipeline.default_schema_name:
+            known = self.pipeline.default_schema.tables
+        lost = [
+            table
+            for table in tables
+            for name, column in known.get(table, {}).get("columns", {}).items()
+            if "data_type" in column and name not in there.get(table, ())
+        ]
+        if lost:
+            with self.pipeline.destination_client() as client:
+                client.update_stored_schema(set(lost), force=True)
+
     def _run(self, readings: Sequence[Reading]) -> None:
         there = self.held.tables() if self.held.merges else {}
+        self._make_again([*(r.table for r in readings), DELETED_RECORDS.table], there)
         files = [r for r in readings if r.spooled is not None]  # one may have nothing but deletions
         ways = {r.table: self._way(r, there) for r in files}
         with replaced_safely(self.pipeline, [t for t, way in ways.items() if way == "replace"]) as replace:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, cast
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigFieldMissingException
+from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.common.runtime.collector_base import Collector
 
 from sources.zoho_crm.errors import SettingsError
@@ -21,7 +23,13 @@ def open_pipeline(
 ) -> dlt.Pipeline:
     """The pipeline, with the state that its destination holds. Raises SettingsError in one sentence."""
     try:
-        pipeline = _open(name, destination, dataset, pipelines_dir, collector)
+        try:
+            pipeline = _open(name, destination, dataset, pipelines_dir, collector)
+        except Exception as error:
+            if not _is_torn(error):
+                raise
+            shutil.rmtree(Path(pipelines_dir or get_dlt_pipelines_dir(), name), ignore_errors=True)
+            pipeline = _open(name, destination, dataset, pipelines_dir, collector)
         # What a killed run has not loaded is read again, from the watermarks that the destination holds.
         if pipeline.has_pending_data:
             pipeline.abort_packages()
@@ -36,6 +44,11 @@ def open_pipeline(
             f"the destination cannot be opened: {_why_not_open(error, destination)}"
         ) from error
     return pipeline
+
+
+def _is_torn(error: BaseException) -> bool:
+    """Whether dlt cannot read a file of its own, which a power cut has left half."""
+    return any(isinstance(cause, JSONDecodeError) for cause in causes(error))
 
 
 def _open(

@@ -57,7 +57,7 @@ class Run:
             elif reading.name in parents:
                 self.touched[reading.name] = Parents(frozenset(reading.gone), ids_of(reading))
             idle = not reading.rows and not reading.deletions
-            if idle or reading.gap or reading.name in parents:
+            if idle or (reading.gap and not reading.feedless) or reading.name in parents:
                 self.synced[reading.name], reading.synced = reading.synced, None
 
     def close(self, client: ZohoClient) -> None:

@@ -13,6 +13,7 @@ from sources.zoho_crm.windows import is_due
 
 from .failures import innermost
 from .held import Held
+from .mending import is_record
 from .outcome import Run
 
 
@@ -44,7 +45,8 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, count
     if synced is None or plan is None:
         return
     if not plan.whole:
-        touched = reading.rows or reading.deleted_rows or reading.name in run.swept or synced.difference
+        touched = reading.rows or reading.deleted_rows or reading.name in run.swept
+        touched = touched or synced.difference or (reading.feedless and is_record(plan))
         if not touched and not is_due(synced.counted_at, count_every, client.now()):
             return
         reading.crm_count = read_count(client.metered(reading.usage), reading.name)

@@ -33,10 +33,14 @@ class Deletion:
 
 @dataclass(frozen=True)
 class Feed:
-    """The deletions in the order of their times; `gap` is why some may be missing."""
+    """The deletions in the order of their times; `gap` is why some may be missing.
+
+    Not `offered`: Zoho refuses the list, and will do so in the next run.
+    """
 
     deletions: tuple[Deletion, ...]
     gap: str | None = None
+    offered: bool = True
 
 
 def read_deletions(client: ZohoClient, module: str, since: datetime) -> Feed:
@@ -53,7 +57,7 @@ def read_deletions(client: ZohoClient, module: str, since: datetime) -> Feed:
         for kind in KINDS:
             reader.read(kind)
     found = sorted(reader.found.values(), key=lambda deletion: (deletion.deleted_time, deletion.id))
-    return Feed(tuple(found), reader.gaps[0] if reader.gaps else None)
+    return Feed(tuple(found), reader.gaps[0] if reader.gaps else None, reader.offered)
 
 
 @dataclass
@@ -65,6 +69,7 @@ class _Reader:
     since: datetime
     found: dict[tuple[str, str, str], Deletion] = field(default_factory=dict)
     gaps: list[str] = field(default_factory=list)
+    offered: bool = True
     cut: bool = False  # the feed goes on, but Zoho gives no further page of it
 
     def read(self, kind: str) -> None:
@@ -80,6 +85,7 @@ class _Reader:
             except (ZohoError, ReadFailed) as error:
                 if isinstance(error, (Retriable, CredentialsError)):
                     raise
+                self.offered = not isinstance(error, ZohoError)
                 self.gaps.append(f"its list of deletions could not be read: {error}")
                 return
             new = self.found.keys() - before

@@ -64,6 +64,7 @@ class Reading:
     deletions: tuple[Deletion, ...] = ()  # since the last sync
     gone: dict[str, datetime] = field(default_factory=dict)  # ids whose rows have to leave, and since when
     gap: str | None = None  # why the feed of deletions may not be whole
+    feedless: bool = False  # Zoho offers no such feed of the module: only counts and comparisons tell
     synced: Synced | None = None  # what the state is to remember once all of it has landed
     followed: int = 0  # rows that were read later in the same run
     deleted_rows: int = 0  # that left the table, or were marked
@@ -181,7 +182,7 @@ def _deletions(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -
             raise
         raise ReadFailed(f"its deletions could not be read: {error}") from error
     alive = {str(row["id"]) for row in back}
-    reading.gap = feed.gap
+    reading.gap, reading.feedless = feed.gap, not feed.offered
     reading.deletions = tuple(gone for gone in feed.deletions if gone.id not in alive)
     if not plan.whole:
         reading.gone = {gone.id: gone.deleted_time for gone in reading.deletions}

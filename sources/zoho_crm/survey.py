@@ -109,7 +109,9 @@ class Survey:
             synced=self.memory.synced.get(name),
         )
         why = why_whole(plan, self.memory.held, refresh=self.choice.refresh)
-        return with_upkeep(with_window(plan, policy), policy) if why is None else replace(plan, reason=why)
+        if why is not None:
+            return replace(plan, reason=why)
+        return with_upkeep(with_window(plan, policy), policy, (self.memory.held or {})[table])
 
 
 def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours: Iterable[str]) -> Survey:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Keeps = Literal["hard", "soft", "history"]  # a deleted record leaves, is marked, or closes its last version
+
+
+TIMES = ("until", "computed_at", "verified_at", "counted_at", "difference_at")
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,27 @@ class Synced:
         }
 
 
-def from_state(entry: Mapping[str, Any]) -> Synced | None:
+def from_state(entry: Any) -> Synced | None:
     """The entry of one module; None for one that cannot be read, so that the module is read whole."""
-    known = {field.name for field in fields(Synced)}
-    values = {name: value for name, value in entry.items() if name in known}
     try:
-        for name in ("until", "computed_at", "verified_at", "counted_at", "difference_at"):
-            if name in values:
-                values[name] = datetime.fromisoformat(values[name])
-        values.update({name: tuple(values.get(name, ())) for name in ("filled", "refused")})
-        return Synced(**values)
+        values = {field.name: entry[field.name] for field in fields(Synced) if field.name in entry}
+        values.update({name: _instant(values[name]) for name in TIMES if name in values})
+        values.update({name: _names(values.get(name, [])) for name in ("filled", "refused")})
+        known = Synced(**values)
     except (TypeError, ValueError):
         return None
+    numbers = all(type(number) is int for number in (known.difference, known.explained))
+    return known if numbers and known.keeps in get_args(Keeps) else None
+
+
+def _instant(text: Any) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no zone")
+    return moment
+
+
+def _names(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, (list, tuple)) or not all(isinstance(name, str) for name in values):
+        raise TypeError(f"{values!r} are no names")
+    return tuple(values)

@@ -69,12 +69,16 @@ def synced_after(plan: Plan, refused: Collection[str] = (), as_of: datetime | No
     return Synced(until, filled, tuple(refused), plan.keeps, computed_at=until, verified_at=until)
 
 
-def with_upkeep(plan: Plan, policy: Policy) -> Plan:
-    """The plan with what the changes never show: new fields, computed ones, rows without a trace."""
+def with_upkeep(plan: Plan, policy: Policy, held: Collection[str]) -> Plan:
+    """The plan with what the changes never show: new fields, computed ones, rows without a trace.
+
+    `held` are the columns that the table has: one that somebody has dropped there is new again.
+    """
     synced, now = plan.synced, plan.until
     assert synced is not None
     assert now is not None
-    new = tuple(c.api_name for c in plan.columns if c.name not in synced.filled)
+    there = {*synced.filled}.intersection(held)
+    new = tuple(c.api_name for c in plan.columns if c.name not in there)
     computed = tuple(c.api_name for c in plan.columns if c.field.data_type in COMPUTED)
     if not is_due(synced.computed_at, policy.computed_refresh, now):
         computed = ()
