@@ -6,7 +6,10 @@ from datetime import timedelta
 
 import duckdb
 import pytest
+from dlt.common.pipeline import get_dlt_pipelines_dir
+from filelock import FileLock
 
+from pipelines.zoho_crm.lock import lock_file
 from simulators.zoho_crm import Field, Module, Org, serve
 from tests.commanding import command
 
@@ -154,3 +157,54 @@ def test_what_happened_since_the_last_run_is_no_difference(company):
     assert done.code == 0, company.found
     assert company.found["Apples"]["since"] == sorted([*ids[:4], new])
     assert company.found["Apples"]["status"] == "equal"
+
+
+def test_before_any_run_everything_is_missing_and_no_file_is_left_behind(company):
+    done = company.verify()
+    assert done.code == 4
+    assert done.err == "Error: The destination differs from the CRM in Apples, Pears.\n"
+    assert {name: found["status"] for name, found in company.found.items()} == {
+        "Apples": "never loaded",
+        "Pears": "never loaded",
+    }
+    assert not list(company.file.parent.glob("zoho.duckdb*"))
+    assert not list(company.file.parent.rglob("*.parquet"))
+
+
+def test_a_person_reads_what_differs_and_what_was_done(company):
+    company.run()
+    damaged = damage(company)
+    done = company.command("verify", "--modules", company.modules, "--progress", "off")
+    assert done.code == 4
+    assert done.lines("Apples")[0].split()[:9] == ["Apples", "apples", "records", "7", "7", *"1111"]
+    assert [line for line in done.out.splitlines() if line.startswith("  Apples: ")] == [
+        f"  Apples: 1 missing: {damaged['missing'][0]}",
+        f"  Apples: 1 extra: {damaged['extra'][0]}",
+        f"  Apples: 1 stale: {damaged['stale'][0]}",
+        f"  Apples: 1 with other values (stage 1, score 1): {damaged['values'][0]}",
+    ]
+    assert "1 equal, 1 differ (4 rows found; 0 more changed" in done.out.splitlines()[-1]
+    done = company.command("verify", "--modules", company.modules, "--progress", "off", "--repair")
+    assert (done.code, done.err) == (0, "")
+    assert "1 equal, 1 repaired, 0 differ (4 rows found;" in done.out.splitlines()[-1]
+
+
+def test_tables_that_are_no_modules_are_2(company):
+    done = company.command("verify", "--modules", "users,sync_runs")
+    assert done.code == 2
+    assert done.err == "Error: verify compares modules: a run reads the other tables whole\n"
+
+
+def test_a_module_that_zoho_does_not_offer_is_1(company):
+    company.org.modules["Pears"].viewable = False
+    done = company.command("verify", "--modules", company.modules)
+    assert done.code == 1
+    assert done.err.splitlines()[0] == "Error: Pears was asked for and is skipped: this user may not view it"
+
+
+def test_a_token_that_zoho_refuses_is_3_and_a_run_in_progress_5(company):
+    company.org.scopes -= {scope for scope in company.org.scopes if "settings" in scope.casefold()}
+    done = company.command("verify")
+    assert (done.code, done.err.count("\n")) == (3, 1)
+    with FileLock(lock_file(str(get_dlt_pipelines_dir()), "zoho_crm")):
+        assert company.command("verify").code == 5
