@@ -69,6 +69,7 @@ class Loader:
     folder: Path
     destination: Any = None
     name: str = "zoho_crm"
+    dataset: str = "zoho"
     pace: dict[str, Any] = field(default_factory=dict)
     run: Run | None = None
     pipeline: dlt.Pipeline | None = None
@@ -87,7 +88,9 @@ class Loader:
         client = self.client(settings)
         client.door.max_credits = max_credits
         destination = self.destination or dlt.destinations.duckdb(str(self.folder / "crm.duckdb"))
-        self.pipeline = open_pipeline(self.name, destination, "zoho", str(self.folder / "p"), Progress())
+        self.pipeline = open_pipeline(
+            self.name, destination, self.dataset, str(self.folder / "p"), Progress()
+        )
         chosen = _choice(choice)
         self.run = sync(self.pipeline, client, chosen, self.credentials(settings).api, Progress())
         return self.run
