@@ -14,7 +14,7 @@ from . import commands
 from .console import Console
 from .dlt_runtime import start_dlt
 from .failures import FAILED, INTERRUPTED, STOPPED, USAGE, complain, explain, keep_traceback, without_secrets
-from .options import Options, choosing, connecting, load_env_file, paying, reading, repairing, settle
+from .options import Options, choosing, connecting, load_env_file, paying, repairing, settle, syncing
 
 EXAMPLES = """\
 Examples:
@@ -22,6 +22,7 @@ Examples:
   python -m pipelines.zoho_crm
   python -m pipelines.zoho_crm --modules Leads,Deals --destination postgres
   python -m pipelines.zoho_crm plan --exclude Notes,Attachments
+  python -m pipelines.zoho_crm verify --modules Leads --repair
   python -m pipelines.zoho_crm modules --modules Leads
   python -m pipelines.zoho_crm verify --repair
 
@@ -127,8 +128,8 @@ def _command(function: Callable[[Options, Console], int], params: list[click.Par
 cli = Commands(
     help="Copies a whole Zoho CRM into DuckDB or any other destination of dlt's.",
     commands=[
-        _command(commands.run, [*choosing(), *reading(), *connecting()]),
-        _command(commands.plan, [*choosing(), *connecting()]),
+        _command(commands.run, [*choosing(), *syncing(), *paying(), *connecting()]),
+        _command(commands.plan, [*choosing(), *syncing(), *connecting()]),
         _command(commands.modules, [*choosing(), *connecting()]),
         _command(commands.check, connecting()),
         _command(commands.verify, [*choosing(), *repairing(), *paying(), *connecting()]),

@@ -150,8 +150,8 @@ def choosing() -> list[click.Parameter]:
     ]
 
 
-def reading() -> list[click.Parameter]:
-    """The options of `run` alone."""
+def syncing() -> list[click.Parameter]:
+    """The options that decide what a run reads."""
     return [
         option(
             "--full-refresh",
@@ -160,7 +160,6 @@ def reading() -> list[click.Parameter]:
         ),
         *keeping_up(),
         option("--since", type=Moment(), help="Read again what changed since then."),
-        *paying(),
     ]
 
 
