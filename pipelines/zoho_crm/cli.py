@@ -22,7 +22,6 @@ Examples:
   python -m pipelines.zoho_crm
   python -m pipelines.zoho_crm --modules Leads,Deals --destination postgres
   python -m pipelines.zoho_crm plan --exclude Notes,Attachments
-  python -m pipelines.zoho_crm verify --modules Leads --repair
   python -m pipelines.zoho_crm modules --modules Leads
   python -m pipelines.zoho_crm verify --repair
 
