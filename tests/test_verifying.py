@@ -271,6 +271,16 @@ def test_fewer_rows_or_a_small_share_of_them_are_believed_to_be_gone(load, org, 
     agrees(load)
 
 
+def test_many_rows_may_go_with_records_that_are_read_whole_again(load, org, deals, few):
+    org.delete("Deals", deals[0])
+    org.delete("Deals", deals[1])
+    sql(load, "drop table zoho.deals")
+    org.clock.advance(hours=1)
+    sync(load, *FAMILY)
+    assert len(landed(load, "lines")) == 3
+    agrees(load, "Lines")
+
+
 # ---- failures
 
 

@@ -78,7 +78,7 @@ class FollowUps:
 
     def _children(self) -> None:
         for (child, name), links in _by_child(self.run.links).items():
-            if any(link.parent in self.run.unknown for link in links):
+            if self._went_with_others(child):
                 self.unasked.add(child)
             touched = [(self.run.touched.get(link.parent, Parents()), link) for link in links]
             gone = frozenset[str]().union(*(parents.gone for parents, _ in touched))
@@ -177,9 +177,10 @@ class FollowUps:
                 reading.end("failed", f"its ids could not be compared: {thin.error}")
                 return
             found, held = self.mending.compared(thin, reading.plan)
-            check_gone(reading, found.extra, pq.read_metadata(held).num_rows)
-            gone = confirm_gone(self.client.metered(reading.usage), reading.name, found.extra)
             reading.also(thin, rows=False)
+            if not self._went_with_others(reading.name):
+                check_gone(reading, found.extra, pq.read_metadata(held).num_rows)
+            gone = confirm_gone(self.client.metered(reading.usage), reading.name, found.extra)
             brought = self.mending.mend(reading, reading.plan, {*found.missing, *found.stale}, gone)
             if brought is None or not (brought.plan and brought.plan.whole):  # which has newer values
                 self.mending.patch(reading, reading.plan, thin, found)
@@ -189,6 +190,10 @@ class FollowUps:
             )
         if reading.status == "read":
             self._remember(reading, thin)
+
+    def _went_with_others(self, child: str) -> bool:
+        """Whether rows may have gone with records that no deletion of this run names."""
+        return any(link.child == child and link.parent in self.run.unknown for link in self.run.links)
 
     def _remember(self, reading: Reading, thin: Reading) -> None:
         """What was compared needs no comparison for a while; a parent that waits goes on waiting."""

@@ -60,8 +60,6 @@ class Mending:
         rows = self.landing.held.count([plan.table]).get(plan.table)
         instead = whole(plan, rows, self.wish)
         brought = fetch(self.client, plan, wanted, self.landing.folder, instead)
-        if brought.plan is not None:  # how its table was kept so far decides how it lands
-            brought.plan = replace(brought.plan, synced=plan.synced)
         known = {deletion.id for deletion in reading.deletions}
         brought.gone = going
         brought.deletions = tuple(
