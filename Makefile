@@ -1,8 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint oldest mutants bench lock clean
+.PHONY: help setup demo test lint nightly oldest mutants bench lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
+SEED ?= $(shell date +%y%m%d)00
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -25,6 +26,10 @@ lint: setup  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+nightly: setup  ## follow a random company through thousands of steps, each night others; SEED=n repeats one
+	ZOHO_MODEL_SEED=$(SEED) ZOHO_MODEL_SHARDS=64 ZOHO_MODEL_STEPS=6 ZOHO_MODEL_SHRINK=yes \
+		$(BIN)/python -m pytest -n auto tests/model
 
 mutants: setup  ## break the source on purpose; each fault must turn a test red
 	$(BIN)/python -m tests.mutants

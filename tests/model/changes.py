@@ -58,7 +58,7 @@ class Changes(Steps):
         need(module in self.world.org.modules)
         with self.world.changing():
             for _ in range(count):
-                rows = {"Lines": [{"Title": "first line", "Number": 1}]} if module == "Quotes" else {}
+                rows = {"Lines": [{"Title": "first line"}]} if module == "Quotes" else {}
                 id = self.world.org.insert(
                     module, {**self._values(module, data), **rows}, modified_time=at if late else None
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,7 +41,8 @@ def unremembered(world: World, target: Target, since: datetime, began: datetime)
     for module in world.modules_with_feed() if held is not None else ():
         for gone in world.org.deletions[module]:
             key = (module, gone.record.id)
-            if gone.deleted_time > since and listed_as(world.org, gone) and held and key not in held:
+            told = gone.deleted_time > since and listed_as(world.org, gone) and not gone.restored
+            if told and held is not None and key not in held:
                 yield f"deleted_records does not hold {key}"
 
 
@@ -96,8 +97,11 @@ class _Module:
             for id in self.before.keys() - now.dead.keys() - now.live.keys():
                 yield f"{self.module} {id} is gone, not marked"
         for id, versions in self.held.closed.items():
-            if now.closed.get(id, [])[: len(versions)] != versions:
-                yield f"{self.module} {id}: an older version is not what it was"
+            kept = now.closed.get(id, [])[: len(versions)]
+            if len(kept) < len(versions) or any(
+                not _same(*pair, ()) for pair in zip(kept, versions, strict=True)
+            ):
+                yield f"{self.module} {id}: the versions {_cut(versions)} are now {_cut(kept)}"
         if self.keeps == "history":
             yield from self._versions(now)
 
@@ -110,7 +114,7 @@ class _Module:
                 and not self.reshaped
                 and not any(_same(v, row) for v in new)
             ):
-                yield f"{self.module} {id}: the version {row!r} is lost"
+                yield f"{self.module} {id}: the version {_cut(row)} is lost"
         for id, versions in now.closed.items():
             last = [now.live[id]] if id in now.live else []
             for one, other in zip(versions, [*versions[1:], *last], strict=False):
@@ -123,7 +127,7 @@ class _Module:
                 continue
             value, should = row.get(column), self.expected[id][column]
             if value != should and not self._may_be_old(id, name, column, value):
-                yield f"{self.module} {id} {column} is {value!r}, should be {should!r}"
+                yield f"{self.module} {id} {column} is {_cut(value)}, should be {_cut(should)}"
         yield from self._former(id, row)
 
     def _former(self, id: str, row: Row) -> Iterator[str]:
@@ -131,7 +135,7 @@ class _Module:
         held = self.before.get(id) or self.held.dead.get(id) or {}
         for column in row.keys() - set(self.fields.values()) - {"id"} - NOT_DATA:
             if row[column] != held.get(column) and (id in self.before or row[column] is not None):
-                yield f"{self.module} {id} {column} is {row[column]!r}, was {held.get(column)!r}"
+                yield f"{self.module} {id} {column} is {_cut(row[column])}, was {_cut(held.get(column))}"
 
     # What once was right in the table does not become wrong again: an excuse counts only for what stayed.
 
@@ -148,8 +152,14 @@ class _Module:
         return self.excuses and id in self.before and self.world.may_be_extra(key, self.began)
 
 
-def _same(row: Row, before: Row | None) -> bool:
+def _same(row: Row, before: Row | None, beside: Collection[str] = NOT_DATA) -> bool:
     """Columns that came meanwhile are empty in what stayed."""
     if before is None:
         return False
-    return all(row.get(name) == before.get(name) for name in (row.keys() | before.keys()) - NOT_DATA)
+    return all(row.get(name) == before.get(name) for name in (row.keys() | before.keys()) - set(beside))
+
+
+def _cut(value: Any) -> str:
+    """Texts may be long."""
+    text = repr(value)
+    return text if len(text) < 300 else f"{text[:200]}... ({len(text)})"

@@ -68,6 +68,8 @@ class Company(Changes):
     """The rules of `Changes` and those of runs; `folder` is where its files lie."""
 
     folder = Path()
+    again = ""
+    """The settings that repeat what this machine does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,6 +94,7 @@ class Company(Changes):
         zoho = self.stack.enter_context(serve(org))
         string = f"{zoho.connection_string.rstrip('; ')};OAuthSettingsLocation=memory://"
         self.connection_string = f"{string};{wish}"
+        note(f"again: {self.again}")
         note(f"switches: {org.quirks}")
         self._add_target("zoho_crm", "zoho", "crm.duckdb")
 

@@ -24,7 +24,8 @@ def test_the_tables_equal_the_crm_after_every_good_run(
     number: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL, "zoho_crm")  # it says each of a thousand pauses
-    machine = seed(number)(type("Company", (Company,), {"folder": tmp_path}))
+    again = f"ZOHO_MODEL_SEED={number} ZOHO_MODEL_SHARDS=1 ZOHO_MODEL_STEPS={STEPS} ZOHO_MODEL_EXAMPLES={EXAMPLES}"
+    machine = seed(number)(type("Company", (Company,), {"folder": tmp_path, "again": again}))
     phases = (Phase.generate, Phase.shrink) if SHRINK else (Phase.generate,)
     run_state_machine_as_test(
         machine,
