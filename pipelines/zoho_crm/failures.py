@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import sys
 import tempfile
 import traceback
@@ -17,10 +16,6 @@ FAILED, USAGE, REFUSED, BUSY, SPENT, INTERRUPTED = 1, 2, 3, 5, 6, 130
 # Zoho's words for "not with these credentials"; met while the modules are listed, nothing can be read.
 REFUSALS = frozenset({"OAUTH_SCOPE_MISMATCH", "AUTHORIZATION_FAILED", "INVALID_TOKEN"})
 
-
-TOKEN = re.compile(
-    r"1000\.[0-9A-Za-z.]{16,}"
-)  # how Zoho's tokens look; nobody keeps a list of those handed out
 
 STOPPED = "Interrupted. What was loaded stays; the next run reads the rest again."
 DISK_FULL = "The disk is full: make room and run again. Nothing half-written counts as loaded."
@@ -71,9 +66,11 @@ def complain(sentence: str) -> None:
 
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
     """The text with each secret as `***`: a library may repeat what it could not read."""
+    from sources.zoho_crm.errors import without_tokens
+
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
-    return TOKEN.sub("***", text)
+    return without_tokens(text)
 
 
 def keep_traceback(error: BaseException, folder: str | None, secrets: Iterable[str]) -> Path | None:

@@ -17,7 +17,7 @@ from sources.zoho_crm.reading import Reading, read_module
 from sources.zoho_crm.survey import Survey, with_api
 from sources.zoho_crm.sweep import confirm_gone, narrow, read_narrow
 from sources.zoho_crm.tables import Table
-from sources.zoho_crm.windows import CHANGED, with_window
+from sources.zoho_crm.windows import CHANGED, mark, with_window
 
 from .failures import innermost
 from .fetching import as_they_come
@@ -37,6 +37,7 @@ class FollowUps:
     client: ZohoClient
     wish: Wish
     progress: Progress
+    mended: dict[str, Parents] = field(default_factory=dict)  # records that only a comparison showed
     unasked: set[str] = field(default_factory=set)  # modules whose rows could not be asked by their parents
 
     @property
@@ -46,8 +47,11 @@ class FollowUps:
     def finish(self) -> None:
         """Changes since an older archive first, then children: what cannot be asked of them is compared whole."""
         self._catch_up()
-        self._children()
+        self._children(self.run.touched)
         self._sweeps()
+        if self.mended:
+            self._children(self.mended)
+            self._sweeps()  # of those that could not be asked; the others are done
         self._leave_for_later()
 
     def _reading(self, name: str) -> Reading | None:
@@ -73,14 +77,16 @@ class FollowUps:
                 more = read_module(self.client, plan, self.landing.folder)
                 self.run.defer([more])
                 self.mending.land(reading, more, moves=True)
+                if more.status == "read":
+                    reading.synced = more.synced
 
     # ---- rows that hang on other records
 
-    def _children(self) -> None:
+    def _children(self, changes: dict[str, Parents]) -> None:
         for (child, name), links in _by_child(self.run.links).items():
             if self._went_with_others(child):
                 self.unasked.add(child)
-            touched = [(self.run.touched.get(link.parent, Parents()), link) for link in links]
+            touched = [(changes.get(link.parent, Parents()), link) for link in links]
             gone = frozenset[str]().union(*(parents.gone for parents, _ in touched))
             edited = frozenset[str]().union(*(parents.changed for parents, link in touched if link.edited))
             others = frozenset[str]().union(
@@ -88,7 +94,9 @@ class FollowUps:
             )
             parents = Parents(gone, edited | self._restored(others))
             if parents.gone or parents.changed:
-                self._follow(child, name, links, parents)
+                gone = self._follow(child, name, links, parents)
+                known = changes.get(child, Parents())
+                changes[child] = Parents(known.gone | gone, known.changed)
 
     def _restored(self, changed: Collection[str]) -> frozenset[str]:
         """The records that were deleted once and are here again: what hung on them comes back with them."""
@@ -97,13 +105,12 @@ class FollowUps:
         path = self.landing.held.read("deleted_records", ["id"], ids=changed)
         return frozenset(pq.read_table(path)["id"].to_pylist())
 
-    def _follow(self, child: str, name: str, links: Collection[Link], parents: Parents) -> None:
+    def _follow(self, child: str, name: str, links: Collection[Link], parents: Parents) -> frozenset[str]:
+        """Bring and take away the rows of these records; returns the ids of those that are gone."""
         reading = self._reading(child)
-        if reading is None or reading.plan is None:
-            return
+        if reading is None or reading.plan is None or not reading.plan.has(name):
+            return frozenset()
         plan, link = reading.plan, next(iter(links))
-        if not plan.has(name):
-            return
         if not self.client.may_use_coql or self._is_cheaper_whole(plan, len(parents.changed)):
             self.unasked.add(child)
             parents = Parents(parents.gone)
@@ -115,13 +122,13 @@ class FollowUps:
             followed = follow(self.client.metered(reading.usage), plan, link, parents, held)
             if not followed.asked:
                 self.unasked.add(child)
-            known = self.run.touched.get(child, Parents())
-            self.run.touched[child] = Parents(known.gone | followed.gone, known.changed)
             self.mending.mend(reading, plan, followed.missing | followed.stale, followed.gone)
+            return followed.gone
         except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
             reading.fail(error) if isinstance(error, ZohoCrmError) else reading.end(
                 "failed", innermost(error)
             )
+        return frozenset()
 
     def _is_cheaper_whole(self, plan: Plan, parents: int) -> bool:
         """Whether comparing every id costs less than asking for the rows of so many parents."""
@@ -131,7 +138,7 @@ class FollowUps:
     def _leave_for_later(self) -> None:
         """Rows that could not follow in this run, for whatever reason: the next good one compares every id."""
         for link in self.run.links:
-            touched = self.run.touched.get(link.parent, Parents())
+            touched = self.mended.get(link.parent) or self.run.touched.get(link.parent, Parents())
             known = self.found.memory.synced.get(link.child)
             moved = touched.gone or touched.changed or link.parent in self.run.unknown
             if (
@@ -150,7 +157,7 @@ class FollowUps:
             if reading is None or reading.plan is None:
                 continue
             why = self._why(reading)
-            if plan.refresh or why:
+            if (plan.refresh or why) and reading.name not in self.run.swept:
                 made = replace(reading.plan, sweep=why)
                 rows = self.landing.held.count([plan.table]).get(plan.table)
                 thin = narrow(made, plan.refresh, rows, self.wish)
@@ -182,6 +189,9 @@ class FollowUps:
                 check_gone(reading, found.extra, pq.read_metadata(held).num_rows)
             gone = confirm_gone(self.client.metered(reading.usage), reading.name, found.extra)
             brought = self.mending.mend(reading, reading.plan, {*found.missing, *found.stale}, gone)
+            if gone or found.missing or found.stale:
+                changed = frozenset({*found.missing, *found.stale})
+                self.mended[reading.name] = Parents(frozenset(gone), changed)
             if brought is None or not (brought.plan and brought.plan.whole):  # which has newer values
                 self.mending.patch(reading, reading.plan, thin, found)
         except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
@@ -206,7 +216,7 @@ class FollowUps:
         self.run.swept.add(reading.name)
         self.run.synced[reading.name] = replace(
             synced,
-            filled=tuple(dict.fromkeys((*synced.filled, *(c.name for c in reading.plan.columns)))),
+            filled=tuple(dict.fromkeys((*synced.filled, *map(mark, reading.plan.columns)))),
             refused=tuple(dict.fromkeys((*synced.refused, *thin.notes.refused))),
             verified_at=until,
             computed_at=until if computed <= read else synced.computed_at,

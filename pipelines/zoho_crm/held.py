@@ -53,23 +53,30 @@ class Held:
             and capabilities.sqlglot_dialect in CHANGEABLE
         )
 
-    def tables(self) -> dict[str, frozenset[str]]:
-        """The tables that exist, with the names of their columns, as this pipeline's schema spells them."""
-        return {table: frozenset(columns) for table, columns in self._look().items()}
+    def tables(self, named: Iterable[str] | None = None) -> dict[str, frozenset[str]]:
+        """The tables that exist, with the names of their columns, as this pipeline's schema spells them.
 
-    def count(self, tables: Iterable[str]) -> dict[str, int]:
-        """Live rows; a table that does not exist is not in the answer."""
+        Of those that this pipeline has made, or of these, which another one may have made.
+        """
+        return {table: frozenset(columns) for table, columns in self._look(named).items()}
+
+    def count(self, tables: Iterable[str], flags: Mapping[str, str] | None = None) -> dict[str, int]:
+        """Live rows, of tables in `flags` only those where that column is true; absent tables are left out."""
         found = self._look(tables)
         if not found:
             return {}
+        dialect = self._pipeline.destination.capabilities().sqlglot_dialect
+        true = "1" if dialect in ("tsql", "fabric") else "true"
         with self._pipeline.sql_client() as sql:
             counts = [
                 f"select '{table}', count(*) from {sql.make_qualified_table_name(table)}"
                 f" where {_live(sql, columns)}"
+                + (f" and {sql.escape_column_name(flag)} = {true}" if flag else "")
                 for table, columns in found.items()
+                if (flag := (flags or {}).get(table)) is None or flag in columns
             ]
-            rows = sql.execute_sql(" union all ".join(counts)) or []
-        return {str(table): int(count) for table, count in rows}
+            rows = sql.execute_sql(" union all ".join(counts)) if counts else []
+        return {str(table): int(count) for table, count in rows or []}
 
     def read(
         self, table: str, columns: Sequence[str], ids: Iterable[str] | None = None, by: str = "id"

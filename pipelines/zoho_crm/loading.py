@@ -14,6 +14,7 @@ from dlt.common.schema.typing import TWriteDispositionConfig
 from dlt.extract import DltResource, DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.naming import TEXT_TWIN
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.reading import Reading
@@ -21,6 +22,7 @@ from sources.zoho_crm.resources import SOURCE, remember_synced, table_resource
 from sources.zoho_crm.spool import Spooled
 from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
+from sources.zoho_crm.versions import VALID_FROM
 
 from .deleted_records import DELETED_RECORDS, deleted_records_reading
 from .failures import causes, innermost
@@ -28,6 +30,10 @@ from .held import Held
 from .history import Kept, disposition, extra_hints, kept_already
 from .patching import carried
 from .replacing import replaced_safely
+
+
+class NotOurs(ZohoCrmError):
+    """The destination has the table, and this pipeline may not replace it."""
 
 
 @dataclass
@@ -44,14 +50,16 @@ class Landing:
     def land(self, readings: Sequence[Reading]) -> None:
         """Load all that are whole in one package; if that fails, each alone, so that only the culprit fails.
 
-        Rows of deleted records go first, because the package moves the watermark.
+        Rows of deleted records go first where the package moves the watermark, else after the package has
+        remembered them: nothing else would, in a run that is killed in between.
         """
         whole = [r for r in readings if r.status == "read" and (r.spooled is not None or r.gone)]
         if not whole:
             return
         try:
-            self._remove(whole)
+            self._remove([r for r in whole if r.synced is not None])
             self._run(whole)
+            self._remove([r for r in whole if r.synced is None])
         except Exception as error:  # noqa: BLE001 - each destination has errors of its own
             self._clear(error)
             if len(whole) == 1:
@@ -107,8 +115,18 @@ class Landing:
             with self.pipeline.destination_client() as client:
                 client.update_stored_schema(set(lost), force=True)
 
+    def _check_ours(self, readings: Sequence[Reading], there: Collection[str]) -> None:
+        """Raises NotOurs for a table that another pipeline, or this one with its state lost, has kept."""
+        new = [r.table for r in readings if r.plan and r.plan.synced is None and r.table not in there]
+        for table, columns in self.held.tables(new).items() if new and self.held.merges else ():
+            if VALID_FROM in columns:
+                raise NotOurs(
+                    f"{table} keeps a history that another pipeline wrote: load into another dataset, or drop it"
+                )
+
     def _run(self, readings: Sequence[Reading]) -> None:
         there = self.held.tables() if self.held.merges else {}
+        self._check_ours(readings, there)
         self._make_again([*(r.table for r in readings), DELETED_RECORDS.table], there)
         files = [r for r in readings if r.spooled is not None]  # one may have nothing but deletions
         ways = {r.table: self._way(r, there) for r in files}
@@ -147,7 +165,9 @@ class Landing:
     def _carried(self, plan: Plan, spooled: Spooled, there: Collection[str]) -> Spooled:
         """Values of fields that are gone, or of another type now, stay in rows that are read again."""
         own = set(spooled.schema.names)
-        older = [name for name in self.older.get(plan.table, ()) if name in there and name not in own]
+        # Also of a field that an API refuses from now on: its column is there, and the file has none.
+        names = dict.fromkeys([*self.older.get(plan.table, ()), *(column.name for column in plan.columns)])
+        older = [name for name in names if name in there and name not in own]
         if not older or not spooled.rows:
             return spooled
         ids = None if plan.whole else pq.read_table(spooled.path, columns=["id"])["id"].to_pylist()

@@ -27,6 +27,7 @@ class Run:
     named: frozenset[str] = frozenset()  # what the user asked for by name
     troubles: list[tuple[str, str]] = field(default_factory=list)  # what failed beside the tables, and why
     table_counts: dict[str, int] = field(default_factory=dict)  # rows in the destination, by table
+    converted_counts: dict[str, int] = field(default_factory=dict)  # of these, converted records
     links: list[Link] = field(default_factory=list)  # which rows hang on which modules' records
     touched: dict[str, Parents] = field(default_factory=dict)  # parents that went or changed, by module
     unknown: set[str] = field(default_factory=set)  # parents that were read whole again: any may have changed

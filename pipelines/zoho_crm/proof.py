@@ -22,6 +22,8 @@ def prove(run: Run, held: Held, client: ZohoClient, count_every: timedelta) -> N
     read = [r for r in run.readings if r.status == "read"]
     try:
         run.table_counts = held.count([r.table for r in read]) if read else {}
+        flags = {r.table: flag for r in read if (flag := _converted(r))}
+        run.converted_counts = held.count(flags, flags)
     except Exception as error:  # noqa: BLE001 - each destination has errors of its own
         run.troubles.append(("the destination", f"its tables could not be counted: {innermost(error)}"))
     for reading in read:
@@ -34,9 +36,22 @@ def prove(run: Run, held: Held, client: ZohoClient, count_every: timedelta) -> N
             _compare(run, reading, counted, client, count_every)
 
 
+def _converted(reading: Reading) -> str | None:
+    """The column that tells converted records, of a module that has them."""
+    return (
+        next((c.name for c in reading.columns if c.api_name == "Converted__s"), None)
+        if reading.plan
+        else None
+    )
+
+
 def _replaced(reading: Reading) -> bool:
-    """Whether the table holds just what was read, so that its rows can be counted against it."""
-    return reading.plan is None or (reading.plan.whole and reading.plan.keeps == "hard")
+    """Whether the table holds just what was read, so that its rows can be counted against it.
+
+    Changes since the jobs of an earlier run have landed by now, too.
+    """
+    caught_up = reading.notes.read_as_of is not None
+    return reading.plan is None or (reading.plan.whole and reading.plan.keeps == "hard" and not caught_up)
 
 
 def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, count_every: timedelta) -> None:
@@ -50,19 +65,24 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, count
         if not touched and not is_due(synced.counted_at, count_every, client.now()):
             return
         reading.crm_count = read_count(client.metered(reading.usage), reading.name)
-    entry = judged(synced, counted, reading.crm_count, client.now())
-    if entry.difference and reading.name in run.swept:
+    if reading.crm_count is None:
+        return
+    more, converted = counted - reading.crm_count, run.converted_counts.get(reading.table, 0)
+    if reading.name in run.swept:
         # Every id was compared just now, so it is the count that differs: it leaves out some records.
-        entry = replace(entry, difference=0, difference_at=None, explained=entry.difference)
-    run.synced[reading.name] = entry
+        hides = more == converted != 0
+        synced = replace(synced, hides_converted=hides, explained=0 if hides else more)
+    run.synced[reading.name] = judged(synced, more, converted, client.now())
 
 
-def judged(synced: Synced, counted: int, crm_count: int | None, now: datetime) -> Synced:
-    """The entry after a comparison. A difference is remembered with its time, until it goes or is explained."""
-    if crm_count is None:
-        return synced
-    more = counted - crm_count
-    if more in (0, synced.explained):
+def judged(synced: Synced, more: int, converted: int, now: datetime) -> Synced:
+    """The entry after a comparison: the table has so many rows `more` than the CRM counts.
+
+    A difference that is not explained is remembered with its time, until it goes or is explained.
+    """
+    expected = (converted,) if synced.hides_converted else (0, synced.explained)
+    if more in expected:
         return replace(synced, counted_at=now, difference=0, difference_at=None)
-    since = synced.difference_at if synced.difference == more else None
-    return replace(synced, counted_at=now, difference=more, difference_at=since or now)
+    difference = more - expected[-1] or more
+    since = synced.difference_at if synced.difference == difference else None
+    return replace(synced, counted_at=now, difference=difference, difference_at=since or now)

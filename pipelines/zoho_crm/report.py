@@ -92,11 +92,10 @@ def sums(run: Run) -> dict[str, Any]:
 def notes_of(run: Run, reading: Reading) -> list[str]:
     """The notes of a reading, and what a difference to the CRM's count was found to be."""
     lines, synced = reading.notes.lines(), run.synced.get(reading.name)
-    if synced and synced.explained and reading.name in run.swept:
-        more = "more" if synced.explained > 0 else "fewer"
-        lines.append(
-            f"it has {abs(synced.explained):,} rows {more} than the CRM counts; every id was compared and agrees"
-        )
+    more = run.table_counts.get(reading.table, 0) - (reading.crm_count or 0)
+    if synced and reading.name in run.swept and reading.crm_count is not None and more:
+        words = f"{abs(more):,} rows {'more' if more > 0 else 'fewer'} than the CRM counts"
+        lines.append(f"it has {words}; every id was compared and agrees")
     return lines
 
 
@@ -125,7 +124,7 @@ def differs(run: Run, reading: Reading) -> bool:
     if held is None or reading.crm_count is None:
         return False
     synced = run.synced.get(reading.name)
-    return held - reading.crm_count not in (0, synced.explained if synced else 0)
+    return bool(synced.difference) if synced else held != reading.crm_count
 
 
 def rows_of(reading: Reading) -> int | None:

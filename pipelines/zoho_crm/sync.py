@@ -12,7 +12,7 @@ import dlt
 from sources.zoho_crm.children import links
 from sources.zoho_crm.client import Usage, ZohoClient
 from sources.zoho_crm.endpoints import OUR_TABLES
-from sources.zoho_crm.errors import CredentialsError, Skippable
+from sources.zoho_crm.errors import CredentialsError, SettingsError, Skippable
 from sources.zoho_crm.journal import Journal
 from sources.zoho_crm.plan import Wish
 from sources.zoho_crm.reading import Reading
@@ -35,6 +35,11 @@ def look(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish)
     """What the account offers and what a run would read; loads nothing."""
     state: Mapping[str, Any] = pipeline.state.get("sources", {}).get(SOURCE, {})
     held = Held(pipeline, Path(pipeline.working_dir))
+    policy = choice.policy
+    if not held.merges and (policy.deletes != "hard" or policy.history != frozenset()):
+        raise SettingsError(
+            "this destination cannot keep deleted rows or histories: single rows cannot be changed"
+        )
     memory = memory_of(state, held.tables() if held.merges else None)
     try:
         return survey(client, choice, wish, memory, OUR_TABLES)

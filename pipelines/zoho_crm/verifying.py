@@ -22,7 +22,7 @@ from sources.zoho_crm.survey import Choice, Survey
 from sources.zoho_crm.sweep import narrow, read_narrow
 from sources.zoho_crm.synced import Synced
 from sources.zoho_crm.tables import Table
-from sources.zoho_crm.windows import CHANGED, goes_along
+from sources.zoho_crm.windows import CHANGED, goes_along, mark
 
 from .comparison import KINDS, Comparison, ids_since
 from .console import counted
@@ -136,7 +136,7 @@ def _known(plan: Plan) -> Plan:
 def _beside(plan: Plan) -> tuple[str, ...]:
     """The fields to compare beside id and version: those that may change without it. Not fields that are new."""
     filled = plan.synced.filled if plan.synced else ()
-    names = [c.api_name for c in plan.columns if c.name in filled and goes_along(c)]
+    names = [c.api_name for c in plan.columns if mark(c) in filled and goes_along(c)]
     return tuple(names if plan.has(CHANGED) else dict.fromkeys((*names, CREATED)))
 
 
@@ -149,8 +149,8 @@ def _take(mending: Mending, comparison: Comparison) -> None:
         comparison.take_unloaded()
     if not comparison.loaded:
         thin.notes.remarks.append(NEVER_LOADED if comparison.held is None else STATELESS)
-    filled = plan.synced.filled if plan.synced else [column.name for column in plan.columns]
-    new = [c.api_name for c in plan.columns if c.name not in filled]
+    filled = plan.synced.filled if plan.synced else [mark(column) for column in plan.columns]
+    new = [c.api_name for c in plan.columns if mark(c) not in filled]
     if new:
         thin.notes.remarks.append(f"new since the last run and not compared: {', '.join(new)}")
 

@@ -15,8 +15,17 @@ ZohoCrmError
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+
+# How Zoho's tokens look; nobody keeps a list of those handed out.
+TOKEN = re.compile(r"1000\.[0-9A-Za-z.]{16,}")
+
+
+def without_tokens(text: str) -> str:
+    """The text with `***` for what looks like one of Zoho's tokens."""
+    return TOKEN.sub("***", text)
 
 
 class ZohoCrmError(Exception):
@@ -52,7 +61,8 @@ class ZohoError(ZohoCrmError):
         self.status = status
         self.code = str(body.get("code", ""))
         self.details: Mapping[str, Any] = details if isinstance(details, Mapping) else {}
-        super().__init__(f"{status} {self.code} {where}: {body.get('message') or 'no message'}")
+        told = without_tokens(str(body.get("message") or "no message"))  # a gateway may repeat what it got
+        super().__init__(f"{status} {self.code} {where}: {told}")
 
 
 class Fatal(ZohoError):

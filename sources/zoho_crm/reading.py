@@ -184,6 +184,8 @@ def _deletions(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -
     alive = {str(row["id"]) for row in back}
     reading.gap, reading.feedless = feed.gap, not feed.offered
     reading.deletions = tuple(gone for gone in feed.deletions if gone.id not in alive)
+    if plan.whole and plan.until is not None:  # each in one run only: files cannot be merged
+        reading.deletions = tuple(g for g in reading.deletions if since <= g.deleted_time < plan.until)
     if not plan.whole:
         reading.gone = {gone.id: gone.deleted_time for gone in reading.deletions}
         yield records_table(back, plan.columns)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from .arrow import twins_of
 
 GROUP_ROWS = 122_880  # DuckDB's own row group: other sizes are written twice
+PLACE = "= place"  # of a row in its file; no column is called so
 GROUP_BYTES = 64 << 20  # wide tables get smaller groups, to bound memory
 
 
@@ -162,17 +163,18 @@ def _drop_repeated(path: Path, schema: pa.Schema, key: str, newest: str | None) 
     Rows come twice when a record is edited while Zoho is read in the order of edits, or when a page
     of Bulk Read overlaps the one before.
     """
-    rows = _parquet(path, ", file_row_number = true")
+    rows = _parquet(path)
     with duckdb.connect() as database:
         found = database.execute(f'select count(*) - count(distinct "{key}") from {rows}').fetchone()
         repeated = int(found[0]) if found else 0
         if not repeated:
             return 0
+        numbered = f'(select *, row_number() over () as "{PLACE}" from {rows})'
         order = f'"{newest}" desc nulls last, ' if newest in schema.names else ""
-        rank = f'row_number() over (partition by "{key}" order by {order}file_row_number desc)'
-        older = f"select file_row_number from {rows} qualify {rank} > 1"
+        rank = f'row_number() over (partition by "{key}" order by {order}"{PLACE}" desc)'
+        older = f'select "{PLACE}" from {numbered} qualify {rank} > 1'
         kept = database.execute(
-            f"select * exclude (file_row_number) from {rows} where file_row_number not in ({older})"
+            f'select * exclude ("{PLACE}") from {numbered} where "{PLACE}" not in ({older})'
         ).to_arrow_reader(GROUP_ROWS)
         _rewrite(path, kept, schema)
     return repeated
@@ -187,5 +189,5 @@ def _rewrite(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -
     clean.replace(path)
 
 
-def _parquet(path: Path, options: str = "") -> str:
-    return f"read_parquet('{str(path).replace(chr(39), chr(39) * 2)}'{options})"
+def _parquet(path: Path) -> str:
+    return "read_parquet('{}')".format(str(path).replace("'", "''"))

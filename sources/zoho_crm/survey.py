@@ -27,10 +27,12 @@ from .naming import Remembered, name_columns, name_tables
 from .plan import Plan, Skip, Wish, choose_api
 from .policy import Policy
 from .synced import Synced
-from .windows import why_whole, with_upkeep, with_window
+from .windows import check_kept, why_whole, with_upkeep, with_window
 
 # Other words of `settings/fields` for a module that is listed and nothing more.
 NO_SUCH_MODULE = frozenset({"INVALID_DATA", "PATTERN_NOT_MATCHED", "INVALID_URL_PATTERN"})
+
+GONE = "Zoho no longer lists it; its table stays as it is"
 
 T = TypeVar("T")
 Answer: TypeAlias = T | ZohoCrmError  # an error stays with its module
@@ -87,7 +89,7 @@ class Survey:
             kept = self.skips if skipped else self.failures
             kept.append(Skip(module, str(answer)))
         elif why:
-            self.skips.append(Skip(module, why))
+            (self.failures if known else self.skips).append(Skip(module, why))
         elif answer is not None:
             self.plans.append(answer)
 
@@ -108,6 +110,8 @@ class Survey:
             keeps=policy.keeps(name),
             synced=self.memory.synced.get(name),
         )
+        if not self.choice.refresh:
+            check_kept(plan, self.memory.held or {})
         why = why_whole(plan, self.memory.held, refresh=self.choice.refresh)
         if why is not None:
             return replace(plan, reason=why)
@@ -119,7 +123,7 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
     ours = tuple(ours)
     modules = list_modules(client)
     until = client.now()
-    choice = known_names(choice, [m.api_name for m in modules], ours)
+    choice = known_names(choice, [*(m.api_name for m in modules), *memory.tables], ours)
     if choice.only and choice.only <= choice.never:
         raise SettingsError("nothing is left to read: every chosen module is excluded, too")
     tables = name_tables([m.api_name for m in modules], ours, memory.tables)
@@ -135,6 +139,9 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
     plans = _at_once(lambda m: with_api(client, result.draft(m), wish), offered)
     for module in chosen:
         result.judge(module, fields.get(module.api_name, []), plans.get(module.api_name))
+    listed_names = {m.api_name for m in modules}
+    gone = [name for name in memory.tables if name not in listed_names and choice.wants(name)]
+    result.skips.extend(Skip(Module(name), GONE) for name in gone)
     return result
 
 
@@ -168,7 +175,7 @@ def known_names(choice: Choice, modules: list[str], ours: tuple[str, ...]) -> Ch
     """The choice in the account's own spelling. Raises SettingsError with the nearest name."""
     exact = {*ours, *modules}  # a module `Users` and our table `users` are two things
     spelt = {name.casefold(): name for name in (*ours, *modules)}
-    for name in sorted(choice.only | choice.never):
+    for name in sorted(choice.only | choice.never | (choice.policy.history or frozenset())):
         if name.casefold() not in spelt:
             near = difflib.get_close_matches(name.casefold(), spelt, n=1, cutoff=0.5)
             hint = f"; did you mean {spelt[near[0]]}?" if near else ""
@@ -177,7 +184,10 @@ def known_names(choice: Choice, modules: list[str], ours: tuple[str, ...]) -> Ch
     def known(names: Iterable[str]) -> frozenset[str]:
         return frozenset(name if name in exact else spelt[name.casefold()] for name in names)
 
-    return replace(choice, only=known(choice.only), never=known(choice.never))
+    policy = choice.policy
+    if policy.history:
+        policy = replace(policy, history=known(policy.history))
+    return replace(choice, only=known(choice.only), never=known(choice.never), policy=policy)
 
 
 def why_not(module: Module) -> str | None:

@@ -17,7 +17,7 @@ class Synced:
     """One module's entry. All times are Zoho's; the table holds every change before `until`."""
 
     until: datetime
-    filled: tuple[str, ...] = ()  # the columns that were read for every row
+    filled: tuple[str, ...] = ()  # marks of the columns that were read for every row
     refused: tuple[str, ...] = ()  # API names of the fields that an API refused: they have no column
     keeps: Keeps = "hard"
     computed_at: datetime | None = None  # when computed fields were last read for every row
@@ -25,6 +25,7 @@ class Synced:
     counted_at: datetime | None = None  # when Zoho's count was last compared
     difference: int = 0  # rows that the table holds more than Zoho counts, not yet explained
     difference_at: datetime | None = None  # since when
+    hides_converted: bool = False  # a comparison of every id has shown that the count leaves these out
     explained: int = 0  # a difference that a comparison of every id has shown to be the count's own
 
     def to_state(self) -> dict[str, Any]:

@@ -145,17 +145,19 @@ FATES = f"""
     full join (select id, {ROW_VERSION}, {VALID_FROM} from opened) o on r.id = o.id
 """
 NEW = f"""
-    select rows.* replace (if(fate = 'in place', since, rows.{VALID_FROM}) as {VALID_FROM})
-    from rows join fates on rows.id = fates.id where fate in ('new', 'changed', 'in place')
+    select rows.* replace (if(fates.fate = 'in place', fates.since, rows.{VALID_FROM}) as {VALID_FROM})
+    from rows join fates on rows.id = fates.id where fates.fate in ('new', 'changed', 'in place')
 """
 CLOSED = f"""
-    select ended.* replace (greatest(if(fate = 'gone', coalesce(gone_at, $begins), $begins), since) as {VALID_TO})
+    select ended.* replace (
+        greatest(if(fates.fate = 'gone', coalesce(gone.gone_at, $begins), $begins), fates.since) as {VALID_TO}
+    )
     from ended join fates on ended.id = fates.id left join gone on ended.id = gone.id
-    where fate in ('changed', 'gone')
+    where fates.fate in ('changed', 'gone')
 """
 
 DELETED = f"""
-    select ended.* exclude ({DELETED_AT.name}), coalesce(gone_at, $begins) as {DELETED_AT.name}
+    select ended.* exclude ({DELETED_AT.name}), coalesce(gone.gone_at, $begins) as {DELETED_AT.name}
     from ended left join gone on ended.id = gone.id
 """
 

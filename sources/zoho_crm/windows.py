@@ -7,9 +7,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from .columns import COMPUTED, Column
+from .errors import ReadFailed
 from .plan import Plan, Window
 from .policy import Policy
 from .synced import Synced
+from .versions import VALID_FROM
 
 CHANGED = "Modified_Time"
 
@@ -42,6 +44,26 @@ def why_whole(plan: Plan, held: Mapping[str, frozenset[str]] | None, *, refresh:
     return next((why for why, holds in reasons.items() if holds), None)
 
 
+def check_kept(plan: Plan, held: Mapping[str, frozenset[str]]) -> None:
+    """Raises ReadFailed where a whole reading would take away what a table keeps.
+
+    If the state is lost, the columns of the table tell.
+    """
+    columns = held.get(plan.table, frozenset())
+    before = plan.synced.keeps if plan.synced else "history" if VALID_FROM in columns else "hard"
+    if columns and before == "history" != plan.keeps:
+        raise ReadFailed(
+            "its table keeps its history: name it in --history, or drop the history with --full-refresh"
+        )
+    if columns and before == "soft" and plan.keeps == "history":
+        raise ReadFailed(
+            "its table keeps deleted rows, which a history would not: drop them with --full-refresh,"
+            " or leave it out of --history"
+        )
+    if columns and before == "soft" and plan.keeps == "hard":
+        raise ReadFailed("its table keeps deleted rows: say --deletes soft, or drop them with --full-refresh")
+
+
 def with_window(plan: Plan, policy: Policy) -> Plan:
     """The plan for what changed since the watermark, with the overlap that rows which appear late need."""
     assert plan.synced is not None
@@ -52,7 +74,13 @@ def with_window(plan: Plan, policy: Policy) -> Plan:
         since = min(since, policy.since)
     refused = [(name, REFUSED) for name in plan.synced.refused if plan.has(name)]
     known = plan.without(set(plan.synced.refused))
-    return replace(known, window=Window(since, plan.until), left_out=(*plan.left_out, *refused))
+    # Without an end: a record that was edited before `until` and once more meanwhile would come in neither run.
+    return replace(known, window=Window(since), left_out=(*plan.left_out, *refused))
+
+
+def mark(column: Column) -> str:
+    """What the state knows a filled column by: another field of the same name has other values."""
+    return f"{column.name}@{column.field.raw.get('id') or ''}"
 
 
 def synced_after(plan: Plan, refused: Collection[str] = (), as_of: datetime | None = None) -> Synced:
@@ -62,7 +90,7 @@ def synced_after(plan: Plan, refused: Collection[str] = (), as_of: datetime | No
     """
     until = as_of or plan.until
     assert until is not None
-    filled = tuple(column.name for column in plan.columns)
+    filled = tuple(mark(column) for column in plan.columns)
     if not plan.whole and plan.synced is not None:
         # A field that is gone for now may have other values in every row when it comes back.
         return replace(plan.synced, until=until, filled=tuple(n for n in plan.synced.filled if n in filled))
@@ -77,8 +105,7 @@ def with_upkeep(plan: Plan, policy: Policy, held: Collection[str]) -> Plan:
     synced, now = plan.synced, plan.until
     assert synced is not None
     assert now is not None
-    there = {*synced.filled}.intersection(held)
-    new = tuple(c.api_name for c in plan.columns if c.name not in there)
+    new = tuple(c.api_name for c in plan.columns if mark(c) not in synced.filled or c.name not in held)
     computed = tuple(c.api_name for c in plan.columns if c.field.data_type in COMPUTED)
     if not is_due(synced.computed_at, policy.computed_refresh, now):
         computed = ()
