@@ -51,7 +51,7 @@ class Changes(Steps):
 
     # -- records
 
-    @step(module=st.sampled_from(PLAIN), data=DATA, late=LATE, count=st.sampled_from([1, 1, 1, 3]))
+    @step(6, module=st.sampled_from(PLAIN), data=DATA, late=LATE, count=st.sampled_from([1, 1, 1, 3]))
     def insert(self, module: str, data: Any, late: int, count: int) -> None:
         """Several in one second; one that is late has a Modified_Time that the last run was past already."""
         at = self.world.now() - timedelta(seconds=late)
@@ -64,7 +64,7 @@ class Changes(Steps):
                 )
                 note(f"inserted {module} {id}")
 
-    @step(pick=PICK, data=DATA, late=LATE)
+    @step(7, pick=PICK, data=DATA, late=LATE)
     def edit(self, pick: int, data: Any, late: int) -> None:
         module, id = self._one(self.world.ids(*PLAIN, "Quote_Lines", "Visits_X_Accounts", "Notes"), pick)
         record = self.world.org.record(module, id)
@@ -74,28 +74,28 @@ class Changes(Steps):
             self.world.org.edit(module, id, **self._values(module, data, few=True), Modified_Time=at)
         note(f"edited {module} {id}")
 
-    @step(pick=PICK, permanent=st.booleans())
+    @step(5, pick=PICK, permanent=st.booleans())
     def delete(self, pick: int, permanent: bool) -> None:
         module, id = self._one(self.world.ids(*PLAIN), pick)
         with self.world.changing():
             self.world.org.delete(module, id, permanent=permanent)
         note(f"deleted {module} {id}")
 
-    @step(pick=PICK)
+    @step(1, pick=PICK)
     def empty_bin(self, pick: int) -> None:
         module, id = self._one(self.world.bin(), pick)
         with self.world.changing():
             self.world.org.delete(module, id)
         note(f"deleted for good {module} {id}")
 
-    @step(pick=PICK)
+    @step(3, pick=PICK)
     def restore(self, pick: int) -> None:
         module, id = self._one(self.world.bin(), pick)
         with self.world.changing("restored"):
             self.world.org.restore(module, id)
         note(f"restored {module} {id}")
 
-    @step(pick=PICK, data=DATA, edited=st.booleans())
+    @step(3, pick=PICK, data=DATA, edited=st.booleans())
     def delete_and_restore(self, pick: int, data: Any, edited: bool) -> None:
         module, id = self._one(self.world.ids(*PLAIN), pick)
         with self.world.changing():
@@ -107,7 +107,7 @@ class Changes(Steps):
                 self.world.org.edit(module, id, **self._values(module, data, few=True))
         note(f"deleted and restored {module} {id}")
 
-    @step(pick=PICK, account=PICK)
+    @step(2, pick=PICK, account=PICK)
     def convert(self, pick: int, account: int) -> None:
         leads = [key for key in self.world.ids("Leads") if not self.world.org.record(*key).converted]  # type: ignore[union-attr]
         _, id = self._one(leads, pick)
@@ -117,7 +117,7 @@ class Changes(Steps):
             self.world.org.convert(id, **targets)
         note(f"converted Leads {id}")
 
-    @step(module=st.sampled_from(["Leads", "Accounts", "Visits"]), pick=PICK, other=PICK, data=DATA)
+    @step(3, module=st.sampled_from(["Leads", "Accounts", "Visits"]), pick=PICK, other=PICK, data=DATA)
     def merge(self, module: str, pick: int, other: int, data: Any) -> None:
         ids = self.world.ids(module)
         need(len(ids) > 1)
@@ -132,14 +132,14 @@ class Changes(Steps):
             self.world.org.edit(module, master, **self._values(module, data, few=True))
         note(f"merged {module} {loser} into {master}")
 
-    @step(pick=PICK, approved=st.booleans())
+    @step(1, pick=PICK, approved=st.booleans())
     def approve(self, pick: int, approved: bool) -> None:
         module, id = self._one(self.world.ids("Leads", "Accounts", "Visits", "Quotes"), pick)
         with self.world.changing():
             self.world.org.approve(module, id, approved)
         note(f"approved={approved} {module} {id}")
 
-    @step(pick=PICK, data=DATA)
+    @step(1, pick=PICK, data=DATA)
     def tag(self, pick: int, data: Any) -> None:
         module, id = self._one(self.world.ids("Leads", "Accounts", "Visits", "Quotes"), pick)
         tags = data.draw(st.lists(st.sampled_from(["vip", "a, b", "old; new"]), unique=True, max_size=2))
@@ -149,7 +149,7 @@ class Changes(Steps):
 
     # -- what hangs on records
 
-    @step(pick=PICK, data=DATA, count=st.integers(1, 3))
+    @step(3, pick=PICK, data=DATA, count=st.integers(1, 3))
     def add_lines(self, pick: int, data: Any, count: int) -> None:
         module, id = self._one(self.world.ids("Quotes"), pick)
         rows = [self._values("Quote_Lines", data, few=True) for _ in range(count)]
@@ -157,14 +157,14 @@ class Changes(Steps):
             self.world.org.edit(module, id, Lines=rows)
         note(f"added {count} lines to {module} {id}")
 
-    @step(pick=PICK)
+    @step(2, pick=PICK)
     def remove_line(self, pick: int) -> None:
         module, id = self._one(self.world.ids("Quote_Lines"), pick)
         with self.world.changing():
             self.world.org.remove_row(module, id)
         note(f"removed {module} {id}")
 
-    @step(visit=PICK, account=PICK, data=DATA)
+    @step(3, visit=PICK, account=PICK, data=DATA)
     def link(self, visit: int, account: int, data: Any) -> None:
         ends = (
             self._one(self.world.ids("Visits"), visit)[1],
@@ -175,7 +175,7 @@ class Changes(Steps):
             id = self.world.org.insert("Visits_X_Accounts", values)
         note(f"linked {id}: {ends}")
 
-    @step(pick=PICK)
+    @step(2, pick=PICK)
     def unlink(self, pick: int) -> None:
         module, id = self._one(self.world.ids("Visits_X_Accounts"), pick)
         quirks = self.world.org.quirks
@@ -184,7 +184,7 @@ class Changes(Steps):
             self.world.org.remove_row(module, id)
         note(f"unlinked {id}")
 
-    @step(pick=PICK, data=DATA)
+    @step(3, pick=PICK, data=DATA)
     def write_note(self, pick: int, data: Any) -> None:
         module, id = self._one(self.world.ids("Leads", "Accounts", "Visits", "Quotes"), pick)
         parent = {"id": id, "module": module, "name": None}
@@ -194,7 +194,7 @@ class Changes(Steps):
             )
         note(f"wrote note {made} on {module} {id}")
 
-    @step(pick=PICK)
+    @step(1, pick=PICK)
     def delete_note(self, pick: int) -> None:
         module, id = self._one(self.world.ids("Notes"), pick)
         traced = self.world.org.quirks.deleted_of_notes == "offered"
@@ -204,7 +204,7 @@ class Changes(Steps):
 
     # -- what Modified_Time never shows
 
-    @step(pick=PICK, data=DATA)
+    @step(3, pick=PICK, data=DATA)
     def set_computed(self, pick: int, data: Any) -> None:
         fields = self.world.fields(lambda field: field.data_type in COMPUTED)
         places = [(module, id, f) for module, f in fields for _, id in self.world.ids(module)]
@@ -215,7 +215,7 @@ class Changes(Steps):
             self.world.org.set_computed(module, id, field.api_name, value)
         note(f"computed {module} {id} {field.api_name} = {value!r}")
 
-    @step(pick=PICK, old=st.sampled_from(PICKS), rewrite=st.booleans())
+    @step(1, pick=PICK, old=st.sampled_from(PICKS), rewrite=st.booleans())
     def rename_picklist_value(self, pick: int, old: str, rewrite: bool) -> None:
         fields = self.world.fields(lambda f: f.data_type in ("picklist", "multiselectpicklist"))
         need(fields)
@@ -228,7 +228,7 @@ class Changes(Steps):
 
     # -- fields and modules
 
-    @step(module=st.sampled_from([*PLAIN, "Quote_Lines"]), kind=st.sampled_from(NEW_TYPES), data=DATA)
+    @step(1, module=st.sampled_from([*PLAIN, "Quote_Lines"]), kind=st.sampled_from(NEW_TYPES), data=DATA)
     def add_field(self, module: str, kind: str, data: Any) -> None:
         name = f"Extra_{self.fields_made}"
         self.fields_made += 1
@@ -240,7 +240,7 @@ class Changes(Steps):
             self.world.org.add_field(module, field, value=value)
         note(f"added the field {module} {name}, {kind}, with {value!r}")
 
-    @step(pick=PICK)
+    @step(1, pick=PICK)
     def drop_field(self, pick: int) -> None:
         fields = self.world.fields(lambda field: field.api_name not in FIXED)
         module, field = fields[pick % len(fields)]
@@ -248,7 +248,7 @@ class Changes(Steps):
             self.world.org.drop_field(module, field.api_name)
         note(f"dropped the field {module} {field.api_name}")
 
-    @step(pick=PICK, kept=st.booleans())
+    @step(1, pick=PICK, kept=st.booleans())
     def retype_field(self, pick: int, kept: bool) -> None:
         fields = self.world.fields(lambda f: f.data_type in RETYPED and f.api_name not in FIXED)
         need(fields)
@@ -261,11 +261,11 @@ class Changes(Steps):
 
     # -- time
 
-    @step(seconds=st.sampled_from([1, 1, 59, 299, 540, 599, 600, 601, 3_700]))
+    @step(5, seconds=st.sampled_from([1, 1, 59, 299, 540, 599, 600, 601, 3_700]))
     def wait(self, seconds: int) -> None:
         self.world.org.clock.advance(seconds=seconds)
 
-    @step(hours=st.sampled_from([5, 23, 24, 25, 49, 167, 169, 240]))
+    @step(2, hours=st.sampled_from([5, 23, 24, 25, 49, 167, 169, 240]))
     def wait_long(self, hours: int) -> None:
         self.world.org.clock.advance(hours=hours)
 

@@ -10,7 +10,7 @@ from simulators.zoho_crm.deleting import listed_as
 from tests.truth import column_of, truth
 
 from .target import NOT_DATA, Held, Row, Target
-from .world import World
+from .world import COMPUTED, World
 
 FEED = timedelta(days=59)  # the feed of deletions remembers a little longer
 
@@ -59,6 +59,7 @@ class _Module:
         self.reshaped = world.reshaped != target.reshaped
         fields = world.org.modules[module].fields
         self.fields = {f.api_name: names.get(f.api_name) for f in fields if column_of(f) is not None}
+        self.computed = {self.fields.get(f.api_name) for f in fields if f.data_type in COMPUTED}
         self.expected = truth(world.org, module, names={k: v for k, v in names.items() if v is not None})
         # Without Modified_Time the module is read whole each time.
         self.excuses = not target.fresh and world.org.modules[module].field("Modified_Time") is not None
@@ -106,14 +107,14 @@ class _Module:
             yield from self._versions(now)
 
     def _versions(self, now: Held) -> Iterator[str]:
-        """What a row held before is a version that is over, and versions follow each other."""
-        for id, row in self.before.items():
-            new = now.closed.get(id, [])[len(self.held.closed.get(id, [])) :]
-            if (
-                not _same(now.live.get(id, {}), row)
-                and not self.reshaped
-                and not any(_same(v, row) for v in new)
-            ):
+        """What a row held before is a version that is over, and versions follow each other.
+
+        A new value of a formula is put into the open version.
+        """
+        beside = NOT_DATA | self.computed
+        for id, row in self.before.items() if not self.reshaped else ():
+            held = [*now.closed.get(id, [])[len(self.held.closed.get(id, [])) :], now.live.get(id, {})]
+            if not any(_same(version, row, beside) for version in held):
                 yield f"{self.module} {id}: the version {_cut(row)} is lost"
         for id, versions in now.closed.items():
             last = [now.live[id]] if id in now.live else []
@@ -152,7 +153,7 @@ class _Module:
         return self.excuses and id in self.before and self.world.may_be_extra(key, self.began)
 
 
-def _same(row: Row, before: Row | None, beside: Collection[str] = NOT_DATA) -> bool:
+def _same(row: Row, before: Row | None, beside: Collection[str | None] = NOT_DATA) -> bool:
     """Columns that came meanwhile are empty in what stayed."""
     if before is None:
         return False

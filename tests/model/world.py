@@ -26,8 +26,7 @@ class Old:
     """A value that a field had until `since`, and that a table may show until a run at `due`."""
 
     value: Any
-    due: datetime | None
-    """None: only a full refresh or an edit of the record shows the new value."""
+    due: datetime
 
 
 @dataclass
@@ -37,8 +36,7 @@ class World:
     That is, all of it:
     1. A formula or roll-up changes without Modified_Time: old until the daily refresh.
     2. Zoho rewrites the records of a renamed picklist value, and by one of the simulator's switches the notes
-       of a merge's losers, without Modified_Time: old until the record is edited or the module is read whole.
-       (Not even the weekly comparison of ids and versions shows it.)
+       of a merge's losers, without Modified_Time: old until the weekly comparison.
     3. A record that a run has removed is restored: its deletion leaves the feed and its Modified_Time is the
        old one, so it and its rows are missing until ids are compared: weekly at the latest.
     4. A record goes without a trace: the losers of a merge that the feed does not name, a link whose removal
@@ -78,7 +76,7 @@ class World:
         if how == "seen" or before["Modified_Time"] != after["Modified_Time"]:
             self._forget(key)
         elif how in ("computed", "unseen"):
-            due = self.now() + COMPUTED_REFRESH if how == "computed" else None
+            due = self.now() + (COMPUTED_REFRESH if how == "computed" else VERIFY_EVERY)
             for name, value in after.items():
                 if before.get(name) != value:
                     known = self.org.modules[key[0]].field(name)
@@ -104,7 +102,7 @@ class World:
 
     def may_be_old(self, key: Key, api_name: str, value: Any, began: datetime) -> bool:
         olds = self.stale.get((*key, api_name), ())
-        return any(old.value == value and (old.due is None or began < old.due) for old in olds)
+        return any(old.value == value and began < old.due for old in olds)
 
     def may_be_missing(self, key: Key, began: datetime) -> bool:
         return key in self.returned and began < self.returned[key]
