@@ -78,6 +78,13 @@ class Held:
             rows = sql.execute_sql(" union all ".join(counts)) if counts else []
         return {str(table): int(count) for table, count in rows or []}
 
+    def closed(self, table: str) -> int:
+        """Versions that have ended, of a table with a history."""
+        with self._pipeline.sql_client() as sql:
+            name, ended = sql.make_qualified_table_name(table), sql.escape_column_name(VALID_TO)
+            rows = sql.execute_sql(f"select count(*) from {name} where {ended} is not null")
+        return int(rows[0][0]) if rows else 0
+
     def read(
         self, table: str, columns: Sequence[str], ids: Iterable[str] | None = None, by: str = "id"
     ) -> Path:

@@ -22,7 +22,7 @@ from sources.zoho_crm.resources import SOURCE, remember_synced, table_resource
 from sources.zoho_crm.spool import Spooled
 from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
-from sources.zoho_crm.versions import VALID_FROM
+from sources.zoho_crm.versions import VALID_TO
 
 from .deleted_records import DELETED_RECORDS, deleted_records_reading
 from .failures import causes, innermost
@@ -116,10 +116,13 @@ class Landing:
                 client.update_stored_schema(set(lost), force=True)
 
     def _check_ours(self, readings: Sequence[Reading], there: Collection[str]) -> None:
-        """Raises NotOurs for a table that another pipeline, or this one with its state lost, has kept."""
+        """Raises NotOurs for a table with versions of which this pipeline knows nothing.
+
+        A first load that dlt has not noticed leaves a table, too, in which no version has ended.
+        """
         new = [r.table for r in readings if r.plan and r.plan.synced is None and r.table not in there]
         for table, columns in self.held.tables(new).items() if new and self.held.merges else ():
-            if VALID_FROM in columns:
+            if VALID_TO in columns and self.held.closed(table):
                 raise NotOurs(
                     f"{table} keeps a history that another pipeline wrote: load into another dataset, or drop it"
                 )
