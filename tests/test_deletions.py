@@ -155,10 +155,11 @@ def test_the_loser_of_a_merge_goes_whether_or_not_the_feed_names_it(load_from, s
     org.merge("Things", ids[0], [ids[1]])
     sync(load)
     if shown is None:
-        # The count tells in the same run, and is believed once it cannot be late any more.
-        assert ids[1] in landed(load, "things")
-        org.clock.advance(minutes=11)
-        sync(load)
+        # A count tells of it, another one tells that the first was not late, and then every id is compared.
+        for _ in range(2):
+            assert ids[1] in landed(load, "things")
+            org.clock.advance(minutes=11)
+            sync(load)
     agrees(load)
     assert remembered(load) == [("Things", ids[1], shown or "untraced")]
 
@@ -283,9 +284,9 @@ def test_a_link_that_goes_without_a_trace_is_found_by_the_count_or_the_week(load
     sync(load, *FAMILY)
     org.clock.advance(days=1)
     org.remove_row("Deals_X_Labels", org.records("Deals_X_Labels")[0].id)
-    sync(load, *FAMILY)
-    org.clock.advance(minutes=11)
-    sync(load, *FAMILY)
+    for _ in range(3):
+        sync(load, *FAMILY)
+        org.clock.advance(minutes=11)
     family_agrees(load)
 
 

@@ -345,3 +345,43 @@ def test_lists_that_lag_lose_nothing(load_from):
     sync(load)
     agrees(load)
     assert org.ledger.calls(QUERY) == []
+
+
+def test_a_count_that_lags_is_no_reason_to_compare_every_id(load_from):
+    org = Org(quirks=Quirks(count_lag_minutes=10))
+    load = load_from(org)
+    things(org, 3)
+    org.clock.advance(hours=1)
+    sync(load)
+    for number in range(1, 4):
+        org.clock.advance(hours=1)
+        for _ in range(number):
+            org.insert("Things", {"F0": "new"})
+        org.ledger.clear()
+        sync(load)
+        agrees(load)
+        assert synced(load)["difference"] == number
+        assert len(org.ledger.calls(LIST)) == 1
+    org.clock.advance(hours=1)
+    sync(load)
+    assert synced(load)["difference"] == 0
+
+
+def test_a_difference_of_the_count_s_own_is_found_out_once_and_hides_no_other(load_from):
+    org = Org(quirks=Quirks(count_includes_unapproved=False))
+    load = load_from(org)
+    ids = things(org, 5)
+    for id in ids[:2]:
+        org.approve("Things", id, approved=False)
+    swept = []
+    for run in range(8):
+        org.clock.advance(hours=1)
+        if run == 4:
+            org._remove("Things", ids[4], "permanent", shown=False)
+            org.edit("Things", ids[3], F0="so that it is counted")
+        org.ledger.clear()
+        sync(load)
+        swept.append(len(org.ledger.calls(LIST)) > 1)
+    agrees(load)
+    # A difference is noted, counted again, and then every id is compared.
+    assert [run for run, was in enumerate(swept) if was] == [2, 6]

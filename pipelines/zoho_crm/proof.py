@@ -9,7 +9,7 @@ from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.survey import read_count
 from sources.zoho_crm.synced import Synced
-from sources.zoho_crm.windows import is_due
+from sources.zoho_crm.windows import differs_still, is_due
 
 from .failures import innermost
 from .held import Held
@@ -68,11 +68,13 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, count
     if reading.crm_count is None:
         return
     more, converted = counted - reading.crm_count, run.converted_counts.get(reading.table, 0)
-    if reading.name in run.swept:
+    entry = judged(synced, more, converted, client.now())
+    if reading.name in run.swept and differs_still(entry):
         # Every id was compared just now, so it is the count that differs: it leaves out some records.
         hides = more == converted != 0
-        synced = replace(synced, hides_converted=hides, explained=0 if hides else more)
-    run.synced[reading.name] = judged(synced, more, converted, client.now())
+        entry = replace(entry, hides_converted=hides, explained=0 if hides else more)
+        entry = judged(entry, more, converted, client.now())
+    run.synced[reading.name] = entry
 
 
 def judged(synced: Synced, more: int, converted: int, now: datetime) -> Synced:
