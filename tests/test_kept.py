@@ -294,18 +294,54 @@ def test_a_history_is_not_dropped_in_silence(load, org, then):
     assert live(load, "Things", mark_now) == truth(org, "Things")
 
 
-@pytest.mark.parametrize("then", [{}, ALL])
-def test_a_history_of_another_pipeline_is_not_replaced(load, org, then):
+@KEPT
+def test_what_another_pipeline_has_kept_is_not_replaced(load, org, keep):
     ids = things(org, 3)
-    sync(load, **ALL)
+    sync(load, **keep)
     org.clock.advance(hours=1)
-    org.edit("Things", ids[0], F0="edited")
-    sync(load, **ALL)
+    org.delete("Things", ids[0])
+    sync(load, **keep)
     before = everything(load)["things"]
-    other = replace(load, name="another")
-    assert tried(other, **then).exit_code == 1
-    assert "keeps a history that another pipeline wrote" in other.reading("Things").error
-    assert everything(load)["things"] == before
+    for then in ({}, keep):
+        other = replace(load, name="another")
+        assert tried(other, **then).exit_code == 1
+        assert "keeps rows that another pipeline has closed" in other.reading("Things").error
+        assert everything(load)["things"] == before
+
+
+@KEPT
+def test_a_module_without_records_begins_to_keep_with_its_first(load, org, keep):
+    things(org, 0)
+    sync(load, **keep)
+    id = org.insert("Things", {"F0": "first"})
+    org.clock.advance(hours=1)
+    sync(load, **keep)
+    assert not load.reading("Things").plan.whole
+    agrees_live(load, keep)
+    org.delete("Things", id)
+    sync(load, **keep)
+    agrees_live(load, keep)
+    assert len(load.rows("select * from zoho.things")) == 1
+
+
+def test_deleted_rows_are_kept_again_after_they_were_dropped(load, org):
+    ids = things(org, 4)
+    sync(load, **SOFT)
+    org.clock.advance(hours=1)
+    org.delete("Things", ids[0])
+    sync(load, **SOFT)
+    sync(load, refresh=True)
+    org.clock.advance(hours=1)
+    org.delete("Things", ids[1])
+    org.edit("Things", ids[2], F0="edited")
+    sync(load)
+    agrees(load, besides={"deleted_at"})
+    sync(load, **SOFT)
+    org.clock.advance(hours=1)
+    org.delete("Things", ids[2])
+    sync(load, **SOFT)
+    agrees_live(load, SOFT)
+    assert len(load.rows("select * from zoho.things")) == 2
 
 
 def test_deleted_rows_are_not_dropped_by_a_history_in_silence(load, org):

@@ -78,11 +78,12 @@ class Held:
             rows = sql.execute_sql(" union all ".join(counts)) if counts else []
         return {str(table): int(count) for table, count in rows or []}
 
-    def closed(self, table: str) -> int:
-        """Versions that have ended, of a table with a history."""
+    def dead(self, table: str) -> int:
+        """Rows that are not live: versions that have ended, and deleted rows that stay."""
+        columns = self._columns_of(table, ())
         with self._pipeline.sql_client() as sql:
-            name, ended = sql.make_qualified_table_name(table), sql.escape_column_name(VALID_TO)
-            rows = sql.execute_sql(f"select count(*) from {name} where {ended} is not null")
+            name = sql.make_qualified_table_name(table)
+            rows = sql.execute_sql(f"select count(*) from {name} where not ({_live(sql, columns)})")
         return int(rows[0][0]) if rows else 0
 
     def read(

@@ -22,7 +22,6 @@ from sources.zoho_crm.resources import SOURCE, remember_synced, table_resource
 from sources.zoho_crm.spool import Spooled
 from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
-from sources.zoho_crm.versions import VALID_TO
 
 from .deleted_records import DELETED_RECORDS, deleted_records_reading
 from .failures import causes, innermost
@@ -116,15 +115,16 @@ class Landing:
                 client.update_stored_schema(set(lost), force=True)
 
     def _check_ours(self, readings: Sequence[Reading], there: Collection[str]) -> None:
-        """Raises NotOurs for a table with versions of which this pipeline knows nothing.
+        """Raises NotOurs for a table of which this pipeline knows nothing, and that keeps what was.
 
-        A first load that dlt has not noticed leaves a table, too, in which no version has ended.
+        A first load that dlt has not noticed leaves a table, too, in which all is live.
         """
         new = [r.table for r in readings if r.plan and r.plan.synced is None and r.table not in there]
-        for table, columns in self.held.tables(new).items() if new and self.held.merges else ():
-            if VALID_TO in columns and self.held.closed(table):
+        for table in self.held.tables(new) if new and self.held.merges else ():
+            if self.held.dead(table):
                 raise NotOurs(
-                    f"{table} keeps a history that another pipeline wrote: load into another dataset, or drop it"
+                    f"{table} keeps rows that another pipeline has closed or marked as deleted:"
+                    " load into another dataset, or drop it"
                 )
 
     def _run(self, readings: Sequence[Reading]) -> None:
