@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .comparison import Comparison, Kind
 from .console import Console, counted
-from .report import FEW, failed, group, print_skips, skipped
+from .report import FEW, failed, group, print_failed, print_skips, skipped
 
 if TYPE_CHECKING:
     from .verifying import Verification
@@ -49,10 +49,7 @@ def print_verification(
     refused = group((c.name, c.refusal) for c in result.comparisons if c.refusal)
     console.paragraph("Left as they are", [f"{', '.join(names)}: {why}" for why, names in refused.items()])
     print_skips(console, skipped(result.run))
-    lost = group(failed(result.run))
-    console.paragraph("Failed", [f"{', '.join(names)}: {why}" for why, names in lost.items()])
-    for name, why in failed(result.run):
-        console.event("failure", {"module": name, "error": why})
+    print_failed(console, failed(result.run))
     console.text()
     if remark:
         console.text(remark)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sources.zoho_crm import limits
 
 from .console import Console, counted
-from .report import pairs_of, print_left_out, print_skips
+from .report import pairs_of, print_failed, print_left_out, print_skips
 
 if TYPE_CHECKING:
     from sources.zoho_crm.client import ZohoClient
@@ -42,7 +42,7 @@ def print_plan(
     print_left_out(console, found.plans, verbose=verbose)
     _print_unknown_types(console, found)
     print_skips(console, pairs_of(found.skips))
-    _print_failures(console, found)
+    print_failed(console, pairs_of(found.failures))
     console.text()
     sums = {
         "modules": len(found.plans),
@@ -91,7 +91,7 @@ def print_fields(console: Console, found: Survey) -> None:
     for row in rows:
         console.event("field", dict(zip(names, row, strict=True)))
     print_skips(console, pairs_of(found.skips))
-    _print_failures(console, found)
+    print_failed(console, pairs_of(found.failures))
     console.text()
     console.event("summary", {"modules": len(found.fields), "fields": len(rows)})
     console.text(f"{counted(len(found.fields), 'module')}, {counted(len(rows), 'field')}.")
@@ -133,13 +133,6 @@ def _field_rows(found: Survey, module: str) -> Iterator[tuple[Any, ...]]:
         column = columns.get(field.api_name)
         name, kind = (column.name, column.kind.dlt_type) if column else (None, None)
         yield module, field.api_name, field.data_type, name, kind, left_out.get(field.api_name, "")
-
-
-def _print_failures(console: Console, found: Survey) -> None:
-    failures = pairs_of(found.failures)
-    console.paragraph("Failed", [f"{name}: {why}" for name, why in failures])
-    for name, why in failures:
-        console.event("failure", {"module": name, "error": why})
 
 
 def _print_unknown_types(console: Console, found: Survey) -> None:

@@ -47,10 +47,7 @@ def print_report(console: Console, run: Run, *, verbose: bool = False, remark: s
     kept = [(r.name, r.error or "") for r in run.readings if r.status == "kept"]
     console.paragraph("Left as they are", [f"{', '.join(n)}: {why}" for why, n in group(kept).items()])
     print_skips(console, skipped(run))
-    lost = group(failed(run))
-    console.paragraph("Failed", [f"{', '.join(names)}: {why}" for why, names in lost.items()])
-    for name, why in failed(run):
-        console.event("failure", {"module": name, "error": why})
+    print_failed(console, failed(run))
     console.text()
     if remark:
         console.text(remark)
@@ -148,6 +145,14 @@ def print_skips(console: Console, skips: list[tuple[str, str]]) -> None:
     for name, why in skips:
         console.event("skip", {"module": name, "reason": why})
     console.paragraph("Skipped", [f"{', '.join(names)}: {why}" for why, names in group(skips).items()])
+
+
+def print_failed(console: Console, failures: list[tuple[str, str]]) -> None:
+    """What failed; those of one reason share a line."""
+    lost = group(failures)
+    console.paragraph("Failed", [f"{', '.join(names)}: {why}" for why, names in lost.items()])
+    for name, why in failures:
+        console.event("failure", {"module": name, "error": why})
 
 
 def print_left_out(console: Console, plans: Iterable[Plan], *, verbose: bool) -> None:

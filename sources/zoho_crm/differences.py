@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -17,13 +14,13 @@ from .arrow import twins_of
 from .columns import Column
 from .naming import NEVER_MISFIT, TEXT_TWIN, unique
 from .spool import Spooled
+from .values import plain_json
 from .walks import CHANGED
 
 BATCH = 50_000  # rows held at once
 MEMORY = "1GB"  # beyond it DuckDB goes to the disk
 # No column is called so: names are of letters, digits and underscores.
 DIFFERS = "= differs"
-EXACT = Context(prec=1_000)
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ def differing(patches: Path, held: Path, columns: Sequence[Column], ids: Collect
                 from {_file(patches)} n join {_file(held)} h on n.id::varchar = h.id::varchar
                 where {value.differs} and n.id in (select id from ids)
             """).fetchall()
-            number = sum(_plain(new) != _plain(old) for new, old in rows) if value.json else len(rows)
+            number = sum(plain_json(new) != plain_json(old) for new, old in rows) if value.json else len(rows)
             if number:
                 found[value.field.name] = number
     return found
@@ -217,23 +214,8 @@ def _really_different(table: pa.Table, values: Sequence[_Value]) -> pa.Table:
     for value in values:
         if value.json:
             pairs = zip(table[value.field.name].to_pylist(), table[_older(value)].to_pylist(), strict=True)
-            keep = [kept or _plain(new) != _plain(old) for kept, (new, old) in zip(keep, pairs, strict=True)]
+            keep = [
+                kept or plain_json(new) != plain_json(old)
+                for kept, (new, old) in zip(keep, pairs, strict=True)
+            ]
     return table.filter(pa.array(keep, pa.bool_()))
-
-
-def _plain(text: str | None) -> str | None:
-    """JSON in one spelling: keys sorted, numbers by their value."""
-    if text is None:
-        return None
-    try:
-        return repr(_sorted(json.loads(text, parse_float=Decimal, parse_int=Decimal)))
-    except (ValueError, ArithmeticError, RecursionError):
-        return text
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    if isinstance(value, list):
-        return [_sorted(item) for item in value]
-    return EXACT.normalize(value) if isinstance(value, Decimal) else value

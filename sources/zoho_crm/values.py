@@ -16,6 +16,7 @@ from .columns import Kind
 FRACTION = re.compile(r"\.\d{1,5}(?!\d)")
 INT64 = range(-(2**63), 2**63)
 SCALE, PRECISION = Decimal("1E-9"), Context(prec=38)  # decimal(38,9)
+EXACT = Context(prec=1_000)  # no number of Zoho's is longer
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 LONGEST = 400  # digits of a number that is written out; a longer one keeps its exponent
 BROKEN = re.compile("[\0\ud800-\udfff]")
@@ -55,6 +56,27 @@ def to_json(value: Any) -> str:
     """Numbers digit for digit; one that JSON does not know (NaN, a float without end) as its text."""
     text = simplejson.dumps(_exact(value), ensure_ascii=False, separators=(",", ":"), use_decimal=False)
     return _whole_characters(NUL_IN_JSON.sub("\\1\ufffd", text) if "\\u0000" in text else text)
+
+
+def plain_json(text: str | None) -> str | None:
+    """JSON in one spelling, to compare by: keys sorted, numbers by their value; other text as it is.
+
+    A database may keep JSON in a spelling of its own, as PostgreSQL does.
+    """
+    if text is None:
+        return None
+    try:
+        return repr(_sorted(simplejson.loads(text, parse_float=Decimal, parse_int=Decimal)))
+    except (ValueError, ArithmeticError, RecursionError):
+        return text
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_sorted(item) for item in value]
+    return str(EXACT.normalize(value)) if isinstance(value, Decimal) else value
 
 
 def _whole_characters(text: str) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Context, Decimal
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -19,13 +16,13 @@ import pyarrow.parquet as pq
 from .arrow import twins_of
 from .columns import COMPUTED, INSTANT, Column
 from .spool import Spooled, spool
+from .values import plain_json
 
 # Beside the columns of fields, which never begin with _dlt_. None is NOT NULL: a table that begins to keep
 # its history has rows, and no database adds such a column to them.
 ROW_VERSION, VALID_FROM, VALID_TO = "_dlt_row_version", "_dlt_valid_from", "_dlt_valid_to"
 MARKS = (pa.field(ROW_VERSION, pa.string()), pa.field(VALID_FROM, INSTANT), pa.field(VALID_TO, INSTANT))
 
-EXACT = Context(prec=1_000)
 DELETED_AT = pa.field("deleted_at", INSTANT)
 
 BATCH = 20_480  # rows at a time; ten of DuckDB's vectors
@@ -182,24 +179,9 @@ def _plain_json(table: pa.Table, names: Collection[str]) -> pa.Table:
     for number, field in enumerate(table.schema):
         if field.name in names:
             coded = table.column(number).combine_chunks().dictionary_encode()
-            plain = pa.array([_plain(text) for text in coded.dictionary.to_pylist()], pa.string())
+            plain = pa.array([plain_json(text) for text in coded.dictionary.to_pylist()], pa.string())
             table = table.set_column(number, field, pc.take(plain, coded.indices))
     return table
-
-
-def _plain(text: str) -> str:
-    try:
-        return repr(_sorted(json.loads(text, parse_float=Decimal, parse_int=Decimal)))
-    except (ValueError, ArithmeticError, RecursionError):
-        return text
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    if isinstance(value, list):
-        return [_sorted(item) for item in value]
-    return str(EXACT.normalize(value)) if isinstance(value, Decimal) else value
 
 
 def _widened(schema: pa.Schema, held: Path) -> pa.Schema:
