@@ -25,7 +25,7 @@ def test_the_tables_equal_the_crm_after_every_good_run(
 ) -> None:
     caplog.set_level(logging.CRITICAL, "zoho_crm")  # it says each of a thousand pauses
     again = f"ZOHO_MODEL_SEED={number} ZOHO_MODEL_SHARDS=1 ZOHO_MODEL_STEPS={STEPS} ZOHO_MODEL_EXAMPLES={EXAMPLES}"
-    machine = seed(number)(type("Company", (Company,), {"folder": tmp_path, "again": again}))
+    machine = seed(number)(type("Company", (Company,), {"folder": tmp_path, "again": again, "turn": number}))
     phases = (Phase.generate, Phase.shrink) if SHRINK else (Phase.generate,)
     run_state_machine_as_test(
         machine,
