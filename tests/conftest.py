@@ -12,6 +12,7 @@ from typing import Any
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"  # before dlt is imported: tests call loopback only
 
 import dlt
+import duckdb
 import pytest
 from hypothesis import settings
 
@@ -73,6 +74,7 @@ class Loader:
     pace: dict[str, Any] = field(default_factory=dict)
     run: Run | None = None
     pipeline: dlt.Pipeline | None = None
+    opened: Any = None
 
     def credentials(self, settings: str = "") -> ZohoCredentials:
         return resolve_credentials(f"{self.connection_string};OAuthSettingsLocation=memory://;{settings}")
@@ -87,13 +89,26 @@ class Loader:
         """
         client = self.client(settings)
         client.door.max_credits = max_credits
-        destination = self.destination or dlt.destinations.duckdb(str(self.folder / "crm.duckdb"))
+        destination = self.destination or dlt.destinations.duckdb(str(self._keep_open()))
         self.pipeline = open_pipeline(
             self.name, destination, self.dataset, str(self.folder / "p"), Progress()
         )
         chosen = _choice(choice)
         self.run = sync(self.pipeline, client, chosen, self.credentials(settings).api, Progress())
         return self.run
+
+    def _keep_open(self) -> Path:
+        """DuckDB's file, which takes a third of a run's time to open again and again."""
+        file = self.folder / "crm.duckdb"
+        if self.opened is None and file.exists():
+            self.opened = duckdb.connect(str(file))
+        return file
+
+    def let_go(self) -> None:
+        """Before somebody else touches the file."""
+        if self.opened is not None:
+            self.opened.close()
+            self.opened = None
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         assert self.pipeline is not None
@@ -118,7 +133,9 @@ def org() -> Org:
 @pytest.fixture
 def load(org: Org, tmp_path: Path) -> Iterator[Loader]:
     with serve(org) as zoho:
-        yield Loader(org, zoho.connection_string.rstrip("; "), tmp_path)
+        loader = Loader(org, zoho.connection_string.rstrip("; "), tmp_path)
+        yield loader
+        loader.let_go()
 
 
 @pytest.fixture
@@ -135,6 +152,8 @@ def load_from(tmp_path: Path) -> Iterator[Callable[[Org], Loader]]:
             zoho = stack.enter_context(serve(org))
             folder = tmp_path / str(count)
             folder.mkdir()
-            return Loader(org, zoho.connection_string.rstrip("; "), folder)
+            made = Loader(org, zoho.connection_string.rstrip("; "), folder)
+            stack.callback(made.let_go)
+            return made
 
         yield loader

@@ -179,7 +179,7 @@ MUTANTS = (
     Mutant(
         "a new field is filled by edits only",
         "windows.py",
-        "if c.name not in synced.filled)",
+        "if mark(c) not in synced.filled or c.name not in held)",
         "if not c)",
         "tests/test_refresh.py",
     ),
@@ -193,7 +193,7 @@ MUTANTS = (
     Mutant(
         "a difference to the CRM's count is forgotten",
         "windows.py",
-        "if differs_still(synced):",
+        "if synced.difference and synced.difference_at:",
         "if False:",
         DELETIONS,
     ),

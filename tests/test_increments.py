@@ -383,5 +383,5 @@ def test_a_difference_of_the_count_s_own_is_found_out_once_and_hides_no_other(lo
         sync(load)
         swept.append(len(org.ledger.calls(LIST)) > 1)
     agrees(load)
-    # A difference is noted, counted again, and then every id is compared.
-    assert [run for run, was in enumerate(swept) if was] == [2, 6]
+    # Run 4 may have been told of the edit too late, so run 5 counts again.
+    assert [run for run, was in enumerate(swept) if was] == [1, 6]

@@ -28,6 +28,7 @@ def on_a_new_machine(load):
 
 
 def database(load):
+    load.let_go()
     return load.folder / "crm.duckdb"
 
 

@@ -9,7 +9,7 @@ from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.survey import read_count
 from sources.zoho_crm.synced import Synced
-from sources.zoho_crm.windows import differs_still, is_due
+from sources.zoho_crm.windows import is_due
 
 from .failures import innermost
 from .held import Held
@@ -68,23 +68,25 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, count
     if reading.crm_count is None:
         return
     more, converted = counted - reading.crm_count, run.converted_counts.get(reading.table, 0)
-    entry = judged(synced, more, converted, client.now())
-    if reading.name in run.swept and differs_still(entry):
+    recent, now = reading.recent + reading.followed, client.now()
+    entry = judged(synced, more, converted, recent, now)
+    if reading.name in run.swept and entry.difference_at:
         # Every id was compared just now, so it is the count that differs: it leaves out some records.
         hides = more == converted != 0
         entry = replace(entry, hides_converted=hides, explained=0 if hides else more)
-        entry = judged(entry, more, converted, client.now())
+        entry = judged(entry, more, converted, recent, now)
     run.synced[reading.name] = entry
 
 
-def judged(synced: Synced, more: int, converted: int, now: datetime) -> Synced:
+def judged(synced: Synced, more: int, converted: int, recent: int, now: datetime) -> Synced:
     """The entry after a comparison: the table has so many rows `more` than the CRM counts.
 
-    A difference that is not explained is remembered with its time, until it goes or is explained.
+    A difference that is not explained is remembered with its time, until it goes or is explained; without
+    a time, if the count may not know yet of so many `recent` changes.
     """
     expected = (converted,) if synced.hides_converted else (0, synced.explained)
     if more in expected:
         return replace(synced, counted_at=now, difference=0, difference_at=None)
     difference = more - expected[-1] or more
-    since = synced.difference_at if synced.difference == difference else None
-    return replace(synced, counted_at=now, difference=difference, difference_at=since or now)
+    since = None if abs(difference) <= recent else synced.difference_at or now
+    return replace(synced, counted_at=now, difference=difference, difference_at=since)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from . import bulk, coql, records
@@ -24,7 +25,7 @@ from .plan import Api, Plan, unknown_types
 from .records import read_rows
 from .spool import Spooled, spool, without_rows
 from .synced import Synced
-from .windows import synced_after
+from .windows import CHANGED, COUNT_LAG, synced_after
 
 Status = Literal["read", "kept", "skipped", "failed"]
 Watch = Callable[[int], None]  # called with the number of rows that have come
@@ -66,6 +67,7 @@ class Reading:
     gap: str | None = None  # why the feed of deletions may not be whole
     feedless: bool = False  # Zoho offers no such feed of the module: only counts and comparisons tell
     synced: Synced | None = None  # what the state is to remember once all of it has landed
+    recent: int = 0  # changes of which Zoho's count may not know yet
     followed: int = 0  # rows that were read later in the same run
     deleted_rows: int = 0  # that left the table, or were marked
 
@@ -154,8 +156,18 @@ def _finish(reading: Reading, plan: Plan, notes: Notes) -> Reading:
     reading.columns = tuple(c for c in plan.columns if c.name in reading.spooled.schema.names)
     if plan.until is not None:
         reading.synced = synced_after(plan, notes.refused, notes.read_as_of)
+        reading.recent = _recent(reading, plan.until - COUNT_LAG)
     notes.remarks += unknown_types(plan)
     return reading.end("read")
+
+
+def _recent(reading: Reading, since: datetime) -> int:
+    """How many records changed or went since then, as far as they tell."""
+    recent = sum(gone.deleted_time >= since for gone in reading.deletions)
+    for name in (column.name for column in reading.columns if column.api_name == CHANGED):
+        changed = pq.read_table(must_be_read(reading).path, columns=[name])[name]
+        recent += pc.sum(pc.greater_equal(changed, since)).as_py() or 0
+    return recent
 
 
 def _rows(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -> Iterator[pa.Table]:

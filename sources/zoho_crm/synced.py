@@ -24,7 +24,7 @@ class Synced:
     verified_at: datetime | None = None  # when every id was last compared
     counted_at: datetime | None = None  # when Zoho's count was last compared
     difference: int = 0  # rows that the table holds more than Zoho counts, not yet explained
-    difference_at: datetime | None = None  # since when
+    difference_at: datetime | None = None  # since when; None if the count may just be late
     hides_converted: bool = False  # a comparison of every id has shown that the count leaves these out
     explained: int = 0  # a difference that a comparison of every id has shown to be the count's own
 

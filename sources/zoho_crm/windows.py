@@ -120,16 +120,9 @@ def _why_sweep(plan: Plan, policy: Policy) -> str | None:
     assert now is not None
     if is_due(synced.verified_at, policy.verify_every, now):
         return "every id is compared once in a while"
-    if differs_still(synced):
+    if synced.difference and synced.difference_at:
         return f"its table differs from Zoho's count by {synced.difference:+,}"
     return None
-
-
-def differs_still(synced: Synced) -> bool:
-    """Whether a later count, which knows of all that the first one may not have known, differs as much."""
-    if not synced.difference or synced.difference_at is None or synced.counted_at is None:
-        return False
-    return synced.counted_at - synced.difference_at >= COUNT_LAG
 
 
 def goes_along(column: Column) -> bool:
