@@ -31,21 +31,20 @@ def column(load, name):
 # ---- computed fields
 
 
-@pytest.mark.parametrize("api", APIS)
-def test_formulas_and_roll_ups_are_read_for_every_row_once_a_day(load, org, api):
+def test_formulas_and_roll_ups_are_read_for_every_row_once_a_day(load, org):
     ids = things(org, 4, **extra(SCORE, TOTAL))
-    sync(load, settings=APIS[api])
+    sync(load, settings=APIS["bulk"])
     org.set_computed("Things", ids[0], "Score", 1.5)
     org.set_computed("Things", ids[1], "Total", "12.340000001")
     org.clock.advance(hours=23)
-    sync(load, settings=APIS[api])
+    sync(load, settings=APIS["bulk"])
     assert column(load, "score")[ids[0]] is None
     org.clock.advance(hours=1)
-    sync(load, settings=APIS[api])
+    sync(load, settings=APIS["bulk"])
     agrees(load)
     org.set_computed("Things", ids[0], "Score", None)
     org.clock.advance(hours=2)
-    sync(load, settings=APIS[api], computed_refresh=timedelta(hours=1))
+    sync(load, settings=APIS["bulk"], computed_refresh=timedelta(hours=1))
     agrees(load)
 
 
@@ -79,8 +78,7 @@ def test_a_record_that_is_edited_brings_its_computed_values_along(load, org):
 # ---- new fields
 
 
-@pytest.mark.parametrize("api", APIS)
-@pytest.mark.parametrize("value", ["12.5", None])
+@pytest.mark.parametrize(("api", "value"), [("bulk", "12.5"), ("coql", "12.5"), ("records", None)])
 def test_a_new_field_is_filled_on_the_run_that_first_sees_it(load, org, api, value):
     ids = things(org, 4)
     sync(load, settings=APIS[api])
@@ -93,7 +91,7 @@ def test_a_new_field_is_filled_on_the_run_that_first_sees_it(load, org, api, val
     org.ledger.clear()
     sync(load, settings=APIS[api])
     assert everything(load) == before
-    assert "amount" in synced(load)["filled"]
+    assert any(name.startswith("amount@") for name in synced(load)["filled"])
 
 
 def test_new_fields_of_every_type_land_in_rows_that_did_not_change(load, org):
@@ -232,7 +230,7 @@ def test_a_value_that_does_not_fit_any_more_gets_a_twin_in_a_window(load, org):
 # ---- renamed values
 
 
-@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize("api", ["bulk", "records"])
 def test_renamed_values_and_tags_are_found_by_the_weekly_comparison(load, org, api):
     ids = things(org, 4, **extra(PICK, MULTI))
     for id in ids[:2]:
