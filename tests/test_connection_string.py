@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sources.zoho_crm.connection_string import join_settings, split_settings
+from sources.zoho_crm.connection_string import apply_edits, join_settings, settings_edits, split_settings
 from sources.zoho_crm.errors import SettingsError
 
 NAMES = st.text(alphabet="abcXYZ_ 0.9é", min_size=1).map(str.strip).filter(bool)
@@ -84,3 +84,42 @@ def test_an_error_tells_the_place_and_the_rule(text, words):
 def test_a_name_that_could_not_be_read_back_is_not_written(name):
     with pytest.raises(SettingsError):
         join_settings([(name, "1")])
+
+
+def edited(text, **changes):
+    return apply_edits(text, settings_edits(text, changes))
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "expected"),
+    [
+        ("", {"A": "1"}, "A=1;"),
+        ("A=1", {"B": "2"}, "A=1;B=2;"),
+        ("A=1;", {"a": "3"}, "A=3;"),
+        ("A = 1 ; b='x;y';\n", {"B": "it's"}, "A = 1 ; b='it''s';\n"),
+        ('A="1"; B=2', {"A": '"'}, 'A=""""; B=2'),
+        ("A=1;\n  B=2;\n", {"C": "3", "D": "4"}, "A=1;\n  B=2;\n  C=3;\n  D=4;\n"),
+        ("A=1; B=; C=3;", {"B": "2"}, "A=1; B=2; C=3;"),
+        ("A=1; B=2; C=3;", {"B": None}, "A=1;  C=3;"),
+        ("A=1;B=2  ", {"B": None, "C": "3"}, "A=1;;C=3;  "),
+        ("A=1;B=  ", {"B": "2", "C": "3"}, "A=1;B=  2;C=3;"),
+        ("A=1;a=2;", {"A": "3"}, "A=3;a=3;"),
+        ("A=1;B=' 2 ';", {"A": "1", "Z": None}, "A=1;B=' 2 ';"),
+    ],
+)
+def test_a_setting_is_changed_and_nothing_else_moves(text, changes, expected):
+    assert edited(text, **changes) == expected
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ABCD"), VALUES)),
+    st.dictionaries(st.sampled_from("abCDEF"), st.none() | VALUES),
+    st.sampled_from(["", ";", " ; ", "\n"]),
+)
+def test_after_any_change_the_settings_have_the_new_values(pairs, changes, tail):
+    text = join_settings(pairs) + tail
+    after = dict(split_settings(edited(text, **changes)))
+    kept = {name: value for name, value in pairs if name.casefold() not in map(str.casefold, changes)}
+    wanted = {name.casefold(): value for name, value in changes.items() if value is not None}
+    assert {name: value for name, value in after.items() if name in kept} == kept
+    assert {name.casefold(): value for name, value in after.items() if name not in kept} == wanted

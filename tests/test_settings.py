@@ -82,7 +82,9 @@ def test_a_missing_setting_is_named_with_the_places_looked_at(given_settings, mi
 
 
 def test_without_a_refresh_token_the_error_says_how_to_get_one():
-    with pytest.raises(SettingsError, match="Connected Apps .*access_type=offline and prompt=consent"):
+    with pytest.raises(
+        SettingsError, match="run `authorize`.*access_type=offline and prompt=consent.*Connected Apps"
+    ):
         resolve_credentials("OAuthClientId=1;OAuthClientSecret=2")
 
 
@@ -98,10 +100,17 @@ def test_tokens_may_come_in_other_ways_than_a_refresh_token(text):
     assert resolve_credentials(text).is_resolved()
 
 
-def test_consent_needs_the_client_only():
-    assert resolve_credentials("OAuthClientId=1;OAuthClientSecret=2", for_consent=True).oauth_client_id == "1"
-    with pytest.raises(SettingsError, match="OAuthClientSecret is missing"):
-        resolve_credentials("OAuthClientId=1", for_consent=True)
+def test_before_a_consent_nothing_is_missing_and_what_was_given_is_known():
+    found = resolve_credentials("OAuthClientId=1;UseCOQL=no;Region=;Timeout=5", for_consent=True)
+    assert found.given == {"OAuthClientId": "1", "UseCOQL": "false", "Timeout": "5.0"}
+    assert (found.region, found.oauth_client_secret) == ("US", None)
+
+
+def test_the_callback_keeps_its_trailing_slash():
+    found = resolve_credentials(
+        "CallbackURL=http://localhost:8080/;AccountsServer=http://a/", for_consent=True
+    )
+    assert (found.callback_url, found.accounts_server) == ("http://localhost:8080/", "http://a")
 
 
 @pytest.mark.parametrize(

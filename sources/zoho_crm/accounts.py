@@ -80,17 +80,22 @@ def token_post(credentials: ZohoCredentials, *, attempts: int = ATTEMPTS, backof
 
 
 def ask(post: Post, url: str, form: Mapping[str, str], now: float) -> Token:
-    """The token of one answer. The body decides: Zoho sends its refusals with status 200, too."""
-    response = send(post, url, form)
-    answer = body_of(response, url)
-    if not answer.get("access_token"):
-        raise _refusal(answer)
+    """The token of one answer."""
+    answer = granted(post, url, form)
     return Token(
         access_token=str(answer["access_token"]),
         api_domain=str(answer["api_domain"]) if answer.get("api_domain") else None,
         expires_at=now + _lifetime(answer),
         scope=str(answer["scope"]) if answer.get("scope") else None,
     )
+
+
+def granted(post: Post, url: str, form: Mapping[str, str]) -> Mapping[str, Any]:
+    """The answer with an access token. The body decides: Zoho sends its refusals with status 200, too."""
+    answer = body_of(send(post, url, form), url)
+    if not answer.get("access_token"):
+        raise _refusal(answer)
+    return answer
 
 
 def send(post: Post, url: str, form: Mapping[str, str]) -> requests.Response:

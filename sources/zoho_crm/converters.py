@@ -77,6 +77,12 @@ def url(value: str) -> str:
     return value.rstrip("/")
 
 
+def callback(value: str) -> str:
+    """A URL as it was registered: Zoho compares letter by letter, a trailing slash too."""
+    url(value)
+    return value
+
+
 def proxy(value: str) -> str:
     """A proxy's host, or its URL with a user and a password whose signs are written as %XX."""
     parts = urlsplit(with_scheme(value))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, cast
 from urllib.parse import urlsplit
@@ -28,8 +27,10 @@ from .settings import (
     DEFAULT_SCOPES,
     KEY,
     SETTINGS,
+    by_attribute,
     missing_settings,
     read_settings,
+    unknown_keys,
     warn_unknown,
     wrong_settings,
 )
@@ -101,6 +102,11 @@ class ZohoCredentials(CredentialsConfiguration):
         return tuple(self.scope.split(",")) if self.scope else DEFAULT_SCOPES
 
     @property
+    def given(self) -> dict[str, str]:
+        """The settings that somebody gave, by name and with their secrets; no defaults."""
+        return {n: v for n, v in self._pairs(show=True) if SETTINGS[n.casefold()].attribute in self._given}
+
+    @property
     def renews(self) -> bool:
         return self.initiate_oauth != "OFF"
 
@@ -167,10 +173,11 @@ class ZohoCredentials(CredentialsConfiguration):
 
     def on_resolved(self) -> None:
         """Check every setting, then what they say together."""
-        warn_unknown(getattr(self, "_unknown", []) + _unknown_keys())
+        warn_unknown(getattr(self, "_unknown", []) + unknown_keys())
         given = {name: getattr(self, name) for name in BY_ATTRIBUTE}
         for name, value in read_settings(given).items():
             setattr(self, name, value)
+        self._given = {name for name in given if getattr(self, name) is not None}
         self._settle_region()
         self._settle_instance()
         self._settle_api()
@@ -222,8 +229,8 @@ class ZohoCredentials(CredentialsConfiguration):
 
     def _require(self) -> None:
         if self.for_consent:
-            needed = ["oauth_client_id", "oauth_client_secret"]
-        elif self.auth_scheme == "ClientCredentials":
+            return  # `authorize` asks for what is missing
+        if self.auth_scheme == "ClientCredentials":
             needed = ["oauth_client_id", "oauth_client_secret", "org_id"]
         elif not self.renews or (self.oauth_access_token and not self.oauth_refresh_token):
             needed = ["oauth_access_token"]
@@ -248,9 +255,9 @@ def resolve_credentials(
 ) -> ZohoCredentials:
     """The checked settings from `value`, filled up from dlt's environment, secrets and config.
 
-    Raises SettingsError and nothing else, with no secret in it. `for_consent` asks for the client
-    only: the tokens are still to be got. A mapping may use the names of a connection string or
-    dlt's snake_case.
+    Raises SettingsError and nothing else, with no secret in it. `for_consent` misses nothing: the
+    client may still be asked for, and the tokens are still to be got. A mapping may use the names of
+    a connection string or dlt's snake_case.
     """
     if isinstance(value, ZohoCredentials) and value.is_resolved():
         return value
@@ -258,29 +265,11 @@ def resolve_credentials(
     if for_consent:
         credentials.for_consent = True  # type: ignore[misc]
     if isinstance(value, Mapping):
-        value, credentials._unknown = _by_attribute(value)
+        value, credentials._unknown = by_attribute(value)
     try:
         return resolve_configuration(credentials, sections=SECTIONS, explicit_value=value or None)
     except ConfigurationException as error:
         raise SettingsError(_sentence(error)) from None
-
-
-def _by_attribute(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    known: dict[str, Any] = {}
-    unknown = []
-    for name, given in value.items():
-        setting = BY_ATTRIBUTE.get(name) or SETTINGS.get(str(name).casefold())
-        if setting is None:
-            unknown.append(str(name))
-        else:
-            known[setting.attribute] = given
-    return known, unknown
-
-
-def _unknown_keys() -> list[str]:
-    """dlt looks up the keys it knows, so that a misspelt one would go unseen."""
-    names = [name[len(KEY) + 2 :].lower() for name in os.environ if name.upper().startswith(f"{KEY}__")]
-    return sorted(name for name in names if name not in BY_ATTRIBUTE)
 
 
 def _sentence(error: ConfigurationException) -> str:

@@ -27,6 +27,11 @@ class DataCentre:
     def accounts_server(self) -> str:
         return f"https://{self.accounts_host}"
 
+    @property
+    def console(self) -> str:
+        """Where clients are registered; Canada's is at zohocloud.ca, as its accounts are."""
+        return f"https://{self.accounts_host.replace('accounts.', 'api-console.', 1)}"
+
     def api_domain(self, instance: Instance = "Production") -> str:
         return f"https://{SUBDOMAINS[instance]}.{self.api_suffix}"
 

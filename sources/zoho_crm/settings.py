@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from .converters import (
     accounts_server,
     api_version,
     boolean,
+    callback,
     choice,
     org_id,
     port,
@@ -32,8 +34,8 @@ logger = logging.getLogger("zoho_crm")
 KEY = "SOURCES__ZOHO_CRM__CREDENTIALS"
 
 CONSENT_AGAIN = (
-    "remove the app under Connected Apps in the Zoho account, then consent again with"
-    " access_type=offline and prompt=consent"
+    "run `authorize`, which consents with access_type=offline and prompt=consent; if it gets no refresh token,"
+    " remove the app under Connected Apps in the Zoho account first"
 )
 
 # What a sync reads; asked for when `Scope` is not given.
@@ -164,13 +166,32 @@ _ALL = (
         " each of @ : / ? # % is written as %40 %3A %2F %3F %23 %25)",
     ),
     Setting("ProxyPort", "proxy_port", port, "a port number, 1 to 65535"),
-    Setting("CallbackURL", "callback_url", url, A_URL),
+    Setting("CallbackURL", "callback_url", callback, A_URL),
     Setting("OAuthVerifier", "oauth_verifier", text, "the grant code that Zoho showed", secret=True),
 )
 
 # By casefolded name: names are without regard to case.
 SETTINGS: Mapping[str, Setting] = {setting.name.casefold(): setting for setting in _ALL}
 BY_ATTRIBUTE: Mapping[str, Setting] = {setting.attribute: setting for setting in _ALL}
+
+
+def by_attribute(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The values by attribute, for names of a connection string or dlt's; and the names that are neither."""
+    known: dict[str, Any] = {}
+    unknown = []
+    for name, given in value.items():
+        setting = BY_ATTRIBUTE.get(name) or SETTINGS.get(str(name).casefold())
+        if setting is None:
+            unknown.append(str(name))
+        else:
+            known[setting.attribute] = given
+    return known, unknown
+
+
+def unknown_keys() -> list[str]:
+    """dlt looks up the keys it knows, so that a misspelt one would go unseen."""
+    names = [name[len(KEY) + 2 :].lower() for name in os.environ if name.upper().startswith(f"{KEY}__")]
+    return sorted(name for name in names if name not in BY_ATTRIBUTE)
 
 
 def wrong_settings(wrong: Sequence[tuple[Setting, Any]]) -> SettingsError:
@@ -196,8 +217,7 @@ def missing_settings(settings: Sequence[Setting]) -> SettingsError:
     names = " and ".join(setting.name for setting in settings)
     forms = "; ".join(f"{setting.name}: {setting.forms}" for setting in settings)
     hint = (
-        " A refresh token comes with a consent that has access_type=offline and prompt=consent (README: Your"
-        " account); if Zoho gives none, " + CONSENT_AGAIN + "."
+        " To get a refresh token, " + CONSENT_AGAIN + "."
         if settings[-1].attribute == "oauth_refresh_token"
         else ""
     )

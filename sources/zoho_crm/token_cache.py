@@ -6,8 +6,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -15,6 +13,8 @@ from pathlib import Path
 
 import filelock
 import platformdirs
+
+from .private_file import write_private
 
 logger = logging.getLogger("zoho_crm")
 
@@ -75,7 +75,7 @@ class TokenCache:
             return
         kept = {"format": FORMAT, "key": key, "token": asdict(token)}
         try:
-            _write_whole(self._path(key), json.dumps(kept))
+            write_private(self._path(key), json.dumps(kept).encode())
         except OSError as error:
             self._give_up(error)
 
@@ -138,15 +138,3 @@ def _token(kept: dict[str, object]) -> Token:
     if token.expires_at is not None and not isinstance(token.expires_at, (int, float)):
         raise TypeError
     return token
-
-
-def _write_whole(path: Path, content: str) -> None:
-    # mkstemp makes the file with mode 0600: there is no moment in which others can read it.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".new")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content)
-        Path(temporary).replace(path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
