@@ -27,7 +27,7 @@ def opened_account(options: Options, console: Console) -> Iterator[ZohoCredentia
 
     if not options.demo:
         if options.connection is not None and not options.connection.strip():
-            raise _empty_connection()
+            raise empty_connection()
         yield resolve_credentials(options.connection)
         return
     from simulators.zoho_crm import serve
@@ -82,7 +82,8 @@ def pipelines_dir(options: Options) -> str:
     return str(Path(get_dlt_pipelines_dir()).parent / "zoho_demo" / own)
 
 
-def _empty_connection() -> Exception:
+def empty_connection() -> Exception:
+    """What to say of `--connection ''`: a variable that a script forgot to set."""
     from sources.zoho_crm.errors import SettingsError
 
     return SettingsError("--connection is empty: it holds Name=value; pairs, or leave it out.")
@@ -118,8 +119,9 @@ def secrets_of(options: Options | None) -> list[str]:
     # The last part of a name tells: CREDENTIALS__DATABASE is no secret, CREDENTIALS__PASSWORD is.
     found = [v for n, v in os.environ.items() if any(word in n.upper().split("__")[-1] for word in words)]
     connection = options.connection if options else None
+    found += [options.client_secret or "", options.code or ""] if options else []
     try:
-        credentials = resolve_credentials(connection)
+        credentials = resolve_credentials(connection, for_consent=True)
     except SettingsError:
         found.append(connection or "")
     else:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from . import commands
+from .consent_options import authorizing
 from .console import Console
 from .dlt_runtime import start_dlt
 from .failures import FAILED, INTERRUPTED, STOPPED, USAGE, complain, explain, keep_traceback, without_secrets
@@ -19,13 +20,15 @@ from .options import Options, choosing, connecting, load_env_file, paying, repai
 EXAMPLES = """\
 Examples:
   python -m pipelines.zoho_crm --demo
+  python -m pipelines.zoho_crm authorize --region EU
   python -m pipelines.zoho_crm
   python -m pipelines.zoho_crm --modules Leads,Deals --destination postgres
   python -m pipelines.zoho_crm plan --exclude Notes,Attachments
   python -m pipelines.zoho_crm modules --modules Leads
   python -m pipelines.zoho_crm verify --repair
 
-The account is a connection string in SOURCES__ZOHO_CRM__CREDENTIALS (environment or .env) or --connection:
+`authorize` gets the account's tokens once and writes them into .env. The account is a connection string in
+SOURCES__ZOHO_CRM__CREDENTIALS (environment or .env) or --connection:
   OAuthClientId=...;OAuthClientSecret=...;OAuthRefreshToken=...;Region=US;
 Each option is also a key of dlt's configuration: --modules is SOURCES__ZOHO_CRM__MODULES in the environment
 and `modules` below [sources.zoho_crm] in .dlt/config.toml. The command line wins.
@@ -78,7 +81,7 @@ def answer(command: Callable[[Options, Console], int]) -> int:
     options: Options | None = None
     try:
         configured = start_dlt()
-        if not ctx.params["demo"]:
+        if not ctx.params.get("demo"):
             load_env_file(ctx, configured)
         options = settle(ctx, configured)
         return command(options, Console(options.log_format))
@@ -130,6 +133,7 @@ cli = Commands(
         _command(commands.run, [*choosing(), *syncing(), *paying(), *connecting()]),
         _command(commands.plan, [*choosing(), *syncing(), *connecting()]),
         _command(commands.modules, [*choosing(), *connecting()]),
+        _command(commands.authorize, [*authorizing(), *choosing()]),
         _command(commands.check, connecting()),
         _command(commands.verify, [*choosing(), *repairing(), *paying(), *connecting()]),
     ],

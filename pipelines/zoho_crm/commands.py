@@ -84,6 +84,13 @@ def modules(options: Options, console: Console) -> int:
     return FAILED if found.failures else 0
 
 
+def authorize(options: Options, console: Console) -> int:
+    """Get the account's tokens once, write them into .env, and check them."""
+    from .authorize import get_tokens
+
+    return get_tokens(options, console)
+
+
 def check(options: Options, console: Console) -> int:
     """Say whether a run would work, and what to do if not."""
     from .check import print_checks

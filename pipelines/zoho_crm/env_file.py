@@ -54,7 +54,7 @@ class EnvFile:
     @property
     def account(self) -> dict[str, str]:
         """What the file says about the account, by the names of the environment."""
-        return _account(_bindings(self._text))
+        return _account(_bindings(self._text.removeprefix(BOM)))
 
     def write(self, settings: Mapping[str, str], changes: Changes) -> dict[str, str]:
         """Make the changes, in a new line with all settings if there is none yet; gives what the file then says."""

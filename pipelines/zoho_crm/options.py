@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -48,6 +48,13 @@ class Options:
     demo: bool = False
     repair: bool = False
     verbose: bool = False
+    region: str | None = None
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    code: str | None = field(default=None, repr=False)
+    self_client: bool = False
+    no_browser: bool = False
+    wait: timedelta = timedelta(minutes=5)
 
 
 def policy_of(options: Options) -> Policy:
@@ -252,7 +259,7 @@ def load_env_file(ctx: click.Context, configured: Callable[[str], Any]) -> None:
 
     named = ctx.params["env_file"] if _is_given(ctx, "env_file") else configured(f"{SECTION}.env_file")
     path = Path(named or Options.env_file)
-    if named and not path.is_file():
+    if named and not path.is_file() and ctx.command.name != "authorize":  # which makes it
         raise click.UsageError(f"The file {path} of --env-file does not exist.", ctx)
     if path.is_file():
         try:
@@ -274,7 +281,7 @@ def _configured(
 ) -> dict[str, Any]:
     """The values of the options that have a key in dlt's configuration, checked as the options are."""
     found: dict[str, Any] = {}
-    known = {field.name for field in fields(Options)} - {"connection", "env_file"}
+    known = {f.name for f in fields(Options)} - {"connection"}
     for param in ctx.command.params:
         if not isinstance(param, ConfigOption) or param.name not in known or only not in (None, param.name):
             continue

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+
+from sources.zoho_crm.endpoints import OUR_TABLES
 
 MODULES = "ZohoCRM.modules.READ"
 SETTINGS = "ZohoCRM.settings.READ"
@@ -16,6 +18,60 @@ OPTIONAL = {
     "ZohoCRM.coql.READ": "COQL cannot be used",
     "ZohoSearch.securesearch.READ": "the CRM's own counts are missing",
 }
+
+USERS, ORG = "ZohoCRM.users.READ", "ZohoCRM.org.READ"
+BULK, COQL, COUNT = "ZohoCRM.bulk.READ", "ZohoCRM.coql.READ", "ZohoSearch.securesearch.READ"
+OF_TABLES = {"users": (USERS,), "org": (ORG,), "currencies": (ORG, SETTINGS)}
+OF_SETTINGS = ("roles", "profiles", "territories", "tags", "layouts", "pipelines")
+
+# The modules that Zoho's page on scopes names; it spells Sales_Orders as salesorders.
+WITH_SCOPE = frozenset(
+    [
+        "leads",
+        "accounts",
+        "contacts",
+        "deals",
+        "campaigns",
+        "tasks",
+        "cases",
+        "events",
+        "calls",
+        "solutions",
+        "products",
+        "vendors",
+        "pricebooks",
+        "quotes",
+        "salesorders",
+        "purchaseorders",
+        "invoices",
+        "notes",
+    ]
+)
+
+
+def wanted(only: Collection[str], wants: Callable[[str], bool], api: str, *, coql: bool) -> list[str]:
+    """Exactly what a run of the chosen tables needs; `only` empty means all, `api` and `coql` are the user's wish."""
+    modules = [name for name in only if name.casefold() not in OUR_TABLES]
+    found = _of_modules(modules)
+    ours = [table for table in (*OF_TABLES, *OF_SETTINGS) if wants(table)]
+    if any(table in OF_SETTINGS for table in ours):
+        found.append(SETTINGS)
+    elif "currencies" not in ours:
+        found += [*PARTS_OF_SETTINGS, "ZohoCRM.settings.layouts.READ"]  # the count asks for layouts
+    found += [scope for table in ours for scope in OF_TABLES.get(table, ())]
+    if modules or not only:
+        found += [BULK] if api in ("auto", "bulk") else []
+        found += [COQL] if api in ("auto", "coql") and coql else []
+        found.append(COUNT)
+    return list(dict.fromkeys(found))
+
+
+def _of_modules(modules: Collection[str]) -> list[str]:
+    """One scope a module where Zoho has one for each, else the scope of all."""
+    words = sorted(name.casefold().replace("_", "") for name in modules)
+    if not words or not WITH_SCOPE.issuperset(words):
+        return [MODULES]
+    return [f"ZohoCRM.modules.{word}.READ" for word in words]
 
 
 def lacking(

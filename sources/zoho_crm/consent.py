@@ -16,6 +16,7 @@ from .errors import CredentialsError, SettingsError
 
 DEFAULT_CALLBACK = "http://localhost:8080/callback"  # to be registered in the API console, letter by letter
 CODE = re.compile(r"[A-Za-z0-9._~-]{8,300}")
+BARE = re.compile(r"\d{3,5}\.[A-Za-z0-9._~-]{8,300}")  # all of Zoho's begin with 1000.
 
 # What a redirect says instead of a code.
 DENIED: Mapping[str, str] = {
@@ -117,7 +118,7 @@ def read_answer(text: str, state: str | None) -> Grant:
     Raises CredentialsError if Zoho refused, SettingsError for what is no answer; neither repeats it.
     """
     text = text.strip()
-    if CODE.fullmatch(text):
+    if BARE.fullmatch(text):
         return Grant(text)
     given = _parameters(text)
     if state is not None and given.get("state") != state:
