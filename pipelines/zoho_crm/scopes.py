@@ -26,27 +26,11 @@ OF_SETTINGS = ("roles", "profiles", "territories", "tags", "layouts", "pipelines
 
 # The modules that Zoho's page on scopes names; it spells Sales_Orders as salesorders.
 WITH_SCOPE = frozenset(
-    [
-        "leads",
-        "accounts",
-        "contacts",
-        "deals",
-        "campaigns",
-        "tasks",
-        "cases",
-        "events",
-        "calls",
-        "solutions",
-        "products",
-        "vendors",
-        "pricebooks",
-        "quotes",
-        "salesorders",
-        "purchaseorders",
-        "invoices",
-        "notes",
-    ]
-)
+    {
+        "leads", "accounts", "contacts", "deals", "campaigns", "tasks", "cases", "events", "calls", "solutions",
+        "products", "vendors", "pricebooks", "quotes", "salesorders", "purchaseorders", "invoices", "notes",
+    }
+)  # fmt: skip
 
 
 def wanted(only: Collection[str], wants: Callable[[str], bool], api: str, *, coql: bool) -> list[str]:

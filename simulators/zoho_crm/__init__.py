@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     account_settings,
     account_users,
+    api_consent,
     api_oauth,
     bulk,
     coql,
@@ -24,6 +25,7 @@ from .rules import Rules
 from .server import Zoho, serve
 
 ROUTE_MODULES = (
+    api_consent,
     api_oauth,
     metadata,
     metadata_more,

@@ -45,8 +45,17 @@ def _welcome(zoho: Zoho) -> str:
     return (
         f"{NOT_SIMULATED}\n\n"
         f"API server {zoho.api_url}, accounts server {zoho.accounts_url}. Stop it with Ctrl-C.\n\n"
-        f"In a shell:\nexport {setting}\n\nIn .env:\n{setting}\n"
+        f"In a shell:\nexport {setting}\n\nIn .env:\n{setting}\n\n"
+        "To try the consent, which writes simulated.env (--env-file then gives it to the other commands):\n"
+        f"{_authorize(zoho.connection_string)}\n"
     )
+
+
+def _authorize(connection_string: str) -> str:
+    """The command line that gets a refresh token of its own by a consent."""
+    parts = [part for part in connection_string.split(";") if part]
+    kept = ";".join(part for part in parts if not part.startswith("OAuthRefreshToken="))
+    return f"python -m pipelines.zoho_crm authorize --env-file simulated.env --connection '{kept};'"
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

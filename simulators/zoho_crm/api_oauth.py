@@ -1,13 +1,13 @@
-"""The accounts server: consent, token endpoint and revocation."""
+"""The accounts server: token endpoint and revocation."""
 
 from __future__ import annotations
 
-import html
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
-from .oauth import Code, Throttled, TokenError
+from .oauth import Throttled, TokenError
 from .org import Org
+from .page import page
 from .routes import Answer, Request, ok, route, unmodelled
 
 PARAMETERS = {
@@ -62,69 +62,7 @@ def client_credentials(org: Org, request: Request) -> Answer:
 def revoke(org: Org, request: Request) -> Answer:
     if org.tokens.revoke(_parameters(request).get("token", "")):
         return ok(status="success")
-    return _page(400, "Invalid token")
-
-
-@route(
-    "GET",
-    "/oauth/v2/auth",
-    params="response_type client_id scope redirect_uri access_type prompt state",
-    credits=0,
-    host="accounts",
-    authority="documented; the page itself is the simulator's own",
-)
-def consent_page(org: Org, request: Request) -> Answer:
-    query = request.query
-    if query.get("client_id") != org.tokens.client_id:
-        return _page(200, "invalid_client")
-    if query.get("redirect_uri") not in org.tokens.redirect_uris:
-        return _page(200, "invalid_redirect_uri")
-    try:
-        scopes = org.tokens.checked_scopes(query.get("scope", "").split(","))
-    except TokenError:
-        return _page(200, "Scope does not exist")
-    if query.get("response_type") != "code":
-        return _page(200, "invalid_response_type")
-    hidden = "".join(
-        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(text)}">'
-        for name, text in query.items()
-    )
-    wanted = "".join(f"<li>{html.escape(scope)}</li>" for scope in sorted(scopes))
-    return _page(
-        200,
-        "The application wants to read your simulated Zoho CRM",
-        f'<ul>{wanted}</ul><form method="post" action="/oauth/v2/approve">{hidden}'
-        '<button name="decision" value="accept">Accept</button>'
-        '<button name="decision" value="reject">Reject</button></form>',
-    )
-
-
-@route(
-    "POST",
-    "/oauth/v2/approve",
-    credits=0,
-    host="accounts",
-    authority="the simulator's own: where its consent page's buttons lead; the redirect is documented",
-)
-def approve(org: Org, request: Request) -> Answer:
-    given = dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
-    redirect_uri = given.get("redirect_uri", "")
-    if redirect_uri not in org.tokens.redirect_uris:
-        return _page(200, "invalid_redirect_uri")
-    back = {"state": given["state"]} if "state" in given else {}
-    if given.get("decision") != "accept":
-        return _redirect(redirect_uri, {**back, "error": "access_denied"})
-    scopes = org.tokens.checked_scopes(given.get("scope", "").split(","))
-    offline = given.get("access_type", "online") == "offline"
-    # Without prompt=consent a second consent gives no new refresh token.
-    consented = any(code.redirect_uri for code in org.tokens.codes.values())
-    again = consented and given.get("prompt") != "consent"
-    try:
-        code = org.tokens.new_code(Code(scopes, org.now(), redirect_uri, offline and not again))
-    except Throttled:
-        return _redirect(redirect_uri, {**back, "error": "access_denied"})
-    place = {"location": "us", "accounts-server": request.accounts_url}
-    return _redirect(redirect_uri, {**back, "code": code, **place})
+    return page(400, "Invalid token", "The token that was to be revoked is not known here.")
 
 
 def _parameters(request: Request) -> dict[str, str]:
@@ -187,12 +125,3 @@ def _token_answer(org: Org, request: Request, access: str, refresh_token: str | 
 
 def _error(org: Org, word: str) -> Answer:
     return Answer(org.quirks.token_error_status, {"error": word})
-
-
-def _redirect(uri: str, query: dict[str, str]) -> Answer:
-    return Answer(302, headers={"Location": f"{uri}?{urlencode(query)}"})
-
-
-def _page(status: int, title: str, body: str = "") -> Answer:
-    text = f"<!doctype html><title>{html.escape(title)}</title><h1>{html.escape(title)}</h1>{body}"
-    return Answer(status, raw=text.encode(), content_type="text/html;charset=UTF-8")

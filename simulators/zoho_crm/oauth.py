@@ -74,9 +74,14 @@ class Tokens:
     def __init__(self, org: Org) -> None:
         self._org = org
         self._made = 0
+        self.client_name = "Zoho CRM pipeline"
         self.client_id = "1000.SIMULATEDCLIENTSIMULATEDCLIENT0"
         self.client_secret = self._secret(40)
         self.redirect_uris = {"http://localhost:8080/callback", "http://127.0.0.1:8080/callback"}
+        """What the client has registered; another redirect URI is refused."""
+        self.location = "us"
+        self.accounts_server: str | None = None
+        """What a consent's redirect says of the account's place; None: the server that asked."""
         self.scopes: set[str] = set(READ_SCOPES)
         """What the org's own refresh token may do; it binds when an access token is made."""
         self.refresh_token = self._token()
