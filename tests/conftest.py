@@ -27,10 +27,22 @@ from sources.zoho_crm.client import Pace, ZohoClient, connect
 from sources.zoho_crm.credentials import ZohoCredentials, resolve_credentials
 from sources.zoho_crm.policy import Policy
 from sources.zoho_crm.survey import Choice
+from tests import browsing
 
 # The same examples on every machine, and no clock that a busy one fails by.
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a browser its tests are deselected."""
+    if left_out := browsing.leave_out(items):
+        config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if not (browsing.REQUIRED or browsing.find_browser()):
+        terminalreporter.write_line(f"Left out: {browsing.MISSING}")
 
 
 @pytest.fixture(autouse=True)

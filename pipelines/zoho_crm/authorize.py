@@ -74,8 +74,9 @@ def settle(options: Options) -> tuple[ZohoCredentials, dict[str, str]]:
     if not {"Region", "AccountsServer"} & {*found.given, *entered} and asking.is_terminal():
         entered["Region"] = asking.ask_region()
     found = settled({**found.given, **entered})
-    asked = asking.ask_client(found, options.self_client)
-    return settled({**found.given, **asked}), {**entered, **asked}
+    entered |= asking.ask_client(found, options.self_client)
+    found = settled({**found.given, **entered})
+    return found, {name: found.given[name] for name in entered}  # as they are kept: Region=UK for uk
 
 
 def settled(settings: Mapping[str, str]) -> ZohoCredentials:
@@ -180,9 +181,9 @@ def _refuse_what_needs_no_consent(credentials: ZohoCredentials) -> None:
 
 
 def _named(connection: str, credentials: ZohoCredentials) -> dict[str, str]:
-    """The settings of --connection, in the words in which they are kept."""
-    named = {SETTINGS[n.casefold()].name for n, _ in split_settings(connection) if n.casefold() in SETTINGS}
-    return {name: value for name, value in credentials.given.items() if name in named}
+    """The settings of --connection."""
+    names = {name.casefold() for name, _ in split_settings(connection)}
+    return {name: value for name, value in credentials.given.items() if name.casefold() in names}
 
 
 def _changes(credentials: ZohoCredentials, tokens: Tokens) -> dict[str, str | None]:
