@@ -9,7 +9,6 @@ import select
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from urllib.parse import urljoin
@@ -23,7 +22,8 @@ from tests.test_command_process import environment
 URL = re.compile(r"https?://\S+/oauth/v2/auth\?\S+")
 # The terminal becomes the one that passwords are asked on.
 ON_A_TERMINAL = (
-    "import fcntl, runpy, sys, termios\n"
+    "import fcntl, runpy, signal, sys, termios\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job has it ignored
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
     "runpy.run_module('pipelines.zoho_crm', run_name='__main__', alter_sys=True)\n"
 )
@@ -120,20 +120,23 @@ class Terminal:
         os.close(slave)
 
     def until(self, text):
-        """What was said up to the text, which has to come within half a minute."""
-        end = time.monotonic() + 30
+        """What was said up to the text, which has to come in time."""
         while text not in self.said:
-            ready, _, _ = select.select([self._master], [], [], max(end - time.monotonic(), 0))
-            try:
-                piece = os.read(self._master, 65536) if ready else b""
-            except OSError:
-                piece = b""  # Linux: the other side is gone
-            assert piece, self.said
-            self.said += piece.decode()
+            assert self._listen(), self.said
         return self.said
 
     def type(self, text):
         os.write(self._master, text.encode())
+
+    def press(self, key):
+        """A key that ends the process; a signal that comes just before a read is seen only after it."""
+        for _ in range(30):
+            self.type(key)
+            try:
+                self.process.wait(timeout=1)
+            except subprocess.TimeoutExpired:
+                continue
+            return
 
     def url(self):
         self.until("state=")
@@ -142,15 +145,20 @@ class Terminal:
 
     def end(self):
         """The exit code, and all that was said."""
-        while True:
-            try:
-                piece = os.read(self._master, 65536)
-            except OSError:
-                break
-            if not piece:
-                break
-            self.said += piece.decode()
+        while self._listen():
+            pass
         return self.process.wait(timeout=30), self.said
+
+    def _listen(self):
+        """The next piece; nothing when the other side has gone."""
+        ready, _, _ = select.select([self._master], [], [], 60)
+        assert ready, f"nothing more is said after {self.said!r}"
+        try:
+            piece = os.read(self._master, 65536)
+        except OSError:  # Linux says so that nobody is there any more
+            return False
+        self.said += piece.decode(errors="replace")
+        return bool(piece)
 
     def __enter__(self):
         return self
