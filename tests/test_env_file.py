@@ -21,7 +21,7 @@ ALL = {"OAuthClientId": "1000.ABC", "OAuthClientSecret": "secret", "Region": "US
 
 
 def values(text):
-    return dotenv_values(stream=io.StringIO(text, newline=""), interpolate=False)
+    return dotenv_values(stream=io.StringIO(text.removeprefix("\ufeff"), newline=""), interpolate=False)
 
 
 def account(text):
