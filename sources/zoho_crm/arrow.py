@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -63,11 +63,14 @@ def twins_of(schema: pa.Schema) -> dict[str, str]:
     return {name: column.decode() for name, column in marked.items() if column is not None}
 
 
-def cast_cells(column: Column, cells: pa.ChunkedArray) -> tuple[Any, pa.Array | None]:
-    """Cells of text as the column's type; by the value where Arrow's own cast gives up."""
+def cast_cells(column: Column, cells: pa.Array | pa.ChunkedArray) -> tuple[Any, pa.Array | None]:
+    """Cells of text as the column's type; by the value where Arrow's own cast gives up, or knows no better.
+
+    Arrow takes `0x1F` for a whole number and `7e-45` for no money at all.
+    """
     if column.kind.arrow_type == pa.string():
         return without_nul(cells), None
-    if parsed_type(column) == pa.string() and any(has_letter(cells, letter) for letter in "eExX"):
+    if column.kind in (Kind.BIGINT, Kind.DECIMAL) and any(_bytes_of(cells, but=b"0123456789+-.")):
         return column_array(column, cells.to_pylist())
     try:
         typed = pc.cast(cells, column.kind.arrow_type)
@@ -78,23 +81,18 @@ def cast_cells(column: Column, cells: pa.ChunkedArray) -> tuple[Any, pa.Array | 
 
 def without_nul(cells: pa.Array | pa.ChunkedArray) -> Any:
     """The texts as `values.as_text` leaves them; looks at the bytes first, which takes next to no time."""
-    chunks = cells.chunks if isinstance(cells, pa.ChunkedArray) else [cells]
-    buffers = [chunk.buffers()[2] for chunk in chunks]
-    if any(buffer is not None and b"\0" in buffer.to_pybytes() for buffer in buffers):
+    if any(b"\0" in text for text in _bytes_of(cells)):
         return pc.replace_substring(cells, "\0", "\ufffd")
     return cells
 
 
-def has_letter(cells: pa.Array | pa.ChunkedArray, letter: str) -> bool:
-    return bool(pc.any(pc.match_substring(cells, letter)).as_py())
-
-
-def parsed_type(column: Column) -> pa.DataType:
-    """As what Arrow may read a cell at once.
-
-    It takes `0x1F` for a whole number and `7e-45` for no money at all, so these are looked at first.
-    """
-    return pa.string() if column.kind in (Kind.BIGINT, Kind.DECIMAL) else column.kind.arrow_type
+def _bytes_of(cells: pa.Array | pa.ChunkedArray, but: bytes = b"") -> Iterator[bytes]:
+    """The text of all cells, without some characters, in one piece a chunk; perhaps of others beside."""
+    for chunk in cells.chunks if isinstance(cells, pa.ChunkedArray) else [cells]:
+        buffer = chunk.buffers()[2]
+        if buffer is not None:
+            text = buffer.to_pybytes()
+            yield text.translate(None, but) if but else text
 
 
 def doubtful(array: pa.Array | pa.ChunkedArray) -> bool:
