@@ -10,7 +10,8 @@ from typing import Any
 import dlt
 
 from sources.zoho_crm.children import links
-from sources.zoho_crm.client import Usage, ZohoClient
+from sources.zoho_crm.client import ZohoClient
+from sources.zoho_crm.door import Usage
 from sources.zoho_crm.endpoints import OUR_TABLES
 from sources.zoho_crm.errors import CredentialsError, SettingsError, Skippable
 from sources.zoho_crm.journal import Journal

@@ -89,6 +89,7 @@ class _Reader:
         self.chapter = chapter_of(client, plan)
         self.resumes = False  # whether the pages are those of an earlier run's jobs
         self.job: Job | None = None  # of the page that comes next
+        self.pages = 0
         self.holds_page = False
         self.settled = False
         self.lacking: dict[frozenset[str], int] = {}  # columns -> which job was the first not to bring them
@@ -98,7 +99,7 @@ class _Reader:
         """Make the first job. Returns the number of fields a job takes if it refuses as many as these."""
         for _ in range(len(self.plan.columns) + 3):
             try:
-                self.job = Job(self.client, self._first_body(), self.chapter)
+                self.job = Job(self.client, self._first_body(), self.plan.rows, self.chapter)
                 return None
             except ZohoError as error:
                 if error.code == "LIMIT_EXCEEDED" and len(self.plan.columns) > 3:
@@ -154,7 +155,7 @@ class _Reader:
 
     def _page(self, folder: Path) -> Iterator[pa.Table | Forget]:
         """The tables of one page, at least one; afterwards `self.job` is the next page's, or None."""
-        job, self.job = self.job, None
+        job, self.job, self.pages = self.job, None, self.pages + 1
         assert job is not None
         reason = ""
         attempts = JOBS_PER_PAGE + bool(job.earlier)
@@ -172,7 +173,7 @@ class _Reader:
                     # The token stands for module, fields and criteria: the body holds nothing else.
                     body = {"query": {"page_token": result.next_page_token}}
                     with self._watching_tokens():
-                        self.job = Job(self.client, body, self.chapter)
+                        self.job = Job(self.client, body, self._left(), self.chapter)
                 yield from self._fetch(job, result, folder, attempt)
                 self._tell_age(job)
                 return
@@ -181,6 +182,11 @@ class _Reader:
                 job.forget()
                 reason = str(failure)
         raise ReadFailed(f"Bulk Read failed {attempts} times, the last time because {reason}")
+
+    def _left(self) -> int | None:
+        """How many rows may be left for the next page, by the count before the reading."""
+        rows, pages = self.plan.rows, self.pages
+        return None if rows is None else max(0, rows - pages * limits.BULK_ROWS_PER_JOB)
 
     @contextmanager
     def _watching_tokens(self) -> Iterator[None]:

@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 
 from . import bulk, coql, records
 from .arrow import records_table, twins_of
-from .client import Usage, ZohoClient
+from .client import ZohoClient
 from .columns import Column
 from .deleted import Deletion, read_deletions
+from .door import Usage
 from .errors import CredentialsError, ReadFailed, Retriable, ZohoCrmError, ZohoError, means_not_offered
 from .notes import Notes
 from .plan import Api, Plan, unknown_types

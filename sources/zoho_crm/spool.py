@@ -55,6 +55,7 @@ def spool(tables: Tables, path: Path, key: str | None = "id", newest: str | None
             tables.close()  # now: an error that somebody keeps would keep it, and what it holds, alive
         writer.close()
     schema = writer.unify()
+    pa.default_memory_pool().release_unused()  # what comes next needs memory of its own
     repeated = _drop_repeated(path, schema, key, newest) if key else 0
     return Spooled(path, writer.rows - repeated, schema, _misfits(path), repeated)
 
