@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 
 from sources.zoho_crm.spool import GROUP_ROWS
 
+from .held import is_duckdb
+
 WIDE = 128 << 20  # bytes of one of DuckDB's row groups; each thread builds one
 
 
@@ -21,8 +23,7 @@ def gently(pipeline: dlt.Pipeline, files: Sequence[Path]) -> Iterator[None]:
     Two threads share the rows of a group between them and then write it anew: for 200 columns that took twice
     the time and half as much memory again. The setting is the database's while any connection to it is open.
     """
-    is_duckdb = pipeline.destination is not None and pipeline.destination.destination_type.endswith(".duckdb")
-    if not is_duckdb or not any(_is_wide(path) for path in files):
+    if not is_duckdb(pipeline) or not any(_is_wide(path) for path in files):
         yield
         return
     with pipeline.sql_client() as sql:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .arrow import twins_of
@@ -223,12 +224,11 @@ def _drop_repeated(path: Path, schema: pa.Schema, key: str, newest: str | None) 
     Rows come twice when a record is edited while Zoho is read in the order of edits, or when a page
     of Bulk Read overlaps the one before.
     """
+    repeated = _count_repeated(pq.read_table(path, columns=[key])[key])
+    if not repeated:
+        return 0
     rows = _parquet(path)
     with duckdb.connect() as database:
-        found = database.execute(f'select count(*) - count(distinct "{key}") from {rows}').fetchone()
-        repeated = int(found[0]) if found else 0
-        if not repeated:
-            return 0
         numbered = f'(select *, row_number() over () as "{PLACE}" from {rows})'
         order = f'"{newest}" desc nulls last, ' if newest in schema.names else ""
         rank = f'row_number() over (partition by "{key}" order by {order}"{PLACE}" desc)'
@@ -238,6 +238,17 @@ def _drop_repeated(path: Path, schema: pa.Schema, key: str, newest: str | None) 
         ).to_arrow_reader(GROUP_ROWS)
         _rewrite(path, kept, schema)
     return repeated
+
+
+def _count_repeated(keys: pa.ChunkedArray) -> int:
+    """Most readings come in the order of ids, which is seen ten times as fast as that all differ."""
+    try:
+        ids = pc.cast(keys, pa.int64())
+        if pc.all(pc.less(ids[:-1], ids[1:]), min_count=0).as_py():
+            return 0
+    except pa.ArrowInvalid:  # no ids of Zoho's
+        pass
+    return len(keys) - len(pc.unique(keys))
 
 
 def _rewrite(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
