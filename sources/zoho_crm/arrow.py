@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +11,15 @@ import pyarrow.compute as pc
 
 from .columns import Column, Kind, arrow_schema
 from .naming import TEXT_TWIN, unique
-from .values import Misfit, as_text, convert
+from .values import TYPED, Misfit, as_text, convert
+
+PLAIN = TYPED | {Kind.TEXT, Kind.ID}  # whose texts are values as they are
+NUMBERS: Mapping[Kind, frozenset[type]] = {
+    Kind.BOOL: frozenset({bool}),
+    Kind.BIGINT: frozenset({int}),
+    Kind.DOUBLE: frozenset({float}),
+    Kind.DECIMAL: frozenset({int, Decimal}),
+}
 
 YEARS = range(1, 10_000)  # of Python's calendar
 
@@ -26,8 +35,41 @@ def records_table(records: Sequence[Mapping[str, Any]], columns: tuple[Column, .
     return assemble(columns, arrays)
 
 
-def column_array(column: Column, values: Iterable[Any]) -> tuple[pa.Array, pa.Array | None]:
+def column_array(column: Column, values: Sequence[Any]) -> tuple[pa.Array, pa.Array | None]:
     """The typed values, and the text of those that do not fit their type (None when all fit)."""
+    try:
+        typed = _at_once(column, values)
+    except (pa.ArrowException, ValueError, ArithmeticError, KeyError):
+        typed = None
+    return (typed, None) if typed is not None else _one_by_one(column, values)
+
+
+def _at_once(column: Column, values: Sequence[Any]) -> pa.Array | None:
+    """Values of one kind, ten times as fast; None for all others. Arrow refuses what does not fit."""
+    kind = column.kind
+    if kind is Kind.ID:
+        values = [value["id"] if type(value) is dict else value for value in values]
+    types = {*map(type, values)} - {type(None)}
+    if types <= {str} and kind in PLAIN:
+        return _of_texts(column, pa.array(values, pa.string()))
+    if kind is Kind.DOUBLE and types <= {int, Decimal}:
+        values = [None if value is None else float(value) for value in values]
+        types = {float}
+    if types <= NUMBERS.get(kind, frozenset()):
+        typed = pa.array(values, kind.arrow_type)
+        return None if doubtful(typed) else typed
+    return None
+
+
+def _of_texts(column: Column, cells: pa.Array) -> pa.Array | None:
+    cells = pc.if_else(pc.equal(cells, ""), None, cells)
+    if column.kind.arrow_type == pa.string():
+        return without_nul(cells)
+    typed = pc.cast(cells, column.kind.arrow_type) if may_cast(column, cells) else None
+    return None if typed is None or doubtful(typed) else typed
+
+
+def _one_by_one(column: Column, values: Iterable[Any]) -> tuple[pa.Array, pa.Array | None]:
     typed: list[Any] = []
     misfits: dict[int, str] = {}
     for row, value in enumerate(values):
@@ -70,13 +112,18 @@ def cast_cells(column: Column, cells: pa.Array | pa.ChunkedArray) -> tuple[Any, 
     """
     if column.kind.arrow_type == pa.string():
         return without_nul(cells), None
-    if column.kind in (Kind.BIGINT, Kind.DECIMAL) and any(_bytes_of(cells, but=b"0123456789+-.")):
-        return column_array(column, cells.to_pylist())
+    if not may_cast(column, cells):
+        return _one_by_one(column, cells.to_pylist())
     try:
         typed = pc.cast(cells, column.kind.arrow_type)
     except pa.ArrowInvalid:
-        return column_array(column, cells.to_pylist())
-    return column_array(column, cells.to_pylist()) if doubtful(typed) else (typed, None)
+        return _one_by_one(column, cells.to_pylist())
+    return _one_by_one(column, cells.to_pylist()) if doubtful(typed) else (typed, None)
+
+
+def may_cast(column: Column, cells: pa.Array | pa.ChunkedArray) -> bool:
+    """Whether Arrow's own cast knows such cells: of whole numbers and money, plain digits only."""
+    return column.kind not in (Kind.BIGINT, Kind.DECIMAL) or not any(_bytes_of(cells, but=b"0123456789+-."))
 
 
 def without_nul(cells: pa.Array | pa.ChunkedArray) -> Any:
