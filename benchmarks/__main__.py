@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .measuring import machine
-from .scenarios import SIZES, WORKS, Row
+from .scenarios import SIZES, WORKS, Row, compare_peers
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -39,6 +39,10 @@ def main() -> int:
         lines += rows
         results["works"][name] = details
         for row in rows:
+            print_row(row)
+    if {"first_load", "peers"} <= results["works"].keys():
+        lines += compare_peers(results["works"])
+        for row in lines[-2:]:
             print_row(row)
     results["table"] = [{**vars(row), "reached": row.reached} for row in lines]
     if not options.only:

@@ -22,6 +22,7 @@ class Account:
     """What is simulated: generated modules as (name, rows, columns), small ones, and how slow Zoho is."""
 
     generated: tuple[tuple[str, int, int], ...] = ()
+    listed: tuple[str, int, int] | None = None  # the same as plain records
     small_modules: int = 0
     rows_of_small: int = 100
     seconds_per_call: float = 0.0
@@ -73,6 +74,8 @@ def main() -> None:
             answer: dict[str, Any] = {}
             if order["do"] == "edit":
                 edit_generated_rows(org, order["module"], order["rows"])
+            elif order["do"] == "fields":
+                answer = {"fields": [f.api_name for f in org.modules[order["module"]].fields]}
             elif order["do"] == "tell":
                 answer = _told(org)
             print(json.dumps(answer), flush=True)
@@ -82,6 +85,8 @@ def _org(account: dict[str, Any]) -> Any:
     from simulators.zoho_crm import Field, Module, Org, Quirks, Rules
     from simulators.zoho_crm.clock import Clock
     from simulators.zoho_crm.generated import add_generated_module
+
+    from .listed import add_listed_module, add_version_2
 
     rules = Rules(
         bulk_page_size=account["page_rows"],
@@ -97,6 +102,9 @@ def _org(account: dict[str, Any]) -> Any:
     for name, rows, columns in account["generated"]:
         module = add_generated_module(org, name=name, rows=rows, columns=columns, folder=DATA)
         _make_archives(org, module)
+    if account["listed"]:
+        add_version_2()
+        add_listed_module(org, *account["listed"])
     for number in range(account["small_modules"]):
         name = f"Small_{number}"
         fields = [Field(f"Text_{n}", "text") for n in range(20)]
