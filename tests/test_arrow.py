@@ -86,11 +86,14 @@ LOOKUPS = st.one_of(
 )
 
 
+LISTS = st.lists(st.one_of(TEXTS, LOOKUPS, NUMBERS, st.none()), max_size=3) | st.lists(TEXTS, max_size=3)
+
+
 @pytest.mark.parametrize("kind", list(Kind), ids=lambda kind: kind.name)
 @given(data=st.data())
 def test_many_values_at_once_are_what_each_is_by_itself(kind, data):
     family = data.draw(
-        st.sampled_from([NUMBERS, TEXTS, LOOKUPS, st.booleans(), st.one_of(NUMBERS, TEXTS, LOOKUPS)])
+        st.sampled_from([NUMBERS, TEXTS, LOOKUPS, LISTS, st.booleans(), st.one_of(NUMBERS, TEXTS, LOOKUPS)])
     )
     values = data.draw(st.lists(st.one_of(st.none(), family), max_size=5))
     expected, texts = [], []

@@ -30,7 +30,8 @@ def records_table(records: Sequence[Mapping[str, Any]], columns: tuple[Column, .
     """Records as Zoho's JSON has them, as one table; an absent key is null."""
     arrays = []
     for column in columns:
-        values = [record.get(column.api_name) for record in records]
+        name = column.api_name
+        values = [record.get(name) for record in records]
         arrays.append(column_array(column, values))
     return assemble(columns, arrays)
 
@@ -39,7 +40,7 @@ def column_array(column: Column, values: Sequence[Any]) -> tuple[pa.Array, pa.Ar
     """The typed values, and the text of those that do not fit their type (None when all fit)."""
     try:
         typed = _at_once(column, values)
-    except (pa.ArrowException, ValueError, ArithmeticError, KeyError):
+    except (pa.ArrowException, ValueError, ArithmeticError, KeyError, TypeError):
         typed = None
     return (typed, None) if typed is not None else _one_by_one(column, values)
 
@@ -52,6 +53,8 @@ def _at_once(column: Column, values: Sequence[Any]) -> pa.Array | None:
     types = {*map(type, values)} - {type(None)}
     if types <= {str} and kind in PLAIN:
         return _of_texts(column, pa.array(values, pa.string()))
+    if kind is Kind.NAMES and types <= {list}:
+        return _of_names(values)
     if kind is Kind.DOUBLE and types <= {int, Decimal}:
         values = [None if value is None else float(value) for value in values]
         types = {float}
@@ -59,6 +62,17 @@ def _at_once(column: Column, values: Sequence[Any]) -> pa.Array | None:
         typed = pa.array(values, kind.arrow_type)
         return None if doubtful(typed) else typed
     return None
+
+
+def _of_names(values: Sequence[Any]) -> pa.Array | None:
+    """Lists of texts, of which there are few in a module; None if one holds anything else."""
+    known: dict[tuple[Any, ...], str | None] = {(): None}
+    lists = [tuple(value or ()) for value in values]
+    if any(type(item) is not str for some in {*lists} for item in some):
+        return None
+    for some in {*lists} - {()}:
+        known[some] = convert(Kind.NAMES, list(some))
+    return pa.array([known[some] for some in lists], pa.string())
 
 
 def _of_texts(column: Column, cells: pa.Array) -> pa.Array | None:
