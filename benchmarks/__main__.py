@@ -1,4 +1,4 @@
-"""Measures the pipeline against the simulator, prints one table and writes benchmarks/results.json.
+"""Measures the pipeline against the simulator, prints one table writes results.json and draws chart.svg.
 
 Every figure is of a whole process: from before the interpreter starts until it has ended.
 """
@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from .chart import draw
 from .measuring import machine
 from .scenarios import SIZES, WORKS, Row, compare_peers
 
@@ -47,6 +48,7 @@ def main() -> int:
     results["table"] = [{**vars(row), "reached": row.reached} for row in lines]
     if not options.only:
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        draw(results)
     return 0 if all(row.reached for row in lines) else 1
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,19 @@ def access_token(http: requests.Session, settings: dict[str, str]) -> str:
 
 
 def load(http: requests.Session, api: str, module: str, types: dict[str, str], crm: Any) -> None:
-    query: dict[str, Any] | None = {"module": {"api_name": module}, "fields": ["id", *types]}
     statement = f"create table {module.lower()} as"
+    for page in archives(http, api, module, ["id", *types]):
+        with zipfile.ZipFile(page) as archive:
+            text = archive.extract(archive.namelist()[0])
+        given = str({"Id": "VARCHAR", **types})
+        crm.execute(f"{statement} select * from read_csv('{text}', types={given})")
+        Path(text).unlink()
+        statement = f"insert into {module.lower()}"
+
+
+def archives(http: requests.Session, api: str, module: str, names: list[str]) -> Iterator[str]:
+    """The archives of all pages, one after the other, each as a file in the working folder."""
+    query: dict[str, Any] | None = {"module": {"api_name": module}, "fields": names}
     while query is not None:
         made = http.post(f"{api}/crm/bulk/v8/read", json={"query": query}, timeout=60).json()
         job = made["data"][0]["details"]["id"]
@@ -60,12 +72,7 @@ def load(http: requests.Session, api: str, module: str, types: dict[str, str], c
         url = api + found["result"]["download_url"]
         with http.get(url, stream=True, timeout=60) as answer, Path("page.zip").open("wb") as file:
             file.writelines(answer.iter_content(1 << 20))
-        with zipfile.ZipFile("page.zip") as archive:
-            text = archive.extract(archive.namelist()[0])
-        given = str({"Id": "VARCHAR", **types})
-        crm.execute(f"{statement} select * from read_csv('{text}', types={given})")
-        Path(text).unlink()
-        statement = f"insert into {module.lower()}"
+        yield "page.zip"
         token = found["result"].get("next_page_token")
         query = {"page_token": token} if token else None
 

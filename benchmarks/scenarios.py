@@ -70,8 +70,8 @@ def ours(zoho: Served, *options: str, folder: Path, program: str = "pipelines.zo
     )
 
 
-def plain(zoho: Served, module: str, folder: Path) -> Figures:
-    return run([PYTHON, "-m", "benchmarks.plain", zoho.connection, module, "plain.duckdb"], folder)
+def script(name: str, zoho: Served, folder: Path) -> Figures:
+    return run([PYTHON, "-m", f"benchmarks.{name}", zoho.connection, MODULE, "peer.duckdb"], folder)
 
 
 @contextmanager
@@ -100,10 +100,11 @@ def wide_load(size: Size) -> Report:
 
 def _against_plain(work: str, runs: int, rows: int, columns: int, reach: float) -> Report:
     with served(Account(generated=((MODULE, rows, columns),))) as zoho:
-        mine, other = repeated(
+        mine, other, parts = repeated(
             runs,
             lambda folder: ours(zoho, "--modules", MODULE, folder=folder),
-            lambda folder: plain(zoho, MODULE, folder),
+            lambda folder: script("plain", zoho, folder),
+            lambda folder: script("limit", zoho, folder),
         )
     work = f"{work}, {rows:,} rows x {columns}"
     found = [
@@ -115,6 +116,7 @@ def _against_plain(work: str, runs: int, rows: int, columns: int, reach: float) 
         "columns": columns,
         "pipeline": _shown(mine, rows),
         "plain": _shown(other, rows),
+        "limit": _shown(parts, rows),
     }
 
 
