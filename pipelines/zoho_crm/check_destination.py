@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -16,7 +16,7 @@ from sources.zoho_crm.errors import SettingsError
 from .check_finding import Finding, failed, ok, unknown, warning
 from .destination import choose_destination, database_file, unfilled
 from .dlt_runtime import dlt_log
-from .failures import BUSY, USAGE, Busy, innermost, one_line
+from .failures import BUSY, USAGE, Busy, one_line
 from .held import Held
 from .lock import alone
 from .opening import open_pipeline
@@ -156,19 +156,22 @@ def _probe_database(sql: Any, dialect: str) -> None:
 
 
 def _remember_runs(state: State, pipeline: dlt.Pipeline) -> None:
-    """What the last runs found and took, from `sync_runs`; of no use is better than in the way."""
-    try:
+    """What the last runs found and took, from `sync_runs`; a destination that cannot tell is no trouble."""
+    with suppress(Exception):
         if "sync_runs" not in Held(pipeline, Path(pipeline.working_dir)).tables(["sync_runs"]):
             return
         with pipeline.sql_client() as sql:
             runs = sql.make_qualified_table_name("sync_runs")
             most = f"select module, max(coalesce(crm_count, rows_read)) as most from {runs} group by module"
-            state.rows = int((sql.execute_sql(f"select sum(most) from ({most}) as m") or [[0]])[0][0] or 0)
+            state.rows = _number(sql.execute_sql(f"select sum(most) from ({most}) as m"))
             last = f"select run_id from {runs} order by started_at desc limit 1"
-            taken = sql.execute_sql(f"select sum(credits) from {runs} where run_id in ({last})")
-            state.last_credits = int((taken or [[0]])[0][0] or 0)
-    except Exception as error:  # noqa: BLE001 - a destination without SQL, or a table of somebody else
-        innermost(error)
+            state.last_credits = _number(
+                sql.execute_sql(f"select sum(credits) from {runs} where run_id in ({last})")
+            )
+
+
+def _number(rows: Any) -> int:
+    return int(rows[0][0] or 0) if rows else 0
 
 
 def check_disk(state: State) -> Finding:
