@@ -185,8 +185,8 @@ class _Reader:
 
     def _left(self) -> int | None:
         """How many rows may be left for the next page, by the count before the reading."""
-        rows, pages = self.plan.rows, self.pages
-        return None if rows is None else max(0, rows - pages * limits.BULK_ROWS_PER_JOB)
+        left = (self.plan.rows or 0) - self.pages * limits.BULK_ROWS_PER_JOB
+        return left if left > 0 else None  # there are more than that count knew
 
     @contextmanager
     def _watching_tokens(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 SHORTEST, LONGEST = 0.25, 15.0  # seconds between two questions
-FINE, COARSE = 0.05, 0.25  # of a job's age: the step around the time when it should end, and elsewhere
+FINE, COARSE = 0.05, 0.12  # of a job's age: the step around the time when it should end, and elsewhere
 LATE = 1.3  # times the expected end: from there on nothing is known
 
 
