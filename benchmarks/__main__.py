@@ -1,78 +1,71 @@
-"""Measures the main road, bulk archives into DuckDB, against the plain way; prints one table.
+"""Measures the pipeline against the simulator, prints one table writes results.json and draws chart.svg.
 
-The plain way downloads the same archives and lets DuckDB's read_csv put them into a table, types given.
-Each way runs in a process of its own; the simulator in another, so that its work is not ours.
+Every figure is of a whole process: from before the interpreter starts until it has ended.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import resource
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
-HERE = Path(__file__).parent
-WAYS = ("pipeline", "plain")
+from .chart import draw
+from .measuring import machine
+from .scenarios import SIZES, WORKS, Row, compare_peers
+
+RESULTS = Path(__file__).parent / "results.json"
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--columns", type=int, default=40)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--data", type=Path, default=HERE / "data", help="where archives are kept")
-    parser.add_argument("--only", choices=WAYS, help=argparse.SUPPRESS)
-    parser.add_argument("--connection", help=argparse.SUPPRESS)
+    parser.add_argument("--form", choices=list(SIZES), default="usual", help="how much is measured")
+    parser.add_argument("--only", default="", help=f"some of {', '.join(WORKS)}")
+    parser.add_argument("--runs", type=int, help="runs of each work, whose median counts")
     options = parser.parse_args()
-    if options.only:
-        measure_one(options)
-    else:
-        compare(options)
+    size = SIZES[options.form]
+    if options.runs:
+        size = type(size)(**{**vars(size), "runs": options.runs})
+    names = [name for name in WORKS if name in options.only.split(",") or not options.only]
+    if size.many_rows is None and "growth" in names:
+        names.remove("growth")
+    results: dict[str, Any] = {"machine": machine(), "form": options.form, "runs": size.runs, "works": {}}
+    results["day"] = datetime.now(timezone.utc).date().isoformat()
+    print_heading(results)
+    lines: list[Row] = []
+    for name in names:
+        rows, details = WORKS[name](size)
+        lines += rows
+        results["works"][name] = details
+        for row in rows:
+            print_row(row)
+    if {"first_load", "peers"} <= results["works"].keys():
+        lines += compare_peers(results["works"])
+        for row in lines[-2:]:
+            print_row(row)
+    results["table"] = [{**vars(row), "reached": row.reached} for row in lines]
+    if not options.only:
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        draw(results)
+    return 0 if all(row.reached for row in lines) else 1
 
 
-def measure_one(options: argparse.Namespace) -> None:
-    """In a process of its own: print the seconds, rows and peak memory of one way as JSON."""
-    from benchmarks import ways
-
-    with tempfile.TemporaryDirectory() as folder:
-        begun = time.perf_counter()
-        rows = getattr(ways, options.only)(options.connection, Path(folder))
-        seconds = time.perf_counter() - begun
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    times = os.times()
-    print(json.dumps({"seconds": seconds, "cpu": times.user + times.system, "rows": rows, "peak_mb": peak}))
-
-
-def compare(options: argparse.Namespace) -> None:
-    from benchmarks.server import served
-
-    results: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-    with served(options.rows, options.columns, options.data) as connection:
-        command = [sys.executable, "-m", "benchmarks", "--connection", connection, "--only"]
-        subprocess.run([*command, "plain"], check=True, capture_output=True)  # makes the archives
-        for _ in range(options.runs):
-            for way in WAYS:
-                done = subprocess.run([*command, way], check=False, capture_output=True, text=True)
-                if done.returncode:
-                    raise SystemExit(f"{way} failed: {done.stderr}")
-                results[way].append(json.loads(done.stdout.splitlines()[-1]))
+def print_heading(results: dict[str, Any]) -> None:
+    found = results["machine"]
     print(
-        f"{options.rows:,} rows x {options.columns} columns, median of {options.runs} runs, {os.cpu_count()} cores"
+        f"{found['cores']} cores, {found['memory_gb']} GB, Python {found['python']}, median of {results['runs']}"
     )
-    print(f"{'way':<10} {'rows':>12} {'seconds':>9} {'rows/s':>10} {'CPU s':>7} {'peak MB':>8}")
-    for way, runs in results.items():
-        seconds, cpu, peak = (
-            statistics.median(r[key] for r in runs) for key in ("seconds", "cpu", "peak_mb")
-        )
-        rows = int(runs[0]["rows"])
-        print(f"{way:<10} {rows:>12,} {seconds:>9.1f} {rows / seconds:>10,.0f} {cpu:>7.1f} {peak:>8,.0f}")
+    print(f"{'work':<48} {'figure':<44} {'got':>10} {'reach':>10}", flush=True)
+
+
+def print_row(row: Row) -> None:
+    mark = "" if row.reached else "  NOT REACHED"
+    digits = 0 if row.unit in ("MB", "") else 2
+    got, reach = f"{row.got:,.{digits}f} {row.unit}", f"{row.reach:,.{digits}f} {row.unit}"
+    print(f"{row.work:<48} {row.what:<44} {got:>10} {reach:>10}{mark}", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -41,7 +41,7 @@ def test_a_file_without_rows_is_whole_if_the_job_counted_none(tmp_path, content)
     path = archive(tmp_path, content)
     assert rows(path, (ID, NAME), 0) == []
     with pytest.raises(BadArchive, match="has 0 rows where the job counted 1"):
-        read_archive(path, (ID, NAME), 1)
+        rows(path, (ID, NAME), 1)
 
 
 @pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_columns_are_found_by_their_header(tmp_path, head, end):
 )
 def test_a_file_that_is_not_what_was_asked_is_refused(tmp_path, content, count, words):
     with pytest.raises(BadArchive, match=words):
-        read_archive(archive(tmp_path, content), (ID, NAME), count)
+        rows(archive(tmp_path, content), (ID, NAME), count)
 
 
 def test_two_members_are_refused(tmp_path):
     with pytest.raises(BadArchive, match="2 members instead of one"):
-        read_archive(archive(tmp_path, "Id\n1\n", "2.csv"), (ID,), 1)
+        rows(archive(tmp_path, "Id\n1\n", "2.csv"), (ID,), 1)
 
 
 def test_an_encrypted_or_strangely_packed_archive_is_refused(tmp_path):
@@ -87,7 +87,7 @@ def test_an_encrypted_or_strangely_packed_archive_is_refused(tmp_path):
         spoilt[offset - 2] = value
         path.write_bytes(bytes(spoilt))
         with pytest.raises(BadArchive, match="damaged"):
-            read_archive(path, (ID,), 1)
+            rows(path, (ID,), 1)
 
 
 @given(st.data())
@@ -108,7 +108,7 @@ def test_a_cut_archive_is_refused(tmp_path_factory, at):
     whole = path.read_bytes()
     path.write_bytes(whole[: at % len(whole)])
     with pytest.raises(BadArchive):
-        read_archive(path, (ID,), 200)
+        rows(path, (ID,), 200)
 
 
 def test_one_value_that_does_not_fit_costs_only_itself(tmp_path):

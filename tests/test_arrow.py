@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
+from decimal import Decimal
 
-from sources.zoho_crm.arrow import cast_cells, doubtful, records_table, twins_of
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sources.zoho_crm.arrow import cast_cells, column_array, doubtful, records_table, twins_of
 from sources.zoho_crm.columns import Column, Kind
 from sources.zoho_crm.metadata import Field
+from sources.zoho_crm.values import Misfit, as_text, convert
 
 ID = Column("id", Field("id", "bigint"), Kind.TEXT)
 SIZE = Column("size", Field("Size", "integer"), Kind.BIGINT)
@@ -55,3 +61,49 @@ def test_what_arrow_takes_for_a_value_is_doubted_where_the_calendar_or_the_numbe
     assert not doubtful(pa.array(["0001-01-01", "9999-12-31", None]).cast(pa.date32()))
     assert not doubtful(pa.array([None], pa.float64()))
     assert not doubtful(pa.array([None], instant))
+
+
+NUMBERS = st.one_of(
+    st.integers(-(2**70), 2**70),
+    st.decimals(),
+    st.decimals(places=9, allow_nan=False, allow_infinity=False),
+    st.sampled_from(
+        [Decimal("1E+3"), Decimal("-0"), Decimal("1E-10"), Decimal("9" * 29), Decimal("9" * 30), True, 0]
+    ),
+)
+TEXTS = st.one_of(
+    st.text(max_size=5),
+    st.sampled_from(
+        ["", "2024-01-01", "0000-01-01", "2024-01-01T00:00:00+05:30", "true", "TRUE", "nan", "1e3", "7"]
+    ),
+    st.sampled_from(["\0", "\ud83d", " 5 ", "0x1F", "2024-01-01T00:00:00", "9999-12-31T23:59:59-05:30"]),
+)
+LOOKUPS = st.one_of(
+    st.fixed_dictionaries({"id": st.one_of(st.none(), TEXTS, st.integers(0, 9)), "name": TEXTS}),
+    st.just({}),
+    st.just({"name": "x"}),
+    st.just([]),
+)
+
+
+LISTS = st.lists(st.one_of(TEXTS, LOOKUPS, NUMBERS, st.none()), max_size=3) | st.lists(TEXTS, max_size=3)
+
+
+@pytest.mark.parametrize("kind", list(Kind), ids=lambda kind: kind.name)
+@given(data=st.data())
+def test_many_values_at_once_are_what_each_is_by_itself(kind, data):
+    family = data.draw(
+        st.sampled_from([NUMBERS, TEXTS, LOOKUPS, LISTS, st.booleans(), st.one_of(NUMBERS, TEXTS, LOOKUPS)])
+    )
+    values = data.draw(st.lists(st.one_of(st.none(), family), max_size=5))
+    expected, texts = [], []
+    for value in values:
+        try:
+            expected.append(convert(kind, value))
+            texts.append(None)
+        except Misfit:
+            expected.append(None)
+            texts.append(as_text(value))
+    typed, twin = column_array(Column("c", Field("C", "x"), kind), values)
+    assert repr(typed.to_pylist()) == repr(pa.array(expected, kind.arrow_type).to_pylist())
+    assert (twin.to_pylist() if twin is not None else [None] * len(values)) == texts

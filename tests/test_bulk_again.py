@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from simulators.zoho_crm import Field, Org, Quirks, Rules
-from sources.zoho_crm.client import JobSlots, ZohoClient
+from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.journal import Journal, read_entries
+from sources.zoho_crm.pacing import JobSlots
 from sources.zoho_crm.plan import Window
 from sources.zoho_crm.reading import Reading, read_module
 from tests.reading import add, look, rows_of, things

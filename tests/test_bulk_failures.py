@@ -79,6 +79,7 @@ def test_a_module_that_fails_leaves_the_others_alone(load, org):
         ({"corrupt_zip": "two_members"}, "the archive has 2 members instead of one"),
         ({"corrupt_zip": "missing_row"}, "the archive has 3 rows where the job counted 4"),
         ({"corrupt_zip": "extra_row"}, "the archive has 5 rows where the job counted 4"),
+        ({"corrupt_zip": "foreign_rows"}, "the archive has 3 rows where the job counted 4"),
         ({"corrupt_zip": "missing_column"}, "the archive lacks the column(s) F0"),
         ({"cut_after": 200}, "the download GET /crm/bulk/v8/read/"),
         ({"cut_after": 0}, "the download GET /crm/bulk/v8/read/"),

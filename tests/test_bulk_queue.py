@@ -8,7 +8,8 @@ import time
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Rules
-from sources.zoho_crm.client import JobSlots, ZohoClient
+from sources.zoho_crm.client import ZohoClient
+from sources.zoho_crm.pacing import JobSlots
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.reading import Reading, read_module
 from tests.reading import look, read, rows_of, things

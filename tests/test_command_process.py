@@ -121,7 +121,8 @@ def test_two_runs_of_one_pipeline_are_kept_apart_until_the_first_is_dead(tmp_pat
 
 def test_ctrl_c_ends_at_once_though_a_thread_still_reads(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
-        "import threading\n"
+        "import signal, threading\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job has it ignored
         "import pipelines.zoho_crm.commands as commands\n"
         "def run(options, console):\n"
         "    threading.Thread(target=threading.Event().wait).start()\n"
@@ -138,9 +139,12 @@ def test_ctrl_c_ends_at_once_though_a_thread_still_reads(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdout.readline() == "reading\n"
-        process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=20)[1]
+        try:
+            assert process.stdout.readline() == "reading\n"
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=20)[1]
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert said == "Error: Interrupted. What was loaded stays; the next run reads the rest again.\n"
 

@@ -15,6 +15,7 @@ from pipelines.zoho_crm.held import Held
 from pipelines.zoho_crm.loading import Landing
 from simulators.zoho_crm import Field, Org, Rules
 from sources.zoho_crm.client import ZohoClient
+from tests.families import company
 from tests.reading import things
 from tests.syncing import agrees, live, sync, watermark
 from tests.test_deletions import FAMILY, family, family_agrees, remembered
@@ -230,3 +231,30 @@ def test_a_run_whose_load_fails_for_good_leaves_the_tables_and_the_next_one_land
     agrees(load)
     assert watermark(load) > first
     assert org.ledger.calls(FEED) != []
+
+
+def test_a_parent_whose_load_fails_is_read_again_though_its_watermark_waits(load_from, monkeypatch):
+    """Rows hang on it, so its watermark moves with the last package of the run, which must not move it now."""
+    import duckdb
+
+    org = company()
+    load = load_from(org)
+    load()
+    deal = org.records("Deals")[0].id
+    org.clock.advance(hours=1)
+    org.edit("Deals", deal, Deal_Name="edited")
+    org.clock.advance(hours=1)  # past the overlap of two windows
+    whole = DuckDbCopyJob.run
+
+    def refuse(self):
+        if self.load_table_name == "deals":
+            raise duckdb.IOException("No space left on device")
+        whole(self)
+
+    with monkeypatch.context() as full:
+        full.setattr(DuckDbCopyJob, "run", refuse)
+        assert load().exit_code == 1
+    assert load.reading("Deals").status == "failed"
+    org.clock.advance(hours=1)
+    assert load().exit_code == 0
+    assert load.rows(f"select deal_name from zoho.deals where id = '{deal}'") == [("edited",)]

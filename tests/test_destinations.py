@@ -12,8 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from simulators.zoho_crm import Org
+from tests.checking import check, small
+from tests.commanding import command
 from tests.test_same_row import fill
 from tests.truth import landed, truth
+
+__all__ = ["check", "command"]  # fixtures
 
 
 @pytest.fixture
@@ -94,3 +98,30 @@ def test_a_table_that_was_full_is_empty_when_the_crm_is(load, org):
     run = load()
     assert run.exit_code == 0
     assert load.rows("select count(*) from zoho.everything") == [(0,)]
+
+
+def schemas(postgres):
+    pipeline = dlt.pipeline("look", destination=dlt.destinations.postgres(postgres), dataset_name="public")
+    with pipeline.sql_client() as sql:
+        return {name for (name,) in sql.execute_sql("select schema_name from information_schema.schemata")}
+
+
+def test_check_writes_to_postgres_and_leaves_no_schema_behind(check, postgres, monkeypatch):
+    for name, value in postgres.items():
+        monkeypatch.setenv(f"DESTINATION__POSTGRES__CREDENTIALS__{name.upper()}", str(value))
+    before = schemas(postgres)
+    done = check(small(), "--destination", "postgres", "--dataset", "fresh")
+    assert (done.code, done["destination"]) == (0, "ok")
+    assert schemas(postgres) == before
+
+
+def test_check_says_what_postgres_forbids(check, postgres, monkeypatch):
+    pipeline = dlt.pipeline("look", destination=dlt.destinations.postgres(postgres), dataset_name="public")
+    with pipeline.sql_client() as sql:
+        sql.execute_sql("create role reader login password 'x'")
+    for name, value in {**postgres, "username": "reader"}.items():
+        monkeypatch.setenv(f"DESTINATION__POSTGRES__CREDENTIALS__{name.upper()}", str(value))
+    done = check(small(), "--destination", "postgres", "--dataset", "fresh")
+    assert (done.code, done["destination"]) == (2, "failed")
+    assert "permission denied for database postgres" in done.says("destination")
+    assert "-> grant the right to create schemas and tables" in done.says("destination")

@@ -18,7 +18,7 @@ FILES = (
     "pipelines/zoho_crm/asking.py",
     "pipelines/zoho_crm/receiving.py",
     "pipelines/zoho_crm/env_file.py",
-    "pipelines/zoho_crm/check.py",
+    "pipelines/zoho_crm/check_scopes.py",
     "sources/zoho_crm/settings.py",
 )
 

@@ -18,8 +18,8 @@ SOURCE = ROOT / "sources" / "zoho_crm"
 
 # Which of our files may know a library, so that a change of it has one place.
 KNOWS = {
-    "requests": {"accounts", "answers", "auth", "client"},
-    "dlt": {"__init__", "account", "accounts", "client", "credentials", "naming", "resources"},
+    "requests": {"accounts", "answers", "auth", "client", "door"},
+    "dlt": {"__init__", "account", "accounts", "client", "credentials", "door", "naming", "resources"},
     "duckdb": {"differences", "slices", "spool", "versions"},
     "filelock": {"token_cache"},
 }

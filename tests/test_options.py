@@ -43,7 +43,8 @@ def test_nothing_said_is_the_defaults():
 @pytest.mark.parametrize("name", sorted(cli.commands))
 def test_every_option_of_the_help_is_a_key_of_dlts_configuration(name):
     ctx = click.Context(cli.commands[name])
-    options = [param for param in cli.commands[name].get_params(ctx) if "--help" not in param.opts]
+    params = [param for param in cli.commands[name].get_params(ctx) if isinstance(param, click.Option)]
+    options = [param for param in params if "--help" not in param.opts]
     assert all(isinstance(param, ConfigOption) for param in options)
     assert {param.name for param in options} <= set(Options.__dataclass_fields__)
 
@@ -70,6 +71,12 @@ def test_every_option_of_the_help_is_a_key_of_dlts_configuration(name):
 )
 def test_the_command_line_wins_then_the_configuration(words, key, configured, expected):
     assert getattr(settled(*words, **{key: configured}), key) == expected
+
+
+def test_quiet_on_the_command_line_wins_over_verbose_in_the_configuration_and_the_other_way_round():
+    quiet = settled("-q", name="check", verbose=True)
+    verbose = settled("-v", name="check", quiet=True)
+    assert (quiet.quiet, quiet.verbose, verbose.quiet, verbose.verbose) == (True, False, False, True)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from pipelines.zoho_crm.console import Console, aligned, counted, plain
 from pipelines.zoho_crm.outcome import Run
 from pipelines.zoho_crm.report import WHY_IT_DIFFERS, print_report, summary
-from sources.zoho_crm.client import Usage
+from sources.zoho_crm.door import Usage
 from sources.zoho_crm.metadata import Module
 from sources.zoho_crm.plan import Plan, Skip
 from sources.zoho_crm.reading import Reading

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timezone
 from itertools import pairwise
 
@@ -11,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sources.zoho_crm import spool as spooling
 from sources.zoho_crm.arrow import records_table
 from sources.zoho_crm.columns import Column, Kind
 from sources.zoho_crm.metadata import Field
-from sources.zoho_crm.spool import GROUP_ROWS, spool
+from sources.zoho_crm.spool import GROUP_ROWS, Forget, spool
 
 ID = Column("id", Field("id", "bigint"), Kind.TEXT)
 SIZE = Column("size", Field("Size", "integer"), Kind.BIGINT)
@@ -114,6 +116,34 @@ def test_groups_have_the_size_that_duckdb_likes(tmp_path):
         3 * table.num_rows - GROUP_ROWS,
     ]
     file.close()
+
+
+STEPS = st.lists(
+    st.tuples(st.integers(0, 9), st.sampled_from([1, "many"]), st.booleans()), min_size=1, max_size=6
+)
+
+
+@given(STEPS)
+def test_what_is_taken_back_leaves_nothing_also_from_disk(tmp_path_factory, steps):
+    """Each step brings rows, of which some do not fit, and perhaps takes them back."""
+    path, expected, coming = (
+        tmp_path_factory.getbasetemp() / "forget.parquet",
+        [],
+        [records_table([], COLUMNS)],
+    )
+    for number, (rows, size, whole) in enumerate(steps):
+        records = [row(100 * number + n, size) for n in range(rows)]
+        coming += [records_table(records[:3], COLUMNS), records_table(records[3:], COLUMNS)]
+        if whole:
+            expected += records
+        else:
+            coming.append(Forget(rows))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(spooling, "GROUP_ROWS", 4)
+        found, spooled = file_of(coming, path)
+    assert [r["id"] for r in found] == [r["id"] for r in expected]
+    assert spooled.misfits == Counter(size=sum(r["Size"] == "many" for r in expected)) - Counter()
+    assert not list(path.parent.glob("forget.*part"))
 
 
 def test_a_reader_is_closed_at_once_when_the_disk_refuses(tmp_path):

@@ -31,11 +31,11 @@ from sources.zoho_crm.settings import KEY, SETTINGS
 from . import asking, receiving
 from .account import empty_connection
 from .check import print_checks
+from .consent_scopes import wanted
 from .console import Console
 from .env_file import EnvFile
 from .failures import INTERRUPTED, complain
 from .options import Options
-from .scopes import wanted
 
 NOTHING_WRITTEN = "Interrupted. Nothing was written."
 
@@ -159,13 +159,7 @@ def _open(url: str) -> None:
 def _scopes(options: Options, credentials: ZohoCredentials) -> list[str]:
     if credentials.scope:
         return list(credentials.scopes)
-    only = {name.casefold() for name in options.modules}
-    never = {name.casefold() for name in options.exclude}
-
-    def wants(table: str) -> bool:
-        return (not only or table in only) and table not in never
-
-    return wanted(only, wants, credentials.api, coql=credentials.coql_allowed)
+    return wanted(options.modules, options.exclude, credentials.api, coql=credentials.coql_allowed)
 
 
 def _refuse_what_needs_no_consent(credentials: ZohoCredentials) -> None:

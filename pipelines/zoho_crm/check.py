@@ -1,150 +1,133 @@
-"""Whether a run would work: settings, token, organisation, scopes, destination, each with what to do."""
+"""Whether a run would work: every check that can be made is made, each is one line with what to do about it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TypeAlias
 
-from sources.zoho_crm.errors import CredentialsError, SettingsError, Skippable
-from sources.zoho_crm.settings import CONSENT_AGAIN
-
+from . import check_account, check_destination, check_scopes, check_settings
 from .account import opened_account, pipelines_dir, secrets_of
-from .console import Console
-from .destination import choose_destination, unfilled
-from .dlt_runtime import dlt_log
-from .failures import explain, one_line, without_secrets
-from .lock import alone
-from .opening import open_pipeline
+from .check_finding import AUTHORIZE, Finding, failed
+from .check_state import State
+from .console import Console, counted
+from .failures import FAILED, REFUSED, explain, without_secrets
 from .options import Options
-from .progress import Progress
-from .scopes import lacking
 
-if TYPE_CHECKING:
-    import dlt
+Check: TypeAlias = Callable[[State], "Finding | Iterable[Finding]"]
 
-    from sources.zoho_crm.client import ZohoClient
-    from sources.zoho_crm.credentials import ZohoCredentials
+# In the order in which a run meets what is wrong, so that the exit code is the run's.
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("settings", check_settings.check_settings),
+    ("permissions", check_settings.check_permissions),
+    ("names", check_destination.check_names),
+    ("lock", check_destination.check_lock),
+    ("destination", check_destination.check_destination),
+    ("disk", check_destination.check_disk),
+    ("accounts", check_account.check_accounts),
+    ("token", check_account.check_token),
+    ("organisation", check_account.check_organisation),
+    ("user", check_account.check_user),
+    ("clock", check_account.check_clock),
+    ("modules", check_scopes.check_modules),
+    ("scopes", check_scopes.check_scopes),
+    ("bulk", check_scopes.check_bulk),
+    ("coql", check_scopes.check_coql),
+    ("credits", check_account.check_credits),
+)
 
-PROBE = "zoho_crm_check"
+SIGNS = {
+    "ok": ("✓", "ok", "green"),
+    "warning": ("!", "!", "yellow"),
+    "unknown": ("!", "!", "yellow"),
+    "failed": ("✗", "x", "red"),
+}
 
 
 def print_checks(options: Options, console: Console) -> int:
     """One line each; the exit code is that of the first that failed."""
-    codes = []
+    found: list[Finding] = []
     with ExitStack() as opened:
-        for name, ask in _checks(options, console, opened):
-            code, detail = _outcome(ask, options)
-            codes.append(code)
-            console.text(f"{name + ':':14}{'failed: ' if code else 'ok: '}{detail}")
-            console.event("check", {"check": name, "ok": code == 0, "detail": detail})
-    failed = [code for code in codes if code]
-    code = failed[0] if failed else 0
-    console.text("A run would work." if not failed else f"{len(failed)} of {len(codes)} checks failed.")
-    console.event("summary", {"checks": len(codes), "failed": len(failed), "exit_code": code})
+        if options.json:
+            console = Console(options.log_format, silent=True)
+        with _overheard():
+            secrets = secrets_of(options)
+        state = State(
+            options, pipelines_dir(options), lambda: opened.enter_context(opened_account(options, console))
+        )
+        for name, check in CHECKS:
+            for finding in _outcome(name, check, state):
+                found.append(_without(secrets, finding))
+                _print(console, found[-1])
+    code = next((finding.code for finding in found if finding.status == "failed"), 0)
+    if options.json:
+        sys.stdout.write(
+            json.dumps([finding.facts() for finding in found], ensure_ascii=False, indent=2) + "\n"
+        )
+    _print_summary(console, found, code)
     return code
 
 
-def _outcome(ask: Callable[[], str], options: Options) -> tuple[int, str]:
-    try:
-        return 0, one_line(ask())
-    except Exception as error:
-        known = explain(error)
-        if known is None:
-            raise
-        return known[1], without_secrets(known[0], secrets_of(options))
-
-
-def _checks(options: Options, console: Console, opened: ExitStack) -> Iterator[tuple[str, Callable[[], str]]]:
-    """The checks in their order; what a failed one leaves unknown is not asked."""
-    found: dict[str, Any] = {}
-
-    def settings() -> str:
-        from sources.zoho_crm.client import connect
-
-        found["credentials"] = opened.enter_context(opened_account(options, console))
-        found["client"] = connect(found["credentials"])
-        return _settings(found["credentials"])
-
-    def token() -> str:
-        found["domain"] = found["client"].door.auth.api_domain
-        return f"{found['credentials'].accounts_url} gave a token for {found['domain']}"
-
-    yield "settings", settings
-    if "client" in found:
-        yield "token", token
-    if "domain" in found:
-        yield "organisation", lambda: _organisation(found["credentials"], found["client"])
-        yield "scopes", lambda: _scopes(found["credentials"], found["client"])
-    yield "destination", lambda: _destination(options)
-
-
-def _settings(credentials: ZohoCredentials) -> str:
-    return f"Region={credentials.region}, InstanceType={credentials.instance_type}, API {credentials.api}"
-
-
-def _organisation(credentials: ZohoCredentials, client: ZohoClient) -> str:
-    try:
-        organisations = client.get("org").get("org") or [{}]
-    except Skippable as error:
-        return f"its name may not be read with this token ({error.code}); the table org is left out"
-    organisation = organisations[0]
-    kind = str(organisation.get("type") or "production")
-    if (kind == "sandbox") != (credentials.instance == "Sandbox") and kind in ("production", "sandbox"):
-        raise SettingsError(
-            f"InstanceType={credentials.instance_type}, but the token is of a {kind} organisation: "
-            "set InstanceType, or consent again for the other organisation"
-        )
-    return f"{organisation.get('company_name') or 'without a name'} ({kind}), id {organisation.get('zgid')}"
-
-
-def _scopes(credentials: ZohoCredentials, client: ZohoClient) -> str:
-    granted = client.door.auth.scope
-    if granted is None:
-        return "Zoho does not say which were granted; a run reports what it may not read"
-    needed, missed = lacking(granted, credentials.scopes if credentials.scope else None)
-    if needed:
-        raise CredentialsError(f"not granted: {', '.join(needed)}. To get them, {CONSENT_AGAIN}.")
-    without = "".join(f"; without {scope} {effect}" for scope, effect in missed)
-    return f"{len(granted)} granted{without}"
-
-
-def _destination(options: Options) -> str:
-    place, name = pipelines_dir(options), options.pipeline_name
-    chosen = choose_destination(options.destination, options.dataset, name, options.demo)
-    with alone(place, name), dlt_log(place, name), unfilled(chosen):
-        pipeline = open_pipeline(name, chosen, options.dataset, place, Progress())
+def _outcome(name: str, check: Check, state: State) -> list[Finding]:
+    """What a check finds; a warning that was logged meanwhile is a part of it."""
+    with _overheard() as said:
         try:
-            _write_and_remove(pipeline)
+            answer = check(state)
+            findings = [answer] if isinstance(answer, Finding) else list(answer)
         except Exception as error:
-            raise SettingsError(f"{options.destination} is open, but not writable: {error}") from error
-    return f"{options.destination} is open and writable, dataset {options.dataset}"
+            known = explain(error)
+            if known is None:
+                raise
+            remedy = AUTHORIZE if known[1] == REFUSED else "see docs/check.md"
+            findings = [failed(name, known[0], remedy, known[1] or FAILED)]
+    if said and findings[-1].status == "ok":
+        message = f"{findings[-1].message}; {'; '.join(dict.fromkeys(said))}"
+        findings[-1] = replace(findings[-1], status="warning", message=message, remedy="see docs/check.md")
+    return findings
 
 
-def _write_and_remove(pipeline: dlt.Pipeline) -> None:
-    """Something small in the dataset, or the dataset itself where there is none yet; nothing of it stays."""
-    from dlt.destinations.sql_client import WithSqlClient
-
-    with pipeline.destination_client() as client:
-        files = getattr(client, "fs_client", None)
-        if files is not None:
-            _probe_files(files, str(getattr(client, "dataset_path", "")))
-        elif isinstance(client, WithSqlClient):
-            _probe_database(client.sql_client)
+def _without(secrets: list[str], finding: Finding) -> Finding:
+    message, remedy = (without_secrets(text, secrets) for text in (finding.message, finding.remedy))
+    return replace(finding, message=message, remedy=remedy)
 
 
-def _probe_files(files: Any, folder: str) -> None:
-    existed = files.exists(folder)
-    files.makedirs(folder, exist_ok=True)
-    files.write_text(folder + PROBE, "")
-    files.rm(folder + PROBE)
-    if not existed and files.isdir(folder):  # object stores have no folders
-        files.rmdir(folder)
+@contextmanager
+def _overheard() -> Iterator[list[str]]:
+    """What the source warns of goes into the line of its check, and nowhere else."""
+    said: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    logger, listener = logging.getLogger("zoho_crm"), Listener(logging.WARNING)
+    logger.addHandler(listener)
+    passed_on, logger.propagate = logger.propagate, False
+    try:
+        yield said
+    finally:
+        logger.propagate = passed_on
+        logger.removeHandler(listener)
 
 
-def _probe_database(sql: Any) -> None:
-    if not sql.has_dataset():
-        sql.create_dataset()  # it stays: between two calls a run may have put something into it
-    table = sql.make_qualified_table_name(PROBE)
-    sql.execute_sql(f"create table {table} (probe int)")
-    sql.execute_sql(f"drop table {table}")
+def _print(console: Console, finding: Finding) -> None:
+    facts = finding.facts()
+    console.event("check", facts)
+    sign, plain_sign, colour = SIGNS[finding.status]
+    arrow = f" {console.sign('→', '->')} {facts['remedy']}" if finding.remedy else ""
+    line = f" {finding.name:12}  {facts['message']}{arrow}"
+    console.marked(
+        console.sign(sign, plain_sign), colour, line, matters=finding.status in ("failed", "warning")
+    )
+
+
+def _print_summary(console: Console, found: list[Finding], code: int) -> None:
+    counts = {status: sum(f.status == status for f in found) for status in SIGNS}
+    console.event("summary", {"checks": len(found), **counts, "exit_code": code})
+    doubts = f"; {counted(counts['warning'], 'warning')}" if counts["warning"] else ""
+    verdict = f"{counts['failed']} of {len(found)} checks failed" if counts["failed"] else "A run would work"
+    console.text(f"{verdict}{doubts}.")

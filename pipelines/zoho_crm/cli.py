@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from . import commands
+from .completion import VARIABLE, completion
 from .consent_options import authorizing
 from .console import Console
 from .dlt_runtime import start_dlt
 from .failures import FAILED, INTERRUPTED, STOPPED, USAGE, complain, explain, keep_traceback, without_secrets
 from .options import Options, choosing, connecting, load_env_file, paying, repairing, settle, syncing
+from .output_options import documenting, quieting
 
 EXAMPLES = """\
 Examples:
@@ -26,6 +29,7 @@ Examples:
   python -m pipelines.zoho_crm plan --exclude Notes,Attachments
   python -m pipelines.zoho_crm modules --modules Leads
   python -m pipelines.zoho_crm verify --repair
+  python -m pipelines.zoho_crm check --quiet
 
 `authorize` gets the account's tokens once and writes them into .env. The account is a connection string in
 SOURCES__ZOHO_CRM__CREDENTIALS (environment or .env) or --connection:
@@ -42,9 +46,18 @@ class Commands(click.Group):
     """`run` may be left out; whatever goes wrong ends in one sentence on standard error."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0].startswith("-") and args[0] != "--help"):
+        completing_the_command = ctx.resilient_parsing and not args
+        if not completing_the_command and (not args or (args[0].startswith("-") and args[0] != "--help")):
             args = ["run", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """A command, or an option of `run`, whose name may be left out."""
+        run = self.commands["run"]
+        with run.make_context("run", [], parent=ctx, resilient_parsing=True) as left_out:
+            options = run.shell_complete(left_out, incomplete)
+        known = {item.value for item in options}
+        return [item for item in super().shell_complete(ctx, incomplete) if item.value not in known] + options
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_usage(ctx.command_path, "[COMMAND] [OPTIONS]")
@@ -64,7 +77,7 @@ class Commands(click.Group):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
-        extra["standalone_mode"] = False
+        extra.update(standalone_mode=False, complete_var=VARIABLE)
         try:
             code = super().main(args, prog_name, **extra)
         except click.Abort:  # Ctrl-C while the options are read
@@ -84,7 +97,7 @@ def answer(command: Callable[[Options, Console], int]) -> int:
         if not ctx.params.get("demo"):
             load_env_file(ctx, configured)
         options = settle(ctx, configured)
-        return command(options, Console(options.log_format))
+        return command(options, Console(options.log_format, quiet=options.quiet))
     except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
         raise
     except KeyboardInterrupt:
@@ -134,7 +147,8 @@ cli = Commands(
         _command(commands.plan, [*choosing(), *syncing(), *connecting()]),
         _command(commands.modules, [*choosing(), *connecting()]),
         _command(commands.authorize, [*authorizing(), *choosing()]),
-        _command(commands.check, connecting()),
+        _command(commands.check, [*choosing(), *quieting(), *documenting(), *connecting()]),
         _command(commands.verify, [*choosing(), *repairing(), *paying(), *connecting()]),
+        completion(),
     ],
 )

@@ -92,7 +92,7 @@ def authorize(options: Options, console: Console) -> int:
 
 
 def check(options: Options, console: Console) -> int:
-    """Say whether a run would work, and what to do if not."""
+    """Say whether a run would work, and what to do if not; it takes 3 API credits."""
     from .check import print_checks
 
     return print_checks(options, console)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from .options import Word, connecting, option
+from .names import Word
+from .options import connecting, option
 from .sync_options import Span
 
 

@@ -13,17 +13,40 @@ ROOM_FOR_A_TABLE = 100  # columns; with less, or without a terminal, a table is 
 
 
 class Console:
-    """`text` and `table` speak to a person, `event` to a program; the format chooses who listens."""
+    """`text` and `table` speak to a person, `event` to a program; the format chooses who listens.
 
-    def __init__(self, log_format: str = "text") -> None:
+    A quiet one tells a person only what is `marked` and matters. A silent one says nothing: the command writes
+    a document of its own.
+    """
+
+    def __init__(self, log_format: str = "text", *, quiet: bool = False, silent: bool = False) -> None:
         self.json = log_format == "json"
+        self.quiet = quiet or silent
+        self._silent = silent
 
     def text(self, line: str = "") -> None:
-        if not self.json:
+        if not self.json and not self.quiet:
             self._write(plain(line))
 
+    def marked(self, sign: str, colour: str, line: str, *, matters: bool) -> None:
+        """A line with a sign before it, which has its colour on a terminal, unless NO_COLOR is set."""
+        if self.json or self._silent or (self.quiet and not matters):
+            return
+        if sys.stdout.isatty():
+            _rich_line(sign, colour, plain(line))
+        else:
+            self._write(sign + plain(line))
+
+    def sign(self, sign: str, other: str) -> str:
+        """The sign, or the other one where the output cannot spell it."""
+        try:
+            sign.encode(sys.stdout.encoding or "ascii")
+        except UnicodeEncodeError:
+            return other
+        return sign
+
     def event(self, name: str, facts: Mapping[str, Any]) -> None:
-        if self.json:
+        if self.json and not self._silent:
             self._write(json.dumps({"event": name, **facts}, ensure_ascii=False, default=str))
 
     def paragraph(self, title: str, lines: Sequence[str]) -> None:
@@ -36,7 +59,7 @@ class Console:
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Numbers stand on the right; None is an empty cell."""
-        if self.json:
+        if self.json or self.quiet:
             return
         cells = [[_cell(value) for value in row] for row in rows]
         right = [all(NUMBER.fullmatch(row[i]) for row in cells) for i in range(len(columns))]
@@ -93,6 +116,13 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.1f}"
     return plain(f"{value:,}" if isinstance(value, int) else str(value))
+
+
+def _rich_line(sign: str, colour: str, line: str) -> None:
+    from rich.console import Console as RichConsole
+    from rich.text import Text
+
+    RichConsole(file=sys.stdout).print(Text.assemble((sign, colour), line), soft_wrap=True, highlight=False)
 
 
 def _rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool]) -> None:

@@ -50,7 +50,7 @@ def choose_destination(name: str, dataset: str, pipeline_name: str, demo: bool =
     if found.destination_type != "dlt.destinations.duckdb":
         return found
     configured = None if demo else _configured(found.destination_name, pipeline_name)
-    path = configured or str(Path(DEMO_FILE if demo else DEFAULT_FILE).absolute())
+    path = configured or _default_file(demo)
     if Path(path).stem.casefold() == dataset.casefold():
         raise SettingsError(
             f"The DuckDB file {Path(path).name} and the dataset {dataset} have one name, which makes every reference to"
@@ -61,12 +61,27 @@ def choose_destination(name: str, dataset: str, pipeline_name: str, demo: bool =
     return Destination.from_reference(name, credentials=path)
 
 
+def database_file(destination: Any, pipeline_name: str, demo: bool = False) -> Path | None:
+    """The file of a DuckDB database; None for other destinations, and for a database in memory."""
+    if destination.destination_type != "dlt.destinations.duckdb":
+        return None
+    path = (None if demo else _configured(destination.destination_name, pipeline_name)) or _default_file(demo)
+    return None if path.startswith(":") else Path(path).absolute()
+
+
+def _default_file(demo: bool) -> str:
+    return str(Path(DEMO_FILE if demo else DEFAULT_FILE).absolute())
+
+
 @contextmanager
-def unfilled(destination: Any) -> Iterator[None]:
-    """Looking leaves no empty database behind: DuckDB makes the file when it is opened."""
+def unfilled(destination: Any, file: Path | None = None) -> Iterator[None]:
+    """Looking leaves no empty database behind: DuckDB makes the file when it is opened.
+
+    `file` is where it is if the user has configured that.
+    """
     given = destination.config_params.get("credentials")
     path = (
-        Path(given) if isinstance(given, str) and destination.destination_type.endswith(".duckdb") else None
+        Path(given) if isinstance(given, str) and destination.destination_type.endswith(".duckdb") else file
     )
     existed = path is None or path.exists()
     try:

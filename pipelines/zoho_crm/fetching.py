@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -18,10 +19,15 @@ from sources.zoho_crm.tables import Table
 
 BULK_READERS = 16  # they mostly wait for Zoho; the account's limits are kept by the client
 OTHER_READERS = 4
+WORTH_A_LOAD = 20_000  # rows that are loaded at once; fewer wait
+PATIENCE = 2.0  # seconds
 
 
 def as_they_come(tables: Sequence[Table], folder: Path, collector: Collector) -> Iterator[list[Reading]]:
-    """Read in threads; yield what is whole by now, as one lot, while the others go on."""
+    """Read in threads; yield what is whole by now, as one lot, while the others go on.
+
+    Every load costs some tenths of a second, so small tables wait a moment for each other.
+    """
     bulk = ThreadPoolExecutor(BULK_READERS, "bulk")
     other = ThreadPoolExecutor(OTHER_READERS, "other")
     try:
@@ -29,9 +35,16 @@ def as_they_come(tables: Sequence[Table], folder: Path, collector: Collector) ->
         for table in tables:
             pool = bulk if table.plan is not None and table.plan.api == "bulk" else other
             pending.add(pool.submit(_read, table, folder, collector))
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            yield [future.result() for future in done]
+        lot, since = list[Reading](), time.monotonic()
+        while pending or lot:
+            left = max(0.0, since + PATIENCE - time.monotonic()) if lot else None
+            done, pending = wait(pending, left, return_when=FIRST_COMPLETED)
+            since = since if lot else time.monotonic()
+            lot += [future.result() for future in done]
+            late = time.monotonic() - since >= PATIENCE
+            if lot and (not pending or late or sum(r.rows or 0 for r in lot) >= WORTH_A_LOAD):
+                yield lot
+                lot = []
     finally:  # whoever is interrupted does not wait for Zoho; after a whole run nobody reads any more
         for pool in (bulk, other):
             pool.shutdown(wait=False, cancel_futures=True)

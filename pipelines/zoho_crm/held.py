@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -29,6 +30,10 @@ CHANGEABLE = frozenset(
 IDS_AN_UPDATE = 1_000  # each may have a time of its own, which is a branch of the statement
 
 
+def is_duckdb(pipeline: dlt.Pipeline) -> bool:
+    return pipeline.destination is not None and pipeline.destination.destination_type.endswith(".duckdb")
+
+
 class NotHeld(ZohoCrmError):
     """The destination has no such table or column."""
 
@@ -52,6 +57,18 @@ class Held:
             "delete-insert" in (capabilities.supported_merge_strategies or ())
             and capabilities.sqlglot_dialect in CHANGEABLE
         )
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """DuckDB opens a file as slowly as it loads a small table: this keeps it open meanwhile.
+
+        Nobody else can read the file then, so not to be used around what waits for Zoho.
+        """
+        if not is_duckdb(self._pipeline):
+            yield
+            return
+        with self._pipeline.sql_client():
+            yield
 
     def tables(self, named: Iterable[str] | None = None) -> dict[str, frozenset[str]]:
         """The tables that exist, with the names of their columns, as this pipeline's schema spells them.

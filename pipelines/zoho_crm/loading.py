@@ -25,6 +25,7 @@ from sources.zoho_crm.synced import Synced
 
 from .deleted_records import DELETED_RECORDS, deleted_records_reading
 from .failures import causes, innermost
+from .gentle import gently
 from .held import Held
 from .history import Kept, disposition, extra_hints, kept_already
 from .patching import carried
@@ -149,7 +150,8 @@ class Landing:
                 readings, new=self.held.merges and DELETED_RECORDS.table not in there
             )
             if resources:
-                self.pipeline.run(_source_of(resources))
+                with gently(self.pipeline, [file.path for r in files if (file := r.landed or r.spooled)]):
+                    self.pipeline.run(_source_of(resources))
 
     def _way(self, reading: Reading, there: Mapping[str, frozenset[str]]) -> TWriteDispositionConfig:
         """How the file lands; one that has to keep what the table holds is made ready for it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from click.core import ParameterSource
 
+from .names import Names, Word
 from .sync_options import ALL, Modules, Moment, Span
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 SECTION = "sources.zoho_crm"
 
 DEFAULT_NAME = "zoho_crm"
+DESTINATIONS = ("duckdb", "filesystem", "postgres")  # what a shell completes; dlt has more
 DEMO_NAME = "zoho_demo"
 
 
@@ -48,6 +50,8 @@ class Options:
     demo: bool = False
     repair: bool = False
     verbose: bool = False
+    quiet: bool = False
+    json: bool = False
     region: str | None = None
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
@@ -70,33 +74,6 @@ def policy_of(options: Options) -> Policy:
         history=None if options.history == ALL else options.history,
         since=options.since,
     )
-
-
-class Names(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2 only
-    """API names between commas; a list of dlt's configuration is taken as well."""
-
-    name = "A,B"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
-        parts = value.split(",") if isinstance(value, str) else value
-        if not isinstance(parts, Iterable):
-            self.fail(f"{value!r} is no list of names.", param, ctx)
-        names = frozenset(str(part).strip() for part in parts) - {""}
-        if not names:
-            self.fail("it holds no name.", param, ctx)
-        return names
-
-
-class Word(click.ParamType):  # type: ignore[type-arg]
-    """Text that may not be empty; `--dataset ''` is a variable that a script forgot to set."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not isinstance(value, str) or not value.strip():
-            self.fail("it is empty.", param, ctx)
-        return value.strip()
 
 
 class ConfigOption(click.Option):
@@ -124,7 +101,11 @@ def connecting() -> list[click.Parameter]:
             help="File of settings to load.",
         ),
         option(
-            "--destination", type=Word("NAME"), default="duckdb", show_default=True, help="dlt destination."
+            "--destination",
+            type=Word("NAME", DESTINATIONS),
+            default="duckdb",
+            show_default=True,
+            help="dlt destination.",
         ),
         option(
             "--dataset", type=Word("NAME"), default=DEFAULT_NAME, show_default=True, help="Schema to fill."
@@ -244,6 +225,11 @@ def settle(ctx: click.Context, configured: Callable[[str], Any]) -> Options:
     values: dict[str, Any] = (
         {"pipeline_name": DEMO_NAME, "demo": True} if demo else _configured(ctx, configured)
     )
+    if given.get("quiet") and given.get("verbose"):
+        raise click.UsageError("--quiet and --verbose contradict each other: leave one out.", ctx)
+    for name, other in (("quiet", "verbose"), ("verbose", "quiet")):
+        if given.get(name):
+            values.pop(other, None)  # of the configuration
     values.update(given)
     for name in ("modules", "exclude"):
         values[name] = frozenset[str]().union(*values.get(name, ()))

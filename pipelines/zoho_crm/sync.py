@@ -10,7 +10,8 @@ from typing import Any
 import dlt
 
 from sources.zoho_crm.children import links
-from sources.zoho_crm.client import Usage, ZohoClient
+from sources.zoho_crm.client import ZohoClient
+from sources.zoho_crm.door import Usage
 from sources.zoho_crm.endpoints import OUR_TABLES
 from sources.zoho_crm.errors import CredentialsError, SettingsError, Skippable
 from sources.zoho_crm.journal import Journal
@@ -62,19 +63,21 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         tables = [*module_tables(client, found), *account_tables(client, found)]
         for readings in as_they_come(tables, folder, progress):
             run.defer(readings)
-            landing.land(readings)
+            with landing.held.kept_open():
+                landing.land(readings)
             run.readings += readings
             for reading in readings:
                 progress.done(reading)
                 if reading.status == "read" and reading.plan is not None:
                     journal.done(reading.name, found.until)
         FollowUps(run, found, landing, client, wish, progress).finish()
-        _land_metadata(run, landing, found, planning)
-        run.readings = _in_order([*run.readings, *not_due(found, client.now())], found)
-        prove(run, landing.held, client, found.choice.policy.count_every)
-        run.close(client)
-        log = sync_runs_reading(run, folder)
-        landing.append(log, run.synced)
+        with landing.held.kept_open():
+            _land_metadata(run, landing, found, planning)
+            run.readings = _in_order([*run.readings, *not_due(found, client.now())], found)
+            prove(run, landing.held, client, found.choice.policy.count_every)
+            run.close(client)
+            log = sync_runs_reading(run, folder)
+            landing.append(log, run.synced)
         if log.error:
             run.troubles.append((log.name, log.error))
     return run

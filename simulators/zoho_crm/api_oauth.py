@@ -52,6 +52,17 @@ def client_credentials(org: Org, request: Request) -> Answer:
 
 
 @route(
+    "GET",
+    "/oauth/serverinfo",
+    credits=0,
+    host="accounts",
+    authority="seen live: it names the data centres; the keys are inferred",
+)
+def server_info(org: Org, request: Request) -> Answer:
+    return ok(result="success", locations={"us": request.accounts_url})
+
+
+@route(
     "POST",
     "/oauth/v2/token/revoke",
     params="token",

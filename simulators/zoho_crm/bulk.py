@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from .bulk_corrupt import corrupted
 from .bulk_jobs import FINAL, LOST, BulkJob, dialect_of, plan_span, run
 from .bulk_query import module_of_body, read_body
-from .generated import Generated, named
+from .generated import Generated, named, need_edited_only
 from .routes import Answer, Request, created, ok, refuse, route, unmodelled
 
 if TYPE_CHECKING:
@@ -34,8 +34,10 @@ def module_of_job(org: Org, request: Request, variables: dict[str, str]) -> str 
 )
 def create_job(org: Org, request: Request) -> Answer:
     query = read_body(org, request)
-    if query.module.generated is not None and not query.flags_only:
-        unmodelled("Bulk Read: criteria on the fields of a generated module")
+    if not query.flags_only:
+        need_edited_only(query.module, query.named, query.test)
+    elif query.module.generated is not None and org.tables[query.module.api_name]:
+        unmodelled("Bulk Read: a whole generated module of which rows were edited")
     waiting = sum(job.state not in FINAL for job in org.jobs.values())
     if org.rules.bulk_jobs_waiting is not None and waiting >= org.rules.bulk_jobs_waiting:
         refuse(429, "TOO_MANY_REQUESTS")

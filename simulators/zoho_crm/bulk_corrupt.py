@@ -11,6 +11,7 @@ Rows = list[list[str]]
 CHANGED_ROWS: dict[str, Callable[[Rows], Rows]] = {
     "missing_row": lambda rows: rows[:-1],
     "extra_row": lambda rows: [*rows, rows[-1]],
+    "foreign_rows": lambda rows: [rows[0], *([f"9{id}", *cells] for id, *cells in rows[2:])],
     "missing_column": lambda rows: [row[:-1] for row in rows],
 }
 

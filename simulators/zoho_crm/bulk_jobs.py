@@ -72,16 +72,22 @@ def plan_span(org: Org, query: BulkQuery) -> tuple[datetime, datetime] | None:
 
 def rows_of(org: Org, query: BulkQuery) -> int:
     """How many rows of the module belong into the files of all pages together."""
-    if query.module.generated is None:
+    if is_listed(query):
         return sum(query.test(record) for record in org.shown(query.module.api_name))
-    return query.module.generated.rows if query.test(Record(query.module.api_name, "0", {})) else 0
+    generated = query.module.generated
+    return generated.rows if generated and query.test(Record(query.module.api_name, "0", {})) else 0
+
+
+def is_listed(query: BulkQuery) -> bool:
+    """Whether the rows are records: of a generated module, those that were edited."""
+    return query.module.generated is None or not query.flags_only
 
 
 def run(org: Org, job: BulkJob) -> None:
     """Take what the CRM holds now: pages are positions in it, so that a later page may see changes."""
     size, query = org.rules.bulk_page_size, job.query
     first = (query.page - 1) * size
-    if query.module.generated is None:
+    if is_listed(query):
         rows = [record for record in org.shown(query.module.api_name) if query.test(record)]
         shown, total = rows[first : first + size], len(rows)
         job.count = len(shown)

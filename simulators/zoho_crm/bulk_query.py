@@ -37,14 +37,18 @@ class BulkQuery:
     module: Module
     columns: tuple[Column, ...]
     test: Predicate
-    flags_only: bool
-    """Whether the criteria, if any, name nothing but the flags."""
+    named: frozenset[str]
+    """What the criteria name."""
     echo: dict[str, Any]
     """The query as job details repeat it."""
 
     @property
     def page(self) -> int:
         return int(self.echo["page"])
+
+    @property
+    def flags_only(self) -> bool:
+        return self.named <= {"$converted", "$approved"}
 
     def next_page(self) -> BulkQuery:
         return replace(self, echo={**self.echo, "page": self.page + 1})
@@ -164,8 +168,7 @@ def checked(org: Org, module: Module, query: dict[str, Any]) -> BulkQuery:
     parents = history_parents(module) if org.quirks.bulk_drops_orphans else []
     if parents:
         tests.append(lambda record: any(record.values.get(name) for name in parents))
-    flags_only = named <= {"$converted", "$approved"}
-    return BulkQuery(module, tuple(found), combined("and", tests), flags_only, echo)
+    return BulkQuery(module, tuple(found), combined("and", tests), frozenset(named), echo)
 
 
 def history_parents(module: Module) -> list[str]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from .columns import Columns
 from .coql_rows import Cell, Found, aggregate, check_limits, check_names, select
 from .coql_syntax import CoqlError, Query, comparisons, parse
+from .coql_where import condition
+from .generated import need_edited_only
 from .modules import Field, Module, Record
 from .records_json import shape
 from .routes import (
@@ -72,6 +74,9 @@ def answer(org: Org, request: Request) -> Answer:
     check_limits(query, org.rules, org.quirks)
     check_names(query)
     columns = Columns(org, module, lambda module, field: refuses(org, module, field))
+    need_edited_only(
+        module, [test.column for test in comparisons(query.where)], condition(query.where, columns)
+    )
     records = visible(org, query, module)
     if query.aggregated:
         page = aggregate(query, columns, records)
@@ -108,8 +113,6 @@ def find_module(org: Org, request: Request, name: str) -> Module:
         refuse(org.quirks.no_permission_status, "NO_PERMISSION", permissions=[f"Crm_Implied_View_{name}"])
     if not module.coql_supported or name in org.quirks.coql_modules_refused:
         raise CoqlError("INVALID_QUERY", "the module is not supported in COQL", module=name)
-    if module.generated is not None:
-        unmodelled(f"COQL: {name} is generated, its rows exist only as Bulk Read archives")
     return module
 
 

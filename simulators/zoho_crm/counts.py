@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from .columns import Columns
+from .generated import need_edited_only
 from .modules import Field, Module, Record
 from .org import Org
 from .records import module_of
-from .routes import Answer, Request, ok, route, unmodelled
+from .routes import Answer, Request, ok, route
 from .search_criteria import Reader
 
 
@@ -20,15 +23,17 @@ from .search_criteria import Reader
 def count_records(org: Org, request: Request, module: str) -> Answer:
     known = module_of(org, module)
     criteria = request.query.get("criteria")
-    if known.generated is not None:
-        if criteria is not None:
-            unmodelled("a criteria on a generated module")
+    if known.generated is not None and criteria is None:
         return ok(count=known.generated.rows)
     records = [record for record in org.counted(module) if counts(org, record)]
     if criteria is not None:
         passes = Reader(criteria, Columns(org, known, never), org.quirks.search_criteria).read()
+        need_edited_only(known, CONDITION_NAME.findall(criteria), passes)
         records = [record for record in records if passes(record)]
     return ok(count=len(records))
+
+
+CONDITION_NAME = re.compile(r"\(([\w$.]+):")
 
 
 def never(module: Module, field: Field) -> bool:

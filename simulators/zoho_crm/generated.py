@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timezone
 from pathlib import Path
@@ -16,8 +16,17 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from .csv_file import Dialect
-from .generated_columns import FIRST_ID, SYSTEM_NAMES, GeneratedColumn, generated_columns, literal
+from .generated_columns import (
+    FIRST_ID,
+    LATEST,
+    START,
+    SYSTEM_NAMES,
+    GeneratedColumn,
+    generated_columns,
+    literal,
+)
 from .modules import Module, Record
+from .routes import unmodelled
 
 if TYPE_CHECKING:
     from .org import Org
@@ -27,6 +36,7 @@ VERSION = 1  # part of the cache's key: raise it when the data change
 FLAG_CELLS = {"$approved": lambda dialect: literal(dialect.true)}
 PLAIN = Dialect(timezone.utc)
 ONE_AT_A_TIME = Lock()
+OF_WINDOWS = frozenset({"id", "Modified_Time", "$converted", "Converted__s", "$approved"})
 
 
 @dataclass
@@ -110,3 +120,31 @@ def add_generated_module(org: Org, name: str, *, rows: int, columns: int, folder
     )
     org.add_module(module)
     return module
+
+
+def need_edited_only(module: Module, named: Collection[str], passes: Callable[[Record], bool]) -> None:
+    """Refuse what may mean rows that are not edited: these exist only as archives, and none is kept.
+
+    Nothing but a window's columns may be named, and the newest of all generated rows must not pass.
+    """
+    if module.generated is None:
+        return
+    last = str(FIRST_ID + module.generated.rows - 1)
+    newest = Record(module.api_name, last, {"id": last, "Created_Time": START, "Modified_Time": LATEST})
+    if not set(named) <= OF_WINDOWS or passes(newest):
+        unmodelled(f"{module.api_name} is generated: beside archives there is only what was edited since")
+
+
+def edit_generated_rows(org: Org, name: str, rows: int) -> None:
+    """Edit so many rows, spread over the module: from now on they are records, and lie above the others."""
+    module = org.modules[name]
+    generated = module.generated
+    if not isinstance(generated, Generated):
+        raise TypeError(f"{name} is not generated")
+    step = max(1, generated.rows // rows)
+    texts = [f.api_name for f in module.fields if f.data_type == "text" and not f.system]
+    ids = [str(FIRST_ID + number * step) for number in range(rows)]
+    with org.lock:
+        for record in generated.records(name, ids):
+            org.tables[name][record.id] = record
+            org.edit(name, record.id, **{text: f"edited {record.id}" for text in texts[:1]})

@@ -15,6 +15,8 @@ from .modules import Field
 FIRST_ID = 5_000_000_100_000_000_000
 START = datetime.datetime(2021, 1, 1, tzinfo=datetime.timezone.utc)
 SECONDS = 150_000_000  # Created_Time spreads over almost five years from START
+AGEING = 30_000_000  # seconds after which no row was changed any more
+LATEST = START + datetime.timedelta(seconds=SECONDS + AGEING)
 SYSTEM_NAMES = ("id", "Owner", "Created_Time", "Modified_Time")
 PICKLIST = ("Open", "Closed, won", "Waiting; long", 'So "called"', "Größe")
 
@@ -124,7 +126,7 @@ def created(salt: int = 0) -> str:
 
 
 def modified() -> str:
-    return f"({created()} + (i * 3571) % 30000000)"
+    return f"({created()} + (i * 3571) % {AGEING})"
 
 
 KINDS: tuple[tuple[str, str, Callable[[int, Dialect], str]], ...] = (

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from .generated import need_edited_only
 from .modules import SINGLE_ONLY_TYPES, Field, Module, Record
 from .org import Org
 from .records_json import DOLLAR_KEYS, shape
@@ -123,6 +124,8 @@ def _rfc_1123(org: Org, text: str) -> datetime | None:
 
 def _found(org: Org, request: Request, module: Module, since: datetime | None) -> list[Record]:
     """All records that the call means, in its order."""
+    if "ids" not in request.query:
+        need_edited_only(module, (), lambda record: since is None or is_new(org, record.modified, since))
     rows = _ordered(org, request, module)
     if "ids" in request.query:
         ids = request.names("ids")
@@ -143,12 +146,9 @@ def _ordered(org: Org, request: Request, module: Module) -> list[Record]:
     field = module.field(sort_by)
     if field is not None and not field.visible:
         refuse(400, "INVALID_DATA", param_name="sort_by")
-    if module.generated is not None:
-        if "ids" not in request.query:
-            unmodelled(
-                f"{module.api_name} is generated: a list is modelled with `ids` only, Bulk Read without"
-            )
-        return module.generated.records(module.api_name, [id for id in request.names("ids") if id.isdigit()])
+    if module.generated is not None and "ids" in request.query:
+        ids, edited = [id for id in request.names("ids") if id.isdigit()], org.tables[module.api_name]
+        return [edited.get(r.id, r) for r in module.generated.records(module.api_name, ids)]
     version, lags = org.versions[module.api_name], org.quirks.list_lag_seconds > 0
     hidden = org.quirks.hides_unapproved
     key = (module.api_name, sort_by, order, converted, approved, str(hidden), str(lags))

@@ -34,6 +34,8 @@ class Rules:
     sub_concurrency: int = 10
     # How long Zoho thinks about a call; a benchmark may set what it measured.
     seconds_per_call: float = 0.0
+    # How fast an archive comes through the line; None: as fast as the machine.
+    download_bytes_per_second: float | None = None
 
     # Bulk Read: Zoho's Bulk Read overview and limitations.
     bulk_page_size: int = 200_000

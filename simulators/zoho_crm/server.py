@@ -7,6 +7,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from .records_json import dumps
 from .routes import Answer, Request
 
 PIECE = 1 << 18
+ZIP = "application/zip"
 WORTH_GZIP = 1_000
 POLL = 0.005  # seconds until a server notices that it is to stop
 
@@ -157,9 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = dumps(answer.body, self.server.org.time_zone)
         if answer.truncate:
             body = body[: len(body) // 2]
-        accepts = (
-            "gzip" in self.headers.get("Accept-Encoding", "") and answer.content_type != "application/zip"
-        )
+        accepts = "gzip" in self.headers.get("Accept-Encoding", "") and answer.content_type != ZIP
         if accepts and self.server.org.quirks.gzip and len(body) > WORTH_GZIP:
             body = gzip.compress(body, 1, mtime=0)
             answer.headers["Content-Encoding"] = "gzip"
@@ -168,7 +168,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[: answer.cut_after])
             self.close_connection = True
         elif body and self.command != "HEAD":
-            self.wfile.write(body)
+            rate = self.server.org.rules.download_bytes_per_second
+            self._send_slowly(body, rate) if rate and answer.content_type == ZIP else self.wfile.write(body)
+
+    def _send_slowly(self, body: bytes, rate: float) -> None:
+        begun = time.monotonic()
+        for at in range(0, len(body), PIECE):
+            time.sleep(max(0.0, begun + at / rate - time.monotonic()))
+            self.wfile.write(body[at : at + PIECE])
 
     def _send_file(self, answer: Answer) -> None:
         if answer.file is None:

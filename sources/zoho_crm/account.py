@@ -98,17 +98,23 @@ def gone_field_rows(module: str, listed: Sequence[Field], remembered: Remembered
 def _rows(client: ZohoClient, endpoint: Endpoint, modules: Sequence[str], reading: Reading) -> Iterator[Row]:
     """The rows of all calls. The first refusal of a table for the whole account refuses the table.
 
-    Any other hides nothing but its own rows: one module without tags, one type of users.
+    Any other hides nothing but its own rows: one module without tags, one type of users. If every call is
+    refused, for want of a scope, say, the table is.
     """
     refused: list[str] = []
+    calls, last = 0, None
     for number, (query, mark) in enumerate(_calls(client, endpoint, modules)):
+        calls += 1
         try:
             for row in _list(client, endpoint, query):
                 yield {**row, **mark}
         except (Skippable, Fatal) as error:
+            last = error
             if endpoint.each == "account" and number == 0:
                 raise
             refused.append(f"{error.code} for {', '.join(query.values())}")
+    if last is not None and len(refused) == calls:
+        raise last
     if refused:
         reading.notes.remarks.append(f"not offered: {', '.join(refused)}")
 

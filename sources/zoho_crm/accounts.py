@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,8 @@ from .token_cache import Token
 Post = Callable[[str, Mapping[str, str]], requests.Response]
 
 ATTEMPTS = 3
+SERVER_INFO = "oauth/serverinfo"  # needs no token; seen live: it names the data centres
+KNOCKING = 10.0  # seconds that a server may take to answer to it
 LIFETIME = 3600.0  # seconds; what Zoho's token page says, for an answer that does not
 WINDOW = 600.0  # Zoho: 10 access tokens from one refresh token in 10 minutes
 
@@ -77,6 +80,26 @@ def token_post(credentials: ZohoCredentials, *, attempts: int = ATTEMPTS, backof
         )
 
     return post
+
+
+def knock(credentials: ZohoCredentials) -> datetime | None:
+    """Whether the accounts server answers at all, whatever it says; its time. Raises Unreachable."""
+    client = Client(
+        request_timeout=min(float(credentials.timeout or KNOCKING), KNOCKING),
+        raise_for_status=False,
+        status_codes=(),
+        request_max_attempts=2,
+        request_backoff_factor=0.2,
+    )
+
+    def get(url: str, _: Mapping[str, str]) -> requests.Response:
+        return client.get(url, proxies=credentials.proxies, allow_redirects=False)
+
+    response = send(get, f"{credentials.accounts_url}/{SERVER_INFO}", {})
+    try:
+        return parsedate_to_datetime(response.headers.get("Date", "")).astimezone(timezone.utc)
+    except (ValueError, TypeError):
+        return None
 
 
 def ask(post: Post, url: str, form: Mapping[str, str], now: float) -> Token:

@@ -70,6 +70,19 @@ class ZohoAuth(AuthBase):
         return None if granted is None else frozenset(granted.replace(",", " ").split())
 
     @property
+    def expires_at(self) -> float | None:
+        """When the token at hand ends, by this machine's clock; None: nobody said."""
+        return self._current().expires_at
+
+    @property
+    def can_renew(self) -> bool:
+        return self._key is not None
+
+    def renew(self) -> None:
+        """Another token, though the one at hand may still work: only so is it known that Zoho gives one."""
+        self._renewed(self._current().access_token)
+
+    @property
     def may_use_coql(self) -> bool:
         """Whether COQL may be chosen: the user did not say no, and the token has its scope, as far as known."""
         granted = self.scope

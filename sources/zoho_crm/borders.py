@@ -8,6 +8,7 @@ so such a record lies between the last id of one page and the first of the next,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +22,30 @@ from .notes import Notes
 from .plan import Plan, Window
 from .records import read_rows
 
-NUMBER = pa.decimal128(38, 0)  # an id has up to 19 digits, and one day more
+LONG = pa.decimal128(38, 0)  # an id has up to 19 digits, and one day more
+
+
+@dataclass
+class _Page:
+    """The ids of one page, as far as they have come."""
+
+    rows: int = 0
+    first: int = 0
+    last: int = 0
+    in_order: bool = True
+
+    def see(self, cells: pa.ChunkedArray) -> None:
+        if not len(cells):
+            return
+        try:
+            ids = pc.cast(cells, pa.int64())  # ten times as fast
+        except pa.ArrowInvalid:
+            ids = pc.cast(cells, LONG)
+        self.in_order &= pc.all(pc.less_equal(ids[:-1], ids[1:]), min_count=0).as_py()
+        first, last = int(ids[0].as_py()), int(ids[-1].as_py())
+        self.in_order &= not self.rows or self.last <= first
+        self.first = self.first if self.rows else first
+        self.rows, self.last = self.rows + len(cells), last
 
 
 class Borders:
@@ -29,25 +53,23 @@ class Borders:
 
     def __init__(self, client: ZohoClient, plan: Plan, notes: Notes) -> None:
         self._client, self._plan, self._notes = client, plan, notes
-        self._pages: list[tuple[int, int]] = []  # those with rows
-        self._jobs = self._rows = 0
-        self._in_order = True
+        self._pages: list[_Page] = []
 
-    def add(self, tables: Sequence[pa.Table]) -> None:
-        """One page."""
-        self._jobs += 1
-        parts = [pc.cast(part, NUMBER) for table in tables for part in table["id"].chunks]
-        ids = pa.chunked_array(parts, type=NUMBER)
-        self._rows += len(ids)
-        if len(ids):
-            self._in_order &= pc.all(pc.less_equal(ids[:-1], ids[1:]), min_count=0).as_py()
-            self._pages.append((int(ids[0].as_py()), int(ids[-1].as_py())))
+    def begin_page(self) -> None:
+        self._pages.append(_Page())
+
+    def begin_page_anew(self) -> None:
+        self._pages[-1] = _Page()
+
+    def see(self, table: pa.Table) -> None:
+        """More rows of the page that was begun last."""
+        self._pages[-1].see(table["id"])
 
     def missed(self, flags: Sequence[str]) -> Iterator[pa.Table]:
         """The records that no page had; nothing if there was one page. `flags` are those of the criteria."""
-        if self._jobs < 2:
+        if len(self._pages) < 2:
             return
-        if not self._in_order:
+        if not all(page.in_order for page in self._pages):
             self._remark("its pages do not come in the order of ids")
             return
         try:
@@ -62,10 +84,10 @@ class Borders:
 
     def _borders(self) -> Iterator[tuple[int, int | None]]:
         highest = 0
-        for number, (first, last) in enumerate(self._pages):
-            if number and first > highest + 1:
-                yield highest, first
-            highest = max(highest, last)
+        for number, page in enumerate(page for page in self._pages if page.rows):
+            if number and page.first > highest + 1:
+                yield highest, page.first
+            highest = max(highest, page.last)
         yield highest, None
 
     def _between(self, border: tuple[int, int | None], flags: Sequence[str]) -> Iterator[str]:
@@ -86,8 +108,12 @@ class Borders:
 
     def _remark(self, why: str) -> None:
         """Zoho's count may be ten minutes old, so fewer rows than it has are no proof of a loss."""
-        counted, whole = self._plan.rows, self._plan.window == Window()
+        counted, whole, rows = (
+            self._plan.rows,
+            self._plan.window == Window(),
+            sum(p.rows for p in self._pages),
+        )
         words = "not checked whether a deletion moved a record from one page of Bulk Read to another"
-        if whole and counted is not None and self._rows < counted:
-            words = f"Bulk Read brought {self._rows:,} records where the CRM counted {counted:,}, and it is {words}"
+        if whole and counted is not None and rows < counted:
+            words = f"Bulk Read brought {rows:,} records where the CRM counted {counted:,}, and it is {words}"
         self._notes.remarks.append(f"{words}: {why}")

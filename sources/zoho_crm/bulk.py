@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from . import limits
 from .archive import BadArchive, LacksColumns, read_archive
-from .arrow import records_table
 from .borders import Borders
 from .client import ZohoClient
 from .columns import Column
@@ -25,6 +24,7 @@ from .mend import Mender
 from .notes import Notes
 from .plan import Plan, flags_to_name
 from .slices import Slice, beside, join_slices, keys_of
+from .spool import Forget
 from .walks import any_hidden
 
 JOBS_PER_PAGE = 3  # a job that fails is made again, this often in all
@@ -39,7 +39,7 @@ class Outdated(Exception):
     """Zoho refuses the page token of an earlier run's job: the pages have to be read from the first one on."""
 
 
-def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
+def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table | Forget]:
     """Yield the module in tables; the first may be empty, so that the table exists all the same.
 
     The first job is made at once. More fields than one job takes are read in slices, and what only the
@@ -62,7 +62,7 @@ def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
         first.end()
 
 
-def _extract_slice(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
+def _extract_slice(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table | Forget]:
     reader = _Reader(client, plan, notes)
     try:
         cap = reader.begin()
@@ -89,6 +89,7 @@ class _Reader:
         self.chapter = chapter_of(client, plan)
         self.resumes = False  # whether the pages are those of an earlier run's jobs
         self.job: Job | None = None  # of the page that comes next
+        self.pages = 0
         self.holds_page = False
         self.settled = False
         self.lacking: dict[frozenset[str], int] = {}  # columns -> which job was the first not to bring them
@@ -98,7 +99,7 @@ class _Reader:
         """Make the first job. Returns the number of fields a job takes if it refuses as many as these."""
         for _ in range(len(self.plan.columns) + 3):
             try:
-                self.job = Job(self.client, self._first_body(), self.chapter)
+                self.job = Job(self.client, self._first_body(), self.plan.rows, self.chapter)
                 return None
             except ZohoError as error:
                 if error.code == "LIMIT_EXCEEDED" and len(self.plan.columns) > 3:
@@ -107,7 +108,7 @@ class _Reader:
                 self._learn(error)
         raise ReadFailed(f"Bulk Read refuses every job of {self.plan.module.api_name}")
 
-    def tables(self) -> Iterator[pa.Table]:
+    def tables(self) -> Iterator[pa.Table | Forget]:
         """All pages, and what fell between. A row may come twice; of equal ones the later holds."""
         with tempfile.TemporaryDirectory(prefix="zoho-bulk-", dir=self.client.door.scratch) as folder:
             try:
@@ -116,21 +117,22 @@ class _Reader:
                 self._begin_anew()
                 yield from self._pages(Path(folder))
 
-    def _pages(self, folder: Path) -> Iterator[pa.Table]:
+    def _pages(self, folder: Path) -> Iterator[pa.Table | Forget]:
         """The next page's job is made before a page is downloaded."""
-        tables = self._page(folder)
-        self.settled = True  # the columns: what the first page lacks is not read
-        yield records_table([], self.plan.columns)
-        mender = Mender(self.client, self.plan, self.notes)
         borders = Borders(self.client, self.plan, self.notes)
-        while True:
-            borders.add(tables)
-            while tables:
-                yield mender.mend(tables.pop(0))
+        mender: Mender | None = None
+        while self.job is not None:
+            borders.begin_page()
+            for table in self._page(folder):
+                if isinstance(table, Forget):
+                    borders.begin_page_anew()
+                    yield table
+                    continue
+                self.settled = True  # the columns: what the first page lacks is not read
+                mender = mender or Mender(self.client, self.plan, self.notes)
+                borders.see(table)
+                yield mender.mend(table)
             self._let_go()
-            if self.job is None:
-                break
-            tables = self._page(folder)
         yield from borders.missed(self._flags())
 
     def _begin_anew(self) -> None:
@@ -151,9 +153,9 @@ class _Reader:
         if self.job is not None:
             self.job.abandon()
 
-    def _page(self, folder: Path) -> list[pa.Table]:
-        """The tables of one page; afterwards `self.job` is the next page's, or None."""
-        job, self.job = self.job, None
+    def _page(self, folder: Path) -> Iterator[pa.Table | Forget]:
+        """The tables of one page, at least one; afterwards `self.job` is the next page's, or None."""
+        job, self.job, self.pages = self.job, None, self.pages + 1
         assert job is not None
         reason = ""
         attempts = JOBS_PER_PAGE + bool(job.earlier)
@@ -171,15 +173,20 @@ class _Reader:
                     # The token stands for module, fields and criteria: the body holds nothing else.
                     body = {"query": {"page_token": result.next_page_token}}
                     with self._watching_tokens():
-                        self.job = Job(self.client, body, self.chapter)
-                tables = self._fetch(job, result, folder, attempt)
+                        self.job = Job(self.client, body, self._left(), self.chapter)
+                yield from self._fetch(job, result, folder, attempt)
                 self._tell_age(job)
-                return tables
+                return
             except JobFailed as failure:
                 self._let_go()
                 job.forget()
                 reason = str(failure)
         raise ReadFailed(f"Bulk Read failed {attempts} times, the last time because {reason}")
+
+    def _left(self) -> int | None:
+        """How many rows may be left for the next page, by the count before the reading."""
+        left = (self.plan.rows or 0) - self.pages * limits.BULK_ROWS_PER_JOB
+        return left if left > 0 else None  # there are more than that count knew
 
     @contextmanager
     def _watching_tokens(self) -> Iterator[None]:
@@ -195,21 +202,20 @@ class _Reader:
             self.notes.repairs["Bulk Read jobs of an earlier run used again"] += 1
             self.notes.read_as_of = min(job.earlier, self.notes.read_as_of or job.earlier)
 
-    def _fetch(self, job: Job, result: Result, folder: Path, number: int) -> list[pa.Table]:
+    def _fetch(self, job: Job, result: Result, folder: Path, number: int) -> Iterator[pa.Table | Forget]:
         """Download the archive of a page's nth job and read it, once more if it is damaged. Raises JobFailed."""
         self.client.door.archives.acquire()
         self.holds_page = True
         path = self.chapter.archive(job.id) if self.chapter else folder / "page.zip"
-        kept = self._read_kept(path, result.count) if job.earlier else None
-        if kept is not None:
-            return kept
-        reason = ""
-        for attempt in range(FETCHES_PER_JOB):
+        reason, kept = "", job.earlier is not None and path.exists()
+        for attempt in range(FETCHES_PER_JOB + kept):
             if attempt:
                 self.notes.repairs[f"archives fetched again, {reason}"] += 1
             try:
-                self._download(result, path)
-                return self._read(path, result.count, number)
+                if attempt or not kept:
+                    self._download(result, path)
+                yield from self._read(path, result.count, number)
+                return
             except (BadArchive, Unreachable) as error:
                 reason = str(error)
             except Retriable as error:
@@ -221,33 +227,38 @@ class _Reader:
                 raise JobFailed(f"the archive is gone ({error.code})") from error
         raise JobFailed(reason)
 
-    def _read_kept(self, path: Path, count: int) -> list[pa.Table] | None:
-        try:
-            return read_archive(path, self.plan.columns, count) if path.exists() else None
-        except BadArchive as error:
-            self.notes.repairs[f"archives fetched again, {error}"] += 1
-            return None
-
     def _download(self, result: Result, path: Path) -> None:
         """A file of that name is whole: a killed run leaves its torn one under another."""
         part = path.with_suffix(PART)
         self.client.download(result.download_url, part)
         part.replace(path)
 
-    def _read(self, path: Path, count: int, number: int) -> list[pa.Table]:
+    def _read(self, path: Path, count: int, number: int) -> Iterator[pa.Table | Forget]:
         """The archive, without the columns that an earlier job did not bring either."""
         try:
-            return read_archive(path, self.plan.columns, count)
+            yield from self._believed(path, count)
         except LacksColumns as error:
             fresh = number > self.lacking.setdefault(error.names, number)
             if not fresh or self.settled or "id" in error.names:
                 raise
             self.plan = self.plan.without(set(error.names))
             self.notes.refused.update(dict.fromkeys(sorted(error.names), "Bulk Read sends no such column"))
-            return read_archive(path, self.plan.columns, count)
+            yield from self._believed(path, count)
+
+    def _believed(self, path: Path, count: int) -> Iterator[pa.Table | Forget]:
+        """The tables of an archive; if it turns out not to be whole, what has come of it is taken back."""
+        rows = 0
+        try:
+            for table in read_archive(path, self.plan.columns, count):
+                rows += table.num_rows
+                yield table
+        except BadArchive:
+            if rows:
+                yield Forget(rows)
+            raise
 
     def _let_go(self) -> None:
-        """A page is held in memory until its rows are on disk; another module may hold one now."""
+        """Another module may download and unpack now."""
         if self.holds_page:
             self.holds_page = False
             self.client.door.archives.release()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -35,71 +34,13 @@ from .answers import (
 )
 from .auth import ZohoAuth
 from .credentials import ZohoCredentials
-from .errors import CreditLimit, ReadFailed, Retriable, Unreachable
-from .journal import Journal
-from .pacing import LONGEST_PAUSE, Downloads, JobSlots, Pace
+from .door import Door, Usage
+from .errors import ReadFailed, Retriable, Unreachable
+from .pacing import LONGEST_PAUSE, Downloads, Pace
+from .timetable import Timetable
 
 CHUNK = 1 << 20  # bytes of a download held at once
 SECOND_TRY = 15.0  # seconds before a job is made again that may have been made
-
-
-@dataclass
-class Usage:
-    """What a module cost."""
-
-    calls: int = 0
-    credits: int = 0
-
-    def add(self, credits: int) -> None:
-        self.calls += 1
-        self.credits += credits
-
-
-@dataclass
-class Door:
-    """What all views of one client share."""
-
-    auth: ZohoAuth
-    http: Client
-    making: Client  # repeats what certainly made nothing
-    once: Client  # repeats nothing
-    pace: Pace
-    downloads: Downloads
-    calls: threading.BoundedSemaphore
-    proxies: dict[str, str] | None = None  # with each request: on the session, the environment's win
-    jobs: JobSlots = field(default_factory=JobSlots)
-    archives: threading.BoundedSemaphore = field(
-        default_factory=lambda: threading.BoundedSemaphore(limits.ARCHIVES_AT_ONCE)
-    )
-    server_time: datetime | None = None  # of the latest answer: the clock that windows are cut by
-    credits_remaining: int | None = None  # Zoho sends it once half of the day's credits are used
-    scratch: Path | None = None  # where archives are kept while they are read; None: the system's own
-    journal: Journal | None = None  # of the jobs that a killed run made; None: each reading makes its own
-    max_credits: int | None = None  # of one run
-    spent: int = 0
-    _purse: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def afford(self, credits: int) -> None:
-        """Raises CreditLimit for a call that would go over the limit of the run."""
-        with self._purse:
-            if self.max_credits is not None and self.spent + credits > self.max_credits:
-                raise CreditLimit(f"stopped at the limit of {self.max_credits:,} API credits")
-            self.spent += credits
-
-    def settle(self, reserved: int, paid: int) -> None:
-        """After the call: what it cost, be it less because of a refusal or more because of another try."""
-        with self._purse:
-            self.spent += paid - reserved
-
-    def look_at(self, response: Response, *_: Any, **__: Any) -> None:
-        """Keep what the headers tell."""
-        with suppress(ValueError, TypeError):  # a date that nobody can read is none
-            self.server_time = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(
-                timezone.utc
-            )
-        remaining = response.headers.get("X-API-CREDITS-REMAINING", "")
-        if remaining.isdigit():
-            self.credits_remaining = int(remaining)
 
 
 @dataclass(frozen=True)
@@ -293,4 +234,6 @@ def connect(credentials: ZohoCredentials, pace: Pace | None = None) -> ZohoClien
 
     calls = threading.BoundedSemaphore(limits.CALLS_AT_ONCE)
     https = http(), http(condition=worth_making_again), http(1, lambda response, error: False)
-    return ZohoClient(Door(ZohoAuth(credentials), *https, pace, Downloads(pace), calls, credentials.proxies))
+    door = Door(ZohoAuth(credentials), *https, pace, Downloads(pace), calls, credentials.proxies)
+    door.timetable = Timetable(pace.monotonic)
+    return ZohoClient(door)

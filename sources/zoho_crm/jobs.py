@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from . import limits
 from .client import ZohoClient
 from .errors import CredentialsError, Retriable, ZohoError
 from .journal import Chapter
-from .pacing import Pace
 from .plan import Plan, Window
+from .timetable import Turn
 from .walks import CHANGED
 
 WORKING = frozenset({"ADDED", "QUEUED", "IN PROGRESS"})
@@ -38,20 +39,29 @@ class Job:
 
     earlier: datetime | None = None  # of a job that an earlier reading made: up to when that one read
     id: str
+    _turn: Turn | None = None
 
-    def __init__(self, client: ZohoClient, body: Mapping[str, Any], chapter: Chapter | None = None) -> None:
-        """Make the job as soon as the account bears one more, or take up the one that the journal knows."""
+    def __init__(
+        self, client: ZohoClient, body: Mapping[str, Any], rows: int | None, chapter: Chapter | None = None
+    ) -> None:
+        """Make the job as soon as the account bears one more, or take up the one that the journal knows.
+
+        `rows` is how many it should bring, if anybody knows.
+        """
         self.body = body
+        self._rows = min(limits.BULK_ROWS_PER_JOB if rows is None else rows, limits.BULK_ROWS_PER_JOB)
         self._client, self._slots, self._chapter = client, client.door.jobs, chapter
         self._holds_slot = False
         self._outcome: Result | JobFailed | None = None
         known = chapter.find(body, client.now()) if chapter else None
         if known is None:
             self._make()
+            self._turn = client.door.timetable.enter(self._rows)
             return
         self._slots.take()  # it may still wait in Zoho's queue
         self._holds_slot = True
         self.id, self.earlier = known.job_id, known.until
+        self._turn = None  # it is not known when it was made, and it may well be done
 
     def _make(self) -> None:
         patience = PATIENCE
@@ -83,7 +93,7 @@ class Job:
     def again(self) -> Job:
         """A new job with the same question; this one is forgotten."""
         self.forget()
-        return Job(self._client, self.body, self._chapter)
+        return Job(self._client, self.body, self._rows, self._chapter)
 
     def forget(self) -> None:
         """No later run is to use it."""
@@ -94,6 +104,8 @@ class Job:
         if self._holds_slot:
             self._holds_slot = False
             self._slots.free()
+        if self._turn is not None:
+            self._client.door.timetable.leave(self._turn, done=isinstance(self._outcome, Result))
 
     def settle(self) -> Result | JobFailed:
         """Wait until the job has ended, well or not, so that it holds no slot any more."""
@@ -117,9 +129,13 @@ class Job:
         return outcome
 
     def _poll(self) -> Result:
-        """Ask how the job is, less and less often."""
+        """Ask how the job is when it should be done, until the deadline."""
         pace, state = self._client.door.pace, ""
-        for pause in _pauses(pace):
+        end = pace.monotonic() + pace.job_deadline
+        for pause in self._pauses():
+            pace.sleep(pause)
+            if pace.monotonic() >= end:
+                break
             answer = self._read()
             state = str(answer.get("state"))
             if state == "COMPLETED":
@@ -127,8 +143,17 @@ class Job:
             if state not in WORKING:
                 words = (answer.get("result") or {}).get("error_message") or {}
                 raise JobFailed(f"a job ended as {state}: {words.get('message') or 'no reason given'}")
-            pace.sleep(pause)
+            if self._turn:
+                self._client.door.timetable.seen(self._turn, queued=state != "IN PROGRESS")
         raise JobFailed(f"a job was still {state} after {pace.job_deadline:,.0f} seconds")
+
+    def _pauses(self) -> Iterator[float]:
+        if self._turn is None:
+            yield 0.0
+            self._turn = self._client.door.timetable.enter(self._rows)
+            self._client.door.timetable.seen(self._turn, queued=False)
+        while True:
+            yield self._client.door.timetable.pause(self._turn)
 
     def _result(self, job: Mapping[str, Any]) -> Result:
         result = job.get("result") or {}
@@ -149,14 +174,6 @@ class Job:
             if error.code == "RESOURCE_NOT_FOUND" or unknown:
                 raise JobFailed("Zoho no longer knows a job that it took") from error
             raise
-
-
-def _pauses(pace: Pace) -> Iterator[float]:
-    """1, 1.5, 2.25 ... 15 seconds, until the deadline."""
-    end, pause = pace.monotonic() + pace.job_deadline, 1.0
-    while pace.monotonic() < end:
-        yield pause
-        pause = min(pause * 1.5, 15.0)
 
 
 def chapter_of(client: ZohoClient, plan: Plan) -> Chapter | None:

@@ -28,7 +28,7 @@ class Mender:
         self._proven: str | None = None  # what joins the values of multi-select fields in this account
 
     def mend(self, table: pa.Table) -> pa.Table:
-        for column in self.plan.columns:
+        for column in self.plan.columns if table.num_rows else ():
             if column.kind is Kind.NAMES:
                 table = self._replace(table, column, self._split(table, column))
             elif column.field.rich_text:

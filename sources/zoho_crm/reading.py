@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,20 +16,21 @@ import pyarrow.parquet as pq
 
 from . import bulk, coql, records
 from .arrow import records_table, twins_of
-from .client import Usage, ZohoClient
+from .client import ZohoClient
 from .columns import Column
 from .deleted import Deletion, read_deletions
+from .door import Usage
 from .errors import CredentialsError, ReadFailed, Retriable, ZohoCrmError, ZohoError, means_not_offered
 from .notes import Notes
 from .plan import Api, Plan, unknown_types
 from .records import read_rows
-from .spool import Spooled, spool, without_rows
+from .spool import Forget, Spooled, Tables, spool, without_rows
 from .synced import Synced
 from .windows import CHANGED, COUNT_LAG, synced_after
 
 Status = Literal["read", "kept", "skipped", "failed"]
 Watch = Callable[[int], None]  # called with the number of rows that have come
-Extract = Callable[[ZohoClient, Plan, Notes], Iterator[pa.Table]]
+Extract = Callable[[ZohoClient, Plan, Notes], Iterator["pa.Table | Forget"]]
 
 logger = logging.getLogger("zoho_crm")
 
@@ -170,7 +171,7 @@ def _recent(reading: Reading, since: datetime) -> int:
     return recent
 
 
-def _rows(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -> Iterator[pa.Table]:
+def _rows(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -> Iterator[pa.Table | Forget]:
     yield from EXTRACTORS[plan.api](client, plan, notes)
     yield from _deletions(client, plan, notes, reading)
 
@@ -203,15 +204,16 @@ def _deletions(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -
         yield records_table(back, plan.columns)
 
 
-def _watched(tables: Iterable[pa.Table], watch: Watch, came: Counter[str]) -> Iterator[pa.Table]:
+def _watched(tables: Tables, watch: Watch, came: Counter[str]) -> Iterator[pa.Table | Forget]:
     for table in tables:
-        watch(table.num_rows)
-        came["rows"] += table.num_rows
+        rows = -table.rows if isinstance(table, Forget) else table.num_rows
+        watch(rows)
+        came["rows"] += rows
         yield table
 
 
 def collect(
-    tables: Iterable[pa.Table], path: Path, columns: tuple[Column, ...], notes: Notes, key: str | None = "id"
+    tables: Tables, path: Path, columns: tuple[Column, ...], notes: Notes, key: str | None = "id"
 ) -> Spooled:
     """Spool the tables; misfits and repeated rows become notes."""
     newest = next((c.name for c in columns if c.api_name == "Modified_Time"), None)

@@ -17,10 +17,10 @@ from .columns import Column
 from .naming import TEXT_TWIN, unique
 from .notes import Notes
 from .plan import Plan
-from .spool import Spooled, spool
+from .spool import Forget, Spooled, spool
 from .walks import CHANGED
 
-Extract = Callable[[ZohoClient, Plan, Notes], Iterator[pa.Table]]
+Extract = Callable[[ZohoClient, Plan, Notes], Iterator["pa.Table | Forget"]]
 Slice = tuple[Extract, tuple[Column, ...]]
 
 BATCH = 50_000  # joined rows in one table

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .arrow import twins_of
@@ -29,28 +31,47 @@ class Spooled:
     repeated: int  # rows that came more than once; the newest is kept
 
 
-def spool(
-    tables: Iterable[pa.Table], path: Path, key: str | None = "id", newest: str | None = None
-) -> Spooled:
+@dataclass(frozen=True)
+class Forget:
+    """Stands among tables for: the last so many rows were part of something that is not whole."""
+
+    rows: int
+
+
+Tables: TypeAlias = Iterable["pa.Table | Forget"]
+
+
+def spool(tables: Tables, path: Path, key: str | None = "id", newest: str | None = None) -> Spooled:
     """Write all tables to `path`; at least one is needed, for its schema.
 
     A text twin that appears later is null in the rows before. Of two rows with one `key` the newer by
     the column `newest` is kept; without a key all are.
     """
     writer = _Writer(path)
-    misfits: Counter[str] = Counter()
     try:
         for table in tables:
-            for name, column in twins_of(table.schema).items():
-                misfits[column] += table.num_rows - table[name].null_count
-            writer.write(table)
+            writer.forget(table.rows) if isinstance(table, Forget) else writer.write(table)
     finally:
         if isinstance(tables, Generator):
             tables.close()  # now: an error that somebody keeps would keep it, and what it holds, alive
         writer.close()
     schema = writer.unify()
+    pa.default_memory_pool().release_unused()  # what comes next needs memory of its own
     repeated = _drop_repeated(path, schema, key, newest) if key else 0
-    return Spooled(path, writer.rows - repeated, schema, misfits, repeated)
+    return Spooled(path, writer.rows - repeated, schema, _misfits(path), repeated)
+
+
+def _misfits(path: Path) -> Counter[str]:
+    """The values that are only in a text twin, by column, from the file's own statistics."""
+    file = pq.read_metadata(path)
+    twins = twins_of(file.schema.to_arrow_schema())
+    found: Counter[str] = Counter()
+    for number in range(file.num_row_groups):
+        group = file.row_group(number)
+        for at, name in enumerate(file.schema.names if group.num_rows else ()):
+            if name in twins:
+                found[twins[name]] += group.num_rows - group.column(at).statistics.null_count
+    return +found
 
 
 def without_rows(spooled: Spooled, ids: Collection[str]) -> Spooled:
@@ -71,73 +92,113 @@ def without_rows(spooled: Spooled, ids: Collection[str]) -> Spooled:
     return replace(spooled, rows=spooled.rows - len(there))
 
 
+@dataclass
+class _Part:
+    """A file with one schema; of its rows the first so many count."""
+
+    path: Path
+    schema: pa.Schema
+    file: pq.ParquetWriter
+    rows: int = 0
+    written: int = 0
+
+
 class _Writer:
-    """Writes groups of exactly one size; begins a new part when the schema grows by a twin."""
+    """Writes groups of exactly one size; begins a new part when the schema grows by a twin, or rows go."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows = 0
-        self.parts: list[tuple[Path, pa.Schema]] = []
-        self._file: pq.ParquetWriter | None = None
+        self.parts: list[_Part] = []
         self._pending: list[pa.Table] = []
+        self._waiting = 0  # rows that are pending
         self._group = GROUP_ROWS
+        self._measured = False
 
     def write(self, table: pa.Table) -> None:
-        schema = _union([self.parts[-1][1], table.schema]) if self.parts else table.schema
-        if not self.parts or schema != self.parts[-1][1]:
+        self._size_by(table)
+        schema = table.schema
+        if self.parts and schema != self.parts[-1].schema:
+            schema = _union([self.parts[-1].schema, schema])
+        if not self.parts or schema != self.parts[-1].schema:
             self._begin(schema)
-        table = _widen(table, schema)
+        self._pending.append(_widen(table, schema))
+        self._waiting += table.num_rows
         self.rows += table.num_rows
-        self._pending.append(table)
-        if sum(t.num_rows for t in self._pending) >= self._group:
+        if self._waiting >= self._group:
             whole = pa.concat_tables(self._pending)
             cut = whole.num_rows - whole.num_rows % self._group
             self._write(whole.slice(0, cut))
-            self._pending = [whole.slice(cut)]
+            self._pending, self._waiting = [whole.slice(cut)], whole.num_rows - cut
+
+    def forget(self, rows: int) -> None:
+        """Take back the last so many rows, also those that are on disk."""
+        self.rows -= rows
+        kept = max(0, self._waiting - rows)
+        rows -= self._waiting - kept
+        self._pending, self._waiting = [pa.concat_tables(self._pending).slice(0, kept)], kept
+        if rows:
+            self._begin(self.parts[-1].schema)
+        for part in reversed(self.parts):
+            taken = min(rows, part.rows)
+            part.rows -= taken
+            rows -= taken
 
     def close(self) -> None:
-        if self._file is not None:
-            rest = pa.concat_tables(self._pending)
-            if rest.num_rows or not self._file_has_rows:
-                self._write(rest)
-            self._file.close()
-            self._file = None
+        if self.parts and self.parts[-1].file.is_open:
+            if self._waiting or not self.parts[-1].written:
+                self._write(pa.concat_tables(self._pending))
+            self._pending, self._waiting = [], 0
+            self.parts[-1].file.close()
 
     def unify(self) -> pa.Schema:
         """One file with the union of the parts' columns, and its schema."""
+        schema, first = self.parts[-1].schema, self.parts[0]
         if len(self.parts) == 1:
-            self.parts[0][0].rename(self.path)
-            return self.parts[0][1]
-        schema = self.parts[-1][1]
+            first.path.rename(self.path)
+            return schema
         with pq.ParquetWriter(self.path, schema, use_dictionary=False) as whole:
-            for part, _ in self.parts:
-                file = pq.ParquetFile(part)
-                for group in range(file.num_row_groups):
-                    whole.write_table(_widen(file.read_row_group(group), schema))
-                file.close()
-                part.unlink()
+            for part in self.parts:
+                for table in _rows_of(part):
+                    whole.write_table(_widen(table, schema))
+                part.path.unlink()
         return schema
+
+    def _size_by(self, table: pa.Table) -> None:
+        """Smaller groups for wide rows, by the first that come."""
+        if self._measured or not table.num_rows:
+            return
+        self._measured = True
+        while self._group > 1_024 and table.nbytes / table.num_rows * self._group > GROUP_BYTES:
+            self._group //= 2
 
     def _begin(self, schema: pa.Schema) -> None:
         self.close()
-        part = self.path.with_suffix(f".{len(self.parts)}.part")
-        self.parts.append((part, schema))
-        self._file = pq.ParquetWriter(part, schema, use_dictionary=False)
-        self._file_has_rows = False
-        self._pending = []
+        path = self.path.with_suffix(f".{len(self.parts)}.part")
+        self.parts.append(_Part(path, schema, pq.ParquetWriter(path, schema, use_dictionary=False)))
+        self._pending, self._waiting = [schema.empty_table()], 0
 
     def _write(self, table: pa.Table) -> None:
-        assert self._file is not None
-        if table.num_rows and not self._file_has_rows:
-            while self._group > 1_024 and table.nbytes / table.num_rows * self._group > GROUP_BYTES:
-                self._group //= 2
-        self._file_has_rows = True
-        self._file.write_table(table, row_group_size=self._group)
+        part = self.parts[-1]
+        part.file.write_table(table, row_group_size=self._group)
+        part.rows += table.num_rows
+        part.written += table.num_rows
+
+
+def _rows_of(part: _Part) -> Iterator[pa.Table]:
+    """The rows of a part that count, a group at a time."""
+    left = part.rows
+    with pq.ParquetFile(part.path) as file:
+        for number in range(file.num_row_groups if left else 0):
+            table = file.read_row_group(number).slice(0, left)
+            left -= table.num_rows
+            yield table
 
 
 def _union(schemas: list[pa.Schema]) -> pa.Schema:
     """The columns of the first schema and the twins of all, each behind its column."""
-    own = [field for field in schemas[0] if field.name not in twins_of(schemas[0])]
+    marked = twins_of(schemas[0])
+    own = [field for field in schemas[0] if field.name not in marked]
     twins = {column: schema.field(name) for schema in schemas for name, column in twins_of(schema).items()}
     fields = []
     for field in own:
@@ -163,12 +224,11 @@ def _drop_repeated(path: Path, schema: pa.Schema, key: str, newest: str | None) 
     Rows come twice when a record is edited while Zoho is read in the order of edits, or when a page
     of Bulk Read overlaps the one before.
     """
+    repeated = _count_repeated(pq.read_table(path, columns=[key])[key])
+    if not repeated:
+        return 0
     rows = _parquet(path)
     with duckdb.connect() as database:
-        found = database.execute(f'select count(*) - count(distinct "{key}") from {rows}').fetchone()
-        repeated = int(found[0]) if found else 0
-        if not repeated:
-            return 0
         numbered = f'(select *, row_number() over () as "{PLACE}" from {rows})'
         order = f'"{newest}" desc nulls last, ' if newest in schema.names else ""
         rank = f'row_number() over (partition by "{key}" order by {order}"{PLACE}" desc)'
@@ -178,6 +238,17 @@ def _drop_repeated(path: Path, schema: pa.Schema, key: str, newest: str | None) 
         ).to_arrow_reader(GROUP_ROWS)
         _rewrite(path, kept, schema)
     return repeated
+
+
+def _count_repeated(keys: pa.ChunkedArray) -> int:
+    """Most readings come in the order of ids, which is seen ten times as fast as that all differ."""
+    try:
+        ids = pc.cast(keys, pa.int64())
+        if pc.all(pc.less(ids[:-1], ids[1:]), min_count=0).as_py():
+            return 0
+    except pa.ArrowInvalid:  # no ids of Zoho's
+        pass
+    return len(keys) - len(pc.unique(keys))
 
 
 def _rewrite(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:

@@ -57,6 +57,10 @@ class TokenCache:
         if location != IN_MEMORY:
             self._directory, self._stem = _place(location)
 
+    def files(self) -> list[Path]:
+        """The files that hold tokens, of this account and of others."""
+        return sorted(self._directory.glob(f"{self._stem}-*.json")) if self._directory else []
+
     def load(self, key: str) -> Token | None:
         """The token kept under the key; a file that is broken or not ours counts as none."""
         if self._directory is None:

@@ -130,7 +130,15 @@ def test_an_archive_may_be_spoilt(org: Org) -> None:
     job = job_of(org, "Leads", fields=["Last_Name", "Stage"])
     finish(org, job)
     good = read_archive(result(org, job).raw)
-    for how in ("truncated", "not_zip", "two_members", "missing_row", "extra_row", "missing_column"):
+    for how in (
+        "truncated",
+        "not_zip",
+        "two_members",
+        "missing_row",
+        "extra_row",
+        "foreign_rows",
+        "missing_column",
+    ):
         org.faults.add(RESULT, corrupt_zip=how)
     for _ in range(2):
         with pytest.raises(zipfile.BadZipFile):
@@ -139,6 +147,8 @@ def test_an_archive_may_be_spoilt(org: Org) -> None:
         read_archive(result(org, job).raw)
     assert read_archive(result(org, job).raw) == good[:-1]
     assert read_archive(result(org, job).raw) == [*good, good[-1]]
+    foreign = read_archive(result(org, job).raw)
+    assert [row["Id"] for row in foreign] == ["9" + row["Id"] for row in good[1:]]
     assert list(read_archive(result(org, job).raw)[0]) == ["Id", "Last_Name"]
     assert read_archive(result(org, job).raw) == good
     assert org.faults.unspent() == []

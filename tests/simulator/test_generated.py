@@ -13,10 +13,11 @@ import pytest
 
 from simulators.zoho_crm import Org, Quirks, Rules
 from simulators.zoho_crm.csv_file import Dialect
-from simulators.zoho_crm.generated import Generated, add_generated_module, named
+from simulators.zoho_crm.generated import Generated, add_generated_module, edit_generated_rows, named
 from simulators.zoho_crm.generated_columns import PICKLIST, SECONDS, START, offsets
+from simulators.zoho_crm.routes import Request
 
-from .calling import BULK, call, create, download, finish, job_of, query
+from .calling import BULK, Reply, call, create, download, finish, get, good_token, job_of, query, reply_to
 
 
 @pytest.fixture
@@ -131,6 +132,41 @@ def test_other_criteria_and_the_other_apis_are_not_modelled(org: Org) -> None:
     criteria = {"field": {"api_name": "Count_5"}, "comparator": "equal", "value": 5}
     assert create(org, "Big", criteria=criteria).status == 418
     assert query(org, "select id from Big where id is not null").status == 418
+
+
+def changed(org: Org, since: datetime.datetime, **query: str) -> Reply:
+    headers = {"authorization": good_token(org), "if-modified-since": since.isoformat()}
+    return reply_to(org, Request("GET", "/crm/v8/Big", query, headers))
+
+
+EARLIER = datetime.datetime(2026, 11, 1, tzinfo=datetime.timezone.utc)
+
+
+def test_edited_rows_are_seen_by_every_api_in_windows_after_the_others(org: Org) -> None:
+    org.clock.advance(days=400)
+    edit_generated_rows(org, "Big", 70)
+    since = org.now().isoformat()
+    listed = changed(org, EARLIER, fields="id,Text_1")
+    ids = {row["id"] for row in listed.body["data"]}
+    assert len(ids) == 70
+    assert {row["Text_1"] for row in listed.body["data"]} == {f"edited {id}" for id in ids}
+    found = query(org, f"select id from Big where Modified_Time >= '{since}'")
+    assert {row["id"] for row in found.body["data"]} == ids
+    window = {"field": {"api_name": "Modified_Time"}, "comparator": "greater_equal", "value": since}
+    job = job_of(org, "Big", fields=["Text_1"], criteria=window)
+    finish(org, job)
+    assert {row["Id"] for row in download(org, job)} == ids
+    criteria = f"(Modified_Time:greater_equal:{since})"
+    assert get(org, "/crm/v8/Big/actions/count", criteria=criteria).body == {"count": 70}
+    assert get(org, "/crm/v8/Big/actions/count").body == {"count": 700}
+
+
+def test_what_may_mean_unedited_rows_is_not_modelled(org: Org) -> None:
+    org.clock.advance(days=400)
+    edit_generated_rows(org, "Big", 70)
+    assert changed(org, START, fields="id").status == 418
+    assert query(org, "select id from Big where Modified_Time >= '2026-01-01T00:00:00Z'").status == 418
+    assert create(org, "Big", fields=["Text_1"]).status == 418
 
 
 def test_the_csv_is_read_back_by_any_reader(org: Org) -> None:

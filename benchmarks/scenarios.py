@@ -1,0 +1,307 @@
+"""The works that are measured, each with what it should reach."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .measuring import Figures, median, run
+from .served import Account, Served, served
+
+MODULE = "Generated"
+PYTHON = sys.executable
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured, and how often."""
+
+    runs: int
+    rows: int
+    wide_rows: int
+    paced_rows: int
+    many_rows: int | None  # of the run that shows how time and memory grow
+    listed_rows: int  # of the peers that read lists
+
+
+SIZES = {
+    "short": Size(1, 200_000, 50_000, 100_000, None, 10_000),
+    "usual": Size(5, 1_000_000, 200_000, 1_000_000, None, 60_000),
+    "long": Size(5, 1_000_000, 200_000, 1_000_000, 10_000_000, 60_000),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a figure against what it should be at most."""
+
+    work: str
+    what: str
+    got: float
+    reach: float
+    unit: str
+
+    @property
+    def reached(self) -> bool:
+        return self.got <= self.reach
+
+
+Report = tuple[list[Row], dict[str, Any]]
+
+
+def command(zoho: Served, *options: str, program: str = "pipelines.zoho_crm") -> list[str]:
+    """The command as a person runs it; the state stays in the folder that it runs in."""
+    given = ["--connection", f"{zoho.connection};OAuthSettingsLocation=tokens", "--pipelines-dir", "p"]
+    return [PYTHON, "-m", program, *given, "--progress", "off", *options]
+
+
+def ours(zoho: Served, *options: str, folder: Path, program: str = "pipelines.zoho_crm") -> Figures:
+    return run(
+        command(zoho, *options, program=program), folder, DESTINATION__DUCKDB__CREDENTIALS="crm.duckdb"
+    )
+
+
+def script(name: str, zoho: Served, folder: Path) -> Figures:
+    return run([PYTHON, "-m", f"benchmarks.{name}", zoho.connection, MODULE, "peer.duckdb"], folder)
+
+
+@contextmanager
+def empty_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="zoho-bench-") as folder:
+        yield Path(folder)
+
+
+def repeated(runs: int, *ways: Callable[[Path], Figures]) -> list[Figures]:
+    """The median of each way; they take turns, so that a slow minute of the machine hits all."""
+    found: list[list[Figures]] = [[] for _ in ways]
+    for _ in range(runs):
+        for kept, way in zip(found, ways, strict=True):
+            with empty_folder() as folder:
+                kept.append(way(folder))
+    return [median(figures) for figures in found]
+
+
+def first_load(size: Size) -> Report:
+    return _against_plain("first load", size.runs, size.rows, 40, 0.8)
+
+
+def wide_load(size: Size) -> Report:
+    return _against_plain("first load, wide", size.runs, size.wide_rows, 200, 1.0)
+
+
+def _against_plain(work: str, runs: int, rows: int, columns: int, reach: float) -> Report:
+    with served(Account(generated=((MODULE, rows, columns),))) as zoho:
+        mine, other, parts = repeated(
+            runs,
+            lambda folder: ours(zoho, "--modules", MODULE, folder=folder),
+            lambda folder: script("plain", zoho, folder),
+            lambda folder: script("limit", zoho, folder),
+        )
+    work = f"{work}, {rows:,} rows x {columns}"
+    found = [
+        Row(work, "wall against the plain way", mine.seconds / other.seconds, reach, "x"),
+        Row(work, "peak memory", mine.peak_mb, 1_000, "MB"),
+    ]
+    return found, {
+        "rows": rows,
+        "columns": columns,
+        "pipeline": _shown(mine, rows),
+        "plain": _shown(other, rows),
+        "limit": _shown(parts, rows),
+    }
+
+
+def growth(size: Size) -> Report:
+    """Ten times the rows; Zoho's ten downloads a minute would be all that one sees, so they are lifted."""
+    few, many = (size.many_rows or 0) // 10, size.many_rows or 0
+    found = []
+    for rows in (few, many):
+        with served(Account(generated=((MODULE, rows, 40),))) as zoho, empty_folder() as folder:
+            found.append(ours(zoho, "--modules", MODULE, folder=folder, program="benchmarks.unlimited"))
+    small, large = found
+    work = f"first load, {many:,} rows x 40"
+    rows = [
+        Row(work, f"wall against {few:,} rows", large.seconds / small.seconds, 10.5, "x"),
+        Row(work, f"peak memory against {few:,} rows", large.peak_mb / small.peak_mb, 1.1, "x"),
+        Row(work, f"most disk against {few:,} rows", large.disk_mb / small.disk_mb, 10.5, "x"),
+    ]
+    return rows, {"few": _shown(small, few), "many": _shown(large, many)}
+
+
+PACE = {"seconds_per_call": 0.05, "seconds_per_job": 3.5, "bytes_per_second": 20e6}
+
+
+def paced(size: Size) -> Report:
+    """Zoho's own pace: one job at a time, 3.5 s for 28,000 rows and more for more, 50 ms a call, 20 MB/s."""
+    rows = size.paced_rows
+    several = (("Large", rows * 3 // 5, 40), ("Second", rows // 5, 40), ("Third", rows // 5, 40))
+    lines, details = [], {}
+    for name, modules in (("three modules", several), ("one module", ((MODULE, rows, 40),))):
+        with served(Account(generated=modules, **PACE)) as zoho:
+            ratios = []
+            for _ in range(1 if rows > 200_000 else size.runs):  # minutes each, and Zoho's pace is no noise
+                with empty_folder() as folder:
+                    taken = ours(zoho, "--modules", ",".join(m for m, *_ in modules), folder=folder)
+                told = zoho.ask("tell")
+                ratios.append((taken.seconds / _zohos_own(told, len(modules), rows), taken, told))
+        ratio, taken, told = sorted(ratios, key=lambda one: one[0])[len(ratios) // 2]
+        work = f"Zoho's pace, {rows:,} rows in {name}"
+        lines.append(Row(work, "wall against Zoho's own times", ratio, 1.05, "x"))
+        details[name] = {**_shown(taken, rows), **told, "ratio": ratio}
+    return lines, details
+
+
+def _zohos_own(told: dict[str, Any], modules: int, rows: int) -> float:
+    """The jobs one after the other, the calls that nothing can hide, and the last archive's download."""
+    before = 2 + 1  # the modules; fields, and counts, of all modules at once
+    around = 2 * told["jobs"]  # each job is made and found done; queued ones are made meanwhile
+    if modules > 1:
+        around = 2 * 2
+    after = 1 + 1  # the last download's answer, the count that proves it
+    archive = 117.0 * rows / told["jobs"]  # bytes of a zip, by the row
+    return told["job_seconds"] + PACE["seconds_per_call"] * (before + around + after) + archive / 20e6
+
+
+def increment(size: Size) -> Report:
+    """One in a hundred rows was edited since the first load."""
+    rows = size.rows
+    with served(Account(generated=((MODULE, rows, 40),))) as zoho, empty_folder() as start:
+        ours(zoho, "--modules", MODULE, folder=start)
+        zoho.ask("edit", module=MODULE, rows=rows // 100)
+        zoho.ask("tell")
+        found = []
+        for _ in range(size.runs):
+            with empty_folder() as folder:
+                shutil.copytree(start, folder, dirs_exist_ok=True)
+                found.append(ours(zoho, "--modules", MODULE, folder=folder))
+            told = zoho.ask("tell")
+        taken = median(found)
+    work = f"increment, {rows // 100:,} of {rows:,} rows"
+    lines = [
+        Row(work, "wall, with the interpreter's start", taken.seconds, 3.0, "s"),
+        Row(work, "peak memory", taken.peak_mb, 400, "MB"),
+    ]
+    return lines, {**_shown(taken, rows // 100), **told}
+
+
+def idle(size: Size) -> Report:
+    """Forty modules of which none has changed."""
+    lines, details = [], {}
+    for name, delay in (("zero delay", 0.0), ("50 ms a call", 0.05)):
+        with served(Account(small_modules=40, seconds_per_call=delay)) as zoho, empty_folder() as folder:
+            ours(zoho, folder=folder)
+            zoho.ask("tell")
+            found = []
+            for _ in range(size.runs):
+                found.append(ours(zoho, folder=folder))
+                told = zoho.ask("tell")
+        taken = median(found)
+        details[name] = {**_shown(taken, 0), **told}
+        work = f"idle run, 40 modules, {name}"
+        if not delay:
+            lines.append(Row(work, "wall, with the interpreter's start", taken.seconds, 4.0, "s"))
+            lines.append(Row(work, "calls", told["calls"], 15 + 3 * 40, ""))
+        else:
+            # Five calls run at one time, which every edition allows: that is the longest chain.
+            chain = details["zero delay"]["seconds"] + told["calls"] / 5 * delay
+            lines.append(
+                Row(work, "wall against the longest chain of calls", taken.seconds / chain, 1.2, "x")
+            )
+    return lines, details
+
+
+def start(size: Size) -> Report:
+    found = {}
+    for name, options, code in (("--help", ["--help"], 0), ("a usage error", ["--nonsense"], 2)):
+        with empty_folder() as folder:
+            program = f"import subprocess, sys; sys.exit(subprocess.call({[PYTHON, '-m', 'pipelines.zoho_crm', *options]!r}) != {code})"
+            base = median(
+                [
+                    run(
+                        [PYTHON, "-c", "import subprocess, sys; sys.exit(subprocess.call(['true']) != 0)"],
+                        folder,
+                    )
+                    for _ in range(5)
+                ]
+            )
+            found[name] = (
+                median([run([PYTHON, "-c", program], folder) for _ in range(5)]).seconds - base.seconds
+            )
+    return [Row(name, "wall", seconds, 0.25, "s") for name, seconds in found.items()], found
+
+
+LISTED, LISTED_FIELDS = "Listed", 30  # more fields would be more calls, for them and not for us
+
+
+def peers(size: Size) -> Report:
+    """What a user would pick otherwise, on plain records: rows a second, and how far each gets."""
+    found: dict[str, Any] = {}
+    with served(Account(listed=(LISTED, size.listed_rows, LISTED_FIELDS))) as zoho:
+        fields = ",".join(zoho.ask("fields", module=LISTED)["fields"])
+        options = [zoho.connection, LISTED, fields, "crm.duckdb"]
+        (generic,) = repeated(
+            min(size.runs, 3), lambda folder: run([PYTHON, "-m", "benchmarks.generic_rest", *options], folder)
+        )
+        found["generic_rest"] = _shown(generic, size.listed_rows)
+    if python := os.environ.get("PYAIRBYTE"):
+        for rows in (2_000, 2_001):
+            with served(Account(listed=(LISTED, rows, LISTED_FIELDS))) as zoho, empty_folder() as folder:
+                script = str(Path(__file__).with_name("pyairbyte.py"))
+                figures = run([str(Path(python).absolute()), script, zoho.connection, LISTED], folder)
+            told = json.loads(re.findall(r'{"seconds".*}', figures.said)[-1])
+            shown = _shown(figures, told["rows"])
+            shown["rows_per_second"] = round(told["rows"] / told["seconds"])  # without its imports
+            found[f"pyairbyte, {rows:,} rows"] = {**shown, "error": told["error"]}
+    return [], found
+
+
+def compare_peers(works: dict[str, Any]) -> list[Row]:
+    """How many times as many rows a second the first load brings."""
+    ours = works["first_load"]["pipeline"]["rows_per_second"]
+    rows = works["first_load"]["rows"]
+    names = {"generic_rest": ("dlt's generic REST source", 20), "pyairbyte, 2,000 rows": ("PyAirbyte", 100)}
+    return [
+        Row(
+            f"first load, {rows:,} rows x 40",
+            f"{name}: its rows/s against ours",
+            theirs / ours,
+            1 / times,
+            "x",
+        )
+        for key, (name, times) in names.items()
+        if key in works["peers"] and (theirs := works["peers"][key]["rows_per_second"])
+    ]
+
+
+def _shown(figures: Figures, rows: int) -> dict[str, float]:
+    shown = {
+        "seconds": figures.seconds,
+        "cpu": figures.cpu,
+        "peak_mb": figures.peak_mb,
+        "disk_mb": figures.disk_mb,
+    }
+    return {
+        **{key: round(value, 2) for key, value in shown.items()},
+        "rows_per_second": round(rows / figures.seconds),
+    }
+
+
+WORKS: dict[str, Callable[[Size], Report]] = {
+    "start": start,
+    "first_load": first_load,
+    "wide_load": wide_load,
+    "growth": growth,
+    "increment": increment,
+    "idle": idle,
+    "paced": paced,
+    "peers": peers,
+}

@@ -1,0 +1,44 @@
+"""Names on the command line: of modules between commas, and of anything else that may not be empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+
+class Names(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2 only
+    """API names between commas; a list of dlt's configuration is taken as well."""
+
+    name = "A,B"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, Iterable):
+            self.fail(f"{value!r} is no list of names.", param, ctx)
+        names = frozenset(str(part).strip() for part in parts) - {""}
+        if not names:
+            self.fail("it holds no name.", param, ctx)
+        return names
+
+
+class Word(click.ParamType):  # type: ignore[type-arg]
+    """Text that may not be empty; `--dataset ''` is a variable that a script forgot to set."""
+
+    def __init__(self, name: str, known: Sequence[str] = ()) -> None:
+        self.name = name
+        self._known = known
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        kind = {"PATH": "file", "DIR": "dir"}.get(self.name)
+        names = [CompletionItem(name) for name in self._known if name.startswith(incomplete)]
+        return [CompletionItem(incomplete, type=kind)] if kind else names
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not isinstance(value, str) or not value.strip():
+            self.fail("it is empty.", param, ctx)
+        return value.strip()

@@ -1,0 +1,89 @@
+"""When a job is asked for: how late its end is noticed, and how many questions that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sources.zoho_crm.timetable import LONGEST, Timetable
+
+
+class Zoho:
+    """Works on jobs one after the other, or on several at once; time passes by waiting only."""
+
+    def __init__(self, seconds: Callable[[int], float], at_once: int = 1) -> None:
+        self.now, self.seconds, self.at_once = 0.0, seconds, at_once
+        self.ends: list[float] = []
+
+    def begin(self, rows: int) -> tuple[float, float]:
+        """The start and the end of a job that is made now."""
+        busy = sorted(end for end in self.ends if end > self.now)
+        start = busy[-self.at_once] if len(busy) >= self.at_once else self.now
+        self.ends.append(start + self.seconds(rows))
+        return start, self.ends[-1]
+
+
+def follow(zoho: Zoho, timetable: Timetable, jobs: list[int]) -> list[tuple[float, int]]:
+    """Make all jobs now, wait for each; by job how late its end was noticed, and the questions."""
+    under_way = [[*zoho.begin(rows), timetable.enter(rows), 0] for rows in jobs]
+    found: list[tuple[float, int]] = []
+    due = [zoho.now + timetable.pause(turn) for *_, turn, _ in under_way]
+    while under_way:
+        at = due.index(min(due))
+        zoho.now = max(zoho.now, due[at])
+        start, end, turn, asked = under_way[at]
+        under_way[at][3] = asked + 1
+        if zoho.now >= end:
+            timetable.leave(turn, done=True)
+            found.append((zoho.now - end, asked + 1))
+            del under_way[at], due[at]
+            continue
+        timetable.seen(turn, queued=zoho.now < start)
+        due[at] = zoho.now + max(timetable.pause(turn), 0.01)
+    return found
+
+
+def test_the_second_job_is_noticed_at_once_by_what_the_first_took():
+    zoho = Zoho(lambda rows: 25.0)
+    timetable = Timetable(lambda: zoho.now)
+    follow(zoho, timetable, [200_000])
+    for _ in range(5):
+        ((late, asked),) = follow(zoho, timetable, [200_000])
+        assert late <= 0.06 * 25.0
+        assert asked <= 6
+
+
+@given(st.floats(0.01, 600), st.integers(0, 200_000), st.integers(1, 4))
+def test_every_job_is_noticed_soon_whatever_it_takes(seconds, rows, at_once):
+    """The first is late by an eighth, the others by far less; none is asked for hundreds of times."""
+    zoho = Zoho(lambda _: seconds, at_once)
+    timetable = Timetable(lambda: zoho.now)
+    ((late, asked),) = follow(zoho, timetable, [rows])
+    assert late <= max(1.0, min(0.13 * seconds, 15.0))
+    ((later, asked_again),) = follow(zoho, timetable, [rows])
+    assert later <= max(0.25, 0.06 * seconds)
+    assert asked <= 80
+    assert asked_again <= 12
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+@pytest.mark.parametrize("jobs", [1, 4, 12])
+def test_a_queue_is_waited_for_with_few_questions(at_once, jobs):
+    zoho = Zoho(lambda rows: 3.5 + rows / 8_000, at_once)
+    timetable = Timetable(lambda: zoho.now)
+    follow(zoho, timetable, [100_000])
+    begun = zoho.now
+    found = follow(zoho, timetable, [100_000] * jobs)
+    # Several at once is not what Zoho was seen to do: then one question in 15 seconds has to do.
+    assert zoho.now - max(zoho.ends) <= (0.06 * (zoho.now - begun) + 1.0 if at_once == 1 else LONGEST)
+    assert sum(asked for _, asked in found) / jobs <= 12
+
+
+def test_a_job_that_failed_teaches_nothing():
+    timetable = Timetable(lambda: 0.0)
+    turn = timetable.enter(10)
+    timetable.leave(turn, done=False)
+    assert timetable.pause(timetable.enter(10)) == 0.0
