@@ -47,9 +47,10 @@ def _enough_to_knock(options: Options) -> ZohoCredentials | None:
     from sources.zoho_crm.errors import SettingsError
 
     try:
-        return resolve_credentials(options.connection, for_consent=True)
+        found = resolve_credentials(options.connection, for_consent=True)
     except SettingsError:
         return None
+    return found if found.oauth_client_id and found.oauth_client_secret else None
 
 
 def _places(credentials: ZohoCredentials, options: Options) -> Iterator[str]:
