@@ -28,6 +28,7 @@ from .loading import Landing, older_columns
 from .outcome import Run
 from .progress import Progress
 from .proof import prove
+from .seat_counts import SEAT_COUNTS, SeatCounts
 from .sync_runs import sync_runs_reading
 
 
@@ -60,8 +61,10 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         journal = client.door.journal = _journal(pipeline, found)
         run.links = links(found.fields, {m.api_name: m for m in found.modules})
         tables = [*module_tables(client, found), *account_tables(client, found)]
+        seats = SeatCounts(run.run_id)
         for readings in as_they_come(tables, folder, progress):
             run.defer(readings)
+            seats.look(readings)
             landing.land(readings)
             run.readings += readings
             for reading in readings:
@@ -74,7 +77,8 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         prove(run, landing.held, client, found.choice.policy.count_every)
         run.close(client)
         log = sync_runs_reading(run, folder)
-        landing.append(log, run.synced)
+        more = seats.log(folder) if SEAT_COUNTS.table not in found.choice.never else []
+        landing.append(log, run.synced, *more)
         if log.error:
             run.troubles.append((log.name, log.error))
     return run
