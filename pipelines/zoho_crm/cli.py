@@ -14,6 +14,7 @@ from . import commands
 from .console import Console
 from .dlt_runtime import start_dlt
 from .failures import FAILED, INTERRUPTED, STOPPED, USAGE, complain, explain, keep_traceback, without_secrets
+from .look_options import seeing, writing
 from .options import Options, choosing, connecting, load_env_file, paying, repairing, settle, syncing
 
 EXAMPLES = """\
@@ -24,6 +25,8 @@ Examples:
   python -m pipelines.zoho_crm plan --exclude Notes,Attachments
   python -m pipelines.zoho_crm modules --modules Leads
   python -m pipelines.zoho_crm verify --repair
+  python -m pipelines.zoho_crm status
+  python -m pipelines.zoho_crm report --output sync.html
 
 The account is a connection string in SOURCES__ZOHO_CRM__CREDENTIALS (environment or .env) or --connection:
   OAuthClientId=...;OAuthClientSecret=...;OAuthRefreshToken=...;Region=US;
@@ -132,5 +135,7 @@ cli = Commands(
         _command(commands.modules, [*choosing(), *connecting()]),
         _command(commands.check, connecting()),
         _command(commands.verify, [*choosing(), *repairing(), *paying(), *connecting()]),
+        _command(commands.status, seeing()),
+        _command(commands.report, [*writing(), *seeing()]),
     ],
 )
