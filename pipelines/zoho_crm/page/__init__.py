@@ -24,7 +24,10 @@ def write_page(look: Look, options: Options) -> tuple[Path, str]:
             ' pip install "jinja2>=3.1.6" "vl-convert-python>=1.7" "igraph>=0.11".'
         ) from None
     from .gathering import gathered
-    from .writing import write_atomically
+    from .writing import replaced
 
-    page = gathered(look, options)
-    return write_atomically(Path(options.output).expanduser(), rendered(page)), page.sentence
+    path = Path(options.output).expanduser().absolute()
+    with replaced(path) as file:
+        page = gathered(look, options)
+        file.write(rendered(page))
+    return path, page.sentence
