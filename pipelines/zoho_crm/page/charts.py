@@ -28,7 +28,7 @@ class Width:
     columns: int  # of legends and of small multiples
 
 
-WIDE = Width("wide", 860, 200, 12, 10, 4)
+WIDE = Width("wide", 860, 210, 13, 10, 4)
 NARROW = Width("narrow", 345, 190, 12, 4, 2)
 
 
@@ -83,7 +83,7 @@ def dots(values: Sequence[dict[str, Any]], names: Sequence[str], span: Span, wid
         "mark": {"type": "point", "filled": True, "size": 45, "opacity": 0.9},
         "encoding": {
             "x": _days(span, width),
-            "y": _number("number"),
+            "y": _number("number", whole=False),
             "color": _colour(names, width, ["var(--c1)", "var(--bad)"]),
             "shape": {
                 "field": "name",
@@ -170,8 +170,15 @@ def _labelled(span: Span, width: Width) -> list[Spec]:
     return [{"year": d.year, "month": d.month, "date": d.day, "utc": True} for d in reversed(chosen)]
 
 
-def _number(field: str, *, stack: bool = False) -> Spec:
-    axis = {"tickCount": 4, "tickMinStep": 1, "format": "~s", "domain": False, "ticks": False}
+def _number(field: str, *, stack: bool = False, whole: bool = True) -> Spec:
+    """Half a row is no label; of itself Vega would write 0k beside 2k."""
+    label = "format(datum.value, '~s')"
+    axis = {
+        "tickCount": 4,
+        "domain": False,
+        "ticks": False,
+        "labelExpr": f"datum.value % 1 ? '' : {label}" if whole else label,
+    }
     return {
         "field": field,
         "type": "quantitative",

@@ -15,7 +15,7 @@ from ..looking import Look
 from . import charts, series
 from .charts import NARROW, WIDE, Spec, Width
 from .drawing import drawn
-from .limits import credits_a_day
+from .limits import credits_a_day, share
 
 MANY_RUNS = 200  # more points than these say less, and make the page heavy
 NEAR = 10  # a limit is drawn from a tenth of it on; else it would press the bars flat
@@ -95,7 +95,7 @@ class Drawer:
         if limit is None:
             words += "; the account's limit is not known."
         else:
-            words += f", {most / limit:.1%} of the {limit:,} that Zoho's formula gives this edition a day"
+            words += f", {share(most, limit)} of the {limit:,} that Zoho's formula gives this edition a day"
             drawn_too = most * NEAR >= limit
             words += " (the dashed line)." if drawn_too else "."
             limit = limit if drawn_too else None
@@ -176,9 +176,9 @@ class Drawer:
         ]
         last = kept[-1]
         words = (
-            f"{last['active']} active users, {last['licenses']} licences bought (edition"
+            f"{_known(last['active'])} active users, {_known(last['licenses'])} licences bought (edition"
             f" {last['edition'] or 'unknown'}). Portal users count as active and need none of these licences."
-        ).replace("None", "an unknown number of")
+        )
         names = [words for words in SEATS.values() if any(v["name"] == words for v in values)]
         return self._figure(
             "seats",
@@ -216,6 +216,10 @@ class Drawer:
 
 def _spell(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
+
+
+def _known(number: int | None) -> str:
+    return "an unknown number of" if number is None else f"{number:,}"
 
 
 def _good(run: PastRun) -> str:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..console import counted
 from ..freshness import Clerk, Freshness, Word, headline, span
 from ..log import PastRun
 from ..looking import Look
 from ..options import Options
 from .diagram import Diagram, diagram
 from .figures import Drawer, Figure, span_of
+from .limits import share
 from .lookups import Lookup, lookups
 from .schema_changes import GONE, Change, schema_changes
 
@@ -83,18 +85,18 @@ def gathered(look: Look, options: Options) -> Page:
 def _tiles(look: Look, tables: Sequence[Freshness], runs: Sequence[PastRun], limit: int | None) -> list[Tile]:
     last, fresh = runs[-1], sum(table.word == "fresh" for table in tables)
     today = sum(r.sum("credits") for r in runs if look.now - r.started < timedelta(days=1))
-    share = f"of {limit:,} ({today / limit:.1%})" if limit else "limit not known"
+    part = f"of {limit:,} ({share(today, limit)})" if limit else "limit not known"
     tiles = [
         Tile("Tables", f"{len(tables):,}", f"{fresh:,} fresh"),
         Tile("Rows of the modules", f"{sum(t.rows or 0 for t in tables if t.is_module):,}"),
         Tile("Last run", f"{span(look.now - last.finished)} ago", f"{last.outcome}, took {last.seconds:,} s"),
-        Tile("Credits in 24 hours", f"{today:,}", share),
+        Tile("Credits in 24 hours", f"{today:,}", part),
     ]
     seats = look.rows("seat_counts", ["read_at", "active", "licenses"])
-    counted = [row for row in seats if row["read_at"] and row["active"] is not None]
-    if counted:
-        row = max(counted, key=lambda row: row["read_at"])
-        licences = f"{row['licenses']:,} licences" if row["licenses"] is not None else ""
+    known = [row for row in seats if row["read_at"] and row["active"] is not None]
+    if known:
+        row = max(known, key=lambda row: row["read_at"])
+        licences = counted(row["licenses"], "licence") if row["licenses"] is not None else ""
         tiles.append(Tile("Active users", f"{row['active']:,}", licences))
     return tiles
 

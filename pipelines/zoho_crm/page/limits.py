@@ -22,3 +22,8 @@ def credits_a_day(edition: str | None, licenses: int | None) -> int | None:
     base, each, ceiling = known
     credits = base + each * (licenses or 0)
     return credits if ceiling is None else min(credits, ceiling)
+
+
+def share(credits: int, limit: int) -> str:
+    """`0.7%`; of next to nothing that it is less than a tenth of one."""
+    return f"{credits / limit:.1%}" if credits * 1000 >= limit else "less than 0.1%"
