@@ -17,6 +17,7 @@ from .consent_options import authorizing
 from .console import Console
 from .dlt_runtime import start_dlt
 from .failures import FAILED, INTERRUPTED, STOPPED, USAGE, complain, explain, keep_traceback, without_secrets
+from .look_options import seeing, writing
 from .options import Options, choosing, connecting, load_env_file, paying, repairing, settle, syncing
 from .output_options import documenting, quieting
 
@@ -30,6 +31,8 @@ Examples:
   python -m pipelines.zoho_crm modules --modules Leads
   python -m pipelines.zoho_crm verify --repair
   python -m pipelines.zoho_crm check --quiet
+  python -m pipelines.zoho_crm status
+  python -m pipelines.zoho_crm report --output sync.html
 
 `authorize` gets the account's tokens once and writes them into .env. The account is a connection string in
 SOURCES__ZOHO_CRM__CREDENTIALS (environment or .env) or --connection:
@@ -150,5 +153,7 @@ cli = Commands(
         _command(commands.check, [*choosing(), *quieting(), *documenting(), *connecting()]),
         _command(commands.verify, [*choosing(), *repairing(), *paying(), *connecting()]),
         completion(),
+        _command(commands.status, seeing()),
+        _command(commands.report, [*writing(), *seeing()]),
     ],
 )

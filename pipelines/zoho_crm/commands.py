@@ -117,6 +117,29 @@ def verify(options: Options, console: Console) -> int:
     return result.exit_code
 
 
+def status(options: Options, console: Console) -> int:
+    """Say from the destination alone how fresh each table is, what failed and what is due."""
+    from .looking import looking
+    from .status import print_status
+
+    with looking(options) as look:
+        print_status(console, look, options)
+    return 0
+
+
+def report(options: Options, console: Console) -> int:
+    """Write one HTML page about all runs, from the destination alone."""
+    from .looking import looking
+    from .page import write_page
+
+    with looking(options) as look:
+        path, sentence = write_page(look, options)
+    console.event("page", {"path": str(path), "headline": sentence})
+    console.text(sentence)
+    console.text(str(path))
+    return 0
+
+
 @contextmanager
 def opened(options: Options, console: Console, *, loads: bool = True) -> Iterator[Work]:
     """Settings, lock and destination, in the order in which their mistakes should be told."""

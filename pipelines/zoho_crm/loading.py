@@ -79,8 +79,11 @@ class Landing:
         if isinstance(error, PipelineStepFailed):
             self.pipeline.abort_packages()
 
-    def append(self, log: Reading, synced: Mapping[str, Synced]) -> None:
-        """Load the log of the run, and with it the watermarks that waited for the end of the run."""
+    def append(self, log: Reading, synced: Mapping[str, Synced], *others: Reading) -> None:
+        """Load the log of the run, and with it the watermarks that waited for the end of the run.
+
+        `others` are logs, too, which land or fail with it.
+        """
         if log.spooled is None:
             return
 
@@ -89,8 +92,11 @@ class Landing:
             yield log
 
         try:
-            self._make_again([log.table], self.held.tables() if self.held.merges else {})
-            self.pipeline.run(_source_of([table_resource(log.table, log.columns, rows, "append")]))
+            tables = [log.table, *(other.table for other in others)]
+            self._make_again(tables, self.held.tables() if self.held.merges else {})
+            made = [table_resource(log.table, log.columns, rows, "append")]
+            made += [table_resource(o.table, o.columns, partial(iter, [o]), "append") for o in others]
+            self.pipeline.run(_source_of(made))
         except PipelineStepFailed as error:
             self._clear(error)
             log.end("failed", f"the destination refused it: {innermost(error)}")

@@ -49,6 +49,8 @@ class Options:
     log_format: str = "text"
     demo: bool = False
     repair: bool = False
+    stale_after: timedelta = timedelta(hours=24)
+    output: str = "zoho_report.html"
     verbose: bool = False
     quiet: bool = False
     json: bool = False

@@ -29,6 +29,7 @@ from .loading import Landing, older_columns
 from .outcome import Run
 from .progress import Progress
 from .proof import prove
+from .seat_counts import SEAT_COUNTS, SeatCounts
 from .sync_runs import sync_runs_reading
 
 
@@ -61,8 +62,10 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         journal = client.door.journal = _journal(pipeline, found)
         run.links = links(found.fields, {m.api_name: m for m in found.modules})
         tables = [*module_tables(client, found), *account_tables(client, found)]
+        seats = SeatCounts(run.run_id)
         for readings in as_they_come(tables, folder, progress):
             run.defer(readings)
+            seats.look(readings)
             with landing.held.kept_open():
                 landing.land(readings)
             run.readings += readings
@@ -74,13 +77,19 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         with landing.held.kept_open():
             _land_metadata(run, landing, found, planning)
             run.readings = _in_order([*run.readings, *not_due(found, client.now())], found)
-            prove(run, landing.held, client, found.choice.policy.count_every)
-            run.close(client)
-            log = sync_runs_reading(run, folder)
-            landing.append(log, run.synced)
-        if log.error:
-            run.troubles.append((log.name, log.error))
+            _write_down(run, found, landing, client, seats)
     return run
+
+
+def _write_down(run: Run, found: Survey, landing: Landing, client: ZohoClient, seats: SeatCounts) -> None:
+    """Prove the tables, add up the run, and land its logs with the watermarks that waited for them."""
+    prove(run, landing.held, client, found.choice.policy.count_every)
+    run.close(client)
+    log = sync_runs_reading(run, landing.folder)
+    more = seats.log(landing.folder) if SEAT_COUNTS.table not in found.choice.never else []
+    landing.append(log, run.synced, *more)
+    if log.error:
+        run.troubles.append((log.name, log.error))
 
 
 def _journal(pipeline: dlt.Pipeline, found: Survey) -> Journal:

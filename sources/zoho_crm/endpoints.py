@@ -179,4 +179,11 @@ FIELDS = Endpoint(
     each="module",
 )
 
-OUR_TABLES = (*(e.table for e in ENDPOINTS), "modules", "fields", "deleted_records", "sync_runs")
+OUR_TABLES = (
+    *(e.table for e in ENDPOINTS),
+    "modules",
+    "fields",
+    "deleted_records",
+    "sync_runs",
+    "seat_counts",
+)

@@ -44,6 +44,10 @@ class Mender:
 
     def _split(self, table: pa.Table, column: Column) -> pa.ChunkedArray:
         """Cells such as `A;B` as JSON lists; where the text does not tell, the Records API does."""
+        encoded = table[column.name].combine_chunks().dictionary_encode()
+        clear = self._clear(column, encoded.dictionary.to_pylist())
+        if clear is not None:
+            return pa.chunked_array([pc.take(pa.array(clear, pa.string()), encoded.indices)])
         cells = table[column.name].to_pylist()
         texts = {text: row for row, text in enumerate(cells) if text is not None}
         if not texts:
@@ -61,6 +65,16 @@ class Mender:
             for row, text in enumerate(cells)
         ]
         return pa.chunked_array([pa.array(out, type=pa.string())])
+
+    def _clear(self, column: Column, texts: list[str]) -> list[str] | None:
+        """The JSON of all texts, of which a column has few; None if one can be read in two ways."""
+        splitter, separator = self._splitter(column, texts), self._separator(column)
+        lists = [splitter.split(text, separator) for text in texts]
+        return (
+            None
+            if None in lists
+            else [to_json(values or [text]) for text, values in zip(texts, lists, strict=True)]
+        )
 
     def _separator(self, column: Column) -> str | None:
         return TAG_SEPARATOR if column.api_name == "Tag" else self._proven

@@ -1,0 +1,162 @@
+"""The runs that `sync_runs` remembers: each row as an entry, the entries of one run together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+COMPARED = frozenset({"verified", "repaired", "differs"})  # what only `verify` writes
+GOOD = frozenset({"read", "verified", "repaired"})
+TRIED = frozenset({*GOOD, "kept", "failed", "differs"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of `sync_runs`; what an older run did not write down is None."""
+
+    run_id: str
+    module: str
+    status: str
+    api: str | None
+    reason: str | None
+    error: str | None
+    rows_read: int | None
+    rows_deleted: int | None
+    crm_count: int | None
+    table_count: int | None
+    calls: int | None
+    credits: int | None
+    started_at: datetime
+    finished_at: datetime | None
+    since: datetime | None  # None of a module that was read whole
+    until: datetime | None
+    skipped_fields: str | None
+
+    @property
+    def at(self) -> datetime:
+        return self.finished_at or self.started_at
+
+    @property
+    def refused(self) -> list[str]:
+        """The fields that an API refused in this run."""
+        return list(json.loads(self.skipped_fields)) if self.skipped_fields else []
+
+
+COLUMNS = tuple(field.name for field in fields(Entry))
+KINDS = {name: pa.timestamp("us", tz="UTC") for name in ("started_at", "finished_at", "since", "until")}
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """One run of the pipeline, or of `verify --repair`."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def run_id(self) -> str:
+        return self.entries[0].run_id
+
+    @property
+    def command(self) -> str:
+        return "verify" if any(e.status in COMPARED for e in self.entries) else "run"
+
+    @property
+    def started(self) -> datetime:
+        return min(entry.started_at for entry in self.entries)
+
+    @property
+    def finished(self) -> datetime:
+        return max(entry.at for entry in self.entries)
+
+    @property
+    def seconds(self) -> float:
+        return round((self.finished - self.started).total_seconds(), 1)
+
+    @property
+    def failed(self) -> list[str]:
+        return [entry.module for entry in self.entries if entry.status == "failed"]
+
+    @property
+    def differ(self) -> list[str]:
+        return [entry.module for entry in self.entries if entry.status == "differs"]
+
+    @property
+    def outcome(self) -> str:
+        """In words: `ok`, or how many tables failed or differ."""
+        parts = [f"{len(self.failed):,} failed"] if self.failed else []
+        parts += [f"{len(self.differ):,} differ"] if self.differ else []
+        return ", ".join(parts) or "ok"
+
+    def sum(self, name: str) -> int:
+        return sum(getattr(entry, name) or 0 for entry in self.entries)
+
+    def tables(self) -> int:
+        return sum(entry.status in GOOD for entry in self.entries)
+
+
+class Log:
+    """All rows of `sync_runs`, oldest first; a year of them may be half a million, so few become objects."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        if not rows.num_columns:
+            rows = pa.table({name: pa.array([], KINDS.get(name, pa.string())) for name in COLUMNS})
+        for name in COLUMNS:
+            if name not in rows.column_names:
+                rows = rows.append_column(name, pa.nulls(rows.num_rows))
+        usable = pc.and_(pc.is_valid(rows["run_id"]), pc.is_valid(rows["started_at"]))
+        rows = rows.select(list(COLUMNS)).filter(pc.and_(usable, pc.is_valid(rows["module"])))
+        self._rows = rows.sort_by("started_at")
+
+    def __len__(self) -> int:
+        return int(self._rows.num_rows)
+
+    @cached_property
+    def _starts(self) -> dict[str, datetime]:
+        """When each run began, the oldest first."""
+        starts: dict[str, datetime] = {}
+        columns = (self._rows["run_id"].to_pylist(), self._rows["started_at"].to_pylist())
+        for run_id, started in zip(*columns, strict=True):
+            starts.setdefault(run_id, started)
+        return starts
+
+    @property
+    def number_of_runs(self) -> int:
+        return len(self._starts)
+
+    def runs(self, newest: int | None = None, within: timedelta | None = None) -> list[PastRun]:
+        """So many runs, or those so long before the last one; oldest first."""
+        wanted = list(self._starts)
+        if within is not None and wanted:
+            first = self._starts[wanted[-1]] - within
+            wanted = [run_id for run_id in wanted if self._starts[run_id] >= first]
+        if newest is not None:
+            wanted = wanted[-newest:]
+        chosen = self._rows.filter(pc.is_in(self._rows["run_id"], pa.array(wanted, pa.string())))
+        by_run: dict[str, list[Entry]] = {run_id: [] for run_id in wanted}
+        for entry in _entries(chosen):
+            by_run[entry.run_id].append(entry)
+        return [PastRun(tuple(entries)) for entries in by_run.values()]
+
+    def last(self, statuses: Collection[str] | None = None, having: str | None = None) -> dict[str, Entry]:
+        """The newest entry of each module: with one of these statuses, and a value in that column."""
+        rows = self._rows
+        if statuses is not None:
+            rows = rows.filter(pc.is_in(rows["status"], pa.array(sorted(statuses), pa.string())))
+        if having is not None:
+            rows = rows.filter(pc.is_valid(rows[having]))
+        places = {module: place for place, module in enumerate(rows["module"].to_pylist())}
+        chosen = rows.take(pa.array(sorted(places.values()), pa.int64()))
+        return {entry.module: entry for entry in _entries(chosen)}
+
+
+def _entries(rows: pa.Table) -> Iterable[Entry]:
+    for row in rows.to_pylist():
+        values: dict[str, Any] = {**row, "status": row["status"] or ""}
+        yield Entry(**values)

@@ -1,0 +1,90 @@
+"""Looks at a destination from any machine: no account, no credentials of Zoho's, no folder of an earlier run."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.resources import SOURCE, memory_of
+
+from .destination import choose_destination, unfilled
+from .dlt_runtime import dlt_log
+from .held import Held
+from .log import COLUMNS, Log
+from .opening import open_pipeline
+from .options import Options
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from sources.zoho_crm.survey import Memory
+
+
+@dataclass
+class Look:
+    """What the destination tells of itself."""
+
+    place: str  # `dataset zoho_crm in duckdb`
+    now: datetime
+    memory: Memory
+    held: Held
+    log: Log
+
+    def table(self, name: str, columns: Sequence[str]) -> pa.Table:
+        """Live rows with those of the columns that exist; of an absent table no row and no column."""
+        there = self.held.tables([name]).get(name, frozenset())
+        wanted = [column for column in columns if column in there]
+        return pq.read_table(self.held.read(name, wanted)) if wanted else pa.table({})
+
+    def rows(self, name: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """The same as dicts, in which every column has a key."""
+        nothing = dict.fromkeys(columns)
+        return [{**nothing, **row} for row in self.table(name, columns).to_pylist()]
+
+
+def parsed(text: Any) -> Any:
+    """A value of a JSON column, which is text here; None for what cannot be read."""
+    try:
+        return json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        return None
+
+
+@contextmanager
+def looking(options: Options) -> Iterator[Look]:
+    """The destination with its state. Raises SettingsError if nothing was ever synced into it.
+
+    The state comes from the destination into a folder that is thrown away: dlt's own folder may belong to
+    a run that is in progress.
+    """
+    name, place = options.pipeline_name, f"dataset {options.dataset} in {options.destination}"
+    destination = choose_destination(options.destination, options.dataset, name, options.demo)
+    with (
+        tempfile.TemporaryDirectory(prefix="zoho-") as folder,
+        unfilled(destination),
+        dlt_log(folder, name),
+    ):
+        pipeline = open_pipeline(name, destination, options.dataset, folder, Progress())
+        held = Held(pipeline, Path(folder))
+        there = held.tables(["sync_runs"]).get("sync_runs", frozenset())
+        columns = [column for column in COLUMNS if column in there]
+        log = Log(pq.read_table(held.read("sync_runs", columns)) if columns else pa.table({}))
+        if not log:
+            raise SettingsError(_never(options, place))
+        state = pipeline.state.get("sources", {}).get(SOURCE, {})
+        memory = memory_of(state, held.tables() if held.merges else None)
+        yield Look(place, datetime.now(timezone.utc), memory, held, log)
+
+
+def _never(options: Options, place: str) -> str:
+    demo = " --demo" if options.demo else ""
+    return f"Nothing was ever synced here ({place}): `python -m pipelines.zoho_crm{demo}` does it."

@@ -1,0 +1,33 @@
+"""The page of `report`: one HTML file about all runs, which loads nothing from anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sources.zoho_crm.errors import SettingsError
+
+from ..looking import Look
+from ..options import Options
+
+EXTRA = ("jinja2", "vl_convert", "igraph")
+
+
+def write_page(look: Look, options: Options) -> tuple[Path, str]:
+    """Write the page; returns its path and its headline. Raises SettingsError without the libraries."""
+    try:
+        from .rendering import rendered
+    except ModuleNotFoundError as missing:
+        if missing.name not in EXTRA:
+            raise
+        raise SettingsError(
+            f"report needs a library that is not installed ({missing.name}): run `make setup`, or"
+            ' pip install "jinja2>=3.1.6" "vl-convert-python>=1.7" "igraph>=0.11".'
+        ) from None
+    from .gathering import gathered
+    from .writing import replaced
+
+    path = Path(options.output).expanduser().absolute()
+    with replaced(path) as file:
+        page = gathered(look, options)
+        file.write(rendered(page))
+    return path, page.sentence
