@@ -34,8 +34,8 @@ nightly: setup  ## follow a random company through thousands of steps, each nigh
 mutants: setup  ## break the source on purpose; each fault must turn a test red
 	$(BIN)/python -m tests.mutants
 
-bench: setup  ## measure the main road against the plain way
-	$(BIN)/python -m benchmarks
+bench: setup  ## measure every promise; BENCH=--form=short takes two minutes
+	$(BIN)/python -m benchmarks $(BENCH)
 
 oldest: .venv-oldest/.ready  ## load the demo company with the oldest versions that pyproject.toml allows
 	.venv-oldest/bin/python -m pytest -n auto tests/test_same_row.py tests/test_demo_company.py \
