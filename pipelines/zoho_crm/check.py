@@ -36,11 +36,12 @@ def print_checks(options: Options, console: Console) -> int:
         for name, ask in _checks(options, console, opened):
             code, detail = _outcome(ask, options)
             codes.append(code)
-            console.text(f"{name + ':':14}{'failed: ' if code else 'ok: '}{detail}")
+            say = console.last if code else console.text
+            say(f"{name + ':':14}{'failed: ' if code else 'ok: '}{detail}")
             console.event("check", {"check": name, "ok": code == 0, "detail": detail})
     failed = [code for code in codes if code]
     code = failed[0] if failed else 0
-    console.text("A run would work." if not failed else f"{len(failed)} of {len(codes)} checks failed.")
+    console.last("A run would work." if not failed else f"{len(failed)} of {len(codes)} checks failed.")
     console.event("summary", {"checks": len(codes), "failed": len(failed), "exit_code": code})
     return code
 

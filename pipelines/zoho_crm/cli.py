@@ -13,8 +13,19 @@ import click
 from . import commands
 from .console import Console
 from .dlt_runtime import start_dlt
-from .failures import FAILED, INTERRUPTED, STOPPED, USAGE, complain, explain, keep_traceback, without_secrets
+from .failures import (
+    FAILED,
+    INTERRUPTED,
+    STOPPED,
+    USAGE,
+    complain,
+    explain,
+    keep_traceback,
+    one_line,
+    without_secrets,
+)
 from .options import Options, choosing, connecting, load_env_file, paying, repairing, settle, syncing
+from .telling import telling
 
 EXAMPLES = """\
 Examples:
@@ -81,19 +92,26 @@ def answer(command: Callable[[Options, Console], int]) -> int:
         if not ctx.params["demo"]:
             load_env_file(ctx, configured)
         options = settle(ctx, configured)
-        return command(options, Console(options.log_format))
+        console = Console(options.log_format, quiet=options.quiet)
+        return command(options, console)
     except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
         raise
     except KeyboardInterrupt:
-        complain(STOPPED)
-        return INTERRUPTED
+        return _end(options, STOPPED, INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last resort: a traceback belongs into a file
         from .account import secrets_of
 
         known = explain(error)
         sentence, code = known or (_unexpected(error, options), FAILED)
-        complain(without_secrets(sentence, secrets_of(options)) if known else sentence)
-        return code
+        return _end(options, without_secrets(sentence, secrets_of(options)) if known else sentence, code)
+
+
+def _end(options: Options | None, sentence: str, code: int) -> int:
+    """The sentence for a person, and for a program, which reads the other stream."""
+    complain(sentence)
+    if options is not None:
+        Console(options.log_format).event("error", {"error": one_line(sentence), "exit_code": code})
+    return code
 
 
 def _unexpected(error: Exception, options: Options | None) -> str:
@@ -127,10 +145,10 @@ def _command(function: Callable[[Options, Console], int], params: list[click.Par
 cli = Commands(
     help="Copies a whole Zoho CRM into DuckDB or any other destination of dlt's.",
     commands=[
-        _command(commands.run, [*choosing(), *syncing(), *paying(), *connecting()]),
+        _command(commands.run, [*choosing(), *syncing(), *paying(), *telling(), *connecting()]),
         _command(commands.plan, [*choosing(), *syncing(), *connecting()]),
         _command(commands.modules, [*choosing(), *connecting()]),
         _command(commands.check, connecting()),
-        _command(commands.verify, [*choosing(), *repairing(), *paying(), *connecting()]),
+        _command(commands.verify, [*choosing(), *repairing(), *paying(), *telling(), *connecting()]),
     ],
 )

@@ -45,12 +45,14 @@ class Work:
 def run(options: Options, console: Console) -> int:
     """Copy the account into the destination (the default)."""
     from .account import SIMULATED, pipelines_dir
+    from .ending import telling_the_end
     from .report import print_report
     from .sync import sync
 
-    with opened(options, console) as work, closing(work.progress):
+    with telling_the_end(options, "run") as ending, opened(options, console) as work, closing(work.progress):
         result = sync(work.pipeline, work.client, work.choice, work.credentials.api, work.progress)
         work.progress.close()
+        ending.run, ending.code = result, result.exit_code
         remark = SIMULATED if options.demo else ""
         print_report(console, result, verbose=options.verbose, remark=remark)
         _complain_about(result, pipelines_dir(options), options.pipeline_name)
@@ -95,12 +97,15 @@ def verify(options: Options, console: Console) -> int:
     """Compare every id of the destination with the CRM; with --repair, put right what differs."""
     from .account import SIMULATED, pipelines_dir
     from .comparison_report import print_verification
+    from .ending import telling_the_end
     from .verifying import Verifier
 
-    with opened(options, console, loads=options.repair) as work, closing(work.progress):
+    opening = opened(options, console, loads=options.repair)
+    with telling_the_end(options, "verify") as ending, opening as work, closing(work.progress):
         verifier = Verifier(work.pipeline, work.client, work.choice, work.credentials.api, work.progress)
         result = verifier.verify(repair=options.repair)
         work.progress.close()
+        ending.run, ending.code = result.run, result.exit_code
         remark = SIMULATED if options.demo else ""
         print_verification(console, result, verbose=options.verbose, remark=remark)
         _complain_about(result.run, pipelines_dir(options), options.pipeline_name)
@@ -122,17 +127,23 @@ def opened(options: Options, console: Console, *, loads: bool = True) -> Iterato
     from .lock import alone
     from .opening import open_pipeline
     from .progress import choose_progress
+    from .stopping import STOP
 
     name, place = options.pipeline_name, pipelines_dir(options)
     with opened_account(options, console) as credentials:
         destination = choose_destination(options.destination, options.dataset, name, options.demo)
-        progress = choose_progress(options.progress, console)
+        progress = choose_progress(options.progress, console, verbose=options.verbose)
+        STOP.tell = progress.stopping
         with alone(place, name), dlt_log(place, name), nullcontext() if loads else unfilled(destination):
             pipeline = open_pipeline(name, destination, options.dataset, place, progress)
             choice = Choice(options.modules, options.exclude, options.full_refresh, policy_of(options))
             client = connect(credentials)
             client.door.max_credits = options.max_credits
-            yield Work(console, options, credentials, client, pipeline, choice, progress)
+            try:
+                yield Work(console, options, credentials, client, pipeline, choice, progress)
+            except KeyboardInterrupt:
+                client.door.max_credits = 0  # what still reads makes no more calls
+                raise
 
 
 def _complain_about(result: Run, place: str, name: str) -> None:

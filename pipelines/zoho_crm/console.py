@@ -6,25 +6,35 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 NUMBER = re.compile(r"(\* )?[\d,.]*")  # with the mark of a count that differs
+LAST = frozenset({"summary", "error"})  # the events of a quiet command
 ROOM_FOR_A_TABLE = 100  # columns; with less, or without a terminal, a table is aligned lines
 
 
 class Console:
     """`text` and `table` speak to a person, `event` to a program; the format chooses who listens."""
 
-    def __init__(self, log_format: str = "text") -> None:
+    def __init__(self, log_format: str = "text", *, quiet: bool = False) -> None:
         self.json = log_format == "json"
+        self.quiet = quiet
 
     def text(self, line: str = "") -> None:
+        if not self.quiet:
+            self.last(line)
+
+    def last(self, line: str) -> None:
+        """The line that sums up, which a quiet command says, too."""
         if not self.json:
             self._write(plain(line))
 
     def event(self, name: str, facts: Mapping[str, Any]) -> None:
-        if self.json:
-            self._write(json.dumps({"event": name, **facts}, ensure_ascii=False, default=str))
+        if self.json and (not self.quiet or name in LAST):
+            now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+            told = {"event": name, "time": now, **facts}
+            self._write(json.dumps(told, ensure_ascii=False, default=str))
 
     def paragraph(self, title: str, lines: Sequence[str]) -> None:
         """A title and its lines; nothing without lines."""
@@ -36,7 +46,7 @@ class Console:
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Numbers stand on the right; None is an empty cell."""
-        if self.json:
+        if self.json or self.quiet:
             return
         cells = [[_cell(value) for value in row] for row in rows]
         right = [all(NUMBER.fullmatch(row[i]) for row in cells) for i in range(len(columns))]
