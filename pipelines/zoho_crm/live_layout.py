@@ -35,12 +35,12 @@ def screen(board: Board, door: Door | None, size: ConsoleDimensions) -> Renderab
     lines, now = board.lines(), board.now()
     room = max(0, size.height - 1 - FOOTER)
     shown = choose(lines, room)
-    rows = [_row(line, now, width, _name_width(lines)) for line in shown]
+    rows = _rows_of(shown, lines, now, width)
     if len(shown) < len(lines) and room:
         rows.append(Text(_rest(lines, shown), "dim"))
     rows += _footer(board, lines, door)
     if size.height <= FOOTER:
-        rows = rows[-1:]
+        rows = rows[-1:] if board.stopping else rows[-2:-1]
     for row in rows:
         row.truncate(width, overflow="ellipsis")
         row.no_wrap = True
@@ -69,32 +69,33 @@ def _rest(lines: Sequence[Line], shown: Sequence[Line]) -> str:
     return f"and {len(hidden):,} more: {told}"
 
 
-def _name_width(lines: Sequence[Line]) -> int:
-    return min(WIDEST_NAME, max((cell_len(plain(line.name)) for line in lines), default=0))
+def _rows_of(shown: Sequence[Line], lines: Sequence[Line], now: float, width: int) -> list[Text]:
+    """Name, phase, rows of the expected, rows a second, elapsed, API; the last ones go where there is no room.
+
+    Widths come from all lines, and from what they are going to hold, so that columns stay where they are.
+    """
+    names = max((cell_len(plain(line.name)) for line in lines), default=0)
+    whole = max((len(_counted_of(line.expected or line.rows, line.expected)) for line in lines), default=0)
+    widths = [min(names, WIDEST_NAME, max(8, width // 3)), 20, max(8, whole), 11, 7, 8]
+    while len(widths) > 2 and sum(widths) + 2 * (len(widths) - 1) > width:
+        widths.pop()
+    return [_row(line, now, widths) for line in shown]
 
 
-def _row(line: Line, now: float, width: int, names: int) -> Text:
-    """Name, phase, rows of the expected, rows a second, elapsed; what is least worth goes first on a small terminal."""
-    names = min(names, max(8, width // 3))
+def _row(line: Line, now: float, widths: Sequence[int]) -> Text:
     seconds = line.seconds(now)
-    parts = [(set_cell_size(plain(line.name), names), "bold" if _busy(line) else "")]
-    parts.append((f"{_phase(line):<20}", STYLES.get(line.phase, "")))
-    if width >= names + 22 + 24:
-        parts.append((f"{_rows(line):>22}", ""))
-    if width >= names + 22 + 24 + 13:
-        parts.append((f"{_rate(line.rows, seconds):>11}", "dim"))
-    if width >= names + 22 + 24 + 13 + 8:
-        parts.append((f"{clock(seconds) if line.began is not None else '':>6}", "dim"))
-    if width >= names + 22 + 24 + 13 + 8 + 10:
-        parts.append((f"{line.api:<8}", "dim"))
+    elapsed = clock(seconds) if line.began is not None else ""
+    cells = (plain(line.name), _phase(line), _rows(line), _rate(line.rows, seconds), elapsed, line.api)
+    styles = ("bold" if _busy(line) else "", STYLES.get(line.phase, ""), "", "dim", "dim", "dim")
     text = Text()
-    for number, (part, style) in enumerate(parts):
-        text.append("  " if number else "").append(part, style)
+    for number, (cell, style, width) in enumerate(zip(cells, styles, widths, strict=False)):
+        cell = cell.rjust(width) if number in (2, 3, 4) else set_cell_size(cell, width)
+        text.append("  " if number else "").append(cell, style)
     return text
 
 
 def _busy(line: Line) -> bool:
-    return line.phase not in OVER and line.phase != "to come"
+    return line.phase not in OVER and line.phase not in ("to come", "read")
 
 
 def _phase(line: Line) -> str:
@@ -110,7 +111,11 @@ def _rows(line: Line) -> str:
         return counted(line.expected, "row") if line.expected is not None else ""
     if line.expected is None or line.phase in OVER or line.rows > line.expected:
         return counted(line.rows, "row")
-    return f"{line.rows:,} of {line.expected:,}"
+    return _counted_of(line.rows, line.expected)
+
+
+def _counted_of(rows: int, expected: int | None) -> str:
+    return counted(rows, "row") if expected is None else f"{rows:,} of {expected:,}"
 
 
 def _rate(rows: int, seconds: float) -> str:
@@ -136,7 +141,7 @@ def _footer(board: Board, lines: Sequence[Line], door: Door | None) -> list[Text
         )
     else:
         word = Text(board.remark or "Ctrl-C stops; the next run goes on from there.", "dim")
-    return [word, sums] if board.stopping else [sums, word]
+    return [sums, word]
 
 
 def clock(seconds: float) -> str:
