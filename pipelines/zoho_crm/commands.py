@@ -111,7 +111,8 @@ def verify(options: Options, console: Console) -> int:
         _complain_about(result.run, pipelines_dir(options), options.pipeline_name)
         if result.differing:
             names = ", ".join(comparison.name for comparison in result.differing)
-            complain(f"The destination differs from the CRM in {names}.")
+            ending.sentence = f"The destination differs from the CRM in {names}."
+            complain(ending.sentence)
     return result.exit_code
 
 

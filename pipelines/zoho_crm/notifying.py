@@ -39,7 +39,7 @@ def body(host: str, ending: Ending) -> dict[str, Any]:
     """
     title, lines = headline(ending), reasons(ending)
     if not host.endswith(TEAMS):
-        return {"text": "\n".join((title, *(f"- {_escaped(line)}" for line in lines)))}
+        return {"text": _escaped("\n".join((title, *(f"- {line}" for line in lines))))}
     blocks = [{"type": "TextBlock", "text": title, "wrap": True, "weight": "Bolder"}]
     blocks += [{"type": "TextBlock", "text": line, "wrap": True} for line in lines]
     card = {
@@ -60,12 +60,13 @@ def headline(ending: Ending) -> str:
 
 
 def reasons(ending: Ending) -> list[str]:
-    """What failed, and what was asked for and is skipped, with the modules of one reason in a line."""
+    """What failed, differs, or was asked for and is skipped; the modules of one reason share a line."""
     run = ending.run
     if run is None:
         return []
     pairs = failed(run) + [(name, why) for name, why in skipped(run) if name in run.named]
     lines = [_short(f"{', '.join(names)}: {why}") for why, names in group(pairs).items()]
+    lines += [ending.sentence] if ending.sentence else []
     if len(lines) > MOST_REASONS:
         more = len(lines) - MOST_REASONS
         lines = [*lines[:MOST_REASONS], f"and {counted(more, 'more reason')}"]
