@@ -10,7 +10,8 @@ import pytest
 
 from pipelines.zoho_crm.console import Console
 from pipelines.zoho_crm.live import LiveProgress
-from pipelines.zoho_crm.progress import LogProgress, Progress, choose_progress
+from pipelines.zoho_crm.progress import LogProgress, Progress
+from pipelines.zoho_crm.showing import choose_progress
 from sources.zoho_crm.tables import Table
 from tests.commanding import command, shop
 from tests.test_command import account

@@ -45,7 +45,7 @@ class Work:
 def run(options: Options, console: Console) -> int:
     """Copy the account into the destination (the default)."""
     from .account import SIMULATED, pipelines_dir
-    from .ending import telling_the_end
+    from .aftermath import telling_the_end
     from .report import print_report
     from .sync import sync
 
@@ -63,12 +63,13 @@ def run(options: Options, console: Console) -> int:
 
 def plan(options: Options, console: Console) -> int:
     """Say what a run would read, how, and what it would cost."""
+    from .expectation import counted_tables
     from .held import Held
     from .offers import print_plan
 
     with opened(options, console, loads=False) as work:
         found = work.look()
-        counts = Held(work.pipeline, Path(work.pipeline.working_dir)).count([p.table for p in found.plans])
+        counts = Held(work.pipeline, Path(work.pipeline.working_dir)).count(counted_tables(found))
         print_plan(console, found, work.client, counts, verbose=options.verbose)
     return FAILED if found.failures else 0
 
@@ -96,8 +97,8 @@ def check(options: Options, console: Console) -> int:
 def verify(options: Options, console: Console) -> int:
     """Compare every id of the destination with the CRM; with --repair, put right what differs."""
     from .account import SIMULATED, pipelines_dir
+    from .aftermath import telling_the_end
     from .comparison_report import print_verification
-    from .ending import telling_the_end
     from .verifying import Verifier
 
     opening = opened(options, console, loads=options.repair)
@@ -127,7 +128,7 @@ def opened(options: Options, console: Console, *, loads: bool = True) -> Iterato
     from .dlt_runtime import dlt_log
     from .lock import alone
     from .opening import open_pipeline
-    from .progress import choose_progress
+    from .showing import choose_progress
     from .stopping import STOP
 
     name, place = options.pipeline_name, pipelines_dir(options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -164,16 +163,3 @@ def done_line(reading: Reading) -> str:
     if reading.status != "read":
         return f"{reading.name}: {reading.status}: {reading.error}"
     return f"{reading.name}: {reading.rows or 0:,} rows in {reading.seconds:.1f} s by {reading.api}"
-
-
-def choose_progress(wish: str, console: Console, *, verbose: bool = False) -> Progress:
-    """The progress for `--progress`; `auto` is the live view on a terminal that can, and lines elsewhere."""
-    if wish == "off" or console.quiet:
-        return Progress()
-    able = sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb", "unknown")
-    # A view between JSON lines would break them, and one in a file is no view.
-    if console.json or wish == "log" or not able:
-        return LogProgress(console, verbose=verbose)
-    from .live import LiveProgress
-
-    return LiveProgress()

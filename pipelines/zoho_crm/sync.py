@@ -65,7 +65,8 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         journal = client.door.journal = _journal(pipeline, found)
         run.links = links(found.fields, {m.api_name: m for m in found.modules})
         ours = account_tables(client, found)
-        run.expected = expect(found, ours, landing.held.count(counted_tables(found)), planning.calls)
+        due = counted_tables(found)
+        run.expected = expect(found, ours, landing.held.count(due) if due else {}, planning.calls)
         progress.start(run.expected)
         for readings in as_they_come([*module_tables(client, found), *ours], folder, progress):
             _land(run, landing, readings, progress)
