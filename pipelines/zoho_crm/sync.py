@@ -19,11 +19,11 @@ from sources.zoho_crm.plan import Wish
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.resources import SOURCE, memory_of
 from sources.zoho_crm.survey import Choice, Survey, survey
-from sources.zoho_crm.tables import account_tables, metadata_tables, module_tables, not_due
+from sources.zoho_crm.tables import Table, account_tables, metadata_tables, module_tables, not_due
 from sources.zoho_crm.watch import UNWATCHED
 
 from .deleted_records import DELETED_RECORDS
-from .expectation import counted_tables, expect
+from .expectation import Expectation, counted_tables, expect
 from .fetching import as_they_come, spool_folder
 from .followups import FollowUps
 from .held import Held
@@ -65,8 +65,7 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         journal = client.door.journal = _journal(pipeline, found)
         run.links = links(found.fields, {m.api_name: m for m in found.modules})
         ours = account_tables(client, found)
-        due = counted_tables(found)
-        run.expected = expect(found, ours, landing.held.count(due) if due else {}, planning.calls)
+        run.expected = _expected(found, landing.held, ours, planning)
         progress.start(run.expected)
         for readings in as_they_come([*module_tables(client, found), *ours], folder, progress):
             _land(run, landing, readings, progress)
@@ -85,6 +84,11 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         if log.error:
             run.troubles.append((log.name, log.error))
     return run
+
+
+def _expected(found: Survey, held: Held, ours: Sequence[Table], planning: Usage) -> Expectation:
+    due = counted_tables(found)
+    return expect(found, ours, held.count(due) if due else {}, planning.calls)
 
 
 def _land(run: Run, landing: Landing, readings: Sequence[Reading], progress: Progress) -> None:
