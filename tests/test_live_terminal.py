@@ -37,10 +37,11 @@ def test_the_view_shows_all_modules_follows_the_size_and_leaves_the_report_only(
     terminal = Terminal(tmp_path, "--demo")
     lines = terminal.until(lambda lines: any(line.startswith("and ") for line in lines))
     assert {"Leads", "Contacts"} <= {line.split()[0] for line in lines if line}
+    before = len(terminal.raw)
     terminal.resize(10, 60)
-    terminal.press(b"")
     small = terminal.until(lambda lines: view(lines) and len([line for line in lines if line]) <= 9)
-    assert len(footers(small)) == 2  # nothing is left of the larger one
+    assert len(footers(small)) == 2  # nothing is left of the larger one:
+    assert b"\x1b[2J" in terminal.raw[before:]  # a terminal may break its lines anew, so all is wiped
     assert terminal.end() == 0
     left = terminal.everything()
     assert not footers(left)
