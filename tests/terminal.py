@@ -6,8 +6,8 @@ import fcntl
 import os
 import pty
 import select
-import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -16,6 +16,14 @@ from collections.abc import Callable
 import pyte
 
 from tests.test_command_process import environment
+
+# Makes the terminal the process's own, so that Ctrl-C is a signal, also where the tests run in the background.
+BEGIN = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
 
 
 class Terminal:
@@ -28,13 +36,12 @@ class Terminal:
         given = environment(folder, TERM="xterm-256color", **more)
         for name in ("COLUMNS", "LINES", *(() if "NO_COLOR" in more else ("NO_COLOR",))):
             given.pop(name, None)
-        command = [sys.executable, "-m", "pipelines.zoho_crm", *words]
-        self.pid, self.fd = pty.fork()
-        if not self.pid:
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background
-            os.chdir(folder)
-            os.execve(sys.executable, command, given)
+        self.fd, theirs = pty.openpty()
         self.resize(rows, columns)
+        command = [sys.executable, "-c", BEGIN, "-m", "pipelines.zoho_crm", *words]
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        self.process = subprocess.Popen(command, cwd=folder, env=given, start_new_session=True, **streams)
+        os.close(theirs)
 
     def resize(self, rows, columns):
         self.screen.resize(rows, columns)
@@ -54,9 +61,8 @@ class Terminal:
         """The exit code."""
         while self._read():
             pass
-        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         os.close(self.fd)
-        return code
+        return self.process.wait(60)
 
     def lines(self):
         return [line.rstrip() for line in self.screen.display]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import pytest
@@ -26,8 +27,11 @@ class Clock:
         return self.seconds
 
 
-def table(name, rows=1000, api="bulk"):
-    plan = None if rows is None else Plan(Module(name), name.lower(), api, (), "", rows=rows)
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+
+
+def table(name, rows=1000, api="bulk", until=NOON):
+    plan = None if rows is None else Plan(Module(name), name.lower(), api, (), "", rows=rows, until=until)
     return Table(name, name.lower(), (), lambda folder, watch: Reading(name, name.lower(), "", ""), 1, plan)
 
 
@@ -181,6 +185,8 @@ def test_a_table_that_is_read_once_more_has_its_line_anew():
     board = board_of(table("Leads"), table("Deals"))
     board.watch("leads").rows(1000)
     board.done(ended("Leads"))
-    board.expect([table("Leads", 1000, "records")])
+    board.expect([table("Leads", 1000, "records", until=None)])
     assert cells(board) == ["to come", "1,000 rows", "records"]
+    board.set("leads", "read")
+    assert cells(board)[0] == "waiting to compare"
     assert shown(board)[0].startswith("Leads")

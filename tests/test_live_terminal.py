@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 
 import duckdb
 
@@ -80,7 +79,7 @@ def test_the_second_ctrl_c_kills_at_once_and_gives_the_cursor_back_all_without_c
 def test_sigterm_is_a_clean_end_too(tmp_path):
     terminal = Terminal(tmp_path, "--demo")
     terminal.until(view)
-    os.kill(terminal.pid, signal.SIGTERM)
+    terminal.process.terminate()
     assert terminal.end() == 130
     assert [line for line in terminal.everything() if line][-1] == STOPPED
 

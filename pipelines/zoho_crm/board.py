@@ -32,6 +32,7 @@ class Line:
     api: str
     expected: int | None = None  # rows, by Zoho's count
     weight: float = 1.0  # seconds that it should take
+    thin: bool = False  # it is read to be compared, not to be loaded
     phase: Phase = "to come"
     state: str = ""  # of Zoho's job, in its words
     rows: int = 0
@@ -66,7 +67,9 @@ class Board:
         with self._lock:
             for table in tables:
                 api, rows = (table.plan.api, table.plan.rows) if table.plan else ("settings", None)
-                self._lines[table.table] = Line(table.name, api, rows, expected_of(table).seconds)
+                # A reading without a watermark is no sync: it has few columns, and every id.
+                thin = table.plan is not None and table.plan.until is None
+                self._lines[table.table] = Line(table.name, api, rows, expected_of(table).seconds, thin)
 
     def watch(self, table: str) -> Watch:
         """What the thread that reads a table calls."""

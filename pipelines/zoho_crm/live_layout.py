@@ -103,7 +103,9 @@ def _phase(line: Line) -> str:
         return f"Zoho: {STATES.get(line.state, line.state.lower())}"
     if line.phase == "downloading":
         return f"downloading {line.bytes / 1e6:,.1f} MB"
-    return {"read": "waiting to load", "asking": "asking"}.get(line.phase, line.phase)
+    if line.phase == "read":
+        return "waiting to compare" if line.thin else "waiting to load"
+    return line.phase
 
 
 def _rows(line: Line) -> str:
