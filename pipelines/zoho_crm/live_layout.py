@@ -76,7 +76,7 @@ def _rows_of(shown: Sequence[Line], lines: Sequence[Line], now: float, width: in
     """
     names = max((cell_len(plain(line.name)) for line in lines), default=0)
     whole = max((len(_counted_of(line.expected or line.rows, line.expected)) for line in lines), default=0)
-    widths = [min(names, WIDEST_NAME, max(8, width // 3)), 20, max(8, whole), 11, 7, 8]
+    widths = [min(names, WIDEST_NAME, max(8, width // 3)), 20, max(8, whole), 9, 6, 8]
     while len(widths) > 2 and sum(widths) + 2 * (len(widths) - 1) > width:
         widths.pop()
     return [_row(line, now, widths) for line in shown]
