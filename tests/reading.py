@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 from simulators.zoho_crm import Field, Module, Org
 from sources.zoho_crm.columns import Kind
 from sources.zoho_crm.endpoints import OUR_TABLES
-from sources.zoho_crm.reading import Reading, read_module, unwatched
+from sources.zoho_crm.reading import Reading, read_module
 from sources.zoho_crm.survey import Choice, Memory, survey
 from sources.zoho_crm.tables import account_tables, metadata_tables
+from sources.zoho_crm.watch import UNWATCHED
 
 RECORDS, COQL = "ReadAPI=REST", "ReadAPI=COQL"
 LIST, QUERY = "GET /crm/v8/{module}", "POST /crm/v8/coql"
@@ -90,7 +91,7 @@ def readings(load: Any, memory: Memory | None = None, **choice: Any) -> dict[str
     """The account's own tables that a run reads, by name."""
     client, found = look(load, memory=memory, **choice)
     tables = [*account_tables(client, found), *metadata_tables(found)]
-    return {table.name: table.read(load.folder, unwatched) for table in tables}
+    return {table.name: table.read(load.folder, UNWATCHED) for table in tables}
 
 
 def table(load: Any, name: str, **choice: Any) -> list[dict[str, Any]]:

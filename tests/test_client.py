@@ -11,8 +11,8 @@ import tenacity.nap
 from simulators.zoho_crm import Org, Quirks
 from sources.zoho_crm.client import Pace, connect
 from sources.zoho_crm.errors import Retriable, Unreachable
-from sources.zoho_crm.reading import unwatched
 from sources.zoho_crm.tables import account_tables, module_tables
+from sources.zoho_crm.watch import UNWATCHED
 from tests.reading import COQL, LIST, QUERY, RECORDS, look, read, rows_of, things
 from tests.truth import truth
 
@@ -42,7 +42,7 @@ def ends(load, route):
     if route == USERS:
         client, found = look(load, only=["users"])
         reading = next(t for t in account_tables(client, found) if t.name == "users").read(
-            load.folder, unwatched
+            load.folder, UNWATCHED
         )
         assert reading.status != "read" or reading.rows == 1
         return reading
@@ -127,7 +127,7 @@ def test_a_token_that_is_always_refused_is_one_sentence_for_a_person(load, org):
     body = {"code": "INVALID_TOKEN", "status": "error", "message": "invalid oauth token"}
     org.faults.add(LIST, status=401, body=body, times=99)
     (table,) = module_tables(client, found)
-    reading = table.read(load.folder, unwatched)
+    reading = table.read(load.folder, UNWATCHED)
     assert reading.status == "failed"
     assert "refuses a token that Zoho has just handed out" in reading.error
     assert len(org.ledger.calls(TOKEN)) == 2

@@ -122,6 +122,7 @@ def test_modules_of_a_name_lists_its_fields_their_columns_and_what_is_left_out(a
     fields = {event["field"]: event for event in done.events if event["event"] == "field"}
     assert fields["Name"] == {
         "event": "field",
+        "time": fields["Name"]["time"],
         "module": "Deals",
         "field": "Name",
         "data_type": "text",

@@ -61,7 +61,7 @@ def test_json_lines_have_the_same_facts_and_a_sum(command):
         done = command("check", *words)
     *lines, last = done.events
     assert [line["name"] for line in lines] == NAMES
-    assert set(lines[0]) == {"event", "name", "status", "message", "remedy"}
+    assert set(lines[0]) == {"event", "time", "name", "status", "message", "remedy"}
     assert (last["event"], last["ok"], last["failed"], last["exit_code"]) == ("summary", len(NAMES), 0, 0)
 
 

@@ -1,16 +1,30 @@
-"""How far a run is: lines for a log, a bar for a terminal, and threads that do not get in each other's way."""
+"""How far a run is, in lines: which ones, for whom, and that a view is chosen only where it can be seen."""
 
 from __future__ import annotations
 
 import io
+import json
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from pipelines.zoho_crm.console import Console
-from pipelines.zoho_crm.progress import BarProgress, LogProgress, Progress, choose_progress
+from pipelines.zoho_crm.live import LiveProgress
+from pipelines.zoho_crm.progress import LogProgress, Progress
+from pipelines.zoho_crm.showing import choose_progress
+from sources.zoho_crm.tables import Table
+from tests.commanding import command, shop
+from tests.test_command import account
 from tests.test_report import reading
+
+__all__ = ["account", "command"]  # fixtures
+
+LEADS = Table("Leads", "leads", (), lambda folder, watch: reading(), 3)
+
+
+@pytest.fixture
+def org():
+    return shop()
 
 
 class Terminal(io.StringIO):
@@ -19,100 +33,126 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("wish", "log_format", "stdout", "kind"),
+    ("wish", "log_format", "stdout", "term", "kind"),
     [
-        ("auto", "text", io.StringIO, LogProgress),
-        ("auto", "text", Terminal, BarProgress),
-        ("auto", "json", Terminal, LogProgress),
-        ("bar", "json", Terminal, LogProgress),
-        ("bar", "text", io.StringIO, BarProgress),
-        ("log", "text", Terminal, LogProgress),
-        ("off", "text", Terminal, Progress),
+        ("auto", "text", io.StringIO, "xterm", LogProgress),
+        ("auto", "text", Terminal, "xterm", LiveProgress),
+        ("auto", "text", Terminal, "dumb", LogProgress),
+        ("auto", "json", Terminal, "xterm", LogProgress),
+        ("bar", "json", Terminal, "xterm", LogProgress),
+        ("bar", "text", io.StringIO, "xterm", LogProgress),
+        ("bar", "text", Terminal, "xterm", LiveProgress),
+        ("log", "text", Terminal, "xterm", LogProgress),
+        ("off", "text", Terminal, "xterm", Progress),
     ],
 )
-def test_auto_is_a_bar_on_a_terminal_and_lines_elsewhere(wish, log_format, stdout, kind, monkeypatch):
+def test_auto_is_a_view_on_a_terminal_and_lines_elsewhere(wish, log_format, stdout, term, kind, monkeypatch):
     monkeypatch.setattr(sys, "stdout", stdout())
+    monkeypatch.setenv("TERM", term)
     assert type(choose_progress(wish, Console(log_format))) is kind
+
+
+def test_who_wants_it_quiet_sees_no_progress(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert type(choose_progress("bar", Console(quiet=True))) is Progress
 
 
 def test_a_log_has_one_line_a_table_when_it_is_done(capsys):
     log = LogProgress(Console())
-    log.update("leads", 200, total=1234, label="bulk")
+    watch = log.watch(LEADS)
+    watch.waits("QUEUED")
+    watch.rows(1234)
     with log("Load zoho_crm"):
         log.update("Jobs", 1, total=3)
     log.done(reading())
     log.done(reading("Calls", rows=None).end("failed", "it broke off"))
+    log.compared(reading())
     log.close()
-    assert capsys.readouterr().out == "Leads: 1,234 rows in 2.5 s by bulk\nCalls: failed: it broke off\n"
+    assert capsys.readouterr().out == (
+        "Leads: 1,234 rows in 2.5 s by bulk\n"
+        "Calls: failed: it broke off\n"
+        "Leads: 1,234 rows compared in 2.5 s by bulk\n"
+    )
+
+
+def test_a_log_that_is_to_say_more_names_each_way_station_once(capsys):
+    watch = LogProgress(Console(), verbose=True).watch(LEADS)
+    for state in ("ADDED", "IN PROGRESS", "IN PROGRESS", "COMPLETED"):
+        watch.waits(state)
+    for size in (0, 100, 100):
+        watch.downloads(size)
+    watch.rows(10)
+    watch.rows(-10)
+    assert capsys.readouterr().out.splitlines() == [
+        "Leads: waiting at Zoho: ADDED",
+        "Leads: waiting at Zoho: IN PROGRESS",
+        "Leads: waiting at Zoho: COMPLETED",
+        "Leads: downloading",
+        "Leads: reading",
+    ]
 
 
 def test_a_log_for_programs_is_an_event_a_table(capsys):
     LogProgress(Console("json")).done(reading())
-    assert '{"event": "read", "module": "Leads", "table": "leads", "status": "read", "rows": 1234' in (
-        capsys.readouterr().out
-    )
+    event = json.loads(capsys.readouterr().out)
+    assert event.pop("time").endswith("+00:00")
+    assert event == {
+        "event": "read",
+        "module": "Leads",
+        "table": "leads",
+        "status": "read",
+        "rows": 1234,
+        "seconds": 2.5,
+        "api": "bulk",
+        "error": None,
+    }
 
 
 def test_no_progress_prints_nothing(capsys):
     progress = choose_progress("off", Console())
     with progress("Load"):
         progress.update("Jobs", 1)
+    progress.watch(LEADS).rows(3)
     progress.done(reading())
     progress.close()
     assert capsys.readouterr().out == ""
 
 
-@pytest.fixture
-def bar(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stdout", Terminal())
-    progress = BarProgress()
-    yield progress
-    progress.close()
+def test_a_run_for_programs_tells_when_it_begins_each_table_and_the_end_each_with_its_time(account, command):
+    done = command("--modules", "Leads,Deals", "--log-format", "json")
+    events = [event["event"] for event in done.events]
+    assert events[0] == "start"
+    assert events[-1] == "summary"
+    read = {event["module"]: event["rows"] for event in done.events if event["event"] == "read"}
+    assert (read["Leads"], read["Deals"]) == (3, 1)
+    start, summary = done.events[0], done.events[-1]
+    assert (start["modules"], start["rows_expected"]) == (2, 4)
+    assert summary["credits_expected"] == start["credits_expected"] > 0
+    assert all(event["time"][10] == "T" for event in done.events)
 
 
-def shown(bar):
-    return {task.description: (task.completed, task.total) for task in bar._bars.tasks}
+def test_quiet_is_the_last_line_and_nothing_else(account, command):
+    done = command("-q", "--modules", "Leads")
+    assert (done.code, done.err) == (0, "")
+    assert len(done.out.splitlines()) == 1
+    assert done.out.endswith("0 failed.\n")
+    assert [e["event"] for e in command("-q", "--log-format", "json").events] == ["summary"]
+    assert len(command("plan", "--quiet").out.splitlines()) == 1
+    assert len(command("modules", "-q").out.splitlines()) == 1
 
 
-def test_a_bar_has_a_line_a_table_that_goes_when_it_is_done(bar):
-    bar.update("leads", 200, total=1234, label="bulk")
-    bar.update("leads", 200, total=1234, label="bulk")
-    bar.update("deals", 5, label="records")
-    assert shown(bar) == {"leads (bulk)": (400, 1234), "deals (records)": (5, None)}
-    bar.done(reading())
-    assert shown(bar) == {"deals (records)": (5, None)}
+def test_quiet_still_tells_what_went_wrong(org, account, command):
+    org.faults.add(
+        "GET /crm/v8/{module}", module="Deals", times=99, status=400, body={"code": "X", "status": "error"}
+    )
+    done = command("-q", "--modules", "Leads,Deals")
+    assert done.code == 1
+    assert done.err.startswith("Error: Deals: 400 X ")
+    assert done.out.count("\n") == 1
 
 
-def test_a_table_that_dlt_takes_is_whole(bar):
-    bar.update("leads", 200, label="bulk")
-    bar.update("deals", 5, label="records")
-    with bar("Extract"):
-        bar.update("Resources", 0, total=1)
-        bar.update("leads", 200)
-    assert shown(bar) == {"deals (records)": (5, None)}
-
-
-def test_loading_is_one_line_until_it_ends(bar):
-    bar.update("leads", 200, label="bulk")
-    with bar("Load"):
-        bar.update("Jobs", 1, total=3)
-        bar.update("Jobs", 1, inc_total=2)
-        bar.update("leads.x.parquet", 1, label="Failed")
-        assert shown(bar) == {"leads (bulk)": (200, None), "loading": (2, 5)}
-    assert shown(bar) == {"leads (bulk)": (200, None)}
-
-
-def test_a_bar_counts_right_from_many_threads(bar):
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: bar.update(f"table_{n % 4}", 1, label="bulk"), range(400)))
-    assert {count for count, _ in shown(bar).values()} == {100}
-
-
-def test_a_closed_bar_stays_closed_and_leaves_a_clean_screen(bar):
-    bar.update("leads", 200, label="bulk")
-    bar.close()
-    bar.update("leads", 200, label="bulk")
-    assert shown(bar) == {"leads (bulk)": (200, None)}
-    assert bar._bars.finished is False
-    assert not bar._bars.live.is_started
+def test_an_error_that_ends_a_run_is_an_event_too(command):
+    done = command("--connection", "Region=Mars", "--log-format", "json")
+    assert done.code == 2
+    assert [(e["event"], e["exit_code"]) for e in done.events] == [("error", 2)]
+    assert done.err == f"Error: {done.events[0]['error']}\n"

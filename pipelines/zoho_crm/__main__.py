@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
 import threading
 from contextlib import suppress
@@ -13,8 +12,10 @@ READERS = re.compile(r"(bulk|other)_\d+$")  # the threads of sync.py
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: a clean end
     try:
+        from .stopping import STOP
+
+        STOP.install()
         from .cli import cli
 
         cli.main(prog_name="python -m pipelines.zoho_crm")

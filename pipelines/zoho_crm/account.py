@@ -115,7 +115,7 @@ def secrets_of(options: Options | None) -> list[str]:
     from sources.zoho_crm.credentials import resolve_credentials
     from sources.zoho_crm.errors import SettingsError
 
-    words = ("CREDENTIALS", "SECRET", "PASSWORD", "TOKEN", "KEY")
+    words = ("CREDENTIALS", "SECRET", "PASSWORD", "TOKEN", "KEY", "WEBHOOK")
     # The last part of a name tells: CREDENTIALS__DATABASE is no secret, CREDENTIALS__PASSWORD is.
     found = [v for n, v in os.environ.items() if any(word in n.upper().split("__")[-1] for word in words)]
     connection = options.connection if options else None

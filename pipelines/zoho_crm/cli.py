@@ -16,10 +16,21 @@ from .completion import VARIABLE, completion
 from .consent_options import authorizing
 from .console import Console
 from .dlt_runtime import start_dlt
-from .failures import FAILED, INTERRUPTED, STOPPED, USAGE, complain, explain, keep_traceback, without_secrets
+from .failures import (
+    FAILED,
+    INTERRUPTED,
+    STOPPED,
+    USAGE,
+    complain,
+    explain,
+    keep_traceback,
+    one_line,
+    without_secrets,
+)
 from .look_options import seeing, writing
 from .options import Options, choosing, connecting, load_env_file, paying, repairing, settle, syncing
-from .output_options import documenting, quieting
+from .output_options import documenting
+from .telling import telling
 
 EXAMPLES = """\
 Examples:
@@ -100,19 +111,26 @@ def answer(command: Callable[[Options, Console], int]) -> int:
         if not ctx.params.get("demo"):
             load_env_file(ctx, configured)
         options = settle(ctx, configured)
-        return command(options, Console(options.log_format, quiet=options.quiet))
+        console = Console(options.log_format, quiet=options.quiet)
+        return command(options, console)
     except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
         raise
     except KeyboardInterrupt:
-        complain(STOPPED)
-        return INTERRUPTED
+        return _end(options, STOPPED, INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last resort: a traceback belongs into a file
         from .account import secrets_of
 
         known = explain(error)
         sentence, code = known or (_unexpected(error, options), FAILED)
-        complain(without_secrets(sentence, secrets_of(options)) if known else sentence)
-        return code
+        return _end(options, without_secrets(sentence, secrets_of(options)) if known else sentence, code)
+
+
+def _end(options: Options | None, sentence: str, code: int) -> int:
+    """The sentence for a person, and for a program, which reads the other stream."""
+    complain(sentence)
+    if options is not None:
+        Console(options.log_format).event("error", {"error": one_line(sentence), "exit_code": code})
+    return code
 
 
 def _unexpected(error: Exception, options: Options | None) -> str:
@@ -146,12 +164,12 @@ def _command(function: Callable[[Options, Console], int], params: list[click.Par
 cli = Commands(
     help="Copies a whole Zoho CRM into DuckDB or any other destination of dlt's.",
     commands=[
-        _command(commands.run, [*choosing(), *syncing(), *paying(), *connecting()]),
+        _command(commands.run, [*choosing(), *syncing(), *paying(), *telling(), *connecting()]),
         _command(commands.plan, [*choosing(), *syncing(), *connecting()]),
         _command(commands.modules, [*choosing(), *connecting()]),
         _command(commands.authorize, [*authorizing(), *choosing()]),
-        _command(commands.check, [*choosing(), *quieting(), *documenting(), *connecting()]),
-        _command(commands.verify, [*choosing(), *repairing(), *paying(), *connecting()]),
+        _command(commands.check, [*choosing(), *documenting(), *connecting()]),
+        _command(commands.verify, [*choosing(), *repairing(), *paying(), *telling(), *connecting()]),
         completion(),
         _command(commands.status, seeing()),
         _command(commands.report, [*writing(), *seeing()]),

@@ -45,12 +45,14 @@ class Work:
 def run(options: Options, console: Console) -> int:
     """Copy the account into the destination (the default)."""
     from .account import SIMULATED, pipelines_dir
+    from .aftermath import telling_the_end
     from .report import print_report
     from .sync import sync
 
-    with opened(options, console) as work, closing(work.progress):
+    with telling_the_end(options, "run") as ending, opened(options, console) as work, closing(work.progress):
         result = sync(work.pipeline, work.client, work.choice, work.credentials.api, work.progress)
         work.progress.close()
+        ending.run, ending.code = result, result.exit_code
         remark = SIMULATED if options.demo else ""
         print_report(console, result, verbose=options.verbose, remark=remark)
         _complain_about(result, pipelines_dir(options), options.pipeline_name)
@@ -61,12 +63,13 @@ def run(options: Options, console: Console) -> int:
 
 def plan(options: Options, console: Console) -> int:
     """Say what a run would read, how, and what it would cost."""
+    from .expectation import counted_tables
     from .held import Held
     from .offers import print_plan
 
     with opened(options, console, loads=False) as work:
         found = work.look()
-        counts = Held(work.pipeline, Path(work.pipeline.working_dir)).count([p.table for p in found.plans])
+        counts = Held(work.pipeline, Path(work.pipeline.working_dir)).count(counted_tables(found))
         print_plan(console, found, work.client, counts, verbose=options.verbose)
     return FAILED if found.failures else 0
 
@@ -101,19 +104,23 @@ def check(options: Options, console: Console) -> int:
 def verify(options: Options, console: Console) -> int:
     """Compare every id of the destination with the CRM; with --repair, put right what differs."""
     from .account import SIMULATED, pipelines_dir
+    from .aftermath import telling_the_end
     from .comparison_report import print_verification
     from .verifying import Verifier
 
-    with opened(options, console, loads=options.repair) as work, closing(work.progress):
+    opening = opened(options, console, loads=options.repair)
+    with telling_the_end(options, "verify") as ending, opening as work, closing(work.progress):
         verifier = Verifier(work.pipeline, work.client, work.choice, work.credentials.api, work.progress)
         result = verifier.verify(repair=options.repair)
         work.progress.close()
+        ending.run, ending.code = result.run, result.exit_code
         remark = SIMULATED if options.demo else ""
         print_verification(console, result, verbose=options.verbose, remark=remark)
         _complain_about(result.run, pipelines_dir(options), options.pipeline_name)
         if result.differing:
             names = ", ".join(comparison.name for comparison in result.differing)
-            complain(f"The destination differs from the CRM in {names}.")
+            ending.sentence = f"The destination differs from the CRM in {names}."
+            complain(ending.sentence)
     return result.exit_code
 
 
@@ -151,18 +158,24 @@ def opened(options: Options, console: Console, *, loads: bool = True) -> Iterato
     from .dlt_runtime import dlt_log
     from .lock import alone
     from .opening import open_pipeline
-    from .progress import choose_progress
+    from .showing import choose_progress
+    from .stopping import STOP
 
     name, place = options.pipeline_name, pipelines_dir(options)
     with opened_account(options, console) as credentials:
         destination = choose_destination(options.destination, options.dataset, name, options.demo)
-        progress = choose_progress(options.progress, console)
+        progress = choose_progress(options.progress, console, verbose=options.verbose)
+        STOP.tell = progress.stopping
         with alone(place, name), dlt_log(place, name), nullcontext() if loads else unfilled(destination):
             pipeline = open_pipeline(name, destination, options.dataset, place, progress)
             choice = Choice(options.modules, options.exclude, options.full_refresh, policy_of(options))
             client = connect(credentials)
             client.door.max_credits = options.max_credits
-            yield Work(console, options, credentials, client, pipeline, choice, progress)
+            try:
+                yield Work(console, options, credentials, client, pipeline, choice, progress)
+            except KeyboardInterrupt:
+                client.door.max_credits = 0  # what still reads makes no more calls
+                raise
 
 
 def _complain_about(result: Run, place: str, name: str) -> None:

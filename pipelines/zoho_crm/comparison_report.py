@@ -54,7 +54,7 @@ def print_verification(
     if remark:
         console.text(remark)
     console.event("summary", sums(result))
-    console.text(summary(result))
+    console.last(summary(result))
 
 
 def summary(result: Verification) -> str:

@@ -6,9 +6,11 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 NUMBER = re.compile(r"(\* )?[\d,.]*")  # with the mark of a count that differs
+LAST = frozenset({"summary", "error"})  # the events of a quiet command
 ROOM_FOR_A_TABLE = 100  # columns; with less, or without a terminal, a table is aligned lines
 
 
@@ -25,7 +27,12 @@ class Console:
         self._silent = silent
 
     def text(self, line: str = "") -> None:
-        if not self.json and not self.quiet:
+        if not self.quiet:
+            self.last(line)
+
+    def last(self, line: str) -> None:
+        """The line that sums up, which a quiet command says, too."""
+        if not self.json and not self._silent:
             self._write(plain(line))
 
     def marked(self, sign: str, colour: str, line: str, *, matters: bool) -> None:
@@ -46,8 +53,10 @@ class Console:
         return sign
 
     def event(self, name: str, facts: Mapping[str, Any]) -> None:
-        if self.json and not self._silent:
-            self._write(json.dumps({"event": name, **facts}, ensure_ascii=False, default=str))
+        if self.json and not self._silent and (not self.quiet or name in LAST):
+            now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+            told = {"event": name, "time": now, **facts}
+            self._write(json.dumps(told, ensure_ascii=False, default=str))
 
     def paragraph(self, title: str, lines: Sequence[str]) -> None:
         """A title and its lines; nothing without lines."""

@@ -7,15 +7,14 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import dlt
-from dlt.common.runtime.collector_base import Collector
 
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.tables import Table
+
+from .progress import Progress
 
 BULK_READERS = 16  # they mostly wait for Zoho; the account's limits are kept by the client
 OTHER_READERS = 4
@@ -23,18 +22,19 @@ WORTH_A_LOAD = 20_000  # rows that are loaded at once; fewer wait
 PATIENCE = 2.0  # seconds
 
 
-def as_they_come(tables: Sequence[Table], folder: Path, collector: Collector) -> Iterator[list[Reading]]:
+def as_they_come(tables: Sequence[Table], folder: Path, progress: Progress) -> Iterator[list[Reading]]:
     """Read in threads; yield what is whole by now, as one lot, while the others go on.
 
     Every load costs some tenths of a second, so small tables wait a moment for each other.
     """
+    progress.expect(tables)
     bulk = ThreadPoolExecutor(BULK_READERS, "bulk")
     other = ThreadPoolExecutor(OTHER_READERS, "other")
     try:
         pending: set[Future[Reading]] = set()
         for table in tables:
             pool = bulk if table.plan is not None and table.plan.api == "bulk" else other
-            pending.add(pool.submit(_read, table, folder, collector))
+            pending.add(pool.submit(_read, table, folder, progress))
         lot, since = list[Reading](), time.monotonic()
         while pending or lot:
             left = max(0.0, since + PATIENCE - time.monotonic()) if lot else None
@@ -50,10 +50,10 @@ def as_they_come(tables: Sequence[Table], folder: Path, collector: Collector) ->
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _read(table: Table, folder: Path, collector: Collector) -> Reading:
-    plan = table.plan
-    known: dict[str, Any] = {"label": plan.api, "total": plan.rows} if plan else {"label": "settings"}
-    return table.read(folder, partial(collector.update, table.table, **known))
+def _read(table: Table, folder: Path, progress: Progress) -> Reading:
+    reading = table.read(folder, progress.watch(table))
+    progress.read(reading)
+    return reading
 
 
 @contextmanager

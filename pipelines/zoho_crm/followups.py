@@ -166,6 +166,7 @@ class FollowUps:
         for thins in as_they_come(list(due.values()), self.landing.folder, self.progress):
             for thin_reading in thins:
                 self._sweep(thin_reading)
+                self.progress.compared(thin_reading)
 
     def _why(self, reading: Reading) -> str | None:
         if reading.name in self.unasked:

@@ -30,6 +30,7 @@ from .held import Held
 from .history import Kept, disposition, extra_hints, kept_already
 from .patching import carried
 from .replacing import replaced_safely
+from .stopping import STOP
 
 
 class NotOurs(ZohoCrmError):
@@ -50,12 +51,16 @@ class Landing:
     def land(self, readings: Sequence[Reading]) -> None:
         """Load all that are whole in one package; if that fails, each alone, so that only the culprit fails.
 
+        Ctrl-C waits for it: what has been read, and may have cost much, is not read again.
         Rows of deleted records go first where the package moves the watermark, else after the package has
         remembered them: nothing else would, in a run that is killed in between.
         """
         whole = [r for r in readings if r.status == "read" and (r.spooled is not None or r.gone)]
-        if not whole:
-            return
+        if whole:
+            with STOP.unbroken():
+                self._land(whole)
+
+    def _land(self, whole: Sequence[Reading]) -> None:
         try:
             self._remove([r for r in whole if r.synced is not None])
             self._run(whole)
@@ -96,7 +101,8 @@ class Landing:
             self._make_again(tables, self.held.tables() if self.held.merges else {})
             made = [table_resource(log.table, log.columns, rows, "append")]
             made += [table_resource(o.table, o.columns, partial(iter, [o]), "append") for o in others]
-            self.pipeline.run(_source_of(made))
+            with STOP.unbroken():
+                self.pipeline.run(_source_of(made))
         except PipelineStepFailed as error:
             self._clear(error)
             log.end("failed", f"the destination refused it: {innermost(error)}")

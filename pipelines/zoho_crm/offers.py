@@ -5,58 +5,54 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sources.zoho_crm import limits
-
 from .console import Console, counted
+from .expectation import Expected, expect
 from .report import pairs_of, print_failed, print_left_out, print_skips
 
 if TYPE_CHECKING:
     from sources.zoho_crm.client import ZohoClient
     from sources.zoho_crm.metadata import Field
-    from sources.zoho_crm.plan import Plan
     from sources.zoho_crm.survey import Survey
 
 NOT_CHOSEN = "not chosen"
+PLAN_COLUMNS = ("module", "table", "API", "reason", "rows", "calls", "credits", "MB", "seconds")
 
 
 def print_plan(
     console: Console, found: Survey, client: ZohoClient, counts: Mapping[str, int], *, verbose: bool
 ) -> None:
-    """What a run would read, by which API, why, and what it would cost.
+    """What a run would read, by which API, why, and what it should cost and take.
 
     `client` has made the survey; `counts` are the rows in the destination, for what is read of all of them.
     """
     from sources.zoho_crm.tables import account_tables
 
     asked = client.usage.calls  # a run asks the same first
-    ours = account_tables(client, found)
-    rows: list[tuple[Any, ...]] = [row for plan in found.plans for row in _plan_rows(plan, counts)]
-    rows += [(t.name, t.table, "settings", "read whole", None, t.calls, t.calls) for t in ours]
-    rows.append(
-        ("modules, fields", "modules, fields", "settings", "asked while planning", None, asked, asked)
-    )
-    columns = ("module", "table", "API", "reason", "rows", "calls", "credits")
-    console.table(columns, rows)
-    for row in rows:
-        console.event("plan", dict(zip(("module", "table", "api", *columns[3:]), row, strict=True)))
+    expected = expect(found, account_tables(client, found), counts, asked)
+    console.table(PLAN_COLUMNS, [_plan_row(line) for line in expected.lines])
+    for line in expected.lines:
+        console.event("plan", _plan_facts(line))
     print_left_out(console, found.plans, verbose=verbose)
     _print_unknown_types(console, found)
     print_skips(console, pairs_of(found.skips))
     print_failed(console, pairs_of(found.failures))
     console.text()
     sums = {
-        "modules": len(found.plans),
-        "rows": sum(plan.rows or 0 for plan in found.plans),
-        "calls": sum(row[-2] for row in rows),
-        "credits": sum(row[-1] for row in rows),
+        "modules": expected.modules,
+        "rows": expected.rows,
+        "calls": expected.calls,
+        "credits": expected.credits,
+        "bytes": expected.bytes,
+        "seconds": round(expected.seconds, 1),
         "skipped": len(found.skips),
         "failed": len(found.failures),
     }
     console.event("summary", sums)
-    console.text(
-        f"{counted(sums['modules'], 'module')}, {counted(sums['rows'], 'row')} by Zoho's count: about"
-        f" {counted(sums['calls'], 'call')}, {counted(sums['credits'], 'credit')}; "
-        f"{sums['skipped']} skipped, {sums['failed']} failed. Nothing was loaded."
+    console.last(
+        f"{counted(expected.modules, 'module')}, {counted(expected.rows, 'row')} by Zoho's count: about"
+        f" {counted(expected.calls, 'call')}, {counted(expected.credits, 'credit')},"
+        f" {expected.bytes / 1e6:,.1f} MB, {expected.seconds:,.0f} s; "
+        f"{len(found.skips)} skipped, {len(found.failures)} failed. Nothing was loaded."
     )
 
 
@@ -78,7 +74,7 @@ def print_modules(console: Console, found: Survey) -> None:
     chosen = len(found.plans)
     console.text()
     console.event("summary", {"modules": len(rows), "chosen": chosen})
-    console.text(f"{counted(len(rows), 'module')}, {chosen:,} of them would be read.")
+    console.last(f"{counted(len(rows), 'module')}, {chosen:,} of them would be read.")
 
 
 def print_fields(console: Console, found: Survey) -> None:
@@ -94,25 +90,26 @@ def print_fields(console: Console, found: Survey) -> None:
     print_failed(console, pairs_of(found.failures))
     console.text()
     console.event("summary", {"modules": len(found.fields), "fields": len(rows)})
-    console.text(f"{counted(len(found.fields), 'module')}, {counted(len(rows), 'field')}.")
+    console.last(f"{counted(len(found.fields), 'module')}, {counted(len(rows), 'field')}.")
 
 
-def _plan_rows(plan: Plan, counts: Mapping[str, int]) -> Iterator[tuple[Any, ...]]:
-    """One row for what a module's own reading takes, and one for what is due beside it."""
-    from sources.zoho_crm.changes import costs_of
-    from sources.zoho_crm.sweep import narrow
+def _plan_row(line: Expected) -> tuple[Any, ...]:
+    size, seconds = line.estimate.bytes / 1e6, line.estimate.seconds
+    return line.module, line.table, line.api, line.reason, line.rows, line.calls, line.credits, size, seconds
 
-    name, cost = plan.module.api_name, plan.cost
-    calls, credits = cost.calls, cost.credits
-    if not plan.whole:
-        calls = max(calls - 1, 0)  # its first page has come already
-        credits = max(costs_of(plan.rows or 0, plan.columns)[plan.api], 0)
-    if plan.synced is not None:
-        calls, credits = calls + 1, credits + limits.DELETED_CREDITS
-    yield name, plan.table, plan.api, plan.reason, plan.rows, calls, credits
-    if plan.refresh or plan.sweep:
-        thin = narrow(plan, plan.refresh, counts.get(plan.table))
-        yield name, plan.table, thin.api, thin.reason, None, thin.cost.calls, thin.cost.credits
+
+def _plan_facts(line: Expected) -> dict[str, Any]:
+    return {
+        "module": line.module,
+        "table": line.table,
+        "api": line.api,
+        "reason": line.reason,
+        "rows": line.rows,
+        "calls": line.calls,
+        "credits": line.credits,
+        "bytes": line.estimate.bytes,
+        "seconds": round(line.estimate.seconds, 1),
+    }
 
 
 def _verdict(found: Survey, name: str) -> tuple[str | None, str, str]:

@@ -61,6 +61,8 @@ class Options:
     self_client: bool = False
     no_browser: bool = False
     wait: timedelta = timedelta(minutes=5)
+    notify: str | None = None
+    metrics_file: str | None = None
 
 
 def policy_of(options: Options) -> Policy:
@@ -129,6 +131,7 @@ def connecting() -> list[click.Parameter]:
         ),
         option("--demo", is_flag=True, help="Use a simulated Zoho CRM on 127.0.0.1 and zoho_demo.duckdb."),
         option("-v", "--verbose", is_flag=True, help="Name every field and module, however many."),
+        option("-q", "--quiet", is_flag=True, help="Say nothing but errors and the last line."),
     ]
 
 
@@ -167,7 +170,7 @@ def paying() -> list[click.Parameter]:
             type=click.Choice(["auto", "bar", "log", "off"]),
             default="auto",
             show_default=True,
-            help="auto: a bar on a terminal, lines elsewhere.",
+            help="auto: a live view on a terminal, lines elsewhere.",
         ),
     ]
 

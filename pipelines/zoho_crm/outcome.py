@@ -14,6 +14,8 @@ from sources.zoho_crm.plan import Skip
 from sources.zoho_crm.reading import Reading, ids_of
 from sources.zoho_crm.synced import Synced
 
+from .expectation import Expectation
+
 OUT_OF_SCOPE = "OAUTH_SCOPE_MISMATCH"
 
 
@@ -40,6 +42,7 @@ class Run:
     calls: int = 0
     credits: int = 0
     credits_remaining: int | None = None
+    expected: Expectation | None = None  # what it was to take, before it began to read
 
     def defer(self, readings: Iterable[Reading]) -> None:
         """Keep the watermarks that must not move yet, or that no rows carry, for the end of the run.

@@ -7,11 +7,6 @@ import click
 from .options import option
 
 
-def quieting() -> list[click.Parameter]:
-    """The opposite of --verbose, for the commands that can do without their good news."""
-    return [option("-q", "--quiet", is_flag=True, help="Print only what is wrong.")]
-
-
 def documenting() -> list[click.Parameter]:
     """The option of the commands whose answer is one document."""
     return [option("--json", is_flag=True, help="Print one JSON document instead of lines.")]

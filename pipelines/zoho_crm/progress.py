@@ -1,32 +1,30 @@
-"""Shows how far a run is: a bar on a terminal, a line a table elsewhere; threads may call it at once."""
+"""Tells how far a run is: a live view on a terminal, lines elsewhere; threads may call it at once."""
 
 from __future__ import annotations
 
-import sys
+import os
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dlt.common.runtime.collector_base import Collector
 
-from .console import Console, plain
+from sources.zoho_crm.watch import UNWATCHED, Watch
+
+from .console import Console, counted
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
-
+    from sources.zoho_crm.door import Door
     from sources.zoho_crm.reading import Reading
+    from sources.zoho_crm.tables import Table
 
+    from .expectation import Expectation
 
-APIS = frozenset({"bulk", "coql", "records", "settings"})  # the labels of readings; dlt has others
-LOADING = "Jobs"  # what dlt counts in its step `load`
+STOPPING = b"Stopping: what is being loaded is finished first. Once more kills at once.\n"
 
 
 class Progress(Collector):
-    """A collector of dlt's that hears of our readings, too. This one shows nothing.
-
-    `update` is called from the threads that read with the table's name, and the API as label; dlt calls
-    it, too, inside its steps. `done` is called once for each table, when it is loaded or has failed.
-    """
+    """A collector of dlt's that hears of our readings, too. This one shows nothing."""
 
     step = ""
 
@@ -39,10 +37,38 @@ class Progress(Collector):
         message: str | None = None,
         label: str | None = None,
     ) -> None:
-        """Rows have come."""
+        """What dlt counts inside its steps; a lot takes it less than a second or two."""
+
+    def follow(self, door: Door) -> None:
+        """The purse of this door pays for all that comes."""
+
+    def remark(self, text: str) -> None:
+        """What goes on beside the tables."""
+
+    def start(self, expectation: Expectation) -> None:
+        """The account was asked what it offers; now the reading begins."""
+
+    def expect(self, tables: Sequence[Table]) -> None:
+        """These tables are read next."""
+
+    def watch(self, table: Table) -> Watch:
+        """A thread begins to read a table; gives what it is to tell."""
+        return UNWATCHED
+
+    def read(self, reading: Reading) -> None:
+        """A thread is through with a table; it waits to be loaded, or to be told."""
+
+    def loading(self, readings: Sequence[Reading]) -> None:
+        """These are whole, and go into the destination now."""
 
     def done(self, reading: Reading) -> None:
         """A table has been read and loaded, or has failed."""
+
+    def compared(self, thin: Reading) -> None:
+        """Every id of a table was compared, or computed fields were read for every row."""
+
+    def stopping(self) -> None:
+        """The run is to end once the load under way has; called by a signal, so it may not wait for anything."""
 
     def close(self) -> None:
         """No more comes."""
@@ -55,85 +81,81 @@ class Progress(Collector):
 
 
 class LogProgress(Progress):
-    """One line a table, when it has been read and loaded."""
+    """One line an event: the start, each table when it is read and loaded; with `verbose` also on its way there."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, verbose: bool = False) -> None:
         self._console = console
+        self._verbose = verbose
         self._lock = threading.Lock()
 
-    def done(self, reading: Reading) -> None:
-        facts = {
-            "module": reading.name,
-            "table": reading.table,
-            "status": reading.status,
-            "rows": reading.rows,
-            "seconds": round(reading.seconds, 1),
-            "api": reading.api,
-            "error": reading.error,
+    def start(self, expectation: Expectation) -> None:
+        facts: dict[str, object] = {
+            "modules": expectation.modules,
+            "rows_expected": expectation.rows,
+            "credits_expected": expectation.credits,
+            "seconds_expected": round(expectation.seconds, 1),
         }
-        with self._lock:
-            self._console.text(done_line(reading))
-            self._console.event("read", facts)
+        self.tell(
+            f"Reading {counted(expectation.modules, 'module')}, {counted(expectation.rows, 'row')} by Zoho's"
+            f" count: about {counted(expectation.credits, 'credit')}, {expectation.seconds:,.0f} s.",
+            "start",
+            facts,
+        )
 
-
-class BarProgress(Progress):
-    """A line a table while it is read, and one while dlt loads; a table that is whole gives its line back."""
-
-    def __init__(self) -> None:
-        from rich.console import Console as RichConsole
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as Bars
-
-        text = TextColumn("{task.description}", markup=False)
-        columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bars: RichProgress = Bars(*columns, console=RichConsole(file=sys.stdout), transient=True)
-        self._tasks: dict[tuple[str, str], TaskID] = {}  # by name and label
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def update(  # noqa: PLR0913 - dlt's signature
-        self,
-        name: str,
-        inc: int = 1,
-        total: int | None = None,
-        inc_total: int | None = None,
-        message: str | None = None,
-        label: str | None = None,
-    ) -> None:
-        key = (name, label or "")
-        with self._lock:
-            if self._closed:
-                return
-            if label not in APIS and name != LOADING:
-                self._fold(name)  # dlt has it now, so it is whole
-                return
-            self._bars.start()
-            if key not in self._tasks:
-                shown = plain(f"{name} ({label})" if label in APIS else "loading")
-                self._tasks[key] = self._bars.add_task(shown, total=total)
-            task = self._tasks[key]
-            if inc_total:
-                before = next(t.total for t in self._bars.tasks if t.id == task)
-                self._bars.update(task, total=(before or 0) + inc_total)
-            self._bars.advance(task, inc)
+    def watch(self, table: Table) -> Watch:
+        return _LogWatch(self, table) if self._verbose else UNWATCHED
 
     def done(self, reading: Reading) -> None:
-        with self._lock:
-            self._fold(reading.table)
+        self.tell(done_line(reading), "read", facts(reading))
 
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            self._bars.stop()
+    def compared(self, thin: Reading) -> None:
+        failed = f": {thin.status}: {thin.error}" if thin.error else ""
+        line = f"{thin.name}: {thin.rows or 0:,} rows compared in {thin.seconds:.1f} s by {thin.api}{failed}"
+        self.tell(line, "compared", facts(thin))
 
-    def _stop(self) -> None:
-        super()._stop()
-        with self._lock:
-            self._fold(LOADING)
+    def stopping(self) -> None:
+        os.write(2, STOPPING)  # not by Python's own files: the signal may have come in the middle of one
 
-    def _fold(self, name: str) -> None:
-        for key in [key for key in self._tasks if key[0] == name]:
-            self._bars.remove_task(self._tasks.pop(key))
+    def tell(self, line: str, event: str, facts: dict[str, object]) -> None:
+        with self._lock:
+            self._console.text(line)
+            self._console.event(event, facts)
+
+
+class _LogWatch(Watch):
+    """A line for each way station of a table."""
+
+    def __init__(self, log: LogProgress, table: Table) -> None:
+        self._log, self._table, self._last = log, table, ("", "")
+
+    def rows(self, count: int) -> None:
+        self._tell("reading")
+
+    def waits(self, state: str) -> None:
+        self._tell("waiting", state)
+
+    def downloads(self, size: int) -> None:
+        self._tell("downloading")
+
+    def _tell(self, phase: str, state: str = "") -> None:
+        if (phase, state) != self._last:
+            self._last = (phase, state)
+            told = f"waiting at Zoho: {state}" if state else phase
+            facts = {"module": self._table.name, "table": self._table.table, "phase": phase, "state": state}
+            self._log.tell(f"{self._table.name}: {told}", "phase", dict(facts))
+
+
+def facts(reading: Reading) -> dict[str, object]:
+    """A reading that has come to its end, for a program."""
+    return {
+        "module": reading.name,
+        "table": reading.table,
+        "status": reading.status,
+        "rows": reading.rows,
+        "seconds": round(reading.seconds, 1),
+        "api": reading.api,
+        "error": reading.error,
+    }
 
 
 def done_line(reading: Reading) -> str:
@@ -141,14 +163,3 @@ def done_line(reading: Reading) -> str:
     if reading.status != "read":
         return f"{reading.name}: {reading.status}: {reading.error}"
     return f"{reading.name}: {reading.rows or 0:,} rows in {reading.seconds:.1f} s by {reading.api}"
-
-
-def choose_progress(wish: str, console: Console) -> Progress:
-    """The progress for `--progress`; `auto` is a bar on a terminal and lines elsewhere."""
-    kinds: dict[str, Any] = {"off": Progress, "bar": BarProgress, "log": lambda: LogProgress(console)}
-    if wish == "auto":
-        wish = "bar" if sys.stdout.isatty() and not console.json else "log"
-    if wish == "bar" and console.json:
-        wish = "log"  # a bar between JSON lines would break them
-    chosen: Progress = kinds[wish]()
-    return chosen

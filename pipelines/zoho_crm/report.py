@@ -52,7 +52,9 @@ def print_report(console: Console, run: Run, *, verbose: bool = False, remark: s
     if remark:
         console.text(remark)
     console.event("summary", sums(run))
-    console.text(summary(run))
+    if off := estimate_line(run):
+        console.text(off)
+    console.last(summary(run))
 
 
 def summary(run: Run) -> str:
@@ -69,6 +71,26 @@ def summary(run: Run) -> str:
     )
 
 
+def estimate_line(run: Run) -> str:
+    """How far the estimate was off; nothing for a run without one."""
+    if run.expected is None:
+        return ""
+    spent, took = _off(run.credits, run.expected.credits), _off(seconds_of(run), run.expected.seconds)
+    return (
+        f"Expected {counted(run.expected.credits, 'credit')} and {run.expected.seconds:,.0f} s;"
+        f" it was {run.credits:,} ({spent}) and {seconds_of(run):,.0f} s ({took})."
+    )
+
+
+def _off(was: float, expected: float) -> str:
+    """`+12 %`, `-3 %`."""
+    return f"{round((was - expected) / expected * 100):+,} %" if expected else "nothing was expected"
+
+
+def seconds_of(run: Run) -> float:
+    return ((run.finished or run.started) - run.started).total_seconds()
+
+
 def sums(run: Run) -> dict[str, Any]:
     read = [reading for reading in run.readings if reading.status == "read"]
     return {
@@ -76,9 +98,11 @@ def sums(run: Run) -> dict[str, Any]:
         "tables": len(read),
         "rows": sum(rows_of(reading) or 0 for reading in read),
         "rows_deleted": sum(reading.deleted_rows for reading in read),
-        "seconds": round(((run.finished or run.started) - run.started).total_seconds(), 1),
+        "seconds": round(seconds_of(run), 1),
+        "seconds_expected": round(run.expected.seconds, 1) if run.expected else None,
         "calls": run.calls,
         "credits": run.credits,
+        "credits_expected": run.expected.credits if run.expected else None,
         "credits_remaining": run.credits_remaining,
         "skipped": len(skipped(run)),
         "failed": len(failed(run)),

@@ -19,9 +19,11 @@ from sources.zoho_crm.plan import Wish
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.resources import SOURCE, memory_of
 from sources.zoho_crm.survey import Choice, Survey, survey
-from sources.zoho_crm.tables import account_tables, metadata_tables, module_tables, not_due
+from sources.zoho_crm.tables import Table, account_tables, metadata_tables, module_tables, not_due
+from sources.zoho_crm.watch import UNWATCHED
 
 from .deleted_records import DELETED_RECORDS
+from .expectation import Expectation, counted_tables, expect
 from .fetching import as_they_come, spool_folder
 from .followups import FollowUps
 from .held import Held
@@ -52,6 +54,8 @@ def look(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish)
 def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish, progress: Progress) -> Run:
     """Read and load every chosen table; one that fails leaves the others alone."""
     run = Run(named=choice.only)
+    progress.follow(client.door)
+    progress.remark("asking what the account offers")
     found = look(pipeline, client, choice, wish)
     run.named, run.skips, run.failures = found.choice.only, found.skips, found.failures
     planning = replace(client.usage)
@@ -61,19 +65,18 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         landing = Landing(pipeline, Held(pipeline, folder), folder, remembers, older_columns(found))
         journal = client.door.journal = _journal(pipeline, found)
         run.links = links(found.fields, {m.api_name: m for m in found.modules})
-        tables = [*module_tables(client, found), *account_tables(client, found)]
+        ours = account_tables(client, found)
+        run.expected = _expected(found, landing.held, ours, planning)
+        progress.start(run.expected)
         seats = SeatCounts(run.run_id)
-        for readings in as_they_come(tables, folder, progress):
-            run.defer(readings)
+        for readings in as_they_come([*module_tables(client, found), *ours], folder, progress):
             seats.look(readings)
-            with landing.held.kept_open():
-                landing.land(readings)
-            run.readings += readings
+            _land(run, landing, readings, progress)
             for reading in readings:
-                progress.done(reading)
                 if reading.status == "read" and reading.plan is not None:
                     journal.done(reading.name, found.until)
         FollowUps(run, found, landing, client, wish, progress).finish()
+        progress.remark("counting the rows")
         with landing.held.kept_open():
             _land_metadata(run, landing, found, planning)
             run.readings = _in_order([*run.readings, *not_due(found, client.now())], found)
@@ -92,6 +95,22 @@ def _write_down(run: Run, found: Survey, landing: Landing, client: ZohoClient, s
         run.troubles.append((log.name, log.error))
 
 
+def _expected(found: Survey, held: Held, ours: Sequence[Table], planning: Usage) -> Expectation:
+    due = counted_tables(found)
+    return expect(found, ours, held.count(due) if due else {}, planning.calls)
+
+
+def _land(run: Run, landing: Landing, readings: Sequence[Reading], progress: Progress) -> None:
+    """One lot of tables that are whole."""
+    run.defer(readings)
+    progress.loading(readings)
+    with landing.held.kept_open():
+        landing.land(readings)
+    run.readings += readings
+    for reading in readings:
+        progress.done(reading)
+
+
 def _journal(pipeline: dlt.Pipeline, found: Survey) -> Journal:
     """The Bulk Read jobs that a killed run has paid for, but those whose rows have landed."""
     journal = Journal(Path(pipeline.pipelines_dir, f"{pipeline.pipeline_name}.jobs"))
@@ -104,7 +123,7 @@ def _journal(pipeline: dlt.Pipeline, found: Survey) -> Journal:
 def _land_metadata(run: Run, landing: Landing, found: Survey, planning: Usage) -> None:
     """The tables `modules` and `fields`, which know what the readings have met."""
     refused = {r.name: r.notes.refused for r in run.readings}
-    ours = [table.read(landing.folder, lambda rows: None) for table in metadata_tables(found, refused)]
+    ours = [table.read(landing.folder, UNWATCHED) for table in metadata_tables(found, refused)]
     landing.land(ours)
     _charge_planning(ours, planning)
     run.readings += ours

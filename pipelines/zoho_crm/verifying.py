@@ -105,6 +105,7 @@ class Verifier:
             thin = narrow(plan, _beside(plan), plan.rows, self.wish)
             read = partial(read_narrow, self.client, thin)
             tables.append(Table(name, plan.table, thin.columns, read, thin.cost.calls, thin))
+        self.progress.follow(self.client.door)
         for thins in as_they_come(tables, mending.landing.folder, self.progress):
             for reading in thins:
                 comparison = Comparison(plans[reading.name], reading)

@@ -38,6 +38,7 @@ from .door import Door, Usage
 from .errors import ReadFailed, Retriable, Unreachable
 from .pacing import LONGEST_PAUSE, Downloads, Pace
 from .timetable import Timetable
+from .watch import UNWATCHED, Watch
 
 CHUNK = 1 << 20  # bytes of a download held at once
 SECOND_TRY = 15.0  # seconds before a job is made again that may have been made
@@ -49,10 +50,11 @@ class ZohoClient:
 
     door: Door
     usage: Usage = field(default_factory=Usage)
+    watch: Watch = UNWATCHED
 
-    def metered(self, usage: Usage) -> ZohoClient:
+    def metered(self, usage: Usage, watch: Watch | None = None) -> ZohoClient:
         """The same client, counting elsewhere."""
-        return replace(self, usage=usage)
+        return replace(self, usage=usage, watch=watch or self.watch)
 
     def now(self) -> datetime:
         """Zoho's time at its latest answer; ours may be wrong. Before any answer, our own."""
@@ -109,9 +111,11 @@ class ZohoClient:
         with ExitStack() as stack:
             response = self._begin_download(url, stack)
             file = stack.enter_context(target.open("wb"))
+            self.watch.downloads(0)
             try:
                 for chunk in response.iter_content(CHUNK):
                     file.write(chunk)
+                    self.watch.downloads(len(chunk))
             except requests.RequestException as error:
                 raise Unreachable(f"the download {where(response)} broke off") from error
 

@@ -70,6 +70,7 @@ class Job:
             self._holds_slot = True
             try:
                 answer = self._client.create_bulk_job(self.body)
+                self._client.watch.waits("ADDED")
                 self.id = str(answer["data"][0]["details"]["id"])
                 self._slots.grow()
                 if self._chapter:
@@ -138,6 +139,7 @@ class Job:
                 break
             answer = self._read()
             state = str(answer.get("state"))
+            self._client.watch.waits(state)
             if state == "COMPLETED":
                 return self._result(answer)
             if state not in WORKING:

@@ -26,10 +26,10 @@ from .plan import Api, Plan, unknown_types
 from .records import read_rows
 from .spool import Forget, Spooled, Tables, spool, without_rows
 from .synced import Synced
+from .watch import UNWATCHED, Watch
 from .windows import CHANGED, COUNT_LAG, synced_after
 
 Status = Literal["read", "kept", "skipped", "failed"]
-Watch = Callable[[int], None]  # called with the number of rows that have come
 Extract = Callable[[ZohoClient, Plan, Notes], Iterator["pa.Table | Forget"]]
 
 logger = logging.getLogger("zoho_crm")
@@ -117,15 +117,11 @@ class Reading:
         return self
 
 
-def unwatched(rows: int) -> None:
-    """For those who don't want to know how far a reading is."""
-
-
-def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = unwatched) -> Reading:
+def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNWATCHED) -> Reading:
     """Read a module by its API, or by the next one if that refuses the module. Raises nothing."""
     reading = Reading(plan.module.api_name, plan.table, plan.api, plan.reason, plan.columns, plan=plan)
     reading.crm_count = plan.rows if plan.whole else None  # of a window these are the changes
-    client = client.metered(reading.usage)
+    client = client.metered(reading.usage, watch)
     attempts, came = [plan], Counter[str]()
     while True:
         plan, notes = attempts[-1], Notes()
@@ -207,7 +203,7 @@ def _deletions(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -
 def _watched(tables: Tables, watch: Watch, came: Counter[str]) -> Iterator[pa.Table | Forget]:
     for table in tables:
         rows = -table.rows if isinstance(table, Forget) else table.num_rows
-        watch(rows)
+        watch.rows(rows)
         came["rows"] += rows
         yield table
 

@@ -15,10 +15,11 @@ from dlt.extract import DltResource
 from .arrow import twins_of
 from .columns import Column, arrow_schema
 from .naming import remember
-from .reading import Reading, must_be_read, unwatched
+from .reading import Reading, must_be_read
 from .survey import Memory
 from .synced import Synced, from_state
 from .tables import Table
+from .watch import UNWATCHED
 
 SOURCE = "zoho_crm"
 logger = logging.getLogger("zoho_crm")
@@ -41,7 +42,7 @@ def lazily(table: Table) -> Callable[[], Iterator[Reading]]:
 
     def read() -> Iterator[Reading]:
         with tempfile.TemporaryDirectory(prefix="zoho-") as folder:
-            yield table.read(Path(folder), unwatched)
+            yield table.read(Path(folder), UNWATCHED)
 
     return read
 

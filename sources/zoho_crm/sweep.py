@@ -15,9 +15,10 @@ from .arrow import records_table
 from .client import ZohoClient
 from .notes import Notes
 from .plan import Cost, Plan, Window, Wish, choose_api
-from .reading import Reading, Watch, collect, read_module, unwatched
+from .reading import Reading, collect, read_module
 from .records import field_chunks, read_ids, read_rows
 from .walks import CHANGED
+from .watch import UNWATCHED, Watch
 
 # `Converted__s` names the flag, or Zoho would leave out the leads that are converted.
 KEYS = ("id", CHANGED, "Converted__s")
@@ -43,7 +44,7 @@ def whole(plan: Plan, rows: int | None, wish: Wish = "auto") -> Plan:
     return replace(plan, api=api, reason=reason, rows=rows, window=Window(), first=None, synced=None)
 
 
-def read_narrow(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = unwatched) -> Reading:
+def read_narrow(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNWATCHED) -> Reading:
     """Read a narrow plan, into a folder of its own. Raises nothing."""
     folder = folder / "narrow"
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,8 +15,9 @@ from .endpoints import ENDPOINTS, FIELDS, MODULES, Endpoint
 from .metadata import Module
 from .naming import name_columns
 from .plan import Plan
-from .reading import Reading, Watch, read_module
+from .reading import Reading, read_module
 from .survey import Survey, why_not
+from .watch import Watch
 from .windows import is_due
 
 
@@ -55,7 +56,7 @@ def _account_table(client: ZohoClient, survey: Survey, endpoint: Endpoint) -> Ta
         reading = read_endpoint(client, endpoint, modules, folder, known)
         if endpoint.each != "account":
             reading.read_at = client.now()
-        watch(reading.rows or 0)
+        watch.rows(reading.rows or 0)
         return reading
 
     columns = name_columns(endpoint.fields, known)
@@ -105,7 +106,7 @@ def _kept_table(survey: Survey, endpoint: Endpoint, rows: list[Row]) -> Table:
         reading = Reading(endpoint.table, endpoint.table, "settings", "asked while planning")
         if endpoint is FIELDS and _would_forget(survey):
             return reading.end("kept", "this run asked only about the chosen modules")
-        watch(len(rows))
+        watch.rows(len(rows))
         return keep_rows(reading, endpoint, rows, folder, known)
 
     return Table(endpoint.table, endpoint.table, name_columns(endpoint.fields, known), read, 0)

@@ -1,0 +1,110 @@
+"""What a run is expected to read and to take: line by line for `plan`, and in sum to be held against what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sources.zoho_crm import limits
+from sources.zoho_crm.changes import costs_of
+from sources.zoho_crm.estimate import CALLS_SIDE_BY_SIDE, SECONDS_A_CALL, Estimate, estimate, together
+from sources.zoho_crm.plan import Plan
+from sources.zoho_crm.survey import Survey
+from sources.zoho_crm.sweep import narrow
+from sources.zoho_crm.tables import Table
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What one reading is expected to take."""
+
+    module: str
+    table: str
+    api: str
+    reason: str
+    rows: int | None
+    calls: int
+    credits: int
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The readings of a run; the last line is what planning itself asked."""
+
+    lines: tuple[Expected, ...]
+    modules: int
+
+    @property
+    def rows(self) -> int:
+        return sum(line.rows or 0 for line in self.lines)
+
+    @property
+    def calls(self) -> int:
+        return sum(line.calls for line in self.lines)
+
+    @property
+    def credits(self) -> int:
+        return sum(line.credits for line in self.lines)
+
+    @property
+    def bytes(self) -> int:
+        return sum(line.estimate.bytes for line in self.lines)
+
+    @property
+    def seconds(self) -> float:
+        *readings, planning = (line.estimate for line in self.lines)
+        return together(readings) + planning.seconds
+
+
+def expect(found: Survey, ours: Sequence[Table], counts: Mapping[str, int], asked: int) -> Expectation:
+    """What is to come of a survey that took `asked` calls.
+
+    `ours` are the account's own tables; `counts` the rows in the destination, for what is read of all of them.
+    """
+    lines = [line for plan in found.plans for line in _of_plan(plan, counts)]
+    lines += [
+        Expected(t.name, t.table, "settings", "read whole", None, t.calls, t.calls, _of_calls(t.calls))
+        for t in ours
+    ]
+    both = "modules, fields"
+    seconds = asked * SECONDS_A_CALL / CALLS_SIDE_BY_SIDE
+    planning = Expected(
+        both, both, "settings", "asked while planning", None, asked, asked, Estimate(0, seconds)
+    )
+    return Expectation((*lines, planning), len(found.plans))
+
+
+def expected_of(table: Table) -> Estimate:
+    """The guess for one table, as far as its plan tells."""
+    plan = table.plan
+    if plan is None:
+        return _of_calls(table.calls)
+    return estimate(plan.api, plan.rows or 0, len(plan.columns), table.calls)
+
+
+def counted_tables(found: Survey) -> list[str]:
+    """The tables whose rows are to be counted before `expect` can tell what they take."""
+    return [plan.table for plan in found.plans if plan.refresh or plan.sweep]
+
+
+def _of_calls(calls: int) -> Estimate:
+    return estimate("records", 0, 0, calls)
+
+
+def _of_plan(plan: Plan, counts: Mapping[str, int]) -> Iterator[Expected]:
+    """One line for what a module's own reading takes, and one for what is due beside it."""
+    name, cost = plan.module.api_name, plan.cost
+    calls, credits = cost.calls, cost.credits
+    if not plan.whole:
+        calls = max(calls - 1, 0)  # its first page has come already
+        credits = max(costs_of(plan.rows or 0, plan.columns)[plan.api], 0)
+    if plan.synced is not None:
+        calls, credits = calls + 1, credits + limits.DELETED_CREDITS
+    guess = estimate(plan.api, plan.rows or 0, len(plan.columns), calls)
+    yield Expected(name, plan.table, plan.api, plan.reason, plan.rows, calls, credits, guess)
+    if plan.refresh or plan.sweep:
+        thin = narrow(plan, plan.refresh, counts.get(plan.table))
+        cost = thin.cost
+        guess = estimate(thin.api, thin.rows or 0, len(thin.columns), cost.calls)
+        yield Expected(name, plan.table, thin.api, thin.reason, None, cost.calls, cost.credits, guess)

@@ -1,0 +1,82 @@
+"""Calls a webhook of Slack's, Teams' or of the same kind with the end of a run; nothing personal is in it."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from .console import counted
+from .ending import Ending
+from .report import failed, group, skipped, summary
+
+TIMEOUT = (5, 10)  # seconds to connect, and to wait for the answer
+MOST_REASONS = 10
+LONGEST = 300  # letters of a reason
+
+# Where Teams takes webhooks: its workflows (Power Automate), and the older connectors.
+TEAMS = (".logic.azure.com", ".api.powerplatform.com", ".webhook.office.com", ".azure-apihub.net")
+
+
+def notify(webhook: str, ending: Ending) -> str | None:
+    """Call it once. Returns what went wrong, without the URL, which is a secret but for its host."""
+    import requests
+
+    host = urlsplit(webhook).hostname or ""
+    try:
+        answer = requests.post(webhook, json=body(host, ending), timeout=TIMEOUT, allow_redirects=False)
+    except (requests.RequestException, ValueError, OSError) as error:
+        return f"the notification was not sent: {host} cannot be reached ({type(error).__name__})"
+    if not 200 <= answer.status_code < 300:
+        return f"the notification was not sent: {host} answered {answer.status_code}"
+    return None
+
+
+def body(host: str, ending: Ending) -> dict[str, Any]:
+    """What the webhook of this host takes.
+
+    Slack takes `text` (as do Mattermost, Rocket.Chat and Google Chat), and refuses attachments that are not
+    its own; a workflow of Teams takes adaptive cards only. So no body fits both.
+    """
+    title, lines = headline(ending), reasons(ending)
+    if not host.endswith(TEAMS):
+        return {"text": _escaped("\n".join((title, *(f"- {line}" for line in lines))))}
+    blocks = [{"type": "TextBlock", "text": title, "wrap": True, "weight": "Bolder"}]
+    blocks += [{"type": "TextBlock", "text": line, "wrap": True} for line in lines]
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": blocks,
+    }
+    kind = "application/vnd.microsoft.card.adaptive"
+    return {"type": "message", "attachments": [{"contentType": kind, "contentUrl": None, "content": card}]}
+
+
+def headline(ending: Ending) -> str:
+    """The pipeline, how it ended, and the line that sums the run up."""
+    how = "is done" if ending.code == 0 else f"ended with exit code {ending.code}"
+    told = summary(ending.run) if ending.run else ending.sentence
+    return f"{ending.pipeline}: {ending.command} {how}. {told}".strip()
+
+
+def reasons(ending: Ending) -> list[str]:
+    """What failed, differs, or was asked for and is skipped; the modules of one reason share a line."""
+    run = ending.run
+    if run is None:
+        return []
+    pairs = failed(run) + [(name, why) for name, why in skipped(run) if name in run.named]
+    lines = [_short(f"{', '.join(names)}: {why}") for why, names in group(pairs).items()]
+    lines += [ending.sentence] if ending.sentence else []
+    if len(lines) > MOST_REASONS:
+        more = len(lines) - MOST_REASONS
+        lines = [*lines[:MOST_REASONS], f"and {counted(more, 'more reason')}"]
+    return lines
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
+def _escaped(text: str) -> str:
+    """Slack's three letters: `<!channel>` in a reason would call everybody."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,192 @@
+"""What the live view shows: each way station of a table, what fits on a terminal of any size, and an honest footer."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime, timezone
+from types import SimpleNamespace
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console, ConsoleDimensions
+
+from pipelines.zoho_crm.board import Board
+from pipelines.zoho_crm.live_layout import clock, rough, screen
+from sources.zoho_crm.metadata import Module
+from sources.zoho_crm.plan import Plan
+from sources.zoho_crm.reading import Reading
+from sources.zoho_crm.tables import Table
+
+
+class Clock:
+    """Goes on when a test says so."""
+
+    seconds = 0.0
+
+    def __call__(self):
+        return self.seconds
+
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+
+
+def table(name, rows=1000, api="bulk", until=NOON):
+    plan = None if rows is None else Plan(Module(name), name.lower(), api, (), "", rows=rows, until=until)
+    return Table(name, name.lower(), (), lambda folder, watch: Reading(name, name.lower(), "", ""), 1, plan)
+
+
+def board_of(*tables):
+    board = Board(Clock())
+    board.expect(tables)
+    return board
+
+
+def shown(board, width=120, height=24, spent=54, left=None):
+    """The lines, as a person sees them; each check of size is made for every view."""
+    door = SimpleNamespace(spent=spent, credits_remaining=left)
+    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
+    console.print(screen(board, door, ConsoleDimensions(width, height)))
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) < max(2, height)
+    assert all(cell_len(line) < max(2, width) for line in lines)
+    return [line.rstrip() for line in lines]
+
+
+def row(board, name="Leads", **size):
+    return (
+        next(line for line in shown(board, **size) if line.startswith(name)).split(maxsplit=1)[1].split("  ")
+    )
+
+
+def cells(board, name="Leads"):
+    return [cell.strip() for cell in row(board, name) if cell.strip()]
+
+
+def ended(name, status="read", error=None):
+    return Reading(name, name.lower(), "bulk", "").end(status, error)
+
+
+def test_a_table_goes_from_way_station_to_way_station():
+    board = board_of(table("Leads"))
+    assert cells(board) == ["to come", "1,000 rows", "bulk"]
+    watch = board.watch("leads")
+    assert cells(board) == ["asking", "0 of 1,000", "0:00", "bulk"]
+    for state, told in (
+        ("ADDED", "queued"),
+        ("IN PROGRESS", "at work"),
+        ("COMPLETED", "ready"),
+        ("ODD", "odd"),
+    ):
+        watch.waits(state)
+        assert cells(board)[0] == f"Zoho: {told}"
+    board.now.seconds = 63
+    watch.downloads(0)
+    watch.downloads(2_500_000)
+    assert cells(board)[0] == "downloading 2.5 MB"
+    watch.rows(630)
+    assert cells(board) == ["reading", "630 of 1,000", "10/s", "1:03", "bulk"]
+    watch.rows(-30)
+    assert cells(board)[1] == "600 of 1,000"
+    board.set("leads", "read")
+    assert cells(board)[0] == "waiting to load"
+    board.set("leads", "loading")
+    board.now.seconds = 99
+    board.done(ended("Leads"))
+    assert cells(board) == ["done", "600 rows", "10/s", "1:03", "bulk"]
+
+
+@pytest.mark.parametrize(
+    ("status", "told"), [("failed", "failed"), ("skipped", "left out"), ("kept", "left out")]
+)
+def test_a_table_that_does_not_come_says_so(status, told):
+    board = board_of(table("Leads"), table("Deals"))
+    board.done(ended("Leads", status, "why"))
+    assert cells(board)[0] == told
+    assert ("1 failed" in shown(board)[-2]) == (status == "failed")
+
+
+def test_the_footer_tells_what_is_done_and_what_it_cost():
+    board = board_of(table("Leads"), table("Deals"))
+    board.watch("leads").rows(1000)
+    board.done(ended("Leads"))
+    board.now.seconds = 4
+    assert shown(board, spent=1, left=3766)[-2] == (
+        "1 of 2 done · 1,000 rows · 250/s · 1 credit (3,766 left today) · 0:04"
+    )
+
+
+def test_the_time_left_is_told_only_when_somebody_can_know():
+    board = board_of(table("Leads", 8_000_000), table("Deals", 8_000_000))
+    board.now.seconds = 100
+    board.watch("leads").rows(100_000)
+    assert "left" not in shown(board)[-2]
+    board.watch("leads").rows(3_900_000)
+    assert shown(board)[-2].endswith("about 5 min left")
+    for name in ("Leads", "Deals"):
+        board.done(ended(name))
+    assert "left" not in shown(board)[-2]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(1, "5 s"), (33, "35 s"), (61, "1 min"), (3599, "60 min"), (9000, "2.5 h")]
+)
+def test_what_is_left_is_told_no_more_exactly_than_it_is_known(seconds, told):
+    assert rough(seconds) == told
+
+
+def test_a_clock_has_hours_only_when_there_are():
+    assert [clock(7), clock(754.9), clock(3723)] == ["0:07", "12:34", "1:02:03"]
+
+
+def test_a_small_terminal_shows_what_failed_and_what_is_under_way_and_counts_the_rest():
+    names = [f"M{number:02}" for number in range(30)]
+    board = board_of(*(table(name) for name in names))
+    for name in names[:10]:
+        board.done(ended(name))
+    board.done(ended("M07", "failed", "why"))
+    board.watch("m11").waits("QUEUED")
+    board.watch("m29").rows(5)
+    lines = shown(board, height=9)
+    assert [line.split()[0] for line in lines[:-3]] == ["M07", "M10", "M11", "M12", "M29"]
+    assert lines[-3] == "and 25 more: 9 done, 16 to come"
+
+
+@pytest.mark.parametrize("width", [1, 2, 10, 30, 60, 80, 100, 300])
+@pytest.mark.parametrize("height", [1, 2, 3, 4, 5, 50])
+def test_it_fits_every_terminal(width, height):
+    board = board_of(table("客户反馈" * 9), table("Leads", 10_000_000), table("org", None, "settings"))
+    board.watch("leads").downloads(123_456_789)
+    board.remark = "counting the rows"
+    assert shown(board, width, height)
+
+
+def test_eighty_columns_have_room_for_the_rate():
+    board = board_of(table("Lighthouses_X_Products"), table("Leads", 200_000))
+    board.now.seconds = 10
+    board.watch("leads")
+    board.now.seconds = 20
+    board.watch("leads").rows(12_345)
+    assert "1,234/s" in " ".join(row(board, width=80)) or "1,235/s" in " ".join(row(board, width=80))
+
+
+def test_what_zoho_calls_a_module_cannot_move_the_cursor():
+    board = board_of(table("\x1b[2JLeads\n[red]"))
+    assert any("[2JLeads [red]" in line for line in shown(board))
+
+
+def test_that_it_is_stopping_is_in_sight_even_in_one_line():
+    board = board_of(table("Leads"))
+    board.stopping = True
+    assert any("Stopping" in line for line in shown(board))
+    assert shown(board, height=2)[0].startswith("Stopping")
+
+
+def test_a_table_that_is_read_once_more_has_its_line_anew():
+    board = board_of(table("Leads"), table("Deals"))
+    board.watch("leads").rows(1000)
+    board.done(ended("Leads"))
+    board.expect([table("Leads", 1000, "records", until=None)])
+    assert cells(board) == ["to come", "1,000 rows", "records"]
+    board.set("leads", "read")
+    assert cells(board)[0] == "waiting to compare"
+    assert shown(board)[0].startswith("Leads")
