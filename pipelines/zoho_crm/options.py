@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
+from dataclasses import fields as fields_of
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from click.core import ParameterSource
 
+from .privacy_options import PRIVACY, protecting, rules_from
 from .sync_options import ALL, Modules, Moment, Span
 
 if TYPE_CHECKING:
@@ -47,6 +49,10 @@ class Options:
     log_format: str = "text"
     demo: bool = False
     repair: bool = False
+    privacy: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    privacy_key: str | None = field(default=None, repr=False)
     verbose: bool = False
 
 
@@ -62,6 +68,7 @@ def policy_of(options: Options) -> Policy:
         deletes=options.deletes,
         history=None if options.history == ALL else options.history,
         since=options.since,
+        rules=rules_from(options),
     )
 
 
@@ -147,6 +154,7 @@ def choosing() -> list[click.Parameter]:
     return [
         option("--modules", type=Names(), multiple=True, help="Only these modules, by API name."),
         option("--exclude", type=Names(), multiple=True, help="All but these modules."),
+        *protecting(option),
     ]
 
 
@@ -240,6 +248,8 @@ def settle(ctx: click.Context, configured: Callable[[str], Any]) -> Options:
     values.update(given)
     for name in ("modules", "exclude"):
         values[name] = frozenset[str]().union(*values.get(name, ()))
+    values.update((name, sum(values.get(name, ()), ())) for name in PRIVACY)
+    values["privacy_key"] = None if demo else configured(f"{SECTION}.privacy_key")
     return Options(**values)
 
 
@@ -274,7 +284,7 @@ def _configured(
 ) -> dict[str, Any]:
     """The values of the options that have a key in dlt's configuration, checked as the options are."""
     found: dict[str, Any] = {}
-    known = {field.name for field in fields(Options)} - {"connection", "env_file"}
+    known = {field.name for field in fields_of(Options)} - {"connection", "env_file"}
     for param in ctx.command.params:
         if not isinstance(param, ConfigOption) or param.name not in known or only not in (None, param.name):
             continue

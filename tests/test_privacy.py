@@ -1,0 +1,189 @@
+"""What rules of privacy leave of the values, through each API, and that nothing else reaches a disk."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import date, datetime, timezone
+
+import pytest
+
+from sources.zoho_crm.errors import SettingsError
+from tests.private import APIS, MARKER, SECRET, found_in, people, person, rules
+from tests.syncing import sync, tried
+from tests.truth import landed
+
+HASHED = rules("*.<email>: hash", "Customers.Contact: hash")
+ALL = rules(
+    "Persons.Email: hash",
+    "Persons.Last_Name: mask",
+    "Persons.Phone: mask",
+    "Persons.Born: mask",
+    "Persons.Seen: mask",
+    "Persons.Income: hash",
+    "Persons.Children: mask",
+    "Persons.Story: hash",
+    "Persons.Likes: hash",
+    "Persons.Boss: mask",
+    "Customers.Contact: drop",
+)
+
+
+def hash_of(text: str, key: str = SECRET) -> str:
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+@pytest.fixture
+def org(org):
+    return people(org)
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_every_api_brings_the_same_masks_and_hashes(load, org, api):
+    sync(load, "Persons", settings=APIS[api], rules=ALL)
+    assert load.reading("Persons").api == api
+    rows = sorted(landed(load, "persons").values(), key=lambda row: row["id"])
+    row = rows[1]
+    assert row["email"] == hash_of(f"{MARKER.lower()}1@example.com")
+    assert row["last_name"] == "X***"
+    assert row["phone"] == "***51"
+    assert row["born"] == date(1990, 1, 1)
+    assert row["seen"] == datetime(2025, 1, 1, tzinfo=timezone.utc)
+    assert row["income"] == hash_of("52341")
+    assert row["children"] == "***"
+    assert row["story"] == hash_of(person(1)["Story"])
+    assert row["likes"] == hash_of(json.dumps(["tea", MARKER], separators=(",", ":")))
+    assert row["city"] == "Sparta"
+    empty = rows[3]
+    assert {
+        empty[name] for name in row if name in ("email", "phone", "born", "income", "likes", "story")
+    } == {None}
+
+
+def test_hashes_join_across_modules(load, org):
+    sync(load, "Persons", "Customers", rules=HASHED)
+    joined = load.rows("select count(*) from persons p join customers c on p.email = c.contact")
+    assert joined == [(3,)]
+
+
+def test_a_dropped_field_is_never_asked_for_and_the_table_of_fields_says_why(load, org):
+    load.org.clock.advance(seconds=1)
+    run = load("ReadAPI=REST", only=["Persons", "fields"], rules=rules("*.Email: drop"))
+    assert run.exit_code == 0
+    asked = [str(call) for call in org.requests] if hasattr(org, "requests") else []
+    assert not any("fields=" in call and "Email" in call for call in asked)
+    assert "email" not in next(iter(landed(load, "persons").values()))
+    why = load.rows(
+        "select skip_reason, column_name from fields where module = 'Persons' and api_name = 'Email'"
+    )
+    assert why == [("dropped by the privacy rule *.Email: drop", None)]
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_no_file_ever_holds_a_value_as_it_is(load, org, api, tmp_path, monkeypatch):
+    from pipelines.zoho_crm import loading
+
+    land = loading.Landing._run
+
+    def watched(self, readings):
+        assert found_in(tmp_path) == []
+        land(self, readings)
+        assert found_in(tmp_path) == []
+
+    monkeypatch.setattr(loading.Landing, "_run", watched)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    sync(load, "Persons", "Customers", settings=APIS[api], rules=ALL)
+    org.update("Persons", org.records("Persons")[0].id, {"Last_Name": f"{MARKER} anew"})
+    org.delete("Persons", org.records("Persons")[1].id)
+    sync(load, "Persons", "Customers", settings=APIS[api], rules=ALL)
+    assert load.rows("select display_name from deleted_records") == [("X***",)]
+    load.let_go()
+    assert found_in(tmp_path) == []
+
+
+def test_a_changed_row_and_a_comparison_of_every_id_find_the_same_hashes(load, org):
+    from datetime import timedelta
+
+    sync(load, "Persons", rules=ALL)
+    before = landed(load, "persons")
+    id = org.records("Persons")[0].id
+    org.update("Persons", id, {"Email": "new@example.com"})
+    run = sync(load, "Persons", rules=ALL, verify_every=timedelta(0))
+    after = landed(load, "persons")
+    assert after.pop(id)["email"] == hash_of("new@example.com")
+    before.pop(id)
+    assert after == before
+    assert run.readings[0].followed == 0
+
+
+@pytest.mark.parametrize("keeps", [{}, {"deletes": "soft"}, {"history": None}])
+def test_a_rule_that_comes_later_takes_the_old_values_away(load, org, keeps):
+    sync(load, "Persons", "Customers", **keeps)
+    org.delete("Persons", org.records("Persons")[1].id)
+    org.update("Persons", org.records("Persons")[0].id, {"City": "Corinth"})
+    sync(load, "Persons", "Customers", **keeps)
+    assert MARKER in str(load.rows("select * from persons"))
+    assert MARKER in str(load.rows("select display_name from deleted_records"))
+    sync(load, "Persons", "Customers", rules=ALL, **keeps)
+    for table in ("persons", "customers", "deleted_records"):
+        assert MARKER.lower() not in str(load.rows(f"select * from {table}")).lower(), table
+    hashes = load.rows(f"select count(distinct email) from persons where {_live(keeps)}")
+    assert hashes == [(2,)]
+
+
+def _live(keeps):
+    return {"deletes": "deleted_at is null", "history": "_dlt_valid_to is null"}.get(
+        next(iter(keeps), ""), "true"
+    )
+
+
+def test_a_rule_that_goes_brings_the_values_back(load, org):
+    sync(load, "Persons", rules=ALL)
+    sync(load, "Persons")
+    assert sorted(load.rows("select last_name from persons where last_name is not null")) == [
+        (f"{MARKER} {number}",) for number in range(3)
+    ]
+
+
+def test_another_key_is_refused_unless_everything_is_read_anew(load, org):
+    sync(load, "Persons", "Customers", rules=HASHED)
+    other = rules("*.<email>: hash", "Customers.Contact: hash", key="another secret of these tests")
+    with pytest.raises(SettingsError, match="Customers, Persons were made with another privacy_key"):
+        tried(load, "Persons", "Customers", rules=other)
+    with pytest.raises(SettingsError, match="Customers were made with another"):
+        tried(load, "Persons", rules=other, refresh=True)
+    sync(load, "Persons", "Customers", rules=other, refresh=True)
+    row = landed(load, "persons")[org.records("Persons")[0].id]
+    assert row["email"] == hash_of(f"{MARKER.lower()}0@example.com", "another secret of these tests")
+    assert SECRET not in str(load.pipeline.state)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("Persns.Email: hash", "no module 'Persns'; did you mean Persons"),
+        ("Persons.Emial: hash", "no field 'Emial'; did you mean Email"),
+        ("*.Emial: drop", "no field 'Emial'"),
+    ],
+)
+def test_a_rule_that_protects_nothing_is_refused(load, org, rule, words):
+    with pytest.raises(SettingsError, match=words):
+        tried(load, "Persons", "Customers", rules=rules(rule))
+
+
+def test_only_the_chosen_fields_come(load, org):
+    sync(load, "Persons", "Customers", rules=rules(fields="Persons.City, Persons.Last_*"))
+    names = {name for name in next(iter(landed(load, "persons").values())) if not name.startswith("_dlt")}
+    assert names == {"id", "modified_time", "city", "last_name"}
+    assert "contact" in next(iter(landed(load, "customers").values()))
+
+
+def test_colleagues_are_people_too(load, org):
+    load.org.clock.advance(seconds=1)
+    run = load(only=["users"], rules=rules("users.<email>: hash", "*.Last_Name: drop"))
+    assert run.exit_code == 0
+    rows = list(landed(load, "users").values())
+    assert rows
+    assert all(row["email"] is None or len(row["email"]) == 64 for row in rows)
+    assert "last_name" not in rows[0]
