@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,6 @@ def _contents(path: Path) -> list[bytes]:
         with zipfile.ZipFile(path) as archive:
             content += [archive.read(name) for name in archive.namelist()]
     if path.suffix == ".parquet":
-        try:
+        with suppress(pa.ArrowException, OSError):  # it is being written
             content.append(repr(pq.read_table(path).to_pylist()).encode())
-        except (pa.ArrowException, OSError):  # it is being written
-            pass
     return content

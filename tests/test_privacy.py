@@ -80,24 +80,81 @@ def test_a_dropped_field_is_never_asked_for_and_the_table_of_fields_says_why(loa
     assert why == [("dropped by the privacy rule *.Email: drop", None)]
 
 
-@pytest.mark.parametrize("api", APIS)
-def test_no_file_ever_holds_a_value_as_it_is(load, org, api, tmp_path, monkeypatch):
+@pytest.fixture
+def looks(monkeypatch, tmp_path):
+    """The files with a marker in them, looked for while an archive is read, and before and after a load."""
+    import tempfile
+
     from pipelines.zoho_crm import loading
+    from sources.zoho_crm import bulk
 
-    land = loading.Landing._run
+    found: list[list[str]] = []
+    land, read = loading.Landing._run, bulk.read_archive
 
-    def watched(self, readings):
-        assert found_in(tmp_path) == []
+    def landing(self, readings):
+        found.append(found_in(tmp_path))
         land(self, readings)
-        assert found_in(tmp_path) == []
+        found.append(found_in(tmp_path))
 
-    monkeypatch.setattr(loading.Landing, "_run", watched)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    def reading(*whatever):
+        for table in read(*whatever):
+            found.append(found_in(tmp_path))
+            yield table
+
+    monkeypatch.setattr(loading.Landing, "_run", landing)
+    monkeypatch.setattr(bulk, "read_archive", reading)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return found
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_no_file_ever_holds_a_value_as_it_is(load, org, api, tmp_path, looks):
     sync(load, "Persons", "Customers", settings=APIS[api], rules=ALL)
-    org.update("Persons", org.records("Persons")[0].id, {"Last_Name": f"{MARKER} anew"})
+    org.edit("Persons", org.records("Persons")[0].id, Last_Name=f"{MARKER} anew")
     org.delete("Persons", org.records("Persons")[1].id)
     sync(load, "Persons", "Customers", settings=APIS[api], rules=ALL)
     assert load.rows("select display_name from deleted_records") == [("X***",)]
+    load.let_go()
+    assert [*looks, found_in(tmp_path)] == [[]] * (len(looks) + 1)
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_the_look_finds_what_no_rule_hides(load, org, api, tmp_path, looks):
+    sync(load, "Persons", settings=APIS[api])
+    assert looks
+    assert all(looks)
+
+
+def test_a_killed_run_leaves_no_value_as_it_is(load, org, tmp_path, monkeypatch):
+    from pipelines.zoho_crm import loading
+
+    def killed(*_):
+        raise SystemExit("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loading.Landing, "land", killed)
+        with pytest.raises(SystemExit):
+            tried(load, "Persons", "Customers", settings=APIS["bulk"], rules=ALL)
+    load.let_go()
+    assert found_in(tmp_path) == []
+    sync(load, "Persons", "Customers", settings=APIS["bulk"], rules=ALL)
+    assert load.reading("Persons").notes.repairs["Bulk Read jobs of an earlier run used again"] == 1
+    load.let_go()
+    assert found_in(tmp_path) == []
+
+
+def test_archives_of_a_run_without_the_rule_go(load, org, tmp_path, monkeypatch):
+    from pipelines.zoho_crm import loading
+
+    def killed(*_):
+        raise SystemExit("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loading.Landing, "land", killed)
+        with pytest.raises(SystemExit):
+            tried(load, "Persons", settings=APIS["bulk"])
+    assert any(name.endswith(".zip") for name in found_in(tmp_path))
+    sync(load, "Persons", settings=APIS["bulk"], rules=ALL)
     load.let_go()
     assert found_in(tmp_path) == []
 
@@ -108,7 +165,7 @@ def test_a_changed_row_and_a_comparison_of_every_id_find_the_same_hashes(load, o
     sync(load, "Persons", rules=ALL)
     before = landed(load, "persons")
     id = org.records("Persons")[0].id
-    org.update("Persons", id, {"Email": "new@example.com"})
+    org.edit("Persons", id, Email="new@example.com")
     run = sync(load, "Persons", rules=ALL, verify_every=timedelta(0))
     after = landed(load, "persons")
     assert after.pop(id)["email"] == hash_of("new@example.com")
@@ -121,7 +178,7 @@ def test_a_changed_row_and_a_comparison_of_every_id_find_the_same_hashes(load, o
 def test_a_rule_that_comes_later_takes_the_old_values_away(load, org, keeps):
     sync(load, "Persons", "Customers", **keeps)
     org.delete("Persons", org.records("Persons")[1].id)
-    org.update("Persons", org.records("Persons")[0].id, {"City": "Corinth"})
+    org.edit("Persons", org.records("Persons")[0].id, City="Corinth")
     sync(load, "Persons", "Customers", **keeps)
     assert MARKER in str(load.rows("select * from persons"))
     assert MARKER in str(load.rows("select display_name from deleted_records"))
@@ -173,7 +230,7 @@ def test_a_rule_that_protects_nothing_is_refused(load, org, rule, words):
 
 
 def test_only_the_chosen_fields_come(load, org):
-    sync(load, "Persons", "Customers", rules=rules(fields="Persons.City, Persons.Last_*"))
+    sync(load, "Persons", "Customers", rules=rules(fields="Persons.City, Persons.Last_N*"))
     names = {name for name in next(iter(landed(load, "persons").values())) if not name.startswith("_dlt")}
     assert names == {"id", "modified_time", "city", "last_name"}
     assert "contact" in next(iter(landed(load, "customers").values()))
