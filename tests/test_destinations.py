@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from simulators.zoho_crm import Org
+from tests.private import MARKER, people, rules
+from tests.syncing import sync
 from tests.test_same_row import fill
 from tests.truth import landed, truth
 
@@ -94,3 +96,17 @@ def test_a_table_that_was_full_is_empty_when_the_crm_is(load, org):
     run = load()
     assert run.exit_code == 0
     assert load.rows("select count(*) from zoho.everything") == [(0,)]
+
+
+def test_postgres_loses_the_values_that_a_new_rule_forbids(load, org, postgres):
+    load.destination, load.dataset = dlt.destinations.postgres(postgres), "private"
+    people(org)
+    sync(load, "Persons", deletes="soft")
+    org.delete("Persons", org.records("Persons")[1].id)
+    hidden = rules("Persons.Last_Name: drop", "<email>: hash", "Story: mask", "Likes: hash", "Income: hash")
+    sync(load, "Persons", deletes="soft")
+    assert MARKER in str(load.rows("select * from persons"))
+    sync(load, "Persons", deletes="soft", rules=hidden)
+    for table in ("persons", "deleted_records"):
+        assert MARKER.lower() not in str(load.rows(f"select * from {table}")).lower()
+    assert load.rows("select count(email), count(*) from persons") == [(2, 4)]

@@ -123,13 +123,13 @@ def opened(options: Options, console: Console, *, loads: bool = True) -> Iterato
     from .opening import open_pipeline
     from .progress import choose_progress
 
-    name, place = options.pipeline_name, pipelines_dir(options)
+    name, place, policy = options.pipeline_name, pipelines_dir(options), policy_of(options)
     with opened_account(options, console) as credentials:
         destination = choose_destination(options.destination, options.dataset, name, options.demo)
         progress = choose_progress(options.progress, console)
         with alone(place, name), dlt_log(place, name), nullcontext() if loads else unfilled(destination):
             pipeline = open_pipeline(name, destination, options.dataset, place, progress)
-            choice = Choice(options.modules, options.exclude, options.full_refresh, policy_of(options))
+            choice = Choice(options.modules, options.exclude, options.full_refresh, policy)
             client = connect(credentials)
             client.door.max_credits = options.max_credits
             yield Work(console, options, credentials, client, pipeline, choice, progress)

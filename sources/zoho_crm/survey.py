@@ -146,9 +146,13 @@ class Survey:
         ours = {e.table: list(e.fields) for e in ENDPOINTS if e.table in PEOPLE}
         unknown = [m.api_name for m in self.modules if m.api_name not in known and not why_not(m)]
         rules.check({**ours, **known}, [*chosen, *PEOPLE], unknown)
-        read_whole = [name for name in chosen if self.choice.refresh and self.choice.wants(name)]
-        before = {name: synced.private for name, synced in self.memory.synced.items() if name in chosen}
-        rules.check_key(before, read_whole)
+        self.check_key([name for name in chosen if self.choice.refresh and self.choice.wants(name)])
+
+    def check_key(self, read_whole: Iterable[str] = ()) -> None:
+        """Raises SettingsError where tables would hold hashes of two keys, but for modules that are read whole."""
+        listed = {m.api_name for m in self.modules}
+        before = {name: synced.private for name, synced in self.memory.synced.items() if name in listed}
+        self.choice.policy.rules.check_key(before, frozenset(read_whole))
 
 
 def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours: Iterable[str]) -> Survey:
