@@ -5,6 +5,8 @@ from __future__ import annotations
 import dlt
 import duckdb
 import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs import PluggableRunContext
 
 from simulators.zoho_crm import Org, serve
 from sources.zoho_crm import zoho_crm
@@ -19,7 +21,9 @@ ONLY = ("--modules", "Persons,Customers", "--exclude", "modules,fields", "--prog
 
 @pytest.fixture
 def org():
-    return people(Org())
+    org = people(Org())
+    org.clock.advance(hours=1)
+    return org
 
 
 @pytest.fixture
@@ -39,8 +43,9 @@ def test_rules_come_from_the_command_line_and_the_key_from_the_environment(
     account, command, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("SOURCES__ZOHO_CRM__PRIVACY_KEY", SECRET)
-    done = command("run", *ONLY, "--privacy", RULES)
+    done = command("run", *ONLY, "--privacy", RULES, "--pipelines-dir", str(tmp_path / "p"))
     assert done.code == 0, done.err
+    assert (tmp_path / "p" / "zoho_crm" / "trace.pickle").exists()
     assert "dropped by the privacy rule *.Last_Name: drop" in done.out
     assert SECRET not in done.out + done.err
     query = "select count(*) from zoho_crm.persons p join zoho_crm.customers c on p.email = c.contact"
@@ -49,24 +54,30 @@ def test_rules_come_from_the_command_line_and_the_key_from_the_environment(
     assert found_in(tmp_path, marker=SECRET) == []
 
 
-@pytest.mark.parametrize("where", ["environment", "config.toml"])
-def test_rules_come_from_dlts_configuration(account, command, tmp_path, monkeypatch, where):
-    if where == "environment":
+@pytest.fixture(params=["environment", "config.toml"])
+def configured(request, tmp_path, monkeypatch):
+    """Rules where dlt looks for them."""
+    if request.param == "environment":
         monkeypatch.setenv("SOURCES__ZOHO_CRM__PRIVACY", "*.Email: mask\nPersons.Phone: drop")
         monkeypatch.setenv("SOURCES__ZOHO_CRM__FIELDS", "Persons.Email,Persons.Phone,Persons.City")
         monkeypatch.setenv("SOURCES__ZOHO_CRM__FILTERS", "Persons.City: in Sparta, Corinth")
-    else:
-        folder = tmp_path / ".dlt"
-        folder.mkdir()
-        (folder / "config.toml").write_text(
-            '[sources.zoho_crm]\nprivacy = ["*.Email: mask", "Persons.Phone: drop"]\n'
-            'fields = ["Persons.Email", "Persons.Phone", "Persons.City"]\n'
-            'filters = ["Persons.City: in Sparta, Corinth"]\n'
-        )
-        from dlt.common.configuration.container import Container
-        from dlt.common.configuration.specs import PluggableRunContext
+        yield
+        return
+    context = Container()[PluggableRunContext]
+    file = tmp_path / ".dlt" / "config.toml"
+    file.parent.mkdir()
+    file.write_text(
+        '[sources.zoho_crm]\nprivacy = ["*.Email: mask", "Persons.Phone: drop"]\n'
+        'fields = ["Persons.Email", "Persons.Phone", "Persons.City"]\n'
+        'filters = ["Persons.City: in Sparta, Corinth"]\n'
+    )
+    context.reload_providers()
+    yield
+    file.unlink()
+    context.reload_providers()
 
-        Container()[PluggableRunContext].reload_providers()
+
+def test_rules_come_from_dlts_configuration(account, command, configured, tmp_path):
     done = command("run", *ONLY)
     assert done.code == 0, done.err
     assert rows(tmp_path / "zoho.duckdb", "select email, city from zoho_crm.persons") == [
@@ -101,16 +112,12 @@ def test_verify_repairs_with_hashes_only(account, org, command, monkeypatch, tmp
     monkeypatch.setenv("SOURCES__ZOHO_CRM__PRIVACY", RULES)
     assert command("run", *ONLY).code == 0
     org.clock.advance(hours=1)
-    before = rows(
-        tmp_path / "zoho.duckdb", "select * exclude(_dlt_load_id) from zoho_crm.persons order by id"
-    )
+    before = rows(tmp_path / "zoho.duckdb", "select * from zoho_crm.persons order by id")
     with duckdb.connect(str(tmp_path / "zoho.duckdb")) as database:
         database.execute("delete from zoho_crm.persons where city = 'Sparta'")
     done = command("verify", *ONLY, "--repair")
     assert done.code == 0, done.out + done.err
-    after = rows(
-        tmp_path / "zoho.duckdb", "select * exclude(_dlt_load_id) from zoho_crm.persons order by id"
-    )
+    after = rows(tmp_path / "zoho.duckdb", "select * from zoho_crm.persons order by id")
     assert after == before
     assert found_in(tmp_path) == []
 
@@ -125,7 +132,8 @@ def test_a_plan_says_which_fields_do_not_come_and_why(account, command):
 
 
 def test_the_dlt_source_keeps_the_rules_too(account, tmp_path, monkeypatch):
-    monkeypatch.setenv("SOURCES__ZOHO_CRM__PRIVACY", "*.Email: mask")
+    monkeypatch.setenv("SOURCES__ZOHO_CRM__PRIVACY", "*.Email: mask; Last_Name: hash")
+    monkeypatch.setenv("SOURCES__ZOHO_CRM__PRIVACY_KEY", SECRET)
     monkeypatch.setenv("SOURCES__ZOHO_CRM__FILTERS", "Persons.City: equal Sparta")
     pipeline = dlt.pipeline(
         "crm",
@@ -135,3 +143,4 @@ def test_the_dlt_source_keeps_the_rules_too(account, tmp_path, monkeypatch):
     )
     pipeline.run(zoho_crm(modules=["Persons"]))
     assert rows(tmp_path / "x.duckdb", "select email from z.persons") == [("***@example.com",)]
+    assert found_in(tmp_path, marker=SECRET) == []

@@ -30,6 +30,21 @@ ALL = rules(
 )
 
 
+@pytest.fixture
+def calls(monkeypatch):
+    """What is sent to Zoho."""
+    import requests
+
+    sent, send = [], requests.Session.send
+
+    def sending(self, request, **whatever):
+        sent.append(f"{request.url} {request.body!r}")
+        return send(self, request, **whatever)
+
+    monkeypatch.setattr(requests.Session, "send", sending)
+    return sent
+
+
 def hash_of(text: str, key: str = SECRET) -> str:
     return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
 
@@ -67,12 +82,13 @@ def test_hashes_join_across_modules(load, org):
     assert joined == [(3,)]
 
 
-def test_a_dropped_field_is_never_asked_for_and_the_table_of_fields_says_why(load, org):
+def test_a_dropped_field_is_never_asked_for_and_the_table_of_fields_says_why(load, org, calls):
     load.org.clock.advance(seconds=1)
-    run = load("ReadAPI=REST", only=["Persons", "fields"], rules=rules("*.Email: drop"))
-    assert run.exit_code == 0
-    asked = [str(call) for call in org.requests] if hasattr(org, "requests") else []
-    assert not any("fields=" in call and "Email" in call for call in asked)
+    for api in APIS.values():
+        run = load(api, only=["Persons", "fields"], refresh=True, rules=rules("*.Email: drop"))
+        assert run.exit_code == 0
+    assert sum("Last_Name" in call for call in calls) >= len(APIS)
+    assert not any("Email" in call for call in calls)
     assert "email" not in next(iter(landed(load, "persons").values()))
     why = load.rows(
         "select skip_reason, column_name from fields where module = 'Persons' and api_name = 'Email'"
@@ -244,3 +260,56 @@ def test_colleagues_are_people_too(load, org):
     assert rows
     assert all(row["email"] is None or len(row["email"]) == 64 for row in rows)
     assert "last_name" not in rows[0]
+
+
+@pytest.mark.parametrize("api", ["bulk", "coql"])
+def test_a_module_that_is_read_in_slices_hides_its_values_too(load, org, api, tmp_path, monkeypatch):
+    from simulators.zoho_crm import Field, Module
+    from sources.zoho_crm import slices
+
+    names = [f"F{n}" for n in range(230)]
+    fields = [*(Field(name, "text") for name in names), Field("Files", "fileupload")]
+    org.add_module(Module("Wide", fields, generated_type="custom"))
+    org.insert("Wide", dict.fromkeys(names, MARKER) | {"Files": [{"id": "1", "File_Name__s": MARKER}]})
+    found, torn = [], slices._torn
+
+    def looking(*whatever):
+        found.append(found_in(tmp_path))
+        return torn(*whatever)
+
+    monkeypatch.setattr(slices, "_torn", looking)
+    sync(load, "Wide", settings=APIS[api], rules=rules("Wide.F*: hash"))
+    assert found == [[]]
+    assert load.rows("select f0, f229, length(files) from wide") == [(hash_of(MARKER), hash_of(MARKER), 64)]
+
+
+def test_an_error_of_such_a_module_tells_no_value(load, org, monkeypatch, caplog):
+    from sources.zoho_crm import records
+
+    def stumbles(*_):
+        raise ValueError(f"invalid literal: {MARKER}")
+
+    monkeypatch.setattr(records, "records_table", stumbles)
+    caplog.set_level("DEBUG", "zoho_crm")
+    run = tried(load, "Persons", settings=APIS["records"], rules=ALL)
+    assert run.exit_code == 1
+    assert "ValueError" in str(load.rows("select error from sync_runs where module = 'Persons'"))
+    assert MARKER not in caplog.text + str(load.rows("select * from sync_runs"))
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [("Last_Name: drop", None), ("<text>: keep, *.Last_Name: hash", "A B"), ("City: drop", "A B")],
+)
+def test_the_full_name_follows_its_parts(load, org, given, shown):
+    from simulators.zoho_crm import Field, Module
+
+    parts = [Field(name, "text") for name in ("First_Name", "Last_Name", "Full_Name")]
+    org.add_module(Module("Staff", parts, generated_type="custom", display_field="Full_Name"))
+    ids = [org.insert("Staff", {"First_Name": "A", "Last_Name": "B", "Full_Name": "A B"}) for _ in "12"]
+    hidden = rules(given) if "City" not in given else rules("Persons.City: drop")
+    sync(load, "Staff", rules=hidden)
+    org.delete("Staff", ids[0])
+    sync(load, "Staff", rules=hidden)
+    assert load.rows("select display_name from deleted_records") == [(shown,)]
+    assert landed(load, "staff")[ids[1]].get("full_name") == shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -52,7 +52,6 @@ class Options:
     privacy: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
-    privacy_key: str | None = field(default=None, repr=False)
     verbose: bool = False
 
 
@@ -249,7 +248,6 @@ def settle(ctx: click.Context, configured: Callable[[str], Any]) -> Options:
     for name in ("modules", "exclude"):
         values[name] = frozenset[str]().union(*values.get(name, ()))
     values.update((name, sum(values.get(name, ()), ())) for name in PRIVACY)
-    values["privacy_key"] = None if demo else configured(f"{SECTION}.privacy_key")
     return Options(**values)
 
 

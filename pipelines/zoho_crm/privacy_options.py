@@ -47,7 +47,7 @@ def protecting(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
 
 def rules_from(options: Options) -> Rules:
     """Raises SettingsError for a rule that cannot be read, and for a key that is missing."""
-    from sources.zoho_crm.rules import DEMO_KEY, rules_of
+    from sources.zoho_crm.rules import DEMO_KEY, configured_key, rules_of
 
-    key = DEMO_KEY if options.demo else options.privacy_key
-    return rules_of(options.privacy, options.fields, options.filters, None if key is None else str(key))
+    key = DEMO_KEY if options.demo else configured_key()
+    return rules_of(options.privacy, options.fields, options.filters, key)

@@ -41,7 +41,7 @@ def zoho_crm(
     """
     settings = resolve_credentials(credentials)
     client = connect(settings)
-    # Rules of privacy hold here as they do in the command; the key is no argument, as dlt shows those.
+    # Rules of privacy hold here as they do in the command; dlt shows arguments, so they are none.
     rules = configured_rules({name: dlt.config.get(f"sources.{SOURCE}.{name}") for name in RULE_NAMES})
     choice = Choice(frozenset(modules or ()), frozenset(exclude or ()), policy=Policy(rules=rules))
     memory = memory_of(dlt.current.source_state())

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal, get_args
 
@@ -24,7 +24,8 @@ SHORTEST_KEY = 16  # characters; a shorter one can be guessed from a hash and th
 NEEDED = frozenset({"id", "modified_time", "converted__s", "parent_id"})
 TIED = frozenset({"subform", "linking", "field_tracker"})
 PEOPLE = ("users", "org")  # our own tables that tell of people
-DISPLAYED = frozenset({"first_name", "last_name", "full_name"})  # of which Zoho makes the name of a person
+FULL_NAME, PARTS = "full_name", ("first_name", "last_name")
+DISPLAYED = frozenset({FULL_NAME, *PARTS})  # of which Zoho makes the name of a person
 STRICTEST: tuple[Treatment, ...] = ("drop", "hash", "mask")
 
 PAST: Mapping[Treatment, str] = {"drop": "dropped", "mask": "masked", "hash": "hashed"}
@@ -88,10 +89,18 @@ class Rules:
     key: str = field(default="", repr=False)
 
     def rule(self, module: Module, field: Field) -> Rule | None:
-        """The rule that holds for a field; what the pipeline needs is kept whatever a pattern says."""
+        """The rule that holds for a field; what the pipeline needs is kept whatever a pattern says.
+
+        A person's full name, if no rule is about it, follows the stricter one of its two parts.
+        """
         if _is_needed(module, field):
             return None
-        return next((rule for rule in self.rules if rule.pattern.fits(module.api_name, field)), None)
+        found = next((rule for rule in self.rules if rule.pattern.fits(module.api_name, field)), None)
+        if found is None and field.api_name.casefold() == FULL_NAME:
+            parts = [self.rule(module, replace(field, api_name=name)) for name in PARTS]
+            strict = {rule.how: rule for rule in parts if rule is not None}
+            return next((strict[how] for how in STRICTEST if how in strict), None)
+        return found
 
     def veil(self, module: Module, field: Field) -> Veil | None:
         """What is to be done to a field's values; None where they land as they are."""

@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import dlt
+
 from .errors import SettingsError
 from .filters import read_filter
 from .privacy import Rules, read_rules
 
-RULE_NAMES = ("privacy", "fields", "filters", "privacy_key")
+SECTION = "sources.zoho_crm"
+RULE_NAMES = ("privacy", "fields", "filters")
 DEMO_KEY = "a demo has nothing to hide"
 
 
@@ -37,6 +40,11 @@ def rules_of(privacy: Iterable[str], fields: Iterable[str], filters: Iterable[st
 
 def configured_rules(configured: Mapping[str, Any]) -> Rules:
     """The rules from the values of dlt's configuration by their names."""
-    privacy, fields, filters = (texts_of(configured.get(name)) for name in RULE_NAMES[:3])
-    key = configured.get("privacy_key")
-    return rules_of(privacy, fields, filters, None if key is None else str(key))
+    privacy, fields, filters = (texts_of(configured.get(name)) for name in RULE_NAMES)
+    return rules_of(privacy, fields, filters, configured_key())
+
+
+def configured_key() -> str | None:
+    """The key of hashes, from the environment or secrets.toml; dlt writes down what it was asked for as no secret."""
+    key: Any = dlt.secrets.get(f"{SECTION}.privacy_key")
+    return None if key is None else str(key)
