@@ -21,9 +21,7 @@ ONLY = ("--modules", "Persons,Customers", "--exclude", "modules,fields", "--prog
 
 @pytest.fixture
 def org():
-    org = people(Org())
-    org.clock.advance(hours=1)
-    return org
+    return people(Org())
 
 
 @pytest.fixture

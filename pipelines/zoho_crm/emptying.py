@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sources.zoho_crm.errors import ZohoCrmError
-from sources.zoho_crm.naming import TEXT_TWIN
+from sources.zoho_crm.naming import TEXT_TWIN, snake_case
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.survey import Survey
 
@@ -48,7 +48,21 @@ def new_entries(plan: Plan) -> Iterator[str]:
 
 
 def _columns(found: Survey, plan: Plan, changed: set[str]) -> Iterator[str]:
-    """Every column that these fields were ever given, and the text of values that did not fit."""
-    for api_name, forms in found.memory.columns.get(plan.table, {}).items():
-        for name in forms[::2] if api_name in changed else ():
-            yield from (name, name + TEXT_TWIN, *(f"{name}{TEXT_TWIN}_{n}" for n in range(2, 5)))
+    """Every column that these fields were ever given, and the text of values that did not fit.
+
+    If the state that remembers them is lost, the table tells: it may hold deleted rows and closed versions.
+    """
+    if plan.table not in (found.memory.held or {}):
+        return
+    known = found.memory.columns.get(plan.table, {})
+    kept = {c.name for c in plan.columns if c.api_name not in changed}
+    for api_name in sorted(changed):
+        base = snake_case(api_name)
+        names = known[api_name][::2] if api_name in known else {base, f"{base}__id"} - kept
+        for name in names:
+            twins = (twin for twin in _twins(name) if twin not in kept)
+            yield from (name, *twins)
+
+
+def _twins(name: str) -> list[str]:
+    return [name + TEXT_TWIN, *(f"{name}{TEXT_TWIN}_{number}" for number in range(2, 5))]
