@@ -70,6 +70,7 @@ def test_rows_come_and_go_as_edits_take_them_in_and_out(load, org, api, keeps):
     org.edit("Persons", min(out), City="Athens")
     sync(load, "Persons", settings=APIS[api], rules=ATHENS, **keeps)
     assert ids(load, live) == passing(org, city="Athens") == (ins - {min(ins)}) | {min(out)}
+    assert load.reading("Persons").crm_count is None
     org.edit("Persons", min(ins), City="Athens")
     sync(load, "Persons", settings=APIS[api], rules=ATHENS, **keeps)
     assert ids(load, live) == passing(org, city="Athens")
