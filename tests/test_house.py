@@ -45,6 +45,8 @@ PURE = {
     "metadata",
     "errors",
     "notes",
+    "privacy",
+    "filters",
 }
 DOERS = {"client", "auth", "accounts", "token_cache", "bulk", "coql", "records", "jobs", "survey", "reading"}
 
