@@ -14,6 +14,8 @@ import pytest
 from simulators.zoho_crm import Org
 from tests.checking import check, small
 from tests.commanding import command
+from tests.private import MARKER, people, rules
+from tests.syncing import sync
 from tests.test_same_row import fill
 from tests.truth import landed, truth
 
@@ -125,3 +127,17 @@ def test_check_says_what_postgres_forbids(check, postgres, monkeypatch):
     assert (done.code, done["destination"]) == (2, "failed")
     assert "permission denied for database postgres" in done.says("destination")
     assert "-> grant the right to create schemas and tables" in done.says("destination")
+
+
+def test_postgres_loses_the_values_that_a_new_rule_forbids(load, org, postgres):
+    load.destination, load.dataset = dlt.destinations.postgres(postgres), "private"
+    people(org)
+    sync(load, "Persons", deletes="soft")
+    org.delete("Persons", org.records("Persons")[1].id)
+    hidden = rules("Persons.Last_Name: drop", "<email>: hash", "Story: mask", "Likes: hash", "Income: hash")
+    sync(load, "Persons", deletes="soft")
+    assert MARKER in str(load.rows("select * from persons"))
+    sync(load, "Persons", deletes="soft", rules=hidden)
+    for table in ("persons", "deleted_records"):
+        assert MARKER.lower() not in str(load.rows(f"select * from {table}")).lower()
+    assert load.rows("select count(email), count(*) from persons") == [(2, 4)]

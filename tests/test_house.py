@@ -19,7 +19,17 @@ SOURCE = ROOT / "sources" / "zoho_crm"
 # Which of our files may know a library, so that a change of it has one place.
 KNOWS = {
     "requests": {"accounts", "answers", "auth", "client", "door"},
-    "dlt": {"__init__", "account", "accounts", "client", "credentials", "door", "naming", "resources"},
+    "dlt": {
+        "__init__",
+        "account",
+        "accounts",
+        "client",
+        "credentials",
+        "door",
+        "naming",
+        "resources",
+        "rules",
+    },
     "duckdb": {"differences", "slices", "spool", "versions"},
     "filelock": {"token_cache"},
 }
@@ -35,6 +45,8 @@ PURE = {
     "metadata",
     "errors",
     "notes",
+    "privacy",
+    "filters",
 }
 DOERS = {"client", "auth", "accounts", "token_cache", "bulk", "coql", "records", "jobs", "survey", "reading"}
 

@@ -161,14 +161,14 @@ def opened(options: Options, console: Console, *, loads: bool = True) -> Iterato
     from .showing import choose_progress
     from .stopping import STOP
 
-    name, place = options.pipeline_name, pipelines_dir(options)
+    name, place, policy = options.pipeline_name, pipelines_dir(options), policy_of(options)
     with opened_account(options, console) as credentials:
         destination = choose_destination(options.destination, options.dataset, name, options.demo)
         progress = choose_progress(options.progress, console, verbose=options.verbose)
         STOP.tell = progress.stopping
         with alone(place, name), dlt_log(place, name), nullcontext() if loads else unfilled(destination):
             pipeline = open_pipeline(name, destination, options.dataset, place, progress)
-            choice = Choice(options.modules, options.exclude, options.full_refresh, policy_of(options))
+            choice = Choice(options.modules, options.exclude, options.full_refresh, policy)
             client = connect(credentials)
             client.door.max_credits = options.max_credits
             try:

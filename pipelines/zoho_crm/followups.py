@@ -188,7 +188,8 @@ class FollowUps:
             reading.also(thin, rows=False)
             if not self._went_with_others(reading.name):
                 check_gone(reading, found.extra, pq.read_metadata(held).num_rows)
-            gone = confirm_gone(self.client.metered(reading.usage), reading.name, found.extra)
+            client = self.client.metered(reading.usage)
+            gone = confirm_gone(client, reading.name, found.extra, reading.plan)
             brought = self.mending.mend(reading, reading.plan, {*found.missing, *found.stale}, gone)
             if gone or found.missing or found.stale:
                 changed = frozenset({*found.missing, *found.stale})

@@ -136,6 +136,19 @@ class Held:
             with sql.begin_transaction():
                 return sum(_changed_rows(sql, statement) for statement in statements)
 
+    def empty(self, table: str, columns: Iterable[str], where: str = "") -> int:
+        """Set columns to null in every row, deleted ones and closed versions too; returns how many rows had a value.
+
+        Columns and tables that do not exist hold nothing.
+        """
+        found, emptied = self._look([table]).get(table, {}), 0
+        with self._pipeline.sql_client() as sql:
+            name = sql.make_qualified_table_name(table)
+            for column in (sql.escape_column_name(c) for c in columns if c in found):
+                only = f"{column} is not null" + (f" and {where}" if where else "")
+                emptied += _changed_rows(sql, f"update {name} set {column} = null where {only}")
+        return emptied
+
     def stored_version(self) -> int | None:
         """The version of this pipeline's newest state in the destination; None if it has none."""
         with self._pipeline.destination_client() as client:

@@ -108,7 +108,7 @@ class Judge:
         except TooManyGone as error:
             comparison.refusal = str(error)
         else:
-            gone = confirm_gone(self.client.metered(thin.usage), comparison.name, extra)
+            gone = confirm_gone(self.client.metered(thin.usage), comparison.name, extra, comparison.plan)
             if extra - gone:
                 thin.notes.remarks.append(f"{len(extra - gone):,} records are there by id and in no list")
             comparison.ids["extra"] = extra & gone

@@ -222,7 +222,8 @@ def older_columns(found: Survey) -> dict[str, list[str]]:
     older = {}
     for plan in found.plans:
         remembered = found.memory.columns.get(plan.table, {})
-        names = [name for forms in remembered.values() for name in forms[::2]]
+        private = {entry.rpartition(": ")[0] for entry in plan.private}
+        names = [name for field, forms in remembered.items() if field not in private for name in forms[::2]]
         current = {column.name for column in plan.columns}
         older[plan.table] = [
             form

@@ -62,6 +62,8 @@ class Mending:
         brought = fetch(self.client, plan, wanted, self.landing.folder, instead)
         known = {deletion.id for deletion in reading.deletions}
         brought.gone = going
+        if brought.plan is not None and not brought.plan.whole:  # rows that pass their filters no more
+            brought.gone = {**dict.fromkeys(brought.notes.outside, now), **going}
         brought.deletions = tuple(
             Deletion(id, None, UNTRACED, now, None) for id in going if id not in known and is_record(plan)
         )

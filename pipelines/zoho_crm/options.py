@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from dataclasses import fields as fields_of
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from .names import Names, Word
+from .privacy_options import PRIVACY, protecting, rules_from
 from .sync_options import ALL, Modules, Moment, Span
 
 if TYPE_CHECKING:
@@ -51,6 +53,9 @@ class Options:
     repair: bool = False
     stale_after: timedelta = timedelta(hours=24)
     output: str = "zoho_report.html"
+    privacy: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
     verbose: bool = False
     quiet: bool = False
     json: bool = False
@@ -77,6 +82,7 @@ def policy_of(options: Options) -> Policy:
         deletes=options.deletes,
         history=None if options.history == ALL else options.history,
         since=options.since,
+        rules=rules_from(options),
     )
 
 
@@ -140,6 +146,7 @@ def choosing() -> list[click.Parameter]:
     return [
         option("--modules", type=Names(), multiple=True, help="Only these modules, by API name."),
         option("--exclude", type=Names(), multiple=True, help="All but these modules."),
+        *protecting(option),
     ]
 
 
@@ -238,6 +245,7 @@ def settle(ctx: click.Context, configured: Callable[[str], Any]) -> Options:
     values.update(given)
     for name in ("modules", "exclude"):
         values[name] = frozenset[str]().union(*values.get(name, ()))
+    values.update((name, sum(values.get(name, ()), ())) for name in PRIVACY)
     return Options(**values)
 
 
@@ -272,7 +280,7 @@ def _configured(
 ) -> dict[str, Any]:
     """The values of the options that have a key in dlt's configuration, checked as the options are."""
     found: dict[str, Any] = {}
-    known = {f.name for f in fields(Options)} - {"connection"}
+    known = {f.name for f in fields_of(Options)} - {"connection"}
     for param in ctx.command.params:
         if not isinstance(param, ConfigOption) or param.name not in known or only not in (None, param.name):
             continue

@@ -57,7 +57,7 @@ def _replaced(reading: Reading) -> bool:
 def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, count_every: timedelta) -> None:
     """Compare with the count of the CRM: of a table that changed, or whose turn it is, or that differed."""
     plan, synced = reading.plan, run.synced.get(reading.name) or reading.synced
-    if synced is None or plan is None:
+    if synced is None or plan is None or plan.filters:  # the count knows no filter
         return
     if not plan.whole:
         touched = reading.rows or reading.deleted_rows or reading.name in run.swept

@@ -23,6 +23,7 @@ from sources.zoho_crm.tables import Table, account_tables, metadata_tables, modu
 from sources.zoho_crm.watch import UNWATCHED
 
 from .deleted_records import DELETED_RECORDS
+from .emptying import empty_columns
 from .expectation import Expectation, counted_tables, expect
 from .fetching import as_they_come, spool_folder
 from .followups import FollowUps
@@ -61,6 +62,7 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
     planning = replace(client.usage)
     with spool_folder(pipeline) as folder:
         client.door.scratch = folder
+        empty_columns(Held(pipeline, folder), found)
         remembers = DELETED_RECORDS.table not in found.choice.never
         landing = Landing(pipeline, Held(pipeline, folder), folder, remembers, older_columns(found))
         journal = client.door.journal = _journal(pipeline, found)
@@ -117,6 +119,9 @@ def _journal(pipeline: dlt.Pipeline, found: Survey) -> Journal:
     journal.tidy(found.until)
     for module, synced in found.memory.synced.items():
         journal.done(module, synced.until)
+    for plan in found.plans:
+        if plan.private or plan.filters:  # its archives may be of a run without these rules
+            journal.remove_files(plan.module.api_name)
     return journal
 
 

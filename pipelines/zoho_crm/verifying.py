@@ -74,6 +74,7 @@ class Verifier:
         """Compare all chosen modules; only a repair changes the destination."""
         # As if all were to be read whole: that asks for counts and not for changes.
         found = look(self.pipeline, self.client, replace(self.choice, refresh=True), self.wish)
+        found.check_key()
         if found.choice.only and found.choice.only <= {*OUR_TABLES}:
             raise SettingsError("verify compares modules: a run reads the other tables whole")
         run = Run(named=found.choice.only - {*OUR_TABLES}, skips=found.skips, failures=found.failures)

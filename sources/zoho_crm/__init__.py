@@ -13,7 +13,9 @@ from .credentials import ZohoCredentials, resolve_credentials
 from .endpoints import OUR_TABLES
 from .errors import SettingsError
 from .plan import Plan
+from .policy import Policy
 from .resources import SOURCE, lazily, memory_of, table_resource
+from .rules import RULE_NAMES, configured_rules
 from .survey import Choice, Memory, survey
 from .tables import account_tables, metadata_tables, module_tables
 
@@ -39,7 +41,9 @@ def zoho_crm(
     """
     settings = resolve_credentials(credentials)
     client = connect(settings)
-    choice = Choice(frozenset(modules or ()), frozenset(exclude or ()))
+    # Rules of privacy hold here as they do in the command; dlt shows arguments, so they are none.
+    rules = configured_rules({name: dlt.config.get(f"sources.{SOURCE}.{name}") for name in RULE_NAMES})
+    choice = Choice(frozenset(modules or ()), frozenset(exclude or ()), policy=Policy(rules=rules))
     memory = memory_of(dlt.current.source_state())
     # Without watermarks, and with none to store: those of the command tell of more than these rows.
     found = survey(client, choice, settings.api, replace(memory, synced={}), OUR_TABLES)

@@ -17,7 +17,7 @@ from .columns import Kind
 from .endpoints import Endpoint
 from .errors import Fatal, Skippable, ZohoError
 from .metadata import Field, Module
-from .naming import Remembered, name_columns
+from .naming import Remembered
 from .plan import Plan
 from .reading import Reading, collect
 
@@ -44,7 +44,7 @@ def keep_rows(
 ) -> Reading:
     """Rows of JSON as a file with the columns that the endpoint declares, and those nobody declared."""
     flat = [_flat(row, endpoint.flat) for row in rows]
-    reading.columns = name_columns([*endpoint.fields, *_undeclared(endpoint, flat)], remembered)
+    reading.columns = endpoint.columns([*endpoint.fields, *_undeclared(endpoint, flat)], remembered)
     tables = [records_table(flat, reading.columns)]
     key = "id" if endpoint.each == "account" else None
     reading.spooled = collect(

@@ -7,8 +7,9 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 import pyarrow as pa
 from pyarrow import csv
@@ -19,6 +20,8 @@ from .columns import Column, arrow_schema
 # Bytes parsed at once: the first, doubled for wide rows, was measured best; the others are for longer fields.
 BLOCKS = (2 << 20, 32 << 20, 256 << 20)
 WIDE = 100  # columns
+
+Archive: TypeAlias = Path | BytesIO  # in memory where it may not be written
 
 # What a spoilt zip raises, by where it is spoilt: RuntimeError stands for encrypted, NotImplementedError
 # for an unknown compression.
@@ -37,7 +40,7 @@ class LacksColumns(BadArchive):
         super().__init__(f"the archive lacks the column(s) {', '.join(names)}")
 
 
-def read_archive(path: Path, columns: tuple[Column, ...], count: int) -> Iterator[pa.Table]:
+def read_archive(path: Archive, columns: tuple[Column, ...], count: int) -> Iterator[pa.Table]:
     """The rows of an archive in tables of some thousand rows, columns in the order asked; the first is empty.
 
     Raises BadArchive before the first table if the header lacks what was asked, and at the latest after the
@@ -55,7 +58,7 @@ def read_archive(path: Path, columns: tuple[Column, ...], count: int) -> Iterato
         raise BadArchive(f"the archive has {rows:,} rows where the job counted {count:,}")
 
 
-def _read(path: Path, columns: tuple[Column, ...]) -> Iterator[pa.Table]:
+def _read(path: Archive, columns: tuple[Column, ...]) -> Iterator[pa.Table]:
     """Goes on with larger blocks, after the rows that have come, where a field is longer than a block."""
     names, done = _header(path, columns), 0
     yield arrow_schema(columns).empty_table()
@@ -80,7 +83,7 @@ def _after(rows: int, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _tables(
-    path: Path, columns: tuple[Column, ...], names: Mapping[str, str], block: int
+    path: Archive, columns: tuple[Column, ...], names: Mapping[str, str], block: int
 ) -> Iterator[pa.Table]:
     """Every cell as bytes first, then each column to its type, so that one bad cell costs only itself."""
     with _only_member(path) as member:
@@ -101,7 +104,7 @@ def _tables(
 
 
 @contextmanager
-def _only_member(path: Path) -> Iterator[IO[bytes]]:
+def _only_member(path: Archive) -> Iterator[IO[bytes]]:
     with zipfile.ZipFile(path) as archive:
         members = archive.namelist()
         if len(members) != 1:
@@ -110,7 +113,7 @@ def _only_member(path: Path) -> Iterator[IO[bytes]]:
             yield member
 
 
-def _header(path: Path, columns: tuple[Column, ...]) -> dict[str, str] | None:
+def _header(path: Archive, columns: tuple[Column, ...]) -> dict[str, str] | None:
     """The CSV's spelling of each API name (`Id` for `id`); None for a file without rows."""
     with _only_member(path) as member:
         first = member.readline().decode("utf-8-sig", "replace").rstrip("\r\n")

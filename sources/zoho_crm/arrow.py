@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from .columns import Column, Kind, arrow_schema
 from .naming import TEXT_TWIN, unique
 from .values import TYPED, Misfit, as_text, convert
+from .veils import veiled
 
 PLAIN = TYPED | {Kind.TEXT, Kind.ID}  # whose texts are values as they are
 NUMBERS: Mapping[Kind, frozenset[type]] = {
@@ -38,6 +39,8 @@ def records_table(records: Sequence[Mapping[str, Any]], columns: tuple[Column, .
 
 def column_array(column: Column, values: Sequence[Any]) -> tuple[pa.Array, pa.Array | None]:
     """The typed values, and the text of those that do not fit their type (None when all fit)."""
+    if column.veil is not None:
+        return veiled(column, *column_array(column.raw, values)), None
     try:
         typed = _at_once(column, values)
     except (pa.ArrowException, ValueError, ArithmeticError, KeyError, TypeError):
@@ -117,6 +120,26 @@ def twins_of(schema: pa.Schema) -> dict[str, str]:
     """The text twins of a schema, each with the name of its column."""
     marked = {field.name: (field.metadata or {}).get(TWIN_OF) for field in schema}
     return {name: column.decode() for name, column in marked.items() if column is not None}
+
+
+def veil_table(table: pa.Table, columns: tuple[Column, ...]) -> pa.Table:
+    """A table of raw values as it may land: masked and hashed, and no text twin tells what did not fit."""
+    if not any(column.veil for column in columns):
+        return table
+    twins = {name: twin for twin, name in twins_of(table.schema).items()}
+    fields, data = [], []
+    for column, field in zip(columns, arrow_schema(columns), strict=True):
+        twin = twins.get(column.name)
+        texts = table[twin] if twin else None
+        fields.append(field)
+        if column.veil is not None:
+            data.append(veiled(column, table[column.name], texts))
+            continue
+        data.append(table[column.name])
+        if twin and texts is not None:
+            fields.append(table.schema.field(twin))
+            data.append(texts)
+    return pa.Table.from_arrays(data, schema=pa.schema(fields))
 
 
 def cast_cells(column: Column, cells: pa.Array | pa.ChunkedArray) -> tuple[Any, pa.Array | None]:

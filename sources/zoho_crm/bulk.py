@@ -12,18 +12,19 @@ from typing import Any
 import pyarrow as pa
 
 from . import limits
-from .archive import BadArchive, LacksColumns, read_archive
+from .archive import Archive, BadArchive, LacksColumns, read_archive
+from .archives import bring, is_there, place_of
+from .arrow import veil_table
 from .borders import Borders
 from .client import ZohoClient
 from .columns import Column
 from .criteria import criteria_of
 from .errors import Fatal, ReadFailed, Retriable, Unreachable, ZohoError
 from .jobs import Job, JobFailed, Result, chapter_of
-from .journal import PART
 from .mend import Mender
 from .notes import Notes
 from .plan import Plan, flags_to_name
-from .slices import Slice, beside, join_slices, keys_of
+from .slices import Slice, beside, join_slices, keys_of, rest_of
 from .spool import Forget
 from .walks import any_hidden
 
@@ -76,7 +77,7 @@ def _extract_slice(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.
 def _cut(plan: Plan, cap: int) -> list[tuple[Column, ...]]:
     """The columns in slices of at most `cap`, each with the keys that join it to the others."""
     keys = keys_of(plan)
-    rest = [c for c in plan.columns if c not in keys]
+    rest = rest_of(plan)
     size = cap - len(keys)
     return [(*keys, *rest[i : i + size]) for i in range(0, len(rest), size)]
 
@@ -129,9 +130,9 @@ class _Reader:
                     yield table
                     continue
                 self.settled = True  # the columns: what the first page lacks is not read
-                mender = mender or Mender(self.client, self.plan, self.notes)
+                mender = mender or Mender(self.client, self.plan.raw, self.notes)
                 borders.see(table)
-                yield mender.mend(table)
+                yield veil_table(mender.mend(table), self.plan.columns)
             self._let_go()
         yield from borders.missed(self._flags())
 
@@ -206,14 +207,14 @@ class _Reader:
         """Download the archive of a page's nth job and read it, once more if it is damaged. Raises JobFailed."""
         self.client.door.archives.acquire()
         self.holds_page = True
-        path = self.chapter.archive(job.id) if self.chapter else folder / "page.zip"
-        reason, kept = "", job.earlier is not None and path.exists()
+        path = place_of(self.plan, job, self.chapter, folder)
+        reason, kept = "", job.earlier is not None and is_there(path)
         for attempt in range(FETCHES_PER_JOB + kept):
             if attempt:
                 self.notes.repairs[f"archives fetched again, {reason}"] += 1
             try:
                 if attempt or not kept:
-                    self._download(result, path)
+                    bring(self.client, result.download_url, path)
                 yield from self._read(path, result.count, number)
                 return
             except (BadArchive, Unreachable) as error:
@@ -227,13 +228,7 @@ class _Reader:
                 raise JobFailed(f"the archive is gone ({error.code})") from error
         raise JobFailed(reason)
 
-    def _download(self, result: Result, path: Path) -> None:
-        """A file of that name is whole: a killed run leaves its torn one under another."""
-        part = path.with_suffix(PART)
-        self.client.download(result.download_url, part)
-        part.replace(path)
-
-    def _read(self, path: Path, count: int, number: int) -> Iterator[pa.Table | Forget]:
+    def _read(self, path: Archive, count: int, number: int) -> Iterator[pa.Table | Forget]:
         """The archive, without the columns that an earlier job did not bring either."""
         try:
             yield from self._believed(path, count)
@@ -245,11 +240,11 @@ class _Reader:
             self.notes.refused.update(dict.fromkeys(sorted(error.names), "Bulk Read sends no such column"))
             yield from self._believed(path, count)
 
-    def _believed(self, path: Path, count: int) -> Iterator[pa.Table | Forget]:
+    def _believed(self, path: Archive, count: int) -> Iterator[pa.Table | Forget]:
         """The tables of an archive; if it turns out not to be whole, what has come of it is taken back."""
         rows = 0
         try:
-            for table in read_archive(path, self.plan.columns, count):
+            for table in read_archive(path, self.plan.raw.columns, count):
                 rows += table.num_rows
                 yield table
         except BadArchive:

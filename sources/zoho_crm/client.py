@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -100,8 +101,8 @@ class ZohoClient:
     def read_bulk_job(self, job_id: str) -> dict[str, Any]:
         return self._call("GET", self._url(f"read/{job_id}", "crm/bulk"), 1)
 
-    def download(self, path: str, target: Path) -> None:
-        """Stream what a job's `download_url` names into a file.
+    def download(self, path: str, target: Path | BytesIO) -> None:
+        """Stream what a job's `download_url` names into a file, or into memory.
 
         Raises Unreachable if it breaks off; the file is then to be thrown away.
         """
@@ -110,7 +111,7 @@ class ZohoClient:
             raise Unreachable(f"Zoho named another host to download from: {urlsplit(url).netloc}")
         with ExitStack() as stack:
             response = self._begin_download(url, stack)
-            file = stack.enter_context(target.open("wb"))
+            file = stack.enter_context(target.open("wb")) if isinstance(target, Path) else target
             self.watch.downloads(0)
             try:
                 for chunk in response.iter_content(CHUNK):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import pyarrow as pa
 
 from .metadata import NAMELESS, Field
+from .privacy import Veil
 
 DECIMAL = pa.decimal128(38, 9)  # Zoho keeps up to 16 digits and 9 decimals; 38,9 is dlt's own default
 INSTANT = pa.timestamp("us", tz="UTC")
@@ -95,7 +96,13 @@ class Column:
 
     name: str
     field: Field
-    kind: Kind
+    kind: Kind  # of what lands
+    veil: Veil | None = None  # what is done to the values before anything is written
+
+    @property
+    def raw(self) -> Column:
+        """The same column with the values as Zoho has them."""
+        return self if self.veil is None else replace(self, kind=kind_of(self.field), veil=None)
 
     @property
     def api_name(self) -> str:
@@ -104,7 +111,7 @@ class Column:
     @property
     def in_bulk(self) -> bool:
         """Bulk Read writes cells of text; lists of objects do not come through it."""
-        return self.kind not in (Kind.OBJECTS, Kind.IDS)
+        return self.raw.kind not in (Kind.OBJECTS, Kind.IDS)
 
     @property
     def in_coql(self) -> bool:
@@ -124,6 +131,13 @@ def kind_of(field: Field) -> Kind:
     if kind in (None, Kind.TEXT, Kind.OBJECTS):
         return Kind.OBJECTS if field.json_type in STRUCTURED else Kind.TEXT
     return kind
+
+
+def veiled_kind(kind: Kind, veil: Veil | None) -> Kind:
+    """The kind of values that were masked or hashed: text, but that a mask keeps the year of a time."""
+    if veil is None or kind in (Kind.ID, Kind.RULE):
+        return kind
+    return kind if veil.how == "mask" and kind in (Kind.DATE, Kind.TIMESTAMP) else Kind.TEXT
 
 
 def is_known_type(field: Field) -> bool:

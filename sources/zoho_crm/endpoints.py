@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
-from .metadata import Field
+from .columns import Column
+from .metadata import Field, Module
+from .naming import Remembered, name_columns
+from .privacy import PEOPLE, Rules
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,15 @@ class Endpoint:
     paged: bool = False
     queries: tuple[Mapping[str, str], ...] = ({},)
     flat: tuple[str, ...] = ()
+    rules: Rules = field(default_factory=Rules)  # hold for tables that tell of people, no others
+
+    def columns(self, fields: Iterable[Field], remembered: Remembered) -> tuple[Column, ...]:
+        """The columns that land of these fields."""
+        if self.table not in PEOPLE:
+            return name_columns(fields, remembered)
+        module = Module(self.table)
+        kept = [field for field in fields if not self.rules.why_not(module, field)]
+        return name_columns(kept, remembered, partial(self.rules.veil, module))
 
 
 def fields(**names: str) -> tuple[Field, ...]:

@@ -118,6 +118,13 @@ class Journal:
             self._make_folder()
         return self._folder / f"{job_id}{ARCHIVE}"
 
+    def remove_files(self, module: str) -> None:
+        """Remove a module's archives, but not its jobs: they hold what is not to be on this disk any more."""
+        with self._lock:
+            for entry in self._entries.values():
+                if entry.module == module:
+                    self._remove_files(entry)
+
     def _forget(self, which: Callable[[Entry], bool]) -> None:
         with self._lock:
             gone = [entry for entry in self._entries.values() if which(entry)]

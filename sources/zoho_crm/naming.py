@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 
 from anyascii import anyascii
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from .columns import Column, Kind, kind_of, why_left_out
+from .columns import Column, Kind, kind_of, veiled_kind, why_left_out
 from .metadata import Field
+from .privacy import Veil
 
 # api name -> [column name, kind, and the same of its earlier kinds]: what the state remembers of a table
 Remembered = Mapping[str, list[str]]
@@ -53,7 +54,11 @@ def name_tables(modules: Iterable[str], ours: Iterable[str], remembered: Mapping
     return names
 
 
-def name_columns(fields: Iterable[Field], remembered: Remembered) -> tuple[Column, ...]:
+def name_columns(
+    fields: Iterable[Field],
+    remembered: Remembered,
+    veil_of: Callable[[Field], Veil | None] = lambda field: None,
+) -> tuple[Column, ...]:
     """The columns of a module, `id` first, then in Zoho's order.
 
     A name once given stays with its field, also the name of its text twin. A field whose kind changed
@@ -65,14 +70,15 @@ def name_columns(fields: Iterable[Field], remembered: Remembered) -> tuple[Colum
     for field in sorted(fields, key=lambda f: f.api_name != "id"):
         if why_left_out(field):
             continue
-        kind = kind_of(field)
+        veil = veil_of(field)
+        kind = veiled_kind(kind_of(field), veil)
         known = _forms(remembered.get(field.api_name, ()))
         if kind.name in known:
             name = known[kind.name]
         else:
             name = _free_name(field, kind, taken)
             taken.add(name)
-        columns.append(Column(name, field, kind))
+        columns.append(Column(name, field, kind, veil))
     return tuple(columns)
 
 

@@ -15,6 +15,7 @@ class Notes:
     misfits: Counter[tuple[str, str]] = field(default_factory=Counter)  # column and its text twin -> values
     repairs: Counter[str] = field(default_factory=Counter)  # what was read again -> how often
     remarks: list[str] = field(default_factory=list)
+    outside: set[str] = field(default_factory=set)  # ids of rows that do not pass the filters
     read_as_of: datetime | None = None  # rows may be as old as this: they come from jobs of an earlier run
 
     def add(self, more: Notes) -> None:

@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 from . import limits
 from .columns import Column, is_known_type, kind_of
+from .filters import Filter
 from .metadata import Module
+from .privacy import Veil
 from .synced import Keeps, Synced
 
 Api = Literal["bulk", "coql", "records"]
@@ -62,11 +64,28 @@ class Plan:
     synced: Synced | None = None  # what the state remembers
     loaded_before: bool = False  # its table is there: to lose the module now is a failure
     left_out: tuple[tuple[str, str], ...] = ()  # fields that are no columns here, and why
+    private: tuple[str, ...] = ()  # what is done to which fields, dropped ones too, as the state has it
+    shown: Veil | None = None  # what is done to the name by which Zoho shows a record
+    filters: tuple[Filter, ...] = ()  # that a row has to pass, or it is none of the table's
 
     @property
     def whole(self) -> bool:
         """Whether every record is read, not a window of changes."""
         return self.window.since is None
+
+    @property
+    def secret(self) -> bool:
+        """Whether what Zoho sends may not be written as it is."""
+        return bool(self.filters) or any(column.veil for column in self.columns)
+
+    @property
+    def raw(self) -> Plan:
+        """The same plan with the values as Zoho has them."""
+        return replace(self, columns=tuple(column.raw for column in self.columns)) if self.secret else self
+
+    @property
+    def filter_words(self) -> tuple[str, ...]:
+        return tuple(map(str, self.filters))
 
     @property
     def cost(self) -> Cost:

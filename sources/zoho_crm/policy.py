@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from .privacy import Rules
 from .synced import Keeps
 
 
@@ -21,6 +22,7 @@ class Policy:
     deletes: Literal["hard", "soft"] = "hard"
     history: frozenset[str] | None = frozenset()  # modules that keep every version; None for all
     since: datetime | None = None  # read again what changed since then
+    rules: Rules = field(default_factory=Rules)  # what is dropped, masked, hashed, chosen and filtered
 
     def keeps(self, module: str) -> Keeps:
         """What becomes of the older state of a module's rows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
@@ -24,8 +24,10 @@ from .errors import CredentialsError, ReadFailed, Retriable, ZohoCrmError, ZohoE
 from .notes import Notes
 from .plan import Api, Plan, unknown_types
 from .records import read_rows
+from .sieve import sift
 from .spool import Forget, Spooled, Tables, spool, without_rows
 from .synced import Synced
+from .veils import veiled_name
 from .watch import UNWATCHED, Watch
 from .windows import CHANGED, COUNT_LAG, synced_after
 
@@ -83,16 +85,17 @@ class Reading:
     def fail(self, error: Exception) -> Reading:
         """End with the sentence of an error; whatever Zoho sends, one table's trouble stays its own."""
         self.cause = error
-        logger.debug("%s could not be read", self.name, exc_info=error)
+        # What is not to land is not to be told either: an error may name the value that it stumbled over.
+        secret = self.plan is not None and self.plan.secret
+        logger.debug("%s could not be read", self.name, exc_info=None if secret else error)
         if isinstance(error, ZohoCrmError):
             return self.end("failed", str(error))
         if isinstance(error, OSError):
             return self.end(
                 "failed", f"{error.strerror or type(error).__name__}: {error.filename or 'the disk'}"
             )
-        return self.end(
-            "failed", f"Zoho answered in a form that nobody expected ({type(error).__name__}: {error})"
-        )
+        told = type(error).__name__ if secret else f"{type(error).__name__}: {error}"
+        return self.end("failed", f"Zoho answered in a form that nobody expected ({told})")
 
     def refuse(self, error: ZohoError, **known: bool) -> Reading:
         """End with Zoho's refusal: a skip if it means that this table is not offered, else a failure."""
@@ -120,7 +123,8 @@ class Reading:
 def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNWATCHED) -> Reading:
     """Read a module by its API, or by the next one if that refuses the module. Raises nothing."""
     reading = Reading(plan.module.api_name, plan.table, plan.api, plan.reason, plan.columns, plan=plan)
-    reading.crm_count = plan.rows if plan.whole else None  # of a window these are the changes
+    # Of a window these are the changes, and the count knows no filter.
+    reading.crm_count = plan.rows if plan.whole and not plan.filters else None
     client = client.metered(reading.usage, watch)
     attempts, came = [plan], Counter[str]()
     while True:
@@ -128,7 +132,7 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNW
         others = [api for api in attempts[0].alternatives if api not in {p.api for p in attempts}]
         try:
             # No name for the inner generator: an error that somebody keeps would keep it open.
-            tables = _watched(_rows(client, plan, notes, reading), watch, came)
+            tables = _watched(sift(_rows(client, plan, notes, reading), plan, notes), watch, came)
             reading.spooled = collect(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
             if plan.whole or not notes.refused:
                 return _finish(reading, plan, notes)
@@ -149,7 +153,9 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNW
 def _finish(reading: Reading, plan: Plan, notes: Notes) -> Reading:
     assert reading.spooled is not None
     reading.notes, reading.plan = notes, plan
-    reading.spooled = without_rows(reading.spooled, reading.gone)
+    if not plan.whole and plan.until is not None:  # an edit may have taken a row out of the filter
+        reading.gone.update(dict.fromkeys(notes.outside - reading.gone.keys(), plan.until))
+    reading.spooled = without_rows(reading.spooled, {*reading.gone, *notes.outside})
     reading.columns = tuple(c for c in plan.columns if c.name in reading.spooled.schema.names)
     if plan.until is not None:
         reading.synced = synced_after(plan, notes.refused, notes.read_as_of)
@@ -192,7 +198,10 @@ def _deletions(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -
         raise ReadFailed(f"its deletions could not be read: {error}") from error
     alive = {str(row["id"]) for row in back}
     reading.gap, reading.feedless = feed.gap, not feed.offered
-    reading.deletions = tuple(gone for gone in feed.deletions if gone.id not in alive)
+    deletions = (gone for gone in feed.deletions if gone.id not in alive)
+    reading.deletions = tuple(
+        replace(gone, display_name=veiled_name(plan.shown, gone.display_name)) for gone in deletions
+    )
     if plan.whole and plan.until is not None:  # each in one run only: files cannot be merged
         reading.deletions = tuple(g for g in reading.deletions if since <= g.deleted_time < plan.until)
     if not plan.whole:

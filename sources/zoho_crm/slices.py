@@ -17,6 +17,7 @@ from .columns import Column
 from .naming import TEXT_TWIN, unique
 from .notes import Notes
 from .plan import Plan
+from .sieve import sift, without
 from .spool import Forget, Spooled, spool
 from .walks import CHANGED
 
@@ -29,6 +30,13 @@ BATCH = 50_000  # joined rows in one table
 def keys_of(plan: Plan) -> tuple[Column, ...]:
     """The columns that every slice has: the id, and Modified_Time to tell a torn row by."""
     return tuple(c for c in plan.columns if c.api_name in ("id", CHANGED))
+
+
+def rest_of(plan: Plan) -> list[Column]:
+    """The other columns, those of filters first, so that the first slice tells which rows are wanted."""
+    keys, filtered = keys_of(plan), {one.field.casefold() for one in plan.filters}
+    rest = (c for c in plan.columns if c not in keys)
+    return sorted(rest, key=lambda c: c.api_name.casefold() not in filtered)
 
 
 def beside(plan: Plan, read: Sequence[Column]) -> Slice:
@@ -46,6 +54,8 @@ def join_slices(client: ZohoClient, plan: Plan, notes: Notes, slices: Sequence[S
         parts: list[Spooled] = []
         for number, (extract, columns) in enumerate(slices):
             tables = extract(client, replace(plan, columns=columns), notes)
+            if plan.filters:  # the columns of filters are in the first slice
+                tables = without(tables, notes.outside) if number else sift(tables, plan, notes)
             parts.append(spool(tables, Path(folder, f"{number}.parquet"), newest=keys[-1]))
         plan = plan.without(set(notes.refused))  # also where another slice brought what one was refused
         # Zoho may list Modified_Time and yet refuse it.

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 from . import limits
 from .changes import plan_changes
 from .client import ZohoClient
-from .columns import why_left_out
+from .columns import Column, why_left_out
+from .endpoints import ENDPOINTS
 from .errors import (
     CredentialsError,
     CreditLimit,
@@ -26,6 +28,7 @@ from .metadata import Field, Module, list_fields, list_modules
 from .naming import Remembered, name_columns, name_tables
 from .plan import Plan, Skip, Wish, choose_api
 from .policy import Policy
+from .privacy import PEOPLE
 from .synced import Synced
 from .windows import check_kept, why_whole, with_upkeep, with_window
 
@@ -96,17 +99,19 @@ class Survey:
     def draft(self, module: Module) -> Plan:
         """The plan of one module but for the API: its columns, its window, and what else is due."""
         name, table = module.api_name, self.tables[module.api_name]
-        columns = name_columns(with_id(self.fields[name]), self.memory.columns.get(table, {}))
         policy = self.choice.policy
         plan = Plan(
             module,
             table,
             "records",
-            columns,
+            self._columns(module),
             "",
             until=self.until,
             loaded_before=name in self.memory.tables,
-            left_out=tuple((f.api_name, why) for f in self.fields[name] if (why := why_left_out(f))),
+            left_out=self._left_out(module),
+            private=policy.rules.entries(module, self.known_fields(module)),
+            shown=policy.rules.display(module, self.fields[name]),
+            filters=policy.rules.of(module),
             keeps=policy.keeps(name),
             synced=self.memory.synced.get(name),
         )
@@ -116,6 +121,38 @@ class Survey:
         if why is not None:
             return replace(plan, reason=why)
         return with_upkeep(with_window(plan, policy), policy, (self.memory.held or {})[table])
+
+    def _columns(self, module: Module) -> tuple[Column, ...]:
+        rules, known = self.choice.policy.rules, self.memory.columns.get(self.tables[module.api_name], {})
+        fields = [f for f in with_id(self.fields[module.api_name]) if not rules.why_not(module, f)]
+        return name_columns(fields, known, partial(rules.veil, module))
+
+    def _left_out(self, module: Module) -> tuple[tuple[str, str], ...]:
+        rules, fields = self.choice.policy.rules, self.fields[module.api_name]
+        reasons = ((f.api_name, why_left_out(f) or rules.why_not(module, f)) for f in fields)
+        return tuple((name, why) for name, why in reasons if why)
+
+    def known_fields(self, module: Module) -> list[Field]:
+        """The fields of a module, with those that Zoho no longer lists and whose columns are there."""
+        listed = self.fields[module.api_name]
+        there = {f.api_name for f in listed}
+        columns = self.memory.columns.get(self.tables[module.api_name], {})
+        return [*listed, *(Field(name, "gone") for name in columns if name not in there)]
+
+    def check_rules(self) -> None:
+        """Raises SettingsError for rules of privacy that nothing in the account fits, or for another key."""
+        rules, chosen = self.choice.policy.rules, [m.api_name for m in self.modules]
+        known = {m.api_name: self.known_fields(m) for m in self.modules if m.api_name in self.fields}
+        ours = {e.table: list(e.fields) for e in ENDPOINTS if e.table in PEOPLE}
+        unknown = [m.api_name for m in self.modules if m.api_name not in known and not why_not(m)]
+        rules.check({**ours, **known}, [*chosen, *PEOPLE], unknown)
+        self.check_key([name for name in chosen if self.choice.refresh and self.choice.wants(name)])
+
+    def check_key(self, read_whole: Iterable[str] = ()) -> None:
+        """Raises SettingsError where tables would hold hashes of two keys, but for modules that are read whole."""
+        listed = {m.api_name for m in self.modules}
+        before = {name: synced.private for name, synced in self.memory.synced.items() if name in listed}
+        self.choice.policy.rules.check_key(before, frozenset(read_whole))
 
 
 def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours: Iterable[str]) -> Survey:
@@ -135,6 +172,7 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
     fields = _at_once(lambda m: list_fields(client, m.api_name), described)
     listed = {name: found for name, found in fields.items() if isinstance(found, list)}
     result = Survey(choice, memory, modules, listed, [], [], [], tables, until)
+    result.check_rules()
     offered = [m for m in readable if listed.get(m.api_name)]
     plans = _at_once(lambda m: with_api(client, result.draft(m), wish), offered)
     for module in chosen:
@@ -147,6 +185,14 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
 
 def with_api(client: ZohoClient, plan: Plan, wish: Wish) -> Plan:
     """The plan with the API that reads it, by Zoho's count or by the first page of changes."""
+    if plan.filters:
+        made = with_api(client, replace(plan, filters=()), wish)
+        only = " and ".join(plan.filter_words)
+        return replace(
+            made,
+            filters=plan.filters,
+            reason=f"{made.reason}; only rows with {only}, which Zoho does not count",
+        )
     if not plan.whole:
         return plan_changes(client, plan, wish, client.may_use_coql)
     rows = read_count(client, plan.module.api_name)

@@ -17,6 +17,7 @@ from .notes import Notes
 from .plan import Cost, Plan, Window, Wish, choose_api
 from .reading import Reading, collect, read_module
 from .records import field_chunks, read_ids, read_rows
+from .sieve import sift, tester
 from .walks import CHANGED
 from .watch import UNWATCHED, Watch
 
@@ -28,7 +29,9 @@ SOME = Window(since=datetime(1970, 1, 1, tzinfo=timezone.utc))  # of records tha
 
 def narrow(plan: Plan, refresh: Collection[str], rows: int | None, wish: Wish = "auto") -> Plan:
     """Every record of the module, in few columns: id, version, and the fields to read for every row."""
-    columns = tuple(c for c in plan.columns if c.api_name in KEYS or c.api_name in refresh)
+    wanted = {*KEYS, *refresh}
+    filtered = {one.field.casefold() for one in plan.filters}
+    columns = tuple(c for c in plan.columns if c.api_name in wanted or c.api_name.casefold() in filtered)
     named = ", ".join(c.api_name for c in columns if c.api_name in refresh)
     what = f"every id{f' and {named}' if named else ''}"
     made = whole(replace(plan, columns=columns), rows, wish)
@@ -53,9 +56,18 @@ def read_narrow(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNW
     return reading
 
 
-def confirm_gone(client: ZohoClient, module: str, ids: Collection[str]) -> set[str]:
-    """Those of the ids that asking for them does not bring; nothing else proves that a record is gone."""
-    return set(ids) - read_ids(client, module, ["id"], sorted(set(ids))).keys()
+def confirm_gone(client: ZohoClient, module: str, ids: Collection[str], plan: Plan | None = None) -> set[str]:
+    """Those of the ids that asking for them does not bring; nothing else proves that a record is gone.
+
+    Or that its row passes the filters of the plan no more.
+    """
+    if plan is None or not plan.filters:
+        return set(ids) - read_ids(client, module, ["id"], sorted(set(ids))).keys()
+    filtered = {"id", *(one.field.casefold() for one in plan.filters)}
+    columns = tuple(c for c in plan.columns if c.api_name.casefold() in filtered)
+    found = read_ids(client, module, [c.api_name for c in columns], sorted(set(ids)))
+    table = records_table(list(found.values()), columns)
+    return set(ids) - set(table.filter(tester(plan)(table))["id"].to_pylist())
 
 
 def cost_by_id(plan: Plan, ids: int) -> Cost:
@@ -81,7 +93,7 @@ def fetch(
     reading = Reading(plan.module.api_name, plan.table, plan.api, reason, plan.columns, plan=plan)
     client = client.metered(reading.usage)
     try:
-        tables = _tables(client, plan, sorted(set(ids)), reading.notes)
+        tables = sift(_tables(client, plan, sorted(set(ids)), reading.notes), plan, reading.notes)
         reading.spooled = collect(tables, folder / f"{plan.table}.by-id.parquet", plan.columns, reading.notes)
         return reading.end("read")
     except Exception as error:  # noqa: BLE001 - one module's trouble never ends the others

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 Keeps = Literal["hard", "soft", "history"]  # a deleted record leaves, is marked, or closes its last version
 
 
+NAMES = ("filled", "refused", "private", "filters")
 TIMES = ("until", "computed_at", "verified_at", "counted_at", "difference_at")
 
 
@@ -26,6 +27,8 @@ class Synced:
     difference: int = 0  # rows that the table holds more than Zoho counts, not yet explained
     difference_at: datetime | None = None  # since when; None if the count may just be late
     hides_converted: bool = False  # a comparison of every id has shown that the count leaves these out
+    private: tuple[str, ...] = ()  # what was done to which fields: `Email: hash 1f2e...`
+    filters: tuple[str, ...] = ()  # that its rows have passed
     explained: int = 0  # a difference that a comparison of every id has shown to be the count's own
 
     def to_state(self) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def from_state(entry: Any) -> Synced | None:
     try:
         values = {field.name: entry[field.name] for field in fields(Synced) if field.name in entry}
         values.update({name: _instant(values[name]) for name in TIMES if name in values})
-        values.update({name: _names(values.get(name, [])) for name in ("filled", "refused")})
+        values.update({name: _names(values.get(name, [])) for name in NAMES})
         known = Synced(**values)
     except (TypeError, ValueError):
         return None

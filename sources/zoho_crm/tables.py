@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -50,6 +50,7 @@ def account_tables(client: ZohoClient, survey: Survey) -> list[Table]:
 
 def _account_table(client: ZohoClient, survey: Survey, endpoint: Endpoint) -> Table:
     known = survey.memory.columns.get(endpoint.table, {})
+    endpoint = replace(endpoint, rules=survey.choice.policy.rules)
     modules = _asked_for_settings(survey)
 
     def read(folder: Path, watch: Watch) -> Reading:
@@ -59,7 +60,7 @@ def _account_table(client: ZohoClient, survey: Survey, endpoint: Endpoint) -> Ta
         watch.rows(reading.rows or 0)
         return reading
 
-    columns = name_columns(endpoint.fields, known)
+    columns = endpoint.columns(endpoint.fields, known)
     return Table(endpoint.table, endpoint.table, columns, read, _calls_of(endpoint, modules))
 
 

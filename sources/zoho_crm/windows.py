@@ -40,6 +40,7 @@ def why_whole(plan: Plan, held: Mapping[str, frozenset[str]] | None, *, refresh:
         "its table is not in the destination": plan.table not in held,
         f"it has no {CHANGED}": not plan.has(CHANGED),
         f"it was kept as {synced.keeps} before": synced.keeps != plan.keeps,
+        "its filters are others than before": synced.filters != plan.filter_words,
     }
     return next((why for why, holds in reasons.items() if holds), None)
 
@@ -80,7 +81,8 @@ def with_window(plan: Plan, policy: Policy) -> Plan:
 
 def mark(column: Column) -> str:
     """What the state knows a filled column by: another field of the same name has other values."""
-    return f"{column.name}@{column.field.raw.get('id') or ''}"
+    veil = f" {column.veil.word}" if column.veil else ""
+    return f"{column.name}@{column.field.raw.get('id') or ''}{veil}"
 
 
 def synced_after(plan: Plan, refused: Collection[str] = (), as_of: datetime | None = None) -> Synced:
@@ -93,8 +95,18 @@ def synced_after(plan: Plan, refused: Collection[str] = (), as_of: datetime | No
     filled = tuple(mark(column) for column in plan.columns)
     if not plan.whole and plan.synced is not None:
         # A field that is gone for now may have other values in every row when it comes back.
-        return replace(plan.synced, until=until, filled=tuple(n for n in plan.synced.filled if n in filled))
-    return Synced(until, filled, tuple(refused), plan.keeps, computed_at=until, verified_at=until)
+        known = tuple(n for n in plan.synced.filled if n in filled)
+        return replace(plan.synced, until=until, filled=known, private=plan.private)
+    return Synced(
+        until,
+        filled,
+        tuple(refused),
+        plan.keeps,
+        computed_at=until,
+        verified_at=until,
+        private=plan.private,
+        filters=plan.filter_words,
+    )
 
 
 def with_upkeep(plan: Plan, policy: Policy, held: Collection[str]) -> Plan:

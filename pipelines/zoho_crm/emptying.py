@@ -1,0 +1,68 @@
+"""Takes out of the destination what a rule of privacy does not allow to be there any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sources.zoho_crm.errors import ZohoCrmError
+from sources.zoho_crm.naming import TEXT_TWIN, snake_case
+from sources.zoho_crm.plan import Plan
+from sources.zoho_crm.survey import Survey
+
+from .deleted_records import DELETED_RECORDS
+from .failures import innermost
+from .held import Held
+
+
+class NotEmptied(ZohoCrmError):
+    """The destination kept values that a rule forbids."""
+
+
+def empty_columns(held: Held, found: Survey) -> None:
+    """Empty the columns of fields whose rule is new or another, before anything is read.
+
+    Those that are masked or hashed are filled again by the same run, those that are dropped stay empty.
+    Raises NotEmptied. Files are written anew in each run, and hold no old values.
+    """
+    changed = {plan.module.api_name: set(new_entries(plan)) for plan in found.plans}
+    if not any(changed.values()) or not held.merges:
+        return
+    for plan in found.plans:
+        names = list(_columns(found, plan, changed[plan.module.api_name]))
+        try:
+            held.empty(plan.table, names)
+            if changed[plan.module.api_name] and plan.shown is not None:
+                module = plan.module.api_name.replace("'", "''")
+                held.empty(DELETED_RECORDS.table, ["display_name"], f"module = '{module}'")
+        except Exception as error:  # each destination has errors of its own
+            raise NotEmptied(
+                f"{plan.module.api_name}: what its privacy rules forbid could not be taken out of the"
+                f" destination, so nothing was read: {innermost(error)}"
+            ) from error
+
+
+def new_entries(plan: Plan) -> Iterator[str]:
+    """The fields that are dropped, masked or hashed in another way than when the module was last read."""
+    before = plan.synced.private if plan.synced else ()
+    return (entry.rpartition(": ")[0] for entry in plan.private if entry not in before)
+
+
+def _columns(found: Survey, plan: Plan, changed: set[str]) -> Iterator[str]:
+    """Every column that these fields were ever given, and the text of values that did not fit.
+
+    If the state that remembers them is lost, the table tells: it may hold deleted rows and closed versions.
+    """
+    if plan.table not in (found.memory.held or {}):
+        return
+    known = found.memory.columns.get(plan.table, {})
+    kept = {c.name for c in plan.columns if c.api_name not in changed}
+    for api_name in sorted(changed):
+        base = snake_case(api_name)
+        names = known[api_name][::2] if api_name in known else {base, f"{base}__id"} - kept
+        for name in names:
+            twins = (twin for twin in _twins(name) if twin not in kept)
+            yield from (name, *twins)
+
+
+def _twins(name: str) -> list[str]:
+    return [name + TEXT_TWIN, *(f"{name}{TEXT_TWIN}_{number}" for number in range(2, 5))]
