@@ -178,16 +178,16 @@ def increment(size: Size) -> Report:
         ours(zoho, "--modules", MODULE, folder=start)
         zoho.ask("edit", module=MODULE, rows=rows // 100)
         zoho.ask("tell")
-        found = []
+        found, before = [], zoho.cpu()
         for _ in range(size.runs):
             with empty_folder() as folder:
                 shutil.copytree(start, folder, dirs_exist_ok=True)
                 found.append(ours(zoho, "--modules", MODULE, folder=folder))
             told = zoho.ask("tell")
-        taken = median(found)
+        taken, told["simulator_cpu"] = median(found), round((zoho.cpu() - before) / size.runs, 2)
     work = f"increment, {rows // 100:,} of {rows:,} rows"
     lines = [
-        Row(work, "wall, with the interpreter's start", taken.seconds, 3.0, "s"),
+        Row(work, OWN, taken.seconds - told["simulator_cpu"], 3.0, "s"),
         Row(work, "peak memory", taken.peak_mb, 400, "MB"),
     ]
     return lines, {**_shown(taken, rows // 100), **told}
@@ -200,15 +200,15 @@ def idle(size: Size) -> Report:
         with served(Account(small_modules=40, seconds_per_call=delay)) as zoho, empty_folder() as folder:
             ours(zoho, folder=folder)
             zoho.ask("tell")
-            found = []
+            found, before = [], zoho.cpu()
             for _ in range(size.runs):
                 found.append(ours(zoho, folder=folder))
                 told = zoho.ask("tell")
-        taken = median(found)
+            taken, told["simulator_cpu"] = median(found), round((zoho.cpu() - before) / size.runs, 2)
         details[name] = {**_shown(taken, 0), **told}
         work = f"idle run, 40 modules, {name}"
         if not delay:
-            lines.append(Row(work, "wall, with the interpreter's start", taken.seconds, 4.0, "s"))
+            lines.append(Row(work, OWN, taken.seconds - told["simulator_cpu"], 4.0, "s"))
             lines.append(Row(work, "calls", told["calls"], 15 + 3 * 40, ""))
         else:
             # Five calls run at one time, which every edition allows: that is the longest chain.
@@ -239,6 +239,7 @@ def start(size: Size) -> Report:
     return [Row(name, "wall", seconds, 0.25, "s") for name, seconds in found.items()], found
 
 
+OWN = "wall less the simulator's own CPU seconds"  # which answers between our questions, and is not Zoho
 LISTED, LISTED_FIELDS = "Listed", 30  # more fields would be more calls, for them and not for us
 
 

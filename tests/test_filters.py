@@ -6,8 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from simulators.zoho_crm import Field, Module
+from simulators.zoho_crm import Field as SimulatedField
+from simulators.zoho_crm import Module as SimulatedModule
+from sources.zoho_crm.arrow import records_table
+from sources.zoho_crm.columns import Column, Kind
 from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.filters import Filter
+from sources.zoho_crm.metadata import Field, Module
+from sources.zoho_crm.notes import Notes
+from sources.zoho_crm.plan import Plan
+from sources.zoho_crm.sieve import sift
+from sources.zoho_crm.spool import Forget
 from tests.private import APIS, people, rules
 from tests.private import found_in as found_in_files
 from tests.syncing import sync, tried
@@ -105,11 +114,11 @@ def test_another_filter_reads_the_module_whole(load, org):
 
 @pytest.mark.parametrize("api", ["bulk", "coql"])
 def test_a_module_that_is_read_in_slices_writes_no_other_row(load, org, api, tmp_path, monkeypatch):
-    fields = [Field(f"F{n}", "text") for n in range(230)] + [
-        Field("Files", "fileupload"),
-        Field("City", "text"),
+    fields = [SimulatedField(f"F{n}", "text") for n in range(230)] + [
+        SimulatedField("Files", "fileupload"),
+        SimulatedField("City", "text"),
     ]
-    org.add_module(Module("Wide", fields, generated_type="custom"))
+    org.add_module(SimulatedModule("Wide", fields, generated_type="custom"))
     for city in ("Athens", "Nowhereville"):
         org.insert("Wide", {**{f"F{n}": f"{city} {n}" for n in range(230)}, "City": city})
     from sources.zoho_crm import slices
@@ -150,3 +159,29 @@ def test_a_filter_that_cannot_be_fails_its_module_in_a_sentence(load, org, words
     run = tried(load, "Persons", rules=rules(filters=(words,)))
     assert run.exit_code == 1
     assert told in str(run.readings[0].error)
+
+
+def test_rows_that_are_taken_back_are_no_longer_outside():
+    columns = (
+        Column("id", Field("id", "bigint"), Kind.TEXT),
+        Column("city", Field("City", "text"), Kind.TEXT),
+    )
+    plan = Plan(
+        Module("Persons"),
+        "persons",
+        "bulk",
+        columns,
+        "",
+        filters=(Filter("Persons", "City", "equal", ("Athens",)),),
+    )
+
+    def rows(**cities):
+        return records_table([{"id": id[1:], "City": city} for id, city in cities.items()], columns)
+
+    notes = Notes()
+    came = sift(
+        [rows(_1="Athens", _2="Rome"), rows(_8="Rome", _9="Athens"), Forget(2), rows(_3="Oslo")], plan, notes
+    )
+    told = [table.rows if isinstance(table, Forget) else table["id"].to_pylist() for table in came]
+    assert told == [["1"], ["9"], 1, []]
+    assert notes.outside == {"2", "3"}

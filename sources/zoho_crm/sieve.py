@@ -40,14 +40,20 @@ def sift(tables: Tables, plan: Plan, notes: Notes) -> Iterator[pa.Table | Forget
     sizes: list[
         tuple[int, int]
     ] = []  # rows that came, and that passed: what is taken back is told in the former
+    outside: list[list[str]] = []  # by table: the ids that are noted
     for table in tables:
         if isinstance(table, Forget):
+            before = len(sizes)
             yield Forget(_taken_back(sizes, table.rows))
+            for ids in outside[len(sizes) : before]:
+                notes.outside.difference_update(ids)
+            del outside[len(sizes) :]
             continue
         keep = passing(table)
-        notes.outside.difference_update(table.filter(keep)["id"].to_pylist())
-        notes.outside.update(table.filter(pc.invert(keep))["id"].to_pylist())
         passed = table.filter(keep)
+        notes.outside.difference_update(passed["id"].to_pylist())
+        outside.append(table.filter(pc.invert(keep))["id"].to_pylist())
+        notes.outside.update(outside[-1])
         sizes.append((table.num_rows, passed.num_rows))
         yield passed
 
