@@ -212,6 +212,20 @@ MUTANTS = (
         "tests/test_increments.py tests/test_crash.py",
     ),
     Mutant(
+        "a hashed field lands as it is",
+        "bulk.py",
+        "yield veil_table(mender.mend(table), self.plan.columns)",
+        "yield mender.mend(table)",
+        "tests/test_privacy*.py",
+    ),
+    Mutant(
+        "any page may answer for a consent",
+        "consent.py",
+        'if state is not None and given.get("state") != state:',
+        "if False:",
+        "tests/test_consent.py tests/test_authorize.py",
+    ),
+    Mutant(
         "a table that is gone gets the changes only",
         "windows.py",
         "plan.table not in held",
