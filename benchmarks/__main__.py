@@ -1,4 +1,4 @@
-"""Measures the pipeline against the simulator, prints one table writes results.json and draws chart.svg.
+"""Measures the pipeline against the simulator, prints one table writes results.json, chart.svg and the table of README.md.
 
 Every figure is of a whole process: from before the interpreter starts until it has ended.
 """
@@ -9,14 +9,12 @@ import argparse
 import json
 import sys
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
+from . import table
 from .chart import draw
 from .measuring import machine
 from .scenarios import SIZES, WORKS, Row, compare_peers
-
-RESULTS = Path(__file__).parent / "results.json"
 
 
 def main() -> int:
@@ -47,8 +45,9 @@ def main() -> int:
             print_row(row)
     results["table"] = [{**vars(row), "reached": row.reached} for row in lines]
     if not options.only:
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        table.RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         draw(results)
+        table.main()
     return 0 if all(row.reached for row in lines) else 1
 
 
