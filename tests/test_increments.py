@@ -257,7 +257,10 @@ def test_an_idle_run_makes_fifteen_calls_and_three_a_module_at_most_and_no_job(l
     assert load().exit_code == 0
     assert len(org.ledger.calls()) <= 15 + 3 * len(names)
     assert org.ledger.calls(BULK) == []
-    assert everything(load) == tables
+    logs = {"sync_runs", "seat_counts"}
+    assert {k: v for k, v in everything(load).items() if k not in logs} == {
+        k: v for k, v in tables.items() if k not in logs
+    }
 
 
 def test_a_wish_for_bulk_read_makes_no_job_for_a_module_that_did_not_change(load, org):
