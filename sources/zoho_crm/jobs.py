@@ -68,6 +68,7 @@ class Job:
         while not self._holds_slot:
             self._slots.take()
             self._holds_slot = True
+            ended = self._slots.ended
             try:
                 answer = self._client.create_bulk_job(self.body)
                 self._client.watch.waits("ADDED")
@@ -80,9 +81,9 @@ class Job:
                     self.abandon()
                     raise
                 self._holds_slot = False
-                if self._slots.shrink():
-                    continue
-                # The queue is full of others' jobs, or ours have ended in this moment.
+                if self._slots.shrink() or self._slots.ended > ended:
+                    continue  # ours fill the queue, or have just made room
+                # The queue is full of others' jobs.
                 patience -= 1
                 if not patience:
                     raise

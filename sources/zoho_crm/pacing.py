@@ -94,6 +94,7 @@ class JobSlots:
         self._grown = False  # since the latest refusal
         self._needed = 1  # of them, before the limit grows
         self._taken = 0
+        self.ended = 0  # jobs that gave their place back
         self._changed = threading.Condition()
 
     def take(self) -> None:
@@ -104,6 +105,7 @@ class JobSlots:
     def free(self) -> None:
         with self._changed:
             self._taken -= 1
+            self.ended += 1
             self._changed.notify_all()
 
     def grow(self) -> None:

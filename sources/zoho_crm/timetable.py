@@ -82,7 +82,7 @@ class Timetable:
                 left = sum(self._middle(other) for other in ahead) - (self.now() - self._freed)
                 return min(LONGEST, max(1.0, left + known.least))
             if known and age < known.least:
-                return known.least - age
+                return min(LONGEST, known.least - age)  # a wrong guess is noticed soon
             if known and age < known.most * LATE:
                 return max(SHORTEST, FINE * age)
             if turn.asked is None:
