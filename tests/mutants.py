@@ -104,7 +104,7 @@ MUTANTS = (
         "values.py",
         "return instant.astimezone(timezone.utc)",
         "return instant.replace(tzinfo=timezone.utc)",
-        "tests/test_same_row.py",
+        "tests/test_values.py tests/test_arrow.py tests/test_same_row.py",
     ),
     Mutant(
         "a joined cell is split at every separator",
