@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
 import shutil
 import sys
 import tempfile
@@ -19,6 +16,7 @@ from .served import Account, Served, served
 
 MODULE = "Generated"
 PYTHON = sys.executable
+OWN = "wall less the simulator's own CPU seconds"  # which answers between our questions, and is not Zoho
 
 
 @dataclass(frozen=True)
@@ -114,9 +112,9 @@ def _against_plain(work: str, runs: int, rows: int, columns: int, reach: float) 
     return found, {
         "rows": rows,
         "columns": columns,
-        "pipeline": _shown(mine, rows),
-        "plain": _shown(other, rows),
-        "limit": _shown(parts, rows),
+        "pipeline": shown(mine, rows),
+        "plain": shown(other, rows),
+        "limit": shown(parts, rows),
     }
 
 
@@ -134,7 +132,7 @@ def growth(size: Size) -> Report:
         Row(work, f"peak memory against {few:,} rows", large.peak_mb / small.peak_mb, 1.1, "x"),
         Row(work, f"most disk against {few:,} rows", large.disk_mb / small.disk_mb, 10.5, "x"),
     ]
-    return rows, {"few": _shown(small, few), "many": _shown(large, many)}
+    return rows, {"few": shown(small, few), "many": shown(large, many)}
 
 
 PACE = {"seconds_per_call": 0.05, "seconds_per_job": 3.5, "bytes_per_second": 20e6}
@@ -156,7 +154,7 @@ def paced(size: Size) -> Report:
         ratio, taken, told = sorted(ratios, key=lambda one: one[0])[len(ratios) // 2]
         work = f"Zoho's pace, {rows:,} rows in {name}"
         lines.append(Row(work, "wall against Zoho's own times", ratio, 1.05, "x"))
-        details[name] = {**_shown(taken, rows), **told, "ratio": ratio}
+        details[name] = {**shown(taken, rows), **told, "ratio": ratio}
     return lines, details
 
 
@@ -190,7 +188,7 @@ def increment(size: Size) -> Report:
         Row(work, OWN, taken.seconds - told["simulator_cpu"], 3.0, "s"),
         Row(work, "peak memory", taken.peak_mb, 400, "MB"),
     ]
-    return lines, {**_shown(taken, rows // 100), **told, "first_load": whole}
+    return lines, {**shown(taken, rows // 100), **told, "first_load": whole}
 
 
 def idle(size: Size) -> Report:
@@ -205,7 +203,7 @@ def idle(size: Size) -> Report:
                 found.append(ours(zoho, folder=folder))
                 told = zoho.ask("tell")
             taken, told["simulator_cpu"] = median(found), round((zoho.cpu() - before) / size.runs, 2)
-        details[name] = {**_shown(taken, 0), **told}
+        details[name] = {**shown(taken, 0), **told}
         work = f"idle run, 40 modules, {name}"
         if not delay:
             lines.append(Row(work, OWN, taken.seconds - told["simulator_cpu"], 4.0, "s"))
@@ -221,7 +219,7 @@ def idle(size: Size) -> Report:
 
 def start(size: Size) -> Report:
     found = {}
-    for name, options, code in (("--help", ["--help"], 0), ("a usage error", ["--nonsense"], 2)):
+    for name, options, code in (("the help text", ["--help"], 0), ("a usage error", ["--nonsense"], 2)):
         with empty_folder() as folder:
             program = f"import subprocess, sys; sys.exit(subprocess.call({[PYTHON, '-m', 'pipelines.zoho_crm', *options]!r}) != {code})"
             base = median(
@@ -239,51 +237,7 @@ def start(size: Size) -> Report:
     return [Row(name, "wall", seconds, 0.25, "s") for name, seconds in found.items()], found
 
 
-OWN = "wall less the simulator's own CPU seconds"  # which answers between our questions, and is not Zoho
-LISTED, LISTED_FIELDS = "Listed", 30  # more fields would be more calls, for them and not for us
-
-
-def peers(size: Size) -> Report:
-    """What a user would pick otherwise, on plain records: rows a second, and how far each gets."""
-    found: dict[str, Any] = {}
-    with served(Account(listed=(LISTED, size.listed_rows, LISTED_FIELDS))) as zoho:
-        fields = ",".join(zoho.ask("fields", module=LISTED)["fields"])
-        options = [zoho.connection, LISTED, fields, "crm.duckdb"]
-        (generic,) = repeated(
-            min(size.runs, 3), lambda folder: run([PYTHON, "-m", "benchmarks.generic_rest", *options], folder)
-        )
-        found["generic_rest"] = _shown(generic, size.listed_rows)
-    if python := os.environ.get("PYAIRBYTE"):
-        for rows in (2_000, 2_001):
-            with served(Account(listed=(LISTED, rows, LISTED_FIELDS))) as zoho, empty_folder() as folder:
-                script = str(Path(__file__).with_name("pyairbyte.py"))
-                figures = run([str(Path(python).absolute()), script, zoho.connection, LISTED], folder)
-            told = json.loads(re.findall(r'{"seconds".*}', figures.said)[-1])
-            shown = _shown(figures, told["rows"])
-            shown["rows_per_second"] = round(told["rows"] / told["seconds"])  # without its imports
-            found[f"pyairbyte, {rows:,} rows"] = {**shown, "error": told["error"]}
-    return [], found
-
-
-def compare_peers(works: dict[str, Any]) -> list[Row]:
-    """How many times as many rows a second the first load brings."""
-    ours = works["first_load"]["pipeline"]["rows_per_second"]
-    rows = works["first_load"]["rows"]
-    names = {"generic_rest": ("dlt's generic REST source", 20), "pyairbyte, 2,000 rows": ("PyAirbyte", 100)}
-    return [
-        Row(
-            f"first load, {rows:,} rows x 40",
-            f"{name}: its rows/s against ours",
-            theirs / ours,
-            1 / times,
-            "x",
-        )
-        for key, (name, times) in names.items()
-        if key in works["peers"] and (theirs := works["peers"][key]["rows_per_second"])
-    ]
-
-
-def _shown(figures: Figures, rows: int) -> dict[str, float]:
+def shown(figures: Figures, rows: int) -> dict[str, float]:
     shown = {
         "seconds": figures.seconds,
         "cpu": figures.cpu,
@@ -304,5 +258,4 @@ WORKS: dict[str, Callable[[Size], Report]] = {
     "increment": increment,
     "idle": idle,
     "paced": paced,
-    "peers": peers,
 }

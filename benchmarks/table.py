@@ -28,7 +28,8 @@ def table_of(results: dict[str, Any]) -> str:
         missed = "" if row["reached"] else " (missed)"
         lines.append(f"| {row['work']} | {row['what']} | {got}{missed} | {reach} |")
     where = f"{machine['cores']} cores, {machine['memory_gb']} GB, Python {machine['python']}, {machine['system']}"
-    return "\n".join([*lines, "", f"`make bench`, medians of {results['runs']}, {where}, {results['day']}."])
+    how = f"`make bench`, medians of {results['runs']} (Zoho's pace and PyAirbyte: one run)"
+    return "\n".join([*lines, "", f"{how}, {where}, {results['day']}."])
 
 
 def spelt(number: float, unit: str) -> str:

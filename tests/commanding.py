@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 
+import duckdb
 import pytest
 
 from pipelines.zoho_crm.cli import cli
-from simulators.zoho_crm import Field, Module, Org
+from simulators.zoho_crm import Field, Module, Org, serve
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,29 @@ def command(capsys, monkeypatch, tmp_path):
         return Outcome(int(end.value.code or 0), said.out, said.err)
 
     return call
+
+
+@pytest.fixture(autouse=True)
+def restored_environment():
+    """A .env file is read into the environment of the process."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def account(org, monkeypatch):
+    """The settings are in the environment, as under cron."""
+    with serve(org) as zoho:
+        text = f"{zoho.connection_string}OAuthSettingsLocation=memory://;"
+        monkeypatch.setenv("SOURCES__ZOHO_CRM__CREDENTIALS", text)
+        yield text
+
+
+def landed(path, query):
+    with duckdb.connect(str(path), read_only=True) as database:
+        return database.execute(query).fetchall()
 
 
 def shop() -> Org:

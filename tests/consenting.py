@@ -29,6 +29,21 @@ ON_A_TERMINAL = (
 )
 
 
+@contextmanager
+def asking(account, folder):
+    """`authorize` at the ends of pipes: the process, and what it said up to the address of the consent."""
+    command = [sys.executable, "-m", "pipelines.zoho_crm", "authorize", "--connection", account.connection]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, cwd=folder, env=environment(folder), text=True, **pipes) as process:
+        try:
+            said = ""
+            while not URL.search(said):
+                said += process.stdout.readline()
+            yield process, said
+        finally:
+            process.kill()
+
+
 class Form(HTMLParser):
     """What a browser would send when a button is pressed."""
 

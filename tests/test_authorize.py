@@ -18,20 +18,11 @@ from pipelines.zoho_crm import authorize as authorizing
 from simulators.zoho_crm import Quirks
 from sources.zoho_crm.connection_string import split_settings
 from sources.zoho_crm.settings import DEFAULT_SCOPES, KEY
-from tests.commanding import command
+from tests.commanding import command, restored_environment
 from tests.consenting import URL, account_of, press
 from tests.loopback import App, Reply, served
 
-__all__ = ["command"]  # a fixture
-
-
-@pytest.fixture(autouse=True)
-def restored_environment():
-    """A .env file is read into the environment of the process."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
+__all__ = ["command", "restored_environment"]  # fixtures
 
 
 @pytest.fixture

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 from dotenv import dotenv_values
 
 from tests.browsing import browser
-from tests.consenting import URL, account_of
-from tests.test_command_process import environment
+from tests.consenting import URL, account_of, asking
 
 __all__ = ["browser"]  # a fixture
 
@@ -20,31 +16,8 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def waiting(tmp_path):
     """The account, the running command, and the address that it printed."""
-    with account_of() as account:
-        command = [
-            sys.executable,
-            "-m",
-            "pipelines.zoho_crm",
-            "authorize",
-            "--connection",
-            account.connection,
-        ]
-        with subprocess.Popen(
-            command,
-            cwd=tmp_path,
-            env=environment(tmp_path),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            said = ""
-            while not (found := URL.search(said)):
-                said += process.stdout.readline()
-            try:
-                yield account, process, found[0]
-            finally:
-                process.kill()
+    with account_of() as account, asking(account, tmp_path) as (process, said):
+        yield account, process, URL.search(said)[0]
 
 
 def press(browser, label, title):

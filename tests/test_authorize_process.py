@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
-from tests.consenting import URL, Terminal, account_of, press
-from tests.test_command_process import environment, run
+from tests.consenting import URL, Terminal, account_of, asking, press
+from tests.test_command_process import run
 
 SECRET = "5ecre7c11ent5ecre7"
 
@@ -82,27 +79,8 @@ def test_a_self_client_is_explained_and_its_code_is_not_shown(tmp_path):
 
 def test_the_address_may_come_through_a_pipe(tmp_path):
     with account_of() as account:
-        command = [
-            sys.executable,
-            "-m",
-            "pipelines.zoho_crm",
-            "authorize",
-            "--connection",
-            account.connection,
-        ]
-        with subprocess.Popen(
-            command,
-            cwd=tmp_path,
-            env=environment(tmp_path),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            said = ""
-            while not (found := URL.search(said)):
-                said += process.stdout.readline()
-            out, err = process.communicate(press(found[0], follow=False) + "\n", timeout=60)
+        with asking(account, tmp_path) as (process, said):
+            out, err = process.communicate(press(URL.search(said)[0], follow=False) + "\n", timeout=60)
         assert (process.returncode, err) == (0, ""), out
         assert not any(secret in said + out for secret in account.secrets)
 

@@ -15,22 +15,13 @@ import pytest
 from pipelines.zoho_crm.lock import lock_file
 from simulators.zoho_crm import serve
 from tests.checking import MEMORY, Checked, check, small
-from tests.commanding import command
+from tests.commanding import command, restored_environment
 
-__all__ = ["check", "command"]  # fixtures
+__all__ = ["check", "command", "restored_environment"]  # fixtures
 
 ROOT = Path(__file__).parents[1]
 SECRET = "5ecre7c11ent5ecre7"
 KEY = "SOURCES__ZOHO_CRM__CREDENTIALS"
-
-
-@pytest.fixture(autouse=True)
-def restored_environment():
-    """A .env file is read into the environment of the process."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
 
 
 @pytest.fixture

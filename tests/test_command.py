@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import re
 
-import duckdb
 import pytest
 
-from simulators.zoho_crm import serve
-from tests.commanding import command, shop
+from tests.commanding import account, command, landed, shop
 
-__all__ = ["command"]  # a fixture
+__all__ = ["account", "command"]  # fixtures
 
 
 @pytest.fixture
 def org():
     return shop()
-
-
-@pytest.fixture
-def account(org, monkeypatch):
-    """The settings are in the environment, as under cron."""
-    with serve(org) as zoho:
-        text = f"{zoho.connection_string}OAuthSettingsLocation=memory://;"
-        monkeypatch.setenv("SOURCES__ZOHO_CRM__CREDENTIALS", text)
-        yield text
-
-
-def landed(path, query):
-    with duckdb.connect(str(path), read_only=True) as database:
-        return database.execute(query).fetchall()
 
 
 def test_run_is_the_command_when_none_is_named(account, command, tmp_path):

@@ -8,12 +8,12 @@ import pytest
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs import PluggableRunContext
 
-from simulators.zoho_crm import Org, serve
+from simulators.zoho_crm import Org
 from sources.zoho_crm import zoho_crm
-from tests.commanding import command
+from tests.commanding import account, command, landed
 from tests.private import SECRET, found_in, people
 
-__all__ = ["command"]  # a fixture
+__all__ = ["account", "command"]  # fixtures
 
 RULES = "*.<email>: hash; Customers.Contact: hash; Last_Name: drop; <phone>: drop; Story: drop; Likes: drop"
 ONLY = ("--modules", "Persons,Customers", "--exclude", "modules,fields", "--progress", "off")
@@ -22,19 +22,6 @@ ONLY = ("--modules", "Persons,Customers", "--exclude", "modules,fields", "--prog
 @pytest.fixture
 def org():
     return people(Org())
-
-
-@pytest.fixture
-def account(org, monkeypatch):
-    with serve(org) as zoho:
-        text = f"{zoho.connection_string}OAuthSettingsLocation=memory://;"
-        monkeypatch.setenv("SOURCES__ZOHO_CRM__CREDENTIALS", text)
-        yield text
-
-
-def rows(path, query):
-    with duckdb.connect(str(path), read_only=True) as database:
-        return database.execute(query).fetchall()
 
 
 def test_rules_come_from_the_command_line_and_the_key_from_the_environment(
@@ -47,7 +34,7 @@ def test_rules_come_from_the_command_line_and_the_key_from_the_environment(
     assert "dropped by the privacy rule *.Last_Name: drop" in done.out
     assert SECRET not in done.out + done.err
     query = "select count(*) from zoho_crm.persons p join zoho_crm.customers c on p.email = c.contact"
-    assert rows(tmp_path / "zoho.duckdb", query) == [(3,)]
+    assert landed(tmp_path / "zoho.duckdb", query) == [(3,)]
     assert found_in(tmp_path) == []
     assert found_in(tmp_path, marker=SECRET) == []
 
@@ -78,7 +65,7 @@ def configured(request, tmp_path, monkeypatch):
 def test_rules_come_from_dlts_configuration(account, command, configured, tmp_path):
     done = command("run", *ONLY)
     assert done.code == 0, done.err
-    assert rows(tmp_path / "zoho.duckdb", "select email, city from zoho_crm.persons") == [
+    assert landed(tmp_path / "zoho.duckdb", "select email, city from zoho_crm.persons") == [
         ("***@example.com", "Sparta")
     ]
 
@@ -110,12 +97,12 @@ def test_verify_repairs_with_hashes_only(account, org, command, monkeypatch, tmp
     monkeypatch.setenv("SOURCES__ZOHO_CRM__PRIVACY", RULES)
     assert command("run", *ONLY).code == 0
     org.clock.advance(hours=1)
-    before = rows(tmp_path / "zoho.duckdb", "select * from zoho_crm.persons order by id")
+    before = landed(tmp_path / "zoho.duckdb", "select * from zoho_crm.persons order by id")
     with duckdb.connect(str(tmp_path / "zoho.duckdb")) as database:
         database.execute("delete from zoho_crm.persons where city = 'Sparta'")
     done = command("verify", *ONLY, "--repair")
     assert done.code == 0, done.out + done.err
-    after = rows(tmp_path / "zoho.duckdb", "select * from zoho_crm.persons order by id")
+    after = landed(tmp_path / "zoho.duckdb", "select * from zoho_crm.persons order by id")
     assert after == before
     assert found_in(tmp_path) == []
 
@@ -140,5 +127,5 @@ def test_the_dlt_source_keeps_the_rules_too(account, tmp_path, monkeypatch):
         pipelines_dir=str(tmp_path / "p"),
     )
     pipeline.run(zoho_crm(modules=["Persons"]))
-    assert rows(tmp_path / "x.duckdb", "select email from z.persons") == [("***@example.com",)]
+    assert landed(tmp_path / "x.duckdb", "select email from z.persons") == [("***@example.com",)]
     assert found_in(tmp_path, marker=SECRET) == []

@@ -13,21 +13,12 @@ import pytest
 from pipelines.zoho_crm import cli as command_line
 from pipelines.zoho_crm.cli import cli
 from pipelines.zoho_crm.options import ConfigOption, Options, load_env_file, settle
-from tests.commanding import command
+from tests.commanding import command, restored_environment
 
-__all__ = ["command"]  # a fixture
+__all__ = ["command", "restored_environment"]  # fixtures
 
 ROOT = Path(__file__).parents[1]
 KEY = "SOURCES__ZOHO_CRM__"
-
-
-@pytest.fixture(autouse=True)
-def restored_environment():
-    """A .env file is read into the environment of the process."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
 
 
 def settled(*words, name="run", **keys):

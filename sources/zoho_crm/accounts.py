@@ -95,7 +95,11 @@ def knock(credentials: ZohoCredentials) -> datetime | None:
     def get(url: str, _: Mapping[str, str]) -> requests.Response:
         return client.get(url, proxies=credentials.proxies, allow_redirects=False)
 
-    response = send(get, f"{credentials.accounts_url}/{SERVER_INFO}", {})
+    return time_of(send(get, f"{credentials.accounts_url}/{SERVER_INFO}", {}))
+
+
+def time_of(response: requests.Response) -> datetime | None:
+    """The server's time as its header tells it; a date that nobody can read is none."""
     try:
         return parsedate_to_datetime(response.headers.get("Date", "")).astimezone(timezone.utc)
     except (ValueError, TypeError):

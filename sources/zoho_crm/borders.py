@@ -108,11 +108,8 @@ class Borders:
 
     def _remark(self, why: str) -> None:
         """Zoho's count may be ten minutes old, so fewer rows than it has are no proof of a loss."""
-        counted, whole, rows = (
-            self._plan.rows,
-            self._plan.window == Window(),
-            sum(p.rows for p in self._pages),
-        )
+        counted, whole = self._plan.rows, self._plan.window == Window()
+        rows = sum(page.rows for page in self._pages)
         words = "not checked whether a deletion moved a record from one page of Bulk Read to another"
         if whole and counted is not None and rows < counted:
             words = f"Bulk Read brought {rows:,} records where the CRM counted {counted:,}, and it is {words}"

@@ -144,7 +144,7 @@ class _Reader:
         assert self.chapter is not None
         self.chapter.journal.done(self.chapter.module)
         self.notes.repairs["Bulk Read begun again, as its pages of an earlier run are refused"] += 1
-        self.resumes, plan = False, self.plan
+        self.resumes, self.pages, plan = False, 0, self.plan
         if self.begin() is not None or self.plan != plan:
             raise ReadFailed("Bulk Read takes fewer fields than in the run before")
 

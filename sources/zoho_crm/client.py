@@ -38,7 +38,6 @@ from .credentials import ZohoCredentials
 from .door import Door, Usage
 from .errors import ReadFailed, Retriable, Unreachable
 from .pacing import LONGEST_PAUSE, Downloads, Pace
-from .timetable import Timetable
 from .watch import UNWATCHED, Watch
 
 CHUNK = 1 << 20  # bytes of a download held at once
@@ -239,6 +238,4 @@ def connect(credentials: ZohoCredentials, pace: Pace | None = None) -> ZohoClien
 
     calls = threading.BoundedSemaphore(limits.CALLS_AT_ONCE)
     https = http(), http(condition=worth_making_again), http(1, lambda response, error: False)
-    door = Door(ZohoAuth(credentials), *https, pace, Downloads(pace), calls, credentials.proxies)
-    door.timetable = Timetable(pace.monotonic)
-    return ZohoClient(door)
+    return ZohoClient(Door(ZohoAuth(credentials), *https, pace, Downloads(pace), calls, credentials.proxies))

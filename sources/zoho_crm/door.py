@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from dlt.sources.helpers.requests import Client
 from requests import Response
 
 from . import limits
+from .accounts import time_of
 from .auth import ZohoAuth
 from .errors import CreditLimit
 from .journal import Journal
@@ -50,7 +48,7 @@ class Door:
     archives: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(limits.ARCHIVES_AT_ONCE)
     )
-    timetable: Timetable = field(default_factory=lambda: Timetable(time.monotonic))
+    timetable: Timetable = field(init=False)
     server_time: datetime | None = None  # of the latest answer: the clock that windows are cut by
     credits_remaining: int | None = None  # Zoho sends it once half of the day's credits are used
     scratch: Path | None = None  # where archives are kept while they are read; None: the system's own
@@ -58,6 +56,9 @@ class Door:
     max_credits: int | None = None  # of one run
     spent: int = 0
     _purse: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self.timetable = Timetable(self.pace.monotonic)
 
     def afford(self, credits: int) -> None:
         """Raises CreditLimit for a call that would go over the limit of the run."""
@@ -73,10 +74,7 @@ class Door:
 
     def look_at(self, response: Response, *_: Any, **__: Any) -> None:
         """Keep what the headers tell."""
-        with suppress(ValueError, TypeError):  # a date that nobody can read is none
-            self.server_time = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(
-                timezone.utc
-            )
+        self.server_time = time_of(response) or self.server_time
         remaining = response.headers.get("X-API-CREDITS-REMAINING", "")
         if remaining.isdigit():
             self.credits_remaining = int(remaining)

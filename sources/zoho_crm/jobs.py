@@ -39,7 +39,7 @@ class Job:
 
     earlier: datetime | None = None  # of a job that an earlier reading made: up to when that one read
     id: str
-    _turn: Turn | None = None
+    _turn: Turn | None = None  # none yet of an earlier job: nobody knows when it was made, and it may be done
 
     def __init__(
         self, client: ZohoClient, body: Mapping[str, Any], rows: int | None, chapter: Chapter | None = None
@@ -61,7 +61,6 @@ class Job:
         self._slots.take()  # it may still wait in Zoho's queue
         self._holds_slot = True
         self.id, self.earlier = known.job_id, known.until
-        self._turn = None  # it is not known when it was made, and it may well be done
 
     def _make(self) -> None:
         patience = PATIENCE

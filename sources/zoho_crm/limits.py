@@ -24,7 +24,7 @@ CALLS_AT_ONCE = 5
 # Not documented. Zoho works on about one Bulk Read job at a time, so a few that wait keep it busy.
 BULK_JOBS_AT_ONCE = 10
 
-ARCHIVES_AT_ONCE = 2  # ours: a page of an archive is held in memory until it is known to be whole
+ARCHIVES_AT_ONCE = 2  # ours: archives that come and are unpacked, which takes a core each
 
 # Rich text comes cut to 500 characters in lists; fetch_full_data has the rest.
 RICH_TEXT_IN_LISTS = 500

@@ -50,8 +50,6 @@ class Mender:
             return pa.chunked_array([pc.take(pa.array(clear, pa.string()), encoded.indices)])
         cells = table[column.name].to_pylist()
         texts = {text: row for row, text in enumerate(cells) if text is not None}
-        if not texts:
-            return table[column.name]
         splitter = self._splitter(column, texts)
         answers = self._ask_once_a_text(table, column, texts, splitter)
         lists = {text: splitter.split(text, self._separator(column)) for text in texts}
@@ -70,11 +68,9 @@ class Mender:
         """The JSON of all texts, of which a column has few; None if one can be read in two ways."""
         splitter, separator = self._splitter(column, texts), self._separator(column)
         lists = [splitter.split(text, separator) for text in texts]
-        return (
-            None
-            if None in lists
-            else [to_json(values or [text]) for text, values in zip(texts, lists, strict=True)]
-        )
+        if None in lists:
+            return None
+        return [to_json(values or [text]) for text, values in zip(texts, lists, strict=True)]
 
     def _separator(self, column: Column) -> str | None:
         return TAG_SEPARATOR if column.api_name == "Tag" else self._proven

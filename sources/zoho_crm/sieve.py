@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -14,10 +14,8 @@ from .errors import ReadFailed
 from .filters import NULL, Filter
 from .notes import Notes
 from .plan import Plan
-from .spool import Forget
+from .spool import Forget, Tables
 from .values import Misfit, convert
-
-Tables = Iterable["pa.Table | Forget"]
 
 SIGNS: Mapping[str, Callable[[Any, Any], bool]] = {
     "equal": operator.eq,
@@ -61,12 +59,12 @@ def sift(tables: Tables, plan: Plan, notes: Notes) -> Iterator[pa.Table | Forget
 def without(tables: Tables, ids: Collection[str]) -> Iterator[pa.Table | Forget]:
     """The rows but those of these ids."""
     sizes: list[tuple[int, int]] = []
+    gone = pa.array(sorted(ids), pa.string())
     for table in tables:
         if isinstance(table, Forget):
             yield Forget(_taken_back(sizes, table.rows))
             continue
-        keep = pc.invert(pc.is_in(table["id"], pa.array(sorted(ids), pa.string())))
-        passed = table.filter(keep)
+        passed = table.filter(pc.invert(pc.is_in(table["id"], gone)))
         sizes.append((table.num_rows, passed.num_rows))
         yield passed
 
