@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from .walks import CHANGED
 WORKING = frozenset({"ADDED", "QUEUED", "IN PROGRESS"})
 PATIENCE = 3  # refusals of a queue that is full without us; each was tried for a minute by the client
 FULL_QUEUE = 30.0  # seconds between them
+SHORT_SLEEP = 1.0  # seconds; the end of another job may change when this one is due
 
 
 class JobFailed(Exception):
@@ -56,7 +57,7 @@ class Job:
         known = chapter.find(body, client.now()) if chapter else None
         if known is None:
             self._make()
-            self._turn = client.door.timetable.enter(self._rows)
+            self._turn = client.door.timetable.enter(self._rows, self.id)
             return
         self._slots.take()  # it may still wait in Zoho's queue
         self._holds_slot = True
@@ -133,10 +134,7 @@ class Job:
         """Ask how the job is when it should be done, until the deadline."""
         pace, state = self._client.door.pace, ""
         end = pace.monotonic() + pace.job_deadline
-        for pause in self._pauses():
-            pace.sleep(pause)
-            if pace.monotonic() >= end:
-                break
+        while self._wait_until_due(end):
             answer = self._read()
             state = str(answer.get("state"))
             self._client.watch.waits(state)
@@ -145,17 +143,17 @@ class Job:
             if state not in WORKING:
                 words = (answer.get("result") or {}).get("error_message") or {}
                 raise JobFailed(f"a job ended as {state}: {words.get('message') or 'no reason given'}")
-            if self._turn:
-                self._client.door.timetable.seen(self._turn, queued=state != "IN PROGRESS")
+            timetable = self._client.door.timetable
+            self._turn = self._turn or timetable.enter_earlier(self._rows, self.id)
+            timetable.seen(self._turn, queued=state != "IN PROGRESS")
         raise JobFailed(f"a job was still {state} after {pace.job_deadline:,.0f} seconds")
 
-    def _pauses(self) -> Iterator[float]:
-        if self._turn is None:
-            yield 0.0
-            self._turn = self._client.door.timetable.enter(self._rows)
-            self._client.door.timetable.seen(self._turn, queued=False)
-        while True:
-            yield self._client.door.timetable.pause(self._turn)
+    def _wait_until_due(self, end: float) -> bool:
+        """Until the job is worth a question, by what other jobs tell meanwhile; False after the deadline."""
+        pace, turn = self._client.door.pace, self._turn
+        while turn and (left := self._client.door.timetable.due(turn) - pace.monotonic()) > 0:
+            pace.sleep(min(left, SHORT_SLEEP))
+        return pace.monotonic() < end
 
     def _result(self, job: Mapping[str, Any]) -> Result:
         result = job.get("result") or {}
