@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 SHORTEST, FIRST, LONGEST = 0.25, 1.0, 30.0  # seconds between two questions; FIRST while nothing is known
-FINE, COARSE, SELDOM = 0.02, 0.12, 0.5  # of a job's age: near its end, before anything is known, in a queue
+FINE, COARSE, SELDOM = 0.015, 0.08, 0.5  # of a job's age: near its end, before anything is known, in a queue
 STEPS = 10  # in which the time is passed through in which a job may end
 LATE = 1.3  # times the latest expected end: from there on nothing is known
 
@@ -123,10 +123,12 @@ class Timetable:
                 return turn.after(max(FIRST, SELDOM * (seen - turn.made), known.least / 2 if known else 0.0))
             if ahead:
                 return seen + LONGEST * ahead
+            unsure = turn.latest - turn.earliest + (known.most - known.least if known else math.inf)
             if known and seen < turn.earliest + known.least and turn.latest < math.inf:
-                return min(turn.earliest + known.least, turn.after(LONGEST))  # a wrong guess is noticed
+                soonest = known.least + min(unsure / 2, max(SHORTEST, FINE * known.least))
+                return min(turn.earliest + soonest, turn.after(LONGEST))  # a wrong guess is noticed
             if known and seen < turn.latest + known.most * LATE < math.inf:
-                age, unsure = seen - turn.earliest, turn.latest - turn.earliest + known.most - known.least
+                age = seen - turn.earliest
                 step = min(max(FINE * age, unsure / STEPS), max(FIRST, COARSE * age))
                 return turn.after(max(SHORTEST, step))
             if turn.asked is None:
