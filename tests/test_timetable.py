@@ -75,7 +75,7 @@ def test_a_queue_is_waited_for_with_few_questions(at_once, jobs):
     timetable = Timetable(lambda: zoho.now)
     follow(zoho, timetable, [100_000])
     found = follow(zoho, timetable, [100_000] * jobs)
-    assert zoho.now - max(zoho.ends) <= (0.5 if at_once == 1 else 4.0)  # Zoho was seen to take one at a time
+    assert zoho.now - max(zoho.ends) <= (0.6 if at_once == 1 else 4.0)  # Zoho was seen to take one at a time
     assert sum(asked for _, asked in found) / jobs <= (8 if at_once == 1 else 14)
 
 
@@ -93,7 +93,7 @@ def test_a_job_that_waits_behind_one_of_ours_is_hardly_asked_for():
     asked = [asked for _, asked in follow(zoho, timetable, [200_000] * 3)]
     assert asked[0] <= 25
     assert asked[1] <= 14
-    assert asked[2] <= 6
+    assert asked[2] <= 8
 
 
 def test_jobs_that_zoho_takes_in_another_order_are_noticed_all_the_same():

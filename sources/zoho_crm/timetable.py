@@ -108,9 +108,10 @@ class Timetable:
                 self._overtake(turn)
                 self._learn(turn, now)
             self._turns.remove(turn)
-            if first and self._turns and not self._turns[0].runs:
+            if first and self._turns and self._in_order:
                 following = self._turns[0]
-                following.earliest, following.latest = max(following.earliest, turn.looked_at), now
+                following.latest = min(following.latest, now)
+                following.earliest = min(max(following.earliest, turn.looked_at), following.latest)
 
     def due(self, turn: Turn) -> float:
         """The time at which the job is worth a question, by what is known now."""
