@@ -15,6 +15,8 @@ from sources.zoho_crm.settings import BY_ATTRIBUTE
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "sources" / "zoho_crm"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 
 # Which of our files may know a library, so that a change of it has one place.
 KNOWS = {
@@ -122,22 +124,38 @@ def test_nothing_is_long():
     assert long == []
 
 
-def test_the_readme_names_every_option_and_the_other_way_round():
-    readme = (ROOT / "README.md").read_text()
+def options_there() -> set[str]:
     params = [param for command in cli.commands.values() for param in command.params]
-    options = {name for param in params for name in param.opts if name.startswith("--")}
-    options.discard("--help")
-    named = set(re.findall(r"--[a-z][a-z-]+", readme))
-    not_ours = {"--strict", "--runs"}
-    assert options - named == set()
-    assert named - options - not_ours == set()
+    return {name for param in params for name in param.opts if name.startswith("--")} - {"--help"}
 
 
-def test_the_readme_names_every_setting():
-    readme = (ROOT / "README.md").read_text()
-    assert [s.name for s in BY_ATTRIBUTE.values() if f"`{s.name}`" not in readme] == []
+def test_the_reference_names_every_option_and_the_other_way_round():
+    named = set(re.findall(r"--[a-z][a-z-]+", REFERENCE.partition("## Options")[2]))
+    assert options_there() - named == set()
+    assert named - options_there() == set()
 
 
-def test_the_readme_names_every_command():
-    readme = (ROOT / "README.md").read_text()
-    assert [name for name in cli.commands if f"zoho_crm {name}" not in readme and name != "run"] == []
+def test_the_readme_names_only_options_that_exist():
+    named = set(re.findall(r"--[a-z][a-z-]+", README))
+    not_ours = {"--strict", "--help"}
+    assert named - options_there() - not_ours == set()
+
+
+def test_the_reference_names_every_setting_and_the_other_way_round():
+    settings = {setting.name for setting in BY_ATTRIBUTE.values()}
+    assert [name for name in settings if f"`{name}`" not in REFERENCE] == []
+    rows = re.search(r"\n\| Name \| Values \|\n.*?\n\n", REFERENCE, re.DOTALL)
+    assert rows
+    first = [line.split(" | ")[0] for line in rows[0].strip().splitlines()[2:]]
+    assert {name for cell in first for name in re.findall("`(.+?)`", cell)} <= settings
+
+
+@pytest.mark.parametrize("text", ["README", "REFERENCE"])
+def test_readme_and_reference_name_every_command_and_the_other_way_round(text):
+    named = set(re.findall(r"pipelines\.zoho_crm \[?([a-z]+)\]? ", globals()[text]))
+    assert {name for name in cli.commands if name not in named} == set()
+    assert named - set(cli.commands) == set()
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) < 200
