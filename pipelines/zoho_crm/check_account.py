@@ -113,7 +113,7 @@ def check_organisation(state: State) -> Finding:
     if isinstance(found, ZohoCrmError):
         return failed(name, str(found), "try again later; if it stays, look at Zoho's status page")
     kind, zgid = str(found.get("type") or "production"), str(found.get("zgid"))
-    edition = str(_licence(found).get("paid_type") or "unknown")
+    edition = str(_part(found, "license_details").get("paid_type") or "unknown")
     told = (
         f"{found.get('company_name') or 'without a name'}, {edition} edition, {credentials.region},"
         f" {kind}, zgid {zgid}"
@@ -139,7 +139,7 @@ def check_user(state: State) -> Finding:
         return unknown("user", f"may not be asked with this token ({error.code}), and a run can do without")
     except ZohoCrmError as error:
         return unknown("user", str(error), "try again later")
-    profile = str((user.get("profile") or {}).get("name") or "no profile")
+    profile = str(_part(user, "profile").get("name") or "no profile")
     told = f"the token acts as {user.get('full_name')} ({profile})"
     if profile != "Administrator":
         return warning(
@@ -187,16 +187,17 @@ def _of_a_day(state: State) -> str:
     """What the edition has a day, without add-ons."""
     if not isinstance(state.organisation, Mapping):
         return ""
-    licence = _licence(state.organisation)
+    licence = _part(state.organisation, "license_details")
     base = CREDITS.get(str(licence.get("paid_type")).casefold())
     if base is None:
         return ""
-    return f" of about {base[0] + base[1] * int(licence.get('users_license_purchased') or 0):,} a day"
+    users = str(licence.get("users_license_purchased"))
+    return f" of about {base[0] + base[1] * int(users if users.isdecimal() else 0):,} a day"
 
 
-def _licence(organisation: Mapping[str, Any]) -> Mapping[str, Any]:
-    licence = organisation.get("license_details")
-    return licence if isinstance(licence, Mapping) else {}
+def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = whole.get(name)
+    return part if isinstance(part, Mapping) else {}
 
 
 def _first(body: Mapping[str, Any], key: str = "org") -> Mapping[str, Any]:

@@ -17,9 +17,11 @@ from .columns import Kind
 from .endpoints import Endpoint
 from .errors import Fatal, Skippable, ZohoError
 from .metadata import Field, Module
-from .naming import Remembered
+from .naming import Remembered, unique
+from .notes import Notes
 from .plan import Plan
 from .reading import Reading, collect
+from .values import convert
 
 Row = dict[str, Any]
 
@@ -43,6 +45,8 @@ def keep_rows(
     reading: Reading, endpoint: Endpoint, rows: Sequence[Row], folder: Path, remembered: Remembered
 ) -> Reading:
     """Rows of JSON as a file with the columns that the endpoint declares, and those nobody declared."""
+    if any(field.api_name == "id" for field in endpoint.fields):
+        rows = keyed(rows, reading.notes)
     flat = [_flat(row, endpoint.flat) for row in rows]
     reading.columns = endpoint.columns([*endpoint.fields, *_undeclared(endpoint, flat)], remembered)
     tables = [records_table(flat, reading.columns)]
@@ -51,6 +55,30 @@ def keep_rows(
         tables, folder / f"{endpoint.table}.parquet", reading.columns, reading.notes, key
     )
     return reading.end("read")
+
+
+def keyed(rows: Sequence[Row], notes: Notes) -> list[Row]:
+    """The rows, each with an id: no row is lost because Zoho gave it none.
+
+    A field gets the one of a field that is gone, a module its name, any other row its place in the list.
+    """
+    taken = {convert(Kind.TEXT, row.get("id")) for row in rows}
+    found: list[Row] = []
+    made = 0
+    for row in rows:
+        if convert(Kind.TEXT, row.get("id")) is None:
+            made += 1
+            parts = [row[key] for key in ("module", "api_name") if key in row]
+            name = ".".join(parts) if all(isinstance(part, str) and part for part in parts) else ""
+            name = name if "api_name" in row and name not in taken else ""
+            row = {**row, "id": name or unique(f"no id {made}", taken)}
+            taken.add(row["id"])
+        found.append(row)
+    if made:
+        notes.remarks.append(
+            f"{made} row(s) came without an id; theirs is made of the name or the place in the list"
+        )
+    return found
 
 
 def module_rows(modules: Sequence[Module], tables: Mapping[str, str], skips: Mapping[str, str]) -> list[Row]:
@@ -131,7 +159,8 @@ def _calls(
             yield {"module": module}, {"module": module}
     elif "Deals" in modules:
         for layout in rows_in(client.get("settings/layouts", {"module": "Deals"}), "layouts"):
-            yield {"layout_id": str(layout["id"])}, {"layout": {"id": layout["id"]}}
+            key = convert(Kind.TEXT, layout.get("id"))
+            yield {"layout_id": str(key)}, {"layout": {"id": key}}
 
 
 def _list(client: ZohoClient, endpoint: Endpoint, query: Mapping[str, str]) -> Iterator[Row]:

@@ -69,14 +69,15 @@ def parse_field(row: Mapping[str, Any]) -> Field:
         json_type=str(row.get("json_type") or "string"),
         return_type=_text(row.get(data_type), "return_type"),
         rich_text=_text(row.get("textarea"), "type") == "rich_text",
-        pick_list=tuple(_pick_list(row.get("pick_list_values") or [])),
+        pick_list=tuple(_pick_list(row.get("pick_list_values"))),
         own_table=_own_table(row),
         raw=row,
     )
 
 
-def _pick_list(values: list[Mapping[str, Any]]) -> dict[str, None]:
-    forms = (value.get(form) for value in values for form in ("actual_value", "display_value"))
+def _pick_list(values: Any) -> dict[str, None]:
+    listed = [_object(value) for value in values] if isinstance(values, list) else []
+    forms = (value.get(form) for value in listed for form in ("actual_value", "display_value"))
     return dict.fromkeys(str(form) for form in forms if form)
 
 
@@ -85,18 +86,23 @@ def _own_table(row: Mapping[str, Any]) -> str | None:
     if row.get("data_type") == "subform":
         return _text(row.get("associated_module"), "module") or _text(row.get("subform"), "module")
     for lookup in ("multiselectlookup", "multiuserlookup"):
-        details = row.get(lookup) or {}
+        details = _object(row.get(lookup))
         name = _text(details.get("linking_module"), "api_name") or _text(
-            (details.get("linking_details") or {}).get("module"), "api_name"
+            _object(details.get("linking_details")).get("module"), "api_name"
         )
         if name:
             return name
     return None
 
 
+def _object(part: Any) -> Mapping[str, Any]:
+    """What is no object says nothing."""
+    return part if isinstance(part, Mapping) else {}
+
+
 def _text(part: Any, key: str) -> str | None:
     """`part[key]` as text; None where the part is `{}`, null or the value is empty."""
-    value = part.get(key) if isinstance(part, Mapping) else None
+    value = _object(part).get(key)
     if isinstance(value, Mapping):  # some answers nest {"api_name": ..., "id": ...}
         value = value.get("api_name")
     return str(value) if value else None
