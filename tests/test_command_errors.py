@@ -168,6 +168,32 @@ def test_a_mistake_of_ours_is_one_sentence_and_a_traceback_without_secrets_in_a_
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(
+    "rule", ["--privacy=*.Email: hash", "--fields=Leads.Email", "--filters=Leads.Email: equal x"]
+)
+def test_where_fields_are_private_the_traceback_names_places_and_no_values(
+    command, monkeypatch, tmp_path, rule
+):
+    def broken(*_):
+        try:
+            raise ValueError("ann@example.com is no number")
+        except ValueError as error:
+            raise RuntimeError("ann@example.com") from error
+
+    monkeypatch.setenv("SOURCES__ZOHO_CRM__PRIVACY_KEY", "k" * 32)
+    monkeypatch.setattr(account, "opened_account", broken)
+    done = command("plan", rule, "--connection", ACCOUNT, "--pipelines-dir", str(tmp_path / "p"))
+    one_sentence(done, 1)
+    [file] = (tmp_path / "p").glob("zoho_crm-error-*.txt")
+    kept = file.read_text()
+    assert [word in kept for word in ("builtins.ValueError", "builtins.RuntimeError", "in broken")] == [
+        True
+    ] * 3
+    assert "ann@example.com" not in kept.replace('"ann@example.com is no number"', "").replace(
+        '"ann@example.com"', ""
+    )
+
+
 def test_ctrl_c_is_130_with_one_line(command, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt

@@ -137,7 +137,8 @@ def _unexpected(error: Exception, options: Options | None) -> str:
     from .account import pipelines_dir, secrets_of
 
     folder = pipelines_dir(options) if options else None
-    path = keep_traceback(error, folder, secrets_of(options))
+    private = options is None or bool(options.privacy or options.fields or options.filters)
+    path = keep_traceback(error, folder, secrets_of(options), wordless=private)
     told = f"its traceback is in {path}" if path else "its traceback could not be written"
     return f"Unexpected {type(error).__name__}: {told}."
 

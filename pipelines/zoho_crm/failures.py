@@ -73,10 +73,15 @@ def without_secrets(text: str, secrets: Iterable[str]) -> str:
     return without_tokens(text)
 
 
-def keep_traceback(error: BaseException, folder: str | None, secrets: Iterable[str]) -> Path | None:
-    """Write the traceback where only its owner reads it; None when no place can be written."""
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    text = without_secrets(text, secrets)
+def keep_traceback(
+    error: BaseException, folder: str | None, secrets: Iterable[str], *, wordless: bool = False
+) -> Path | None:
+    """Write the traceback where only its owner reads it; None when no place can be written.
+
+    `wordless` leaves out what the errors say: a library may repeat the value that it could not read.
+    """
+    lines = _places(error) if wordless else traceback.format_exception(error)
+    text = without_secrets("".join(lines), secrets)
     name = f"zoho_crm-error-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{os.getpid()}.txt"
     for place in (folder, tempfile.gettempdir()):
         if place is None:
@@ -90,6 +95,16 @@ def keep_traceback(error: BaseException, folder: str | None, secrets: Iterable[s
             continue
         return path
     return None
+
+
+def _places(error: BaseException) -> list[str]:
+    """The frames of an error and of those that it came from, the first one first, and their types."""
+    earlier = error.__cause__ or error.__context__
+    own = [
+        *traceback.format_tb(error.__traceback__),
+        f"{type(error).__module__}.{type(error).__qualname__}\n",
+    ]
+    return [*_places(earlier), "\nand then\n\n", *own] if earlier else own
 
 
 def _of_ours(error: BaseException) -> tuple[str, int] | None:
