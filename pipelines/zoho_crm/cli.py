@@ -16,6 +16,7 @@ from .completion import VARIABLE, completion
 from .consent_options import authorizing
 from .console import Console
 from .dlt_runtime import start_dlt
+from .examples import Exemplified, leading_lines
 from .failures import (
     FAILED,
     INTERRUPTED,
@@ -32,19 +33,7 @@ from .options import Options, choosing, connecting, load_env_file, paying, repai
 from .output_options import documenting
 from .telling import telling
 
-EXAMPLES = """\
-Examples:
-  python -m pipelines.zoho_crm --demo
-  python -m pipelines.zoho_crm authorize --region EU
-  python -m pipelines.zoho_crm
-  python -m pipelines.zoho_crm --modules Leads,Deals --destination postgres
-  python -m pipelines.zoho_crm plan --exclude Notes,Attachments
-  python -m pipelines.zoho_crm modules --modules Leads
-  python -m pipelines.zoho_crm verify --repair
-  python -m pipelines.zoho_crm check --quiet
-  python -m pipelines.zoho_crm status
-  python -m pipelines.zoho_crm report --output sync.html
-
+MORE = """\
 `authorize` gets the account's tokens once and writes them into .env. The account is a connection string in
 SOURCES__ZOHO_CRM__CREDENTIALS (environment or .env) or --connection:
   OAuthClientId=...;OAuthClientSecret=...;OAuthRefreshToken=...;Region=US;
@@ -53,7 +42,9 @@ and `modules` below [sources.zoho_crm] in .dlt/config.toml. The command line win
 
 Exit codes: 0 all is synced, 1 something failed, 2 wrong usage or configuration, 3 Zoho refused the
 credentials or the scopes, 4 `verify` found a difference, 5 another run of this pipeline is in progress,
-6 stopped at the credit limit."""
+6 stopped at the credit limit, 130 interrupted.
+
+README.md and docs/ have the rest: docs/setup.md the clicks at Zoho, docs/troubleshooting.md what each sentence means."""
 
 
 class Commands(click.Group):
@@ -82,7 +73,7 @@ class Commands(click.Group):
             run = self.commands["run"]
             formatter.write_dl([r for p in run.get_params(ctx) if (r := p.get_help_record(ctx)) is not None])
         formatter.write_paragraph()
-        formatter.write(EXAMPLES + "\n")
+        formatter.write(leading_lines() + "\n" + MORE + "\n")
 
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
@@ -157,9 +148,7 @@ def _command(function: Callable[[Options, Console], int], params: list[click.Par
     def callback(**_: Any) -> int:
         return answer(function)
 
-    return click.Command(
-        function.__name__, params=params, callback=callback, help=function.__doc__, epilog="See also: --help."
-    )
+    return Exemplified(function.__name__, params=params, callback=callback, help=function.__doc__)
 
 
 cli = Commands(

@@ -10,6 +10,8 @@ import sys
 
 import click
 
+from .examples import Exemplified
+
 VARIABLE = "_ZOHO_CRM_COMPLETE"  # click answers completions instead of running when it is set
 
 BASH = """\
@@ -99,10 +101,9 @@ def completion() -> click.Command:
     def callback(shell: str) -> None:
         sys.stdout.write(SCRIPTS[shell] % {"variable": VARIABLE})
 
-    return click.Command(
+    return Exemplified(
         "completion",
         params=[click.Argument(["shell"], type=click.Choice(list(SCRIPTS)))],
         callback=callback,
         help="Print a script that completes this command in bash, zsh or fish.",
-        epilog="For example: source <(python -m pipelines.zoho_crm completion bash)",
     )

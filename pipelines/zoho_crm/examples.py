@@ -1,0 +1,87 @@
+"""What `--help` shows behind the options: command lines to copy, each with what it is for."""
+
+from __future__ import annotations
+
+import click
+
+EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "run": (
+        ("--demo", "a simulated CRM, into zoho_demo.duckdb"),
+        ("run", "the account of .env, into zoho.duckdb; afterwards, what changed"),
+        ("--modules Leads,Deals --destination postgres", "two modules, into another database"),
+        ("--max-credits 2000 --quiet", "for cron, with a limit"),
+    ),
+    "plan": (
+        ("plan", "what the next run would read, by which API, at what cost"),
+        ("plan --exclude Notes,Attachments", "without these"),
+        ("plan --full-refresh", "what reading all of it again would cost"),
+    ),
+    "modules": (
+        ("modules", "what the account offers, and its table"),
+        ("modules --modules Leads", "the fields of one module, and their columns"),
+    ),
+    "authorize": (
+        ("authorize", "asks for what it needs and opens a browser"),
+        ("authorize --region EU --no-browser", "on a machine without one: paste the address it leads to"),
+        ("authorize --self-client --code 1000.abc.def", "with the code of a Self Client"),
+    ),
+    "check": (
+        ("check", "a line for each thing that a run needs"),
+        ("check --quiet", "only what is wrong"),
+        ("check --modules Leads,Deals --json", "for these modules, as one JSON document"),
+    ),
+    "verify": (
+        ("verify", "compare every id of every module"),
+        ("verify --modules Deals --repair", "and mend what differs in one of them"),
+    ),
+    "completion": (
+        ("completion bash >> ~/.bashrc", "then open a new shell"),
+        ("completion fish > ~/.config/fish/completions/zoho_crm.fish", "the same for fish"),
+    ),
+    "status": (
+        ("status", "how fresh each table is, what failed, what is due"),
+        ("status --stale-after 2h", "call a table stale after two hours"),
+        ("status --destination postgres --log-format json", "of another database, for a program"),
+    ),
+    "report": (
+        ("report", "writes zoho_report.html"),
+        ("report --demo", "of what `make demo` has loaded"),
+        ("report --output /var/www/zoho.html", "for a web server"),
+    ),
+}
+LED = (
+    "run",
+    "authorize",
+    "plan",
+    "modules",
+    "verify",
+    "check",
+    "status",
+    "report",
+)  # one each in the main help
+
+
+class Exemplified(click.Command):
+    """A command whose help ends with lines to copy."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_paragraph()
+        formatter.write(lines_of(str(self.name)))
+
+
+def lines_of(command: str) -> str:
+    """The examples of a command, each below what it is for."""
+    told = [
+        line for words, why in EXAMPLES[command] for line in (f"  # {why}", _call(words)) if line != "  # "
+    ]
+    return "\n".join(["Examples:", *told]) + "\n"
+
+
+def leading_lines() -> str:
+    """The first examples of `run`, and one of each other command."""
+    words = [*(words for words, _ in EXAMPLES["run"][:3]), *(EXAMPLES[name][0][0] for name in LED[1:])]
+    return "\n".join(["Examples:", *map(_call, words)]) + "\n"
+
+
+def _call(words: str) -> str:
+    return f"  python -m pipelines.zoho_crm {'' if words == 'run' else words}".rstrip()
