@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--form", choices=list(SIZES), default="usual", help="how much is measured")
     parser.add_argument("--only", default="", help=f"some of {', '.join(WORKS)}")
     parser.add_argument("--runs", type=int, help="runs of each work, whose median counts")
+    parser.add_argument("--keep", action="store_true", help="put what --only measures into the results")
     options = parser.parse_args()
     size = SIZES[options.form]
     if options.runs:
@@ -48,11 +49,28 @@ def main() -> int:
         for row in lines[-2:]:
             print_row(row)
     results["table"] = [{**vars(row), "reached": row.reached} for row in lines]
-    if not options.only:
-        table.RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        draw(results)
-        table.main()
+    if options.keep or not options.only:
+        write(results, keep=options.keep)
     return 0 if all(row.reached for row in lines) else 1
+
+
+def write(results: dict[str, Any], *, keep: bool) -> None:
+    """results.json, the chart and README's table."""
+    if keep:
+        results = merged(json.loads(table.RESULTS.read_text(encoding="utf-8")), results)
+    table.RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    draw(results)
+    table.main()
+
+
+def merged(before: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+    """The results of before, with those works measured anew: of the same machine and form only."""
+    if (before["machine"], before["form"]) != (results["machine"], results["form"]):
+        sys.exit("the results at hand are of another machine or form: nothing is written")
+    new = {(row["work"], row["what"]): row for row in results["table"]}
+    rows = [new.pop((row["work"], row["what"]), row) for row in before["table"]]
+    works = {**before["works"], **results["works"]}
+    return {**before, "day": results["day"], "works": works, "table": [*rows, *new.values()]}
 
 
 def print_heading(results: dict[str, Any]) -> None:
