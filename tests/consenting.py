@@ -145,10 +145,10 @@ class Terminal:
 
     def press(self, key):
         """A key that ends the process; a signal that comes just before a read is seen only after it."""
-        for _ in range(30):
+        for _ in range(4):
             self.type(key)
             try:
-                self.process.wait(timeout=1)
+                self.process.wait(timeout=10)  # a busy machine takes a while, and a second one kills
             except subprocess.TimeoutExpired:
                 continue
             return

@@ -55,7 +55,10 @@ def test_every_kind_of_unreadable_module_is_a_skip_with_a_reason(load_from, stat
         ({"reset": True, "times": 99}, "could not be reached"),
         ({"status": 200, "body": {"fields": None}}, "Zoho's answer has no list of fields"),
         ({"status": 200, "body": {"data": []}}, "Zoho's answer has no list of fields"),
-        ({"status": 200, "body": {"fields": ["text"]}}, "in a form that nobody expected"),
+        (
+            {"status": 200, "body": {"fields": ["text"]}},
+            "Zoho's list of fields holds something that is no object",
+        ),
     ],
 )
 def test_a_broken_module_is_a_failure_and_hides_no_other(load, org, fault, words):

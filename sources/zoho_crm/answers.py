@@ -68,7 +68,7 @@ def rows_in(body: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     rows = body.get(key) if body else []
     if not isinstance(rows, list):
         raise ReadFailed(f"Zoho's answer has no list of {key}")
-    if not all(type(row) is dict for row in rows):
+    if not set(map(type, rows)) <= {dict}:
         raise ReadFailed(f"Zoho's list of {key} holds something that is no object")
     return rows
 
