@@ -1,4 +1,6 @@
-"""Measures the pipeline against the simulator, prints one table writes results.json, chart.svg and the table of README.md.
+"""Measures the pipeline against the simulator, and prints one table.
+
+The whole of it writes results.json, chart.svg and the tables of README.md.
 
 Every figure is of a whole process: from before the interpreter starts until it has ended.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -15,7 +18,7 @@ from . import table
 from .chart import draw
 from .measuring import machine
 from .peers import compare_peers, peers
-from .scenarios import SIZES, Row
+from .scenarios import SIZES, Row, Size
 from .scenarios import WORKS as OURS
 
 WORKS = {**OURS, "peers": peers}
@@ -34,24 +37,30 @@ def main() -> int:
     names = [name for name in WORKS if name in options.only.split(",") or not options.only]
     if size.many_rows is None and "growth" in names:
         names.remove("growth")
-    results: dict[str, Any] = {"machine": machine(), "form": options.form, "runs": size.runs, "works": {}}
+    results = measured(names, size, options.form)
+    if options.form == "short":
+        print("The figures to reach are those of the usual form; nothing is written.")
+        return 0
+    if options.keep or not options.only:
+        write(results, keep=options.keep)
+    return 0 if all(row["reached"] for row in results["table"]) else 1
+
+
+def measured(names: Sequence[str], size: Size, form: str) -> dict[str, Any]:
+    """Do the works one after the other; each line of the table is printed as it is there."""
+    results: dict[str, Any] = {"machine": machine(), "form": form, "runs": size.runs, "works": {}}
     results["day"] = datetime.now(timezone.utc).date().isoformat()
     print_heading(results)
     lines: list[Row] = []
     for name in names:
-        rows, details = WORKS[name](size)
-        lines += rows
-        results["works"][name] = details
+        rows, results["works"][name] = WORKS[name](size)
+        if name == "peers" and "first_load" in names:
+            rows = [*rows, *compare_peers(results["works"])]
         for row in rows:
             print_row(row)
-    if {"first_load", "peers"} <= results["works"].keys():
-        lines += compare_peers(results["works"])
-        for row in lines[-2:]:
-            print_row(row)
+        lines += rows
     results["table"] = [{**vars(row), "reached": row.reached} for row in lines]
-    if options.keep or not options.only:
-        write(results, keep=options.keep)
-    return 0 if all(row.reached for row in lines) else 1
+    return results
 
 
 def write(results: dict[str, Any], *, keep: bool) -> None:

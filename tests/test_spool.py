@@ -104,6 +104,24 @@ def test_repeated_rows_of_a_module_without_modified_time_are_kept_once(tmp_path)
     assert (len(rows), spooled.repeated) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("ids", "kept"),
+    [
+        ("1 2 2 3", "1 2 3"),
+        ("1 2 3 3", "1 2 3"),
+        ("1 2 1 3", "1 2 3"),
+        ("1 2 3 4", "1 2 3 4"),
+        ("x y x", "x y"),
+    ],
+)
+def test_rows_that_repeat_in_another_group_are_found(tmp_path, monkeypatch, ids, kept):
+    monkeypatch.setattr(spooling, "GROUP_ROWS", 2)
+    table = pa.table({"id": ids.split()})
+    rows, spooled = file_of([table], tmp_path / "x")
+    assert sorted(r["id"] for r in rows) == kept.split()
+    assert spooled.repeated == table.num_rows - len(rows)
+
+
 def test_groups_have_the_size_that_duckdb_likes(tmp_path):
     table = pa.table({"id": pa.array([str(n) for n in range(GROUP_ROWS // 2 + 1)])})
     parts = [

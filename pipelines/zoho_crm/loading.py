@@ -19,18 +19,20 @@ from sources.zoho_crm.naming import TEXT_TWIN
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.resources import SOURCE, remember_synced, table_resource
-from sources.zoho_crm.spool import Spooled
+from sources.zoho_crm.spool import GROUP_ROWS, Spooled
 from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
 
 from .deleted_records import DELETED_RECORDS, deleted_records_reading
 from .failures import causes, innermost
-from .gentle import gently
+from .gentle import gently, starved
 from .held import Held
 from .history import Kept, disposition, extra_hints, kept_already
 from .patching import carried
 from .replacing import replaced_safely
 from .stopping import STOP
+
+MOST_ROOM = 64
 
 
 class NotOurs(ZohoCrmError):
@@ -45,6 +47,7 @@ class Landing:
     held: Held
     folder: Path
     remembers: bool = True  # deletions, in `deleted_records`
+    room: int = 1  # for a load into DuckDB, times what should be enough
     # table -> columns of no field any more
     older: Mapping[str, Collection[str]] = field(default_factory=dict)
 
@@ -67,6 +70,10 @@ class Landing:
             self._remove([r for r in whole if r.synced is None])
         except Exception as error:  # noqa: BLE001 - each destination has errors of its own
             self._clear(error)
+            if self.room < MOST_ROOM and starved(error):
+                self.room *= 4
+                self._land(whole)
+                return
             if len(whole) == 1:
                 whole[0].end("failed", f"the destination refused it: {innermost(error)}")
                 return
@@ -162,8 +169,14 @@ class Landing:
                 readings, new=self.held.merges and DELETED_RECORDS.table not in there
             )
             if resources:
-                with gently(self.pipeline, [file.path for r in files if (file := r.landed or r.spooled)]):
+                with gently(self.pipeline, self._many(files, ways), self.room):
                     self.pipeline.run(_source_of(resources))
+
+    def _many(self, readings: Sequence[Reading], ways: Mapping[str, TWriteDispositionConfig]) -> list[Path]:
+        """The files, for a load in little memory; none where many rows are merged: there a limit costs time."""
+        found = [(r, file) for r in readings if (file := r.landed or r.spooled)]
+        merged = sum(file.rows for r, file in found if ways[r.table] != "replace")
+        return [file.path for _, file in found] if merged < GROUP_ROWS else []
 
     def _way(self, reading: Reading, there: Mapping[str, frozenset[str]]) -> TWriteDispositionConfig:
         """How the file lands; one that has to keep what the table holds is made ready for it."""

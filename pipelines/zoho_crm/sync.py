@@ -64,7 +64,7 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         client.door.scratch = folder
         empty_columns(Held(pipeline, folder), found)
         remembers = DELETED_RECORDS.table not in found.choice.never
-        landing = Landing(pipeline, Held(pipeline, folder), folder, remembers, older_columns(found))
+        landing = Landing(pipeline, Held(pipeline, folder), folder, remembers, older=older_columns(found))
         journal = client.door.journal = _journal(pipeline, found)
         run.links = links(found.fields, {m.api_name: m for m in found.modules})
         ours = account_tables(client, found)

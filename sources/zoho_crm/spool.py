@@ -224,7 +224,7 @@ def _drop_repeated(path: Path, schema: pa.Schema, key: str, newest: str | None) 
     Rows come twice when a record is edited while Zoho is read in the order of edits, or when a page
     of Bulk Read overlaps the one before.
     """
-    repeated = _count_repeated(pq.read_table(path, columns=[key])[key])
+    repeated = 0 if _rises(path, key) else _count_repeated(pq.read_table(path, columns=[key])[key])
     if not repeated:
         return 0
     rows = _parquet(path)
@@ -240,14 +240,25 @@ def _drop_repeated(path: Path, schema: pa.Schema, key: str, newest: str | None) 
     return repeated
 
 
+def _rises(path: Path, key: str) -> bool:
+    """Whether each key is greater than the one before, as in most readings; looks at a group at a time."""
+    before: int | None = None
+    with pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups):
+            try:
+                keys = pc.cast(file.read_row_group(number, columns=[key])[key], pa.int64())
+            except pa.ArrowInvalid:  # no ids of Zoho's
+                return False
+            if keys.null_count or not pc.all(pc.less(keys[:-1], keys[1:]), min_count=0).as_py():
+                return False
+            if len(keys):
+                if before is not None and before >= keys[0].as_py():
+                    return False
+                before = keys[-1].as_py()
+    return True
+
+
 def _count_repeated(keys: pa.ChunkedArray) -> int:
-    """Most readings come in the order of ids, which is seen ten times as fast as that all differ."""
-    try:
-        ids = pc.cast(keys, pa.int64())
-        if pc.all(pc.less(ids[:-1], ids[1:]), min_count=0).as_py():
-            return 0
-    except pa.ArrowInvalid:  # no ids of Zoho's
-        pass
     return len(keys) - len(pc.unique(keys))
 
 
