@@ -56,15 +56,18 @@ def test_a_limit_that_is_too_low_is_raised_and_nothing_is_lost(load, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("columns", "size", "limit", "given"),
+    ("columns", "rows", "size", "limit", "given"),
     [
-        (40, 1 << 34, "18.6 GiB", ("2", 256 << 20)),
-        (200, 1 << 34, "18.6 GiB", ("2", 600 << 20)),
-        (500, 1 << 34, "18.6 GiB", ("1", 750 << 20)),
-        (500, 1 << 26, "18.6 GiB", ("1", 256 << 20)),
-        (200, 1 << 34, "100.0 MiB", ("2", 100 << 20)),  # the user's own
+        (40, 40_000_000, 1 << 34, "18.6 GiB", ("2", 256 << 20)),
+        (200, 8_000_000, 1 << 34, "18.6 GiB", ("2", 600 << 20)),
+        (500, 2_000_000, 1 << 34, "18.6 GiB", ("1", 750 << 20)),
+        (500, 9_000, 1 << 26, "18.6 GiB", ("1", 256 << 20)),
+        (40, 100_000, 1 << 26, "18.6 GiB", ("2", 256 << 20)),
+        (200, 200_000, 1 << 29, "18.6 GiB", ("1", 300 << 20)),  # less than two row groups
+        (200, 8_000_000, 1 << 34, "100.0 MiB", ("2", 100 << 20)),  # the user's own
     ],
 )
-def test_the_limit_grows_with_the_columns_and_not_with_the_rows(columns, size, limit, given):
-    found = gentle._settings([(columns, size)], {"memory_limit": limit, "threads": "2"}, 1)
+def test_the_limit_grows_with_the_columns_and_not_with_the_rows(columns, rows, size, limit, given):
+    file = gentle._File(columns, rows, size)
+    found = gentle._settings([file], {"memory_limit": limit, "threads": "2"}, 1)
     assert (found["threads"], found["memory_limit"]) == (given[0], f"{given[1]} bytes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import dlt
 import duckdb
 import pyarrow.parquet as pq
 from dlt.destinations.exceptions import DatabaseException
+
+from sources.zoho_crm.spool import GROUP_ROWS
 
 from .failures import causes
 from .held import is_duckdb
@@ -25,25 +28,33 @@ SETTINGS = ("memory_limit", "threads", "preserve_insertion_order")
 UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
 
+@dataclass(frozen=True)
+class _File:
+    columns: int
+    rows: int
+    size: int  # bytes of its values, uncompressed
+
+
 @contextmanager
 def gently(pipeline: dlt.Pipeline, files: Sequence[Path], room: int = 1) -> Iterator[None]:
     """Load files of many rows into DuckDB without keeping what is written already in memory.
 
     That takes the order of rows in a table out of hands, which no table promises. Keeping it, DuckDB loads on
-    one thread near a limit, and writes wide rows twice. The settings are the database's as long as any
+    one thread near a limit, and writes wide rows twice. A thread needs row groups of its own to be of use: of
+    too few rows all have to wait on disk for their end. The settings are the database's as long as any
     connection to it is open; a lower limit of the user's stays. `room` is for a load that was starved: so many
     times the memory.
     """
-    sizes = [_size(path) for path in files] if is_duckdb(pipeline) else []
-    if sum(size for _, size in sizes) < MANY:
+    found = [_look(path) for path in files] if is_duckdb(pipeline) else []
+    if sum(file.size for file in found) < MANY:
         yield
         return
     with pipeline.sql_client() as sql:
         names = ", ".join(f"'{name}'" for name in SETTINGS)
-        found = sql.execute_sql(f"select name, value from duckdb_settings() where name in ({names})")
-        before: dict[str, str] = {name: value for name, value in found or ()}
+        told = sql.execute_sql(f"select name, value from duckdb_settings() where name in ({names})")
+        before: dict[str, str] = {name: value for name, value in told or ()}
         try:
-            _set(sql, _settings(sizes, before, room))
+            _set(sql, _settings(found, before, room))
             yield
         finally:
             # DuckDB cuts 18.87 GiB to `18.8 GiB`; set to just that, it would be less each time.
@@ -55,12 +66,15 @@ def starved(error: BaseException) -> bool:
     return any(isinstance(cause, duckdb.OutOfMemoryException) for cause in causes(error))
 
 
-def _settings(sizes: Sequence[tuple[int, int]], before: Mapping[str, str], room: int) -> dict[str, str]:
-    """What to load files of so many columns and bytes with."""
-    widest = max(columns for columns, _ in sizes) * BYTES_PER_COLUMN
-    threads = max(1, min(int(before["threads"]), MOST // widest))
+def _settings(files: Sequence[_File], before: Mapping[str, str], room: int) -> dict[str, str]:
+    """What to load these files with."""
+    largest = max(files, key=lambda file: file.size)
+    threads = min(int(before["threads"]), MOST // (BYTES_PER_COLUMN * max(file.columns for file in files)))
+    if largest.size > LEAST:
+        threads = min(threads, largest.rows // (2 * GROUP_ROWS))
+    threads = max(1, threads)
     # The files of a package are loaded side by side; a small one needs no more than what is in it.
-    needed = sum(min(columns * BYTES_PER_COLUMN * threads, 2 * size) for columns, size in sizes)
+    needed = sum(min(file.columns * BYTES_PER_COLUMN * threads, 2 * file.size) for file in files)
     limit = min(max(LEAST, needed) * room, _bytes(before["memory_limit"]))
     return {"threads": str(threads), "preserve_insertion_order": "false", "memory_limit": f"{limit} bytes"}
 
@@ -78,7 +92,7 @@ def _bytes(spelt: str) -> int:
     return int(float(found[1]) * UNITS[found[2]]) if found and found[2] in UNITS else MOST
 
 
-def _size(path: Path) -> tuple[int, int]:
-    """The columns of a file, and the bytes of its values."""
+def _look(path: Path) -> _File:
     found = pq.read_metadata(path)
-    return found.num_columns, sum(found.row_group(n).total_byte_size for n in range(found.num_row_groups))
+    size = sum(found.row_group(number).total_byte_size for number in range(found.num_row_groups))
+    return _File(found.num_columns, found.num_rows, size)
