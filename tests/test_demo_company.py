@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.zoho_crm.account import _demo_org
 from simulators.zoho_crm.demo import demo_org
 from tests.truth import landed, truth
 
@@ -53,3 +54,14 @@ def test_two_runs_leave_the_same_tables(load_from, org):
     assert run.exit_code == 0, [(r.name, r.error) for r in run.readings if r.error]
     assert landed(load, "leads") == first
     assert load.rows("select count(distinct run_id) from zoho.sync_runs") == [(2,)]
+
+
+def test_people_work_in_the_demo_company_once_and_every_later_demo_finds_that(tmp_path):
+    companies = [_demo_org(tmp_path / "demo") for _ in range(3)]
+    first, second, third = (
+        {r.id: (r.modified, r.values) for name in org.modules for r in org.records(name)} for org in companies
+    )
+    assert first != second
+    assert third == second
+    gone = [[(d.record.id, d.deleted_time) for d in org.deletions["Contacts"]] for org in companies[1:]]
+    assert gone[0] == gone[1]

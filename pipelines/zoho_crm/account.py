@@ -43,21 +43,28 @@ def opened_account(options: Options, console: Console) -> Iterator[ZohoCredentia
 
 
 def _demo_org(place: Path) -> Org:
-    """The demo company; from the second demo on, people have worked in it since the first one began."""
+    """The demo company; after the first demo people have worked in it, once."""
     from simulators.zoho_crm import Clock
     from simulators.zoho_crm.demo import demo_changes, demo_org
 
-    note = place / "began"
-    began = _time_in(note) or datetime.now(timezone.utc)
+    first = not (place / "began").exists()
+    began = _noted(place / "began")
     clock = Clock(began)
     org = demo_org(clock=clock)
-    clock.run()
-    if note.exists():
+    if not first:
+        worked = _noted(place / "worked")
+        clock.advance((max(worked, began) - began).total_seconds())
         demo_changes(org)
-    else:
-        place.mkdir(parents=True, exist_ok=True)
-        note.write_text(began.isoformat())
+    clock.run()
     return org
+
+
+def _noted(note: Path) -> datetime:
+    """The time in a note; the first one who asks writes it down."""
+    time = _time_in(note) or datetime.now(timezone.utc)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(time.isoformat())
+    return time
 
 
 def _time_in(note: Path) -> datetime | None:
