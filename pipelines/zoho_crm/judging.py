@@ -17,13 +17,11 @@ from sources.zoho_crm.records import read_ids
 from sources.zoho_crm.sweep import confirm_gone
 from sources.zoho_crm.synced import Synced
 from sources.zoho_crm.values import Misfit, convert
-from sources.zoho_crm.windows import ALONG_BY_NAME, CHANGED
+from sources.zoho_crm.windows import ALONG_BY_NAME, CHANGED, CREATED
 
 from .comparison import Comparison, ids_since
 from .failures import innermost
 from .mending import TooManyGone, check_gone
-
-CREATED = "Created_Time"  # tells what is new in modules that do not tell what changed
 
 
 @dataclass
@@ -52,6 +50,7 @@ class Judge:
         plan, until, spooled = comparison.plan, comparison.until, comparison.thin.spooled
         assert until is not None
         assert spooled is not None
+        # Created_Time tells what is new in modules that do not tell what changed.
         comparison.newer = ids_since(spooled.path, column(plan, CHANGED) or column(plan, CREATED), until)
         comparison.excuse(comparison.newer, ("missing", "stale", "values"))
         for name in ALONG_BY_NAME:

@@ -22,13 +22,13 @@ from sources.zoho_crm.survey import Choice, Survey
 from sources.zoho_crm.sweep import narrow, read_narrow
 from sources.zoho_crm.synced import Synced
 from sources.zoho_crm.tables import Table
-from sources.zoho_crm.windows import CHANGED, goes_along, mark
+from sources.zoho_crm.windows import CHANGED, CREATED, goes_along, mark
 
 from .comparison import KINDS, Comparison, ids_since
 from .console import counted
 from .fetching import as_they_come, spool_folder
 from .held import Held
-from .judging import CREATED, Judge, carefully, column
+from .judging import Judge, carefully, column
 from .loading import Landing, older_columns
 from .mending import Mending
 from .outcome import Run

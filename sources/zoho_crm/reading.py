@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from . import bulk, coql, records
 from .arrow import records_table, twins_of
 from .client import ZohoClient
-from .columns import Column
+from .columns import Column, Kind
 from .deleted import Deletion, read_deletions
 from .door import Usage
 from .errors import CredentialsError, ReadFailed, Retriable, ZohoCrmError, ZohoError, means_not_offered
@@ -29,7 +29,7 @@ from .spool import Forget, Spooled, Tables, spool, without_rows
 from .synced import Synced
 from .veils import veiled_name
 from .watch import UNWATCHED, Watch
-from .windows import CHANGED, COUNT_LAG, synced_after
+from .windows import CHANGED, CONVERTED, COUNT_LAG, CREATED, synced_after
 
 Status = Literal["read", "kept", "skipped", "failed"]
 Extract = Callable[[ZohoClient, Plan, Notes], Iterator["pa.Table | Forget"]]
@@ -165,12 +165,20 @@ def _finish(reading: Reading, plan: Plan, notes: Notes) -> Reading:
 
 
 def _recent(reading: Reading, since: datetime) -> int:
-    """How many records changed or went since then, as far as they tell."""
+    """How many records came, went or were converted since then, as far as they tell: an edit moves no count."""
     recent = sum(gone.deleted_time >= since for gone in reading.deletions)
-    for name in (column.name for column in reading.columns if column.api_name == CHANGED):
-        changed = pq.read_table(must_be_read(reading).path, columns=[name])[name]
-        recent += pc.sum(pc.greater_equal(changed, since)).as_py() or 0
-    return recent
+    kinds = {CHANGED: Kind.TIMESTAMP, CREATED: Kind.TIMESTAMP, CONVERTED: Kind.BOOL}
+    own = (c for c in reading.columns if c.veil is None and c.kind is kinds.get(c.api_name))
+    names = {column.api_name: column.name for column in own}
+    if CHANGED not in names or not must_be_read(reading).rows:
+        return recent
+    rows = pq.read_table(must_be_read(reading).path, columns=list(names.values()))
+    moved = pc.greater_equal(rows[names[CHANGED]], since)
+    if CREATED in names:
+        came = pc.greater_equal(rows[names[CREATED]], since)
+        converted = pc.and_(moved, rows[names[CONVERTED]]) if CONVERTED in names else pa.scalar(False)
+        moved = pc.or_kleene(came, converted)
+    return recent + (pc.sum(moved).as_py() or 0)
 
 
 def _rows(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -> Iterator[pa.Table | Forget]:

@@ -13,7 +13,7 @@ from .policy import Policy
 from .synced import Synced
 from .versions import VALID_FROM
 
-CHANGED = "Modified_Time"
+CHANGED, CREATED, CONVERTED = "Modified_Time", "Created_Time", "Converted__s"
 
 # Get Deleted Records, v8: a record stays in the recycle bin, and in the feed as such, for 60 days.
 FEED = timedelta(days=60)
