@@ -123,8 +123,9 @@ def secrets_of(options: Options | None) -> list[str]:
     from sources.zoho_crm.errors import SettingsError
 
     words = ("CREDENTIALS", "SECRET", "PASSWORD", "TOKEN", "KEY", "WEBHOOK")
-    # The last part of a name tells: CREDENTIALS__DATABASE is no secret, CREDENTIALS__PASSWORD is.
+    # The last part of a name tells: CREDENTIALS__DATABASE is no secret, CREDENTIALS__PASSWORD is. Of DuckDB it is a path.
     found = [v for n, v in os.environ.items() if any(word in n.upper().split("__")[-1] for word in words)]
+    found = [value for value in found if value != os.environ.get("DESTINATION__DUCKDB__CREDENTIALS")]
     connection = options.connection if options else None
     found += [options.client_secret or "", options.code or ""] if options else []
     try:

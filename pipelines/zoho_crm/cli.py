@@ -29,8 +29,21 @@ from .failures import (
     without_secrets,
 )
 from .look_options import seeing, writing
-from .options import Options, choosing, connecting, load_env_file, paying, repairing, settle, syncing
+from .misspelt import warn_of_unknown_keys
+from .options import (
+    ConfigOption,
+    Options,
+    choosing,
+    connecting,
+    load_env_file,
+    option,
+    paying,
+    repairing,
+    settle,
+    syncing,
+)
 from .output_options import documenting
+from .sync_options import keeping
 from .telling import telling
 
 MORE = """\
@@ -101,6 +114,7 @@ def answer(command: Callable[[Options, Console], int]) -> int:
         configured = start_dlt()
         if not ctx.params.get("demo"):
             load_env_file(ctx, configured)
+            warn_of_unknown_keys(keys())
         options = settle(ctx, configured)
         console = Console(options.log_format, quiet=options.quiet)
         return command(options, console)
@@ -114,6 +128,12 @@ def answer(command: Callable[[Options, Console], int]) -> int:
         known = explain(error)
         sentence, code = known or (_unexpected(error, options), FAILED)
         return _end(options, without_secrets(sentence, secrets_of(options)) if known else sentence, code)
+
+
+def keys() -> set[str]:
+    """The keys of all commands' options in dlt's configuration."""
+    params = (param for command in cli.commands.values() for param in command.params)
+    return {param.key for param in params if isinstance(param, ConfigOption)}
 
 
 def _end(options: Options | None, sentence: str, code: int) -> int:
@@ -156,7 +176,7 @@ cli = Commands(
     commands=[
         _command(commands.run, [*choosing(), *syncing(), *paying(), *telling(), *connecting()]),
         _command(commands.plan, [*choosing(), *syncing(), *connecting()]),
-        _command(commands.modules, [*choosing(), *connecting()]),
+        _command(commands.modules, [*choosing(), *keeping(option), *connecting()]),
         _command(commands.authorize, [*authorizing(), *choosing()]),
         _command(commands.check, [*choosing(), *documenting(), *connecting()]),
         _command(commands.verify, [*choosing(), *repairing(), *paying(), *telling(), *connecting()]),

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from .names import Names, Word
 from .privacy_options import PRIVACY, protecting, rules_from
-from .sync_options import ALL, Modules, Moment, Span
+from .sync_options import ALL, Moment, Span, keeping
 
 if TYPE_CHECKING:
     from sources.zoho_crm.policy import Policy
@@ -190,14 +190,7 @@ def repairing() -> list[click.Parameter]:
 def keeping_up() -> list[click.Parameter]:
     """The options that say how a sync keeps up with the account."""
     return [
-        option(
-            "--deletes",
-            type=click.Choice(["hard", "soft"]),
-            default="hard",
-            show_default=True,
-            help="soft: the row of a deleted record stays, with deleted_at set.",
-        ),
-        option("--history", type=Modules(), help="Keep every version of the rows of these modules."),
+        *keeping(option),
         option(
             "--lookback", type=Span(), default="10m", show_default=True, help="Overlap of two runs' windows."
         ),

@@ -137,8 +137,8 @@ def _land_metadata(run: Run, landing: Landing, found: Survey, planning: Usage) -
 def _charge_planning(ours: Sequence[Reading], planning: Usage) -> None:
     """What was asked while planning is what `modules` and `fields` hold: one call is the former's."""
     for reading in ours:
-        calls = 1 if reading.name == "modules" else planning.calls - 1
-        reading.usage = Usage(calls, calls)
+        first = reading.name == "modules"
+        reading.usage = Usage(1, 1) if first else Usage(planning.calls - 1, planning.credits - 1)
 
 
 def _in_order(readings: list[Reading], found: Survey) -> list[Reading]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -66,3 +66,17 @@ class Modules(click.ParamType):  # type: ignore[type-arg]
         if words & {"all", "true", "*"}:
             return ALL
         return frozenset() if words <= {"false"} else names
+
+
+def keeping(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
+    """What a table keeps; also of the command that only lists, as a table that keeps more is refused without."""
+    return [
+        option(
+            "--deletes",
+            type=click.Choice(["hard", "soft"]),
+            default="hard",
+            show_default=True,
+            help="soft: the row of a deleted record stays, with deleted_at set.",
+        ),
+        option("--history", type=Modules(), help="Keep every version of the rows of these modules."),
+    ]
