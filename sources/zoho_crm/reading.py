@@ -170,15 +170,21 @@ def _recent(reading: Reading, since: datetime) -> int:
     kinds = {CHANGED: Kind.TIMESTAMP, CREATED: Kind.TIMESTAMP, CONVERTED: Kind.BOOL}
     own = (c for c in reading.columns if c.veil is None and c.kind is kinds.get(c.api_name))
     names = {column.api_name: column.name for column in own}
-    if CHANGED not in names or not must_be_read(reading).rows:
+    spooled = must_be_read(reading)
+    if CHANGED not in names or not spooled.rows:
         return recent
-    rows = pq.read_table(must_be_read(reading).path, columns=list(names.values()))
+    with pq.ParquetFile(spooled.path) as file:
+        groups = (file.read_row_group(n, columns=list(names.values())) for n in range(file.num_row_groups))
+        return recent + sum(_moved(group, names, since) for group in groups)
+
+
+def _moved(rows: pa.Table, names: Mapping[str, str], since: datetime) -> int:
     moved = pc.greater_equal(rows[names[CHANGED]], since)
     if CREATED in names:
         came = pc.greater_equal(rows[names[CREATED]], since)
         converted = pc.and_(moved, rows[names[CONVERTED]]) if CONVERTED in names else pa.scalar(False)
         moved = pc.or_kleene(came, converted)
-    return recent + (pc.sum(moved).as_py() or 0)
+    return pc.sum(moved).as_py() or 0
 
 
 def _rows(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -> Iterator[pa.Table | Forget]:
