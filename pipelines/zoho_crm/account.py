@@ -61,7 +61,10 @@ def _demo_org(place: Path) -> Org:
 
 def _noted(note: Path) -> datetime:
     """The time in a note; the first one who asks writes it down."""
-    time = _time_in(note) or datetime.now(timezone.utc)
+    noted = _time_in(note)
+    if noted is not None:
+        return noted
+    time = datetime.now(timezone.utc)
     note.parent.mkdir(parents=True, exist_ok=True)
     note.write_text(time.isoformat())
     return time
@@ -123,9 +126,12 @@ def secrets_of(options: Options | None) -> list[str]:
     from sources.zoho_crm.errors import SettingsError
 
     words = ("CREDENTIALS", "SECRET", "PASSWORD", "TOKEN", "KEY", "WEBHOOK")
-    # The last part of a name tells: CREDENTIALS__DATABASE is no secret, CREDENTIALS__PASSWORD is. Of DuckDB it is a path.
-    found = [v for n, v in os.environ.items() if any(word in n.upper().split("__")[-1] for word in words)]
-    found = [value for value in found if value != os.environ.get("DESTINATION__DUCKDB__CREDENTIALS")]
+    # The last part of a name tells: CREDENTIALS__DATABASE is no secret, CREDENTIALS__PASSWORD is.
+    found = [
+        value
+        for name, value in os.environ.items()
+        if any(word in name.upper().split("__")[-1] for word in words) and not _is_path(name, value)
+    ]
     connection = options.connection if options else None
     found += [options.client_secret or "", options.code or ""] if options else []
     try:
@@ -135,3 +141,8 @@ def secrets_of(options: Options | None) -> list[str]:
     else:
         found += credentials.secrets
     return [text for text in found if len(text) >= 6]
+
+
+def _is_path(name: str, value: str) -> bool:
+    """DuckDB's credentials are the path of its file, unless a token is given with it."""
+    return name.upper() == "DESTINATION__DUCKDB__CREDENTIALS" and "?" not in value

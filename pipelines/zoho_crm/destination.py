@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.destination.reference import Destination
 
 from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.nearest import nearest
 
 DEFAULT_FILE = "zoho.duckdb"
 DEMO_FILE = "zoho_demo.duckdb"
@@ -116,6 +116,6 @@ def _configured(destination: str, pipeline_name: str) -> str | None:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name.casefold(), KNOWN, n=1)
-    hint = f": did you mean {near[0]}?" if near else "; dlt's own are " + ", ".join(KNOWN) + "."
+    near = nearest(name, KNOWN)
+    hint = f": did you mean {near}?" if near else "; dlt's own are " + ", ".join(KNOWN) + "."
     return f"dlt has no destination {name!r}{hint}"

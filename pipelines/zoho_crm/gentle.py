@@ -50,8 +50,7 @@ def gently(pipeline: dlt.Pipeline, files: Sequence[Path], room: int = 1) -> Iter
         yield
         return
     with pipeline.sql_client() as sql:
-        names = ", ".join(f"'{name}'" for name in SETTINGS)
-        told = sql.execute_sql(f"select name, value from duckdb_settings() where name in ({names})")
+        told = sql.execute_sql(f"select name, value from duckdb_settings() where name in {SETTINGS}")
         before: dict[str, str] = {name: value for name, value in told or ()}
         try:
             _set(sql, _settings(found, before, room))

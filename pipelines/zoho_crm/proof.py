@@ -9,7 +9,7 @@ from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.survey import read_count
 from sources.zoho_crm.synced import Synced
-from sources.zoho_crm.windows import is_due
+from sources.zoho_crm.windows import CONVERTED, is_due
 
 from .failures import innermost
 from .held import Held
@@ -38,11 +38,7 @@ def prove(run: Run, held: Held, client: ZohoClient, count_every: timedelta) -> N
 
 def _converted(reading: Reading) -> str | None:
     """The column that tells converted records, of a module that has them."""
-    return (
-        next((c.name for c in reading.columns if c.api_name == "Converted__s"), None)
-        if reading.plan
-        else None
-    )
+    return next((c.name for c in reading.columns if c.api_name == CONVERTED), None) if reading.plan else None
 
 
 def _replaced(reading: Reading) -> bool:

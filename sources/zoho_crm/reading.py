@@ -25,7 +25,7 @@ from .notes import Notes
 from .plan import Api, Plan, unknown_types
 from .records import read_rows
 from .sieve import sift
-from .spool import Forget, Spooled, Tables, spool, without_rows
+from .spool import Forget, Spooled, Tables, groups_of, spool, without_rows
 from .synced import Synced
 from .veils import veiled_name
 from .watch import UNWATCHED, Watch
@@ -173,9 +173,8 @@ def _recent(reading: Reading, since: datetime) -> int:
     spooled = must_be_read(reading)
     if CHANGED not in names or not spooled.rows:
         return recent
-    with pq.ParquetFile(spooled.path) as file:
-        groups = (file.read_row_group(n, columns=list(names.values())) for n in range(file.num_row_groups))
-        return recent + sum(_moved(group, names, since) for group in groups)
+    groups = groups_of(spooled.path, list(names.values()))
+    return recent + sum(_moved(group, names, since) for group in groups)
 
 
 def _moved(rows: pa.Table, names: Mapping[str, str], since: datetime) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 import re
@@ -28,6 +27,7 @@ from .converters import (
 )
 from .data_centres import DATA_CENTRES
 from .errors import SettingsError
+from .nearest import nearest
 
 logger = logging.getLogger("zoho_crm")
 
@@ -230,11 +230,10 @@ def warn_unknown(names: list[str]) -> None:
     if not names:
         return
     known = [setting.name for setting in BY_ATTRIBUTE.values()]
-    by_fold = {name.casefold(): name for name in known}
     parts = []
     for name in dict.fromkeys(names):
-        near = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
+        near = nearest(name, known)
         # What looks like a name may be the rest of a secret that holds a ';': only a word is shown.
         shown = name if re.fullmatch(r"[A-Za-z][A-Za-z _]{0,39}", name) else "one that is no word"
-        parts.append(f"{shown} (did you mean {by_fold[near[0]]}?)" if near else shown)
+        parts.append(f"{shown} (did you mean {near}?)" if near else shown)
     logger.warning("Unknown setting, ignored: %s", ", ".join(parts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -188,11 +188,16 @@ class _Writer:
 def _rows_of(part: _Part) -> Iterator[pa.Table]:
     """The rows of a part that count, a group at a time."""
     left = part.rows
-    with pq.ParquetFile(part.path) as file:
-        for number in range(file.num_row_groups if left else 0):
-            table = file.read_row_group(number).slice(0, left)
-            left -= table.num_rows
-            yield table
+    for group in groups_of(part.path):
+        yield group.slice(0, left)
+        left -= min(left, group.num_rows)
+
+
+def groups_of(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """The rows of a Parquet file, of these columns, a row group at a time."""
+    with pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number, columns=columns)
 
 
 def _union(schemas: list[pa.Schema]) -> pa.Schema:
@@ -242,19 +247,15 @@ def _drop_repeated(path: Path, schema: pa.Schema, key: str, newest: str | None) 
 
 def _rises(path: Path, key: str) -> bool:
     """Whether each key is greater than the one before, as in most readings; looks at a group at a time."""
-    before: int | None = None
-    with pq.ParquetFile(path) as file:
-        for number in range(file.num_row_groups):
-            try:
-                keys = pc.cast(file.read_row_group(number, columns=[key])[key], pa.int64())
-            except pa.ArrowInvalid:  # no ids of Zoho's
-                return False
-            if keys.null_count or not pc.all(pc.less(keys[:-1], keys[1:]), min_count=0).as_py():
-                return False
-            if len(keys):
-                if before is not None and before >= keys[0].as_py():
-                    return False
-                before = keys[-1].as_py()
+    before = pa.chunked_array([], pa.int64())
+    for group in groups_of(path, [key]):
+        try:
+            keys = pa.chunked_array([*before.chunks, *pc.cast(group[key], pa.int64()).chunks], pa.int64())
+        except pa.ArrowInvalid:  # no ids of Zoho's
+            return False
+        if keys.null_count or not pc.all(pc.less(keys[:-1], keys[1:]), min_count=0).as_py():
+            return False
+        before = keys[-1:]
     return True
 
 

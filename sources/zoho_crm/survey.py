@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ from .errors import (
 )
 from .metadata import Field, Module, list_fields, list_modules
 from .naming import Remembered, name_columns, name_tables
+from .nearest import nearest
 from .plan import Plan, Skip, Wish, choose_api
 from .policy import Policy
 from .privacy import PEOPLE
@@ -223,8 +223,8 @@ def known_names(choice: Choice, modules: list[str], ours: tuple[str, ...]) -> Ch
     spelt = {name.casefold(): name for name in (*ours, *modules)}
     for name in sorted(choice.only | choice.never | (choice.policy.history or frozenset())):
         if name.casefold() not in spelt:
-            near = difflib.get_close_matches(name.casefold(), spelt, n=1, cutoff=0.5)
-            hint = f"; did you mean {spelt[near[0]]}?" if near else ""
+            near = nearest(name, spelt.values(), 0.5)
+            hint = f"; did you mean {near}?" if near else ""
             raise SettingsError(f"the account has no module {name!r}{hint} (`modules` lists them)")
 
     def known(names: Iterable[str]) -> frozenset[str]:

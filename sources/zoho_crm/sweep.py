@@ -18,11 +18,11 @@ from .plan import Cost, Plan, Window, Wish, choose_api
 from .reading import Reading, collect, read_module
 from .records import field_chunks, read_ids, read_rows
 from .sieve import sift, tester
-from .walks import CHANGED
 from .watch import UNWATCHED, Watch
+from .windows import CHANGED, CONVERTED
 
-# `Converted__s` names the flag, or Zoho would leave out the leads that are converted.
-KEYS = ("id", CHANGED, "Converted__s")
+# The flag is named, or Zoho would leave out the leads that are converted.
+KEYS = ("id", CHANGED, CONVERTED)
 BATCH = 20 * limits.IDS_PER_CALL  # records in one table
 SOME = Window(since=datetime(1970, 1, 1, tzinfo=timezone.utc))  # of records that were asked for by id
 
