@@ -26,12 +26,19 @@ from simulators.zoho_crm import Org, serve
 from sources.zoho_crm.client import Pace, ZohoClient, connect
 from sources.zoho_crm.credentials import ZohoCredentials, resolve_credentials
 from sources.zoho_crm.policy import Policy
+from sources.zoho_crm.settings import _warn_once
 from sources.zoho_crm.survey import Choice
 from tests import browsing
 
 # The same examples on every machine, and no clock that a busy one fails by.
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def nothing_said_yet() -> None:
+    """A warning that is given once a process is given once a test."""
+    _warn_once.cache_clear()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

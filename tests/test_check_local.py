@@ -35,7 +35,7 @@ def here(command):
 
 def test_each_setting_is_told_with_its_place_and_no_secret(command, tmp_path, monkeypatch):
     (tmp_path / ".dlt").mkdir()
-    secrets = f'[sources.zoho_crm.credentials]\noauth_client_secret="{SECRET}"\n'
+    secrets = f'[sources.zoho_crm.credentials]\noauth_client_secret="{SECRET}"\nregoin="EU"\n'
     (tmp_path / ".dlt" / "secrets.toml").write_text(secrets)
     (tmp_path / ".env").write_text(f"{KEY}='OAuthClientId=1000.A; AccountsServer=http://127.0.0.1:9'\n")
     monkeypatch.setenv(f"{KEY}__OAUTH_REFRESH_TOKEN", f"{SECRET}r")
@@ -51,6 +51,7 @@ def test_each_setting_is_told_with_its_place_and_no_secret(command, tmp_path, mo
     assert "OAuthClientSecret from secrets.toml" in said
     assert f"OAuthRefreshToken from {KEY}__OAUTH_REFRESH_TOKEN" in said
     assert "Timeout from CREDENTIALS__TIMEOUT" in said
+    assert "Unknown setting, ignored: regoin (did you mean Region?)" in said
     assert SECRET not in done.stdout + done.stderr
 
 

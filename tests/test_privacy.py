@@ -9,6 +9,7 @@ from datetime import date, datetime, timezone
 
 import pytest
 
+from simulators.zoho_crm import Module as SimulatedModule
 from sources.zoho_crm.errors import SettingsError
 from tests.private import APIS, MARKER, SECRET, found_in, people, person, rules
 from tests.syncing import sync, tried
@@ -240,12 +241,28 @@ def test_another_key_is_refused_unless_everything_is_read_anew(load, org):
     [
         ("Persns.Email: hash", "no module 'Persns'; did you mean Persons"),
         ("Persons.Emial: hash", "no field 'Emial'; did you mean Email"),
-        ("*.Emial: drop", "no field 'Emial'"),
+        ("*.Emial: drop", "no field 'Emial'; did you mean Email"),
+        ("Emial: drop", "no field 'Emial'"),
+        ("Persons.Em1l*: drop", "no field 'Em1l"),
+        ("*.<emial>: drop", "no field '<emial>'; did you mean <email>"),
+        ("Persons.<emial>: drop", "no field '<emial>'"),
     ],
 )
 def test_a_rule_that_protects_nothing_is_refused(load, org, rule, words):
     with pytest.raises(SettingsError, match=words):
         tried(load, "Persons", "Customers", rules=rules(rule))
+
+
+def test_so_is_one_for_every_module_when_all_are_read_and_a_module_refuses_its_fields(load, org):
+    org.add_module(SimulatedModule("Payroll", [], generated_type="custom", no_permission=True))
+    with pytest.raises(SettingsError, match="no field 'Emial'"):
+        load(rules=rules("*.Emial: drop"))
+
+
+def test_a_rule_for_every_module_may_be_about_those_that_are_not_chosen(load, org, caplog):
+    sync(load, "Customers", rules=rules("*.Phone: drop", "*.<website>: drop", "*.Last_Nmae: drop"))
+    assert "*.Last_Nmae fits no field of the chosen modules; did you mean Last_Name?" in caplog.text
+    assert "Phone" not in caplog.text and "website" not in caplog.text
 
 
 def test_only_the_chosen_fields_come(load, org):

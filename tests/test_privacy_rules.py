@@ -118,6 +118,20 @@ def test_any_text_is_a_filter_or_one_sentence(text):
         assert found.values
 
 
+@pytest.mark.parametrize(
+    "text", ["*.City: equal Rome", "Persons.C?ty: equal Rome", "Persons.<text>: equal Rome"]
+)
+def test_a_filter_names_one_field_of_one_module(text):
+    with pytest.raises(SettingsError, match="is no filter: write MODULE.FIELD"):
+        read_filter(text)
+
+
+@pytest.mark.parametrize("text", ["Leads", "Leads; Leads.Email"])
+def test_a_chosen_field_tells_its_module(text):
+    with pytest.raises(SettingsError, match="'Leads' is no field: write MODULE.FIELD"):
+        rules_of([], texts_of(text), [], None)
+
+
 def test_a_list_of_values_may_hold_commas_in_quotes():
     assert read_filter('Deals.City: in Rome, "Paris, Texas"').values == ("Rome", "Paris, Texas")
 

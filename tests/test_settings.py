@@ -179,7 +179,7 @@ def test_another_api_version_is_one_warning(text, caplog):
 
 
 def test_unknown_names_are_one_warning_with_the_nearest_known_name(caplog):
-    resolve_credentials(MINIMAL + "Regoin=EU;PseudoColumns=x;Regoin=IN")
+    resolve_credentials("Timeout=9;Regoin=EU;PseudoColumns=x;Regoin=IN;" + MINIMAL)
     assert len(caplog.records) == 1
     assert "Regoin (did you mean Region?), PseudoColumns" in caplog.text
 
@@ -187,6 +187,12 @@ def test_unknown_names_are_one_warning_with_the_nearest_known_name(caplog):
 def test_unknown_names_of_a_dict_are_warned_of_too(caplog):
     resolve_credentials({"oauth_access_token": ACCESS, "regoin": "EU"})
     assert "regoin (did you mean Region?)" in caplog.text
+
+
+def test_what_was_said_once_is_not_said_again(caplog):
+    for _ in range(3):
+        resolve_credentials("Verbosity=5;" + MINIMAL)
+    assert len(caplog.records) == 1
 
 
 def test_an_unknown_key_of_the_environment_is_warned_of_too(monkeypatch, caplog):
@@ -208,6 +214,27 @@ def test_what_may_be_the_rest_of_a_secret_is_not_named(caplog):
     assert "no word" in caplog.text
     warn_unknown([])
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("before", ["OAuthClientSecret=ab", "OAuthRefreshToken=1000.ab"])
+def test_what_stands_behind_an_unquoted_secret_may_be_its_rest(before, caplog):
+    resolve_credentials(MINIMAL + f"{before};sEcReTcd=ef;gh=i;Regoin=EU;Region=IN;PseudoColumns=x")
+    name = before.partition("=")[0]
+    told = f"one behind {name} (a value that holds ';' goes in quotes), Regoin (did you mean Region?), PseudoColumns"
+    assert caplog.messages == [f"Unknown setting, ignored: {told}"]
+
+
+def test_behind_a_quoted_secret_every_word_is_a_name(caplog):
+    resolve_credentials(MINIMAL + "OAuthClientSecret='ab;cd';Verbosity=5")
+    assert "ignored: Verbosity" in caplog.text
+
+
+def test_behind_a_secret_of_zohos_own_too(caplog):
+    own = (
+        f"OAuthClientSecret={'0a' * 21};Verbosity=5;OAuthRefreshToken=1000.{'ab' * 16}.{'0c' * 16};Logfile=x;"
+    )
+    resolve_credentials(MINIMAL + own)
+    assert "ignored: Verbosity, Logfile" in caplog.text
 
 
 def test_values_of_a_dict_may_have_their_own_types():

@@ -135,7 +135,7 @@ def secrets_of(options: Options | None) -> list[str]:
     connection = options.connection if options else None
     found += [options.client_secret or "", options.code or ""] if options else []
     try:
-        credentials = resolve_credentials(connection, for_consent=True)
+        credentials = resolve_credentials(connection, for_consent=True, quiet=True)
     except SettingsError:
         found.append(connection or "")
     else:

@@ -20,7 +20,7 @@ from .failures import causes
 from .held import is_duckdb
 
 MANY = 64 << 20  # bytes of values, uncompressed, from which on the settings pay
-LEAST, MOST = 192 << 20, 700 << 20  # bytes of memory; MOST for more threads than one
+LEAST, MOST = 160 << 20, 700 << 20  # bytes of memory; MOST for more threads than one
 # A thread builds a row group of its own, with some blocks of 256 KiB a column. DuckDB 1.5 refuses a load of
 # 200 to 500 columns below 0.9 MiB.
 BYTES_PER_COLUMN = 3 << 19

@@ -12,7 +12,7 @@ from .client import ZohoClient
 from .columns import Column
 from .errors import CredentialsError, Retriable, ZohoError
 from .metadata import Module
-from .plan import Api, FirstPage, Plan, Wish, cost_of
+from .plan import Api, FirstPage, Plan, Wish, cost_of, why_not_bulk
 from .records import field_chunks
 from .walks import CHANGED, first_page
 
@@ -92,15 +92,6 @@ def choose_api(
     others = ", ".join(f"{NAMES[api]} {costs[api]:,}" for api in possible if api != best)
     chosen = f"{NAMES[best]} {costs[best]:,} credit{'' if costs[best] == 1 else 's'}"
     return best, f"{changes.words}: {chosen}" + (f"; {others}" if others else "")
-
-
-def why_not_bulk(module: Module) -> str | None:
-    """Why Bulk Read is no way to read a module."""
-    if module.api_name in limits.NOT_IN_BULK:
-        return "Bulk Read does not offer it"
-    if module.generated_type == "field_tracker":
-        return "Bulk Read leaves out the history of deleted records"
-    return None
 
 
 def costs_of(rows: int, columns: tuple[Column, ...]) -> dict[Api, int]:

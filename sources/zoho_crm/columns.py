@@ -144,6 +144,11 @@ def is_known_type(field: Field) -> bool:
     return field.data_type in BY_DATA_TYPE or field.data_type in COMPUTED
 
 
+def is_zoho_type(data_type: str) -> bool:
+    """Whether Zoho has such a type, as far as anybody has met it."""
+    return data_type.casefold() in {*BY_DATA_TYPE, *COMPUTED, *IN_OWN_TABLE}
+
+
 def why_left_out(field: Field) -> str | None:
     """Why a field is no column, or None: its values are elsewhere, so nothing is lost."""
     if field.data_type in IN_OWN_TABLE:

@@ -21,6 +21,10 @@ class Piece:
     value_end: int  # behind the closing quote
     end: int  # behind the `;`
 
+    @property
+    def quoted(self) -> bool:
+        return self.value_end - self.value_start > len(self.value)
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -32,12 +36,8 @@ class Edit:
 
 
 def split_settings(text: str, known: Collection[str] = ()) -> list[tuple[str, str]]:
-    """The (name, value) pairs in order, a repeated name included.
-
-    An error tells the position, and the name only when it is one of `known` (casefolded): what
-    looks like a name may be the rest of a secret that holds a `;`.
-    """
-    return [(piece.name, piece.value) for piece in _pieces(text, known)]
+    """The (name, value) pairs in order, a repeated name included."""
+    return [(piece.name, piece.value) for piece in pieces_of(text, known)]
 
 
 def settings_edits(text: str, changes: Mapping[str, str | None]) -> list[Edit]:
@@ -45,7 +45,7 @@ def settings_edits(text: str, changes: Mapping[str, str | None]) -> list[Edit]:
 
     A new value keeps the quotes of the old one, a new setting goes to the end, and nothing else moves.
     """
-    pieces = _pieces(text)
+    pieces = pieces_of(text)
     wanted = {name.casefold(): value for name, value in changes.items()}
     last = max([len(text.rstrip()), *(piece.value_end for piece in pieces)])
     edits = []
@@ -74,7 +74,12 @@ def join_settings(pairs: Iterable[tuple[str, str]]) -> str:
     return "".join(f"{_checked(name)}={_quoted(value)};" for name, value in pairs)
 
 
-def _pieces(text: str, known: Collection[str] = ()) -> list[Piece]:
+def pieces_of(text: str, known: Collection[str] = ()) -> list[Piece]:
+    """The settings in order, a repeated name included.
+
+    An error tells the position, and the name only when it is one of `known` (casefolded): what
+    looks like a name may be the rest of a secret that holds a `;`.
+    """
     pieces: list[Piece] = []
     at = 0
     while True:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, cast
 from urllib.parse import urlsplit
 
 from dlt.common.configuration import configspec
+from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import (
     ConfigurationException,
     ConfigValueCannotBeCoercedException,
@@ -15,10 +16,10 @@ from dlt.common.configuration.exceptions import (
     ValueNotSecretException,
 )
 from dlt.common.configuration.resolve import resolve_configuration
-from dlt.common.configuration.specs import CredentialsConfiguration
+from dlt.common.configuration.specs import CredentialsConfiguration, PluggableRunContext
 from dlt.common.typing import TSecretStrValue
 
-from .connection_string import join_settings, split_settings
+from .connection_string import join_settings, pieces_of
 from .converters import proxy_secrets, with_scheme
 from .data_centres import DataCentre, Instance, data_centre, data_centre_of_accounts_host
 from .errors import SettingsError
@@ -27,10 +28,12 @@ from .settings import (
     DEFAULT_SCOPES,
     KEY,
     SETTINGS,
+    Setting,
     by_attribute,
     missing_settings,
     read_settings,
     unknown_keys,
+    unknown_name,
     warn_unknown,
     wrong_settings,
 )
@@ -78,6 +81,7 @@ class ZohoCredentials(CredentialsConfiguration):
     oauth_verifier: TSecretStrValue | None = None
 
     for_consent: ClassVar[bool] = False
+    quiet: ClassVar[bool] = False  # nobody wants to hear of unknown names
 
     # ---- what the rest of the source asks for
 
@@ -148,12 +152,14 @@ class ZohoCredentials(CredentialsConfiguration):
         if not isinstance(native_value, str):
             raise NotImplementedError
         unknown = []
-        for name, value in split_settings(native_value, SETTINGS):
-            setting = SETTINGS.get(name.casefold())
+        before: Setting | None = None
+        for piece in pieces_of(native_value, SETTINGS):
+            setting = SETTINGS.get(piece.name.casefold())
             if setting is None:
-                unknown.append(name)
+                unknown.append(unknown_name(piece.name, before))
             else:
-                setattr(self, setting.attribute, value)
+                setattr(self, setting.attribute, piece.value)
+                before = setting if setting.may_go_on(piece.value) and not piece.quoted else None
         self._unknown = unknown
 
     def to_native_representation(self) -> str:
@@ -173,7 +179,8 @@ class ZohoCredentials(CredentialsConfiguration):
 
     def on_resolved(self) -> None:
         """Check every setting, then what they say together."""
-        warn_unknown(getattr(self, "_unknown", []) + unknown_keys())
+        if not self.quiet:
+            warn_unknown(self._unknown_words())
         given = {name: getattr(self, name) for name in BY_ATTRIBUTE}
         for name, value in read_settings(given).items():
             setattr(self, name, value)
@@ -188,6 +195,9 @@ class ZohoCredentials(CredentialsConfiguration):
         return f"ZohoCredentials({self.to_native_representation()})"
 
     __str__ = __repr__
+
+    def _unknown_words(self) -> list[str]:
+        return [*getattr(self, "_unknown", []), *map(unknown_name, unknown_keys(_configured()))]
 
     # ---- what the settings say together
 
@@ -251,25 +261,31 @@ class ZohoCredentials(CredentialsConfiguration):
 
 
 def resolve_credentials(
-    value: str | Mapping[str, Any] | None = None, *, for_consent: bool = False
+    value: str | Mapping[str, Any] | None = None, *, for_consent: bool = False, quiet: bool = False
 ) -> ZohoCredentials:
     """The checked settings from `value`, filled up from dlt's environment, secrets and config.
 
     Raises SettingsError and nothing else, with no secret in it. `for_consent` misses nothing: the
-    client may still be asked for, and the tokens are still to be got. A mapping may use the names of
-    a connection string or dlt's snake_case.
+    client may still be asked for, and the tokens are still to be got. `quiet` warns of nothing.
+    A mapping may use the names of a connection string or dlt's snake_case.
     """
     if isinstance(value, ZohoCredentials) and value.is_resolved():
         return value
     credentials = ZohoCredentials()
-    if for_consent:
-        credentials.for_consent = True  # type: ignore[misc]
+    credentials.for_consent, credentials.quiet = for_consent, quiet  # type: ignore[misc]
     if isinstance(value, Mapping):
         value, credentials._unknown = by_attribute(value)
     try:
         return resolve_configuration(credentials, sections=SECTIONS, explicit_value=value or None)
     except ConfigurationException as error:
         raise SettingsError(_sentence(error)) from None
+
+
+def _configured() -> list[str]:
+    """The settings that stand one by one in dlt's files, known ones or not."""
+    providers = Container()[PluggableRunContext].providers.providers
+    found: list[Any] = [one.get_value("credentials", dict, None, *SECTIONS)[0] for one in providers]
+    return [str(name) for section in found if isinstance(section, Mapping) for name in section]
 
 
 def _sentence(error: ConfigurationException) -> str:

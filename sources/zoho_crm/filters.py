@@ -21,7 +21,7 @@ COMPARATORS = (
 LISTS = frozenset({"in", "not_in"})
 NULL = "null"  # as the value of equal and not_equal
 FILTER = re.compile(
-    r"(?P<module>[^.\s:]+)\.(?P<field>[^.\s:]+)\s*:\s*(?P<sign>[a-z_]+)\s+(?P<value>\S.*)", re.DOTALL
+    r"(?P<module>[^.\s:*?<>]+)\.(?P<field>[^.\s:*?<>]+)\s*:\s*(?P<sign>[a-z_]+)\s+(?P<value>\S.*)", re.DOTALL
 )
 
 

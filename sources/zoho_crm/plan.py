@@ -120,12 +120,11 @@ class Skip:
 
 def choose_api(module: Module, wish: Wish, rows: int | None, columns: tuple[Column, ...]) -> tuple[Api, str]:
     """The API for a full reading, and the reason that `plan` prints."""
-    if module.api_name in limits.NOT_IN_BULK and wish in ("auto", "bulk"):
-        return "records", "Bulk Read does not offer it"
+    no_bulk = why_not_bulk(module)
+    if no_bulk and wish in ("auto", "bulk"):
+        return "records", no_bulk
     if wish != "auto":
         return wish, "as configured"
-    if module.generated_type == "field_tracker":
-        return "records", "Bulk Read leaves out the history of deleted records"
     if rows is None:
         return "bulk", "first load, Zoho gives no count"
     records, bulk = cost_of("records", rows, columns).credits, cost_of("bulk", rows, columns).credits
@@ -133,6 +132,15 @@ def choose_api(module: Module, wish: Wish, rows: int | None, columns: tuple[Colu
     if records <= bulk:
         return "records", f"{most}{records:,} credit{'' if records == 1 else 's'}; Bulk Read {bulk:,}"
     return "bulk", f"{bulk:,} credits; Records {most}{records:,}{why}"
+
+
+def why_not_bulk(module: Module) -> str | None:
+    """Why Bulk Read is no way to read a module."""
+    if module.api_name in limits.NOT_IN_BULK:
+        return "Bulk Read does not offer it"
+    if module.generated_type == "field_tracker":
+        return "Bulk Read leaves out the history of deleted records"
+    return None
 
 
 def cost_of(api: Api, rows: int, columns: tuple[Column, ...]) -> Cost:

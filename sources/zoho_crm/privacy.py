@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import hmac
 import re
@@ -57,14 +56,13 @@ class Pattern:
 
     def fits(self, module: str, field: Field) -> bool:
         return matches(self.module, module) and (
-            _is_of_type(field, self.field[1:-1])
-            if self.field.startswith("<")
-            else matches(self.field, field.api_name)
+            _is_of_type(field, self.data_type) if self.data_type else matches(self.field, field.api_name)
         )
 
     @property
-    def names_one(self) -> bool:
-        return not set(self.field) & set("*?<")
+    def data_type(self) -> str | None:
+        """The type that all its fields have, if it is about one."""
+        return self.field[1:-1] if self.field.startswith("<") else None
 
     def __str__(self) -> str:
         return f"{self.module}.{self.field}"
@@ -140,37 +138,6 @@ class Rules:
         words = {f.api_name: veil.word for f in fields if (veil := self.veil(module, f))}
         return tuple(f"{name}: {word}" for name, word in sorted(words.items()))
 
-    def check(
-        self, modules: Mapping[str, Sequence[Field]], every: Collection[str], unknown: Collection[str]
-    ) -> None:
-        """Raises SettingsError for a name that nothing in the account has: such a rule protects nobody.
-
-        `modules` are those whose fields are known, `every` is the account's list with our own tables, and
-        `unknown` those of it whose fields were not asked for.
-        """
-        patterns = [*(rule.pattern for rule in self.rules), *self.chosen]
-        patterns += [Pattern(f.module, f.field) for f in self.filters]
-        for pattern in patterns:
-            _check_name(str(pattern), "module", pattern.module, every)
-            fitting = [name for name in modules if matches(pattern.module, name)]
-            if pattern.names_one and fitting and not any(matches(pattern.module, name) for name in unknown):
-                names = [f.api_name for name in fitting for f in modules[name]]
-                _check_name(str(pattern), "field", pattern.field, names)
-        self._check_filters(modules)
-
-    def _check_filters(self, modules: Mapping[str, Sequence[Field]]) -> None:
-        """Raises SettingsError for a filter of a field that does not land as it is."""
-        for name, fields in modules.items():
-            module = Module(name)
-            wanted = {one.field.casefold(): one for one in self.of(module)}
-            for one in fields:
-                veil = self.veil(module, one) if one.api_name.casefold() in wanted else None
-                if veil is not None:
-                    raise SettingsError(
-                        f"filters: {name}.{one.api_name} is to be {PAST[veil.how]} by a privacy rule,"
-                        " and a filter takes values as they are"
-                    )
-
     def check_key(self, before: Mapping[str, Sequence[str]], read_whole: Collection[str]) -> None:
         """Raises SettingsError where hashes of another key would stay beside those of this one.
 
@@ -227,9 +194,9 @@ def _rule(text: str) -> Rule:
 
 def _pattern(text: str) -> Pattern:
     found = FIELD.fullmatch(text.strip())
-    if not found:
+    if not found or not found["module"]:  # one word may be a module as well as a field
         raise SettingsError(f"fields: {text.strip()!r} is no field: write MODULE.FIELD, such as Leads.Email.")
-    return Pattern(found["module"] or "*", found["field"])
+    return Pattern(found["module"], found["field"])
 
 
 def _check_length(key: str) -> None:
@@ -241,14 +208,6 @@ def _check_length(key: str) -> None:
             ' for example to what `python -c "import secrets; print(secrets.token_hex(32))"` prints;'
             " keep it, as hashes of another key do not join."
         )
-
-
-def _check_name(rule: str, what: str, pattern: str, names: Collection[str]) -> None:
-    if pattern.startswith("<") or any(matches(pattern, name) for name in names):
-        return
-    near = difflib.get_close_matches(pattern, list(names), n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise SettingsError(f"{rule}: the account has no {what} {pattern!r}{hint}")
 
 
 def _is_other_hash(entry: str, mine: str) -> bool:

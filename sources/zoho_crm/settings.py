@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .converters import (
@@ -50,6 +51,11 @@ DEFAULT_SCOPES = (
 )
 
 
+ZOHOS_OWN = (
+    r"[0-9a-f]{32,}|1000\.[0-9a-zA-Z]{20,}(\.[0-9a-f]{20,})?"  # a secret or a token, as Zoho makes them
+)
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting: its name in a connection string, its attribute and dlt key, its allowed forms."""
@@ -84,9 +90,16 @@ class Setting:
     def _may_be_shown(self, plain: str) -> bool:
         # The rest of a string that lacks a ';', a URL with a password, and Zoho's tokens (1000.…) are not.
         odd = any(sign in plain for sign in "=@?;#") or plain.startswith("1000.")
-        return (
-            not (self.secret or self.convert is proxy or odd) and plain.isprintable() and 0 < len(plain) <= 60
-        )
+        return not (self.holds_secret or odd) and plain.isprintable() and 0 < len(plain) <= 60
+
+    def may_go_on(self, value: str) -> bool:
+        """Whether what stands behind the value may be a part of it: Zoho's own secrets hold no `;`."""
+        return self.holds_secret and not re.fullmatch(ZOHOS_OWN, value)
+
+    @property
+    def holds_secret(self) -> bool:
+        """Whether a secret may be in it: a proxy's URL may hold a password."""
+        return self.secret or self.convert is proxy
 
     def masked(self, value: Any) -> str:
         """The value without a secret in it; what nobody has checked yet is not shown where it may hold one."""
@@ -176,22 +189,22 @@ BY_ATTRIBUTE: Mapping[str, Setting] = {setting.attribute: setting for setting in
 
 
 def by_attribute(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The values by attribute, for names of a connection string or dlt's; and the names that are neither."""
+    """The values by attribute, for names of a connection string or dlt's; and words for the names that are neither."""
     known: dict[str, Any] = {}
     unknown = []
     for name, given in value.items():
         setting = BY_ATTRIBUTE.get(name) or SETTINGS.get(str(name).casefold())
         if setting is None:
-            unknown.append(str(name))
+            unknown.append(unknown_name(str(name)))
         else:
             known[setting.attribute] = given
     return known, unknown
 
 
-def unknown_keys() -> list[str]:
-    """dlt looks up the keys it knows, so that a misspelt one would go unseen."""
-    names = [name[len(KEY) + 2 :].lower() for name in os.environ if name.upper().startswith(f"{KEY}__")]
-    return sorted(name for name in names if name not in BY_ATTRIBUTE)
+def unknown_keys(configured: Iterable[str]) -> list[str]:
+    """Of the environment and of what is configured: dlt looks up the keys it knows, and a misspelt one goes unseen."""
+    names = {name[len(KEY) + 2 :].lower() for name in os.environ if name.upper().startswith(f"{KEY}__")}
+    return sorted(name for name in {*names, *configured} if name not in BY_ATTRIBUTE)
 
 
 def wrong_settings(wrong: Sequence[tuple[Setting, Any]]) -> SettingsError:
@@ -225,15 +238,25 @@ def missing_settings(settings: Sequence[Setting]) -> SettingsError:
     return SettingsError(f"{names} {verb} missing ({forms}). {settings[0].where}{hint}")
 
 
-def warn_unknown(names: list[str]) -> None:
-    """One warning that names each unknown setting and the nearest known one."""
-    if not names:
-        return
-    known = [setting.name for setting in BY_ATTRIBUTE.values()]
-    parts = []
-    for name in dict.fromkeys(names):
-        near = nearest(name, known)
-        # What looks like a name may be the rest of a secret that holds a ';': only a word is shown.
-        shown = name if re.fullmatch(r"[A-Za-z][A-Za-z _]{0,39}", name) else "one that is no word"
-        parts.append(f"{shown} (did you mean {near}?)" if near else shown)
-    logger.warning("Unknown setting, ignored: %s", ", ".join(parts))
+def unknown_name(name: str, before: Setting | None = None) -> str:
+    """Words for a name that is no setting's.
+
+    It may be the rest of a secret that holds a `;`, most likely of one that stands unquoted `before` it.
+    """
+    near = nearest(name, [setting.name for setting in BY_ATTRIBUTE.values()])
+    if not re.fullmatch(r"[A-Za-z][A-Za-z _]{0,39}", name):
+        return "one that is no word"
+    if near:
+        return f"{name} (did you mean {near}?)"
+    return f"one behind {before.name} (a value that holds ';' goes in quotes)" if before else name
+
+
+def warn_unknown(words: Iterable[str]) -> None:
+    """One warning of all names that are no settings'; a second one that says the same is none."""
+    if told := ", ".join(dict.fromkeys(words)):
+        _warn_once(told)
+
+
+@lru_cache
+def _warn_once(told: str) -> None:
+    logger.warning("Unknown setting, ignored: %s", told)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .columns import Column, Kind
-from .errors import ReadFailed
+from .errors import ReadFailed, SettingsError
 from .filters import NULL, Filter
 from .notes import Notes
 from .plan import Plan
@@ -78,6 +78,14 @@ def _taken_back(sizes: list[tuple[int, int]], rows: int) -> int:
     return passed
 
 
+def check_values(filters: Collection[Filter], columns: Collection[Column]) -> None:
+    """Raises SettingsError for a filter whose value is none of its field's."""
+    for one in filters:
+        for column in columns:
+            if column.api_name.casefold() == one.field.casefold():
+                _wanted(column, one)
+
+
 def tester(plan: Plan) -> Callable[[pa.Table], pa.Array]:
     """What tells of each row of a table whether it passes. Raises ReadFailed for a filter that cannot be."""
     tests = [_test(plan, one) for one in plan.filters]
@@ -97,16 +105,20 @@ def _test(plan: Plan, one: Filter) -> tuple[str, Callable[[Any], bool]]:
         raise ReadFailed(f"its rows cannot be told apart: {one.field} of its filter is not read as it is")
     if one.values == (NULL,):
         return column.name, lambda value: (value is None) is (one.comparator == "equal")
-    sign, wanted = SIGNS[one.comparator], [_value(column, one, text) for text in one.values]
+    sign, wanted = SIGNS[one.comparator], _wanted(column, one)
     other = wanted if one.comparator in ("in", "not_in") else wanted[0]
     return column.name, lambda value: value is not None and sign(value, other)
 
 
-def _value(column: Column, one: Filter, text: str) -> Any:
-    """A filter's value as the column has it."""
+def _wanted(column: Column, one: Filter) -> list[Any]:
+    """A filter's values as the column has them."""
     if column.kind.dlt_type == "json":
-        raise ReadFailed(f"{one.field} of its filter holds lists, which a filter cannot compare")
+        raise SettingsError(f"filters: {one.module}.{one.field} holds lists, which a filter cannot compare")
+    return [_value(column, one, text) for text in one.values if text != NULL]
+
+
+def _value(column: Column, one: Filter, text: str) -> Any:
     try:
         return convert(column.kind, text) if column.kind is not Kind.TEXT else text
     except Misfit:
-        raise ReadFailed(f"{text!r} of its filter is no value of {one.field}") from None
+        raise SettingsError(f"filters: {text!r} is no value of {one.module}.{one.field}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,12 +23,14 @@ from .errors import (
     ZohoError,
     means_not_offered,
 )
+from .fitting import check_rules
 from .metadata import Field, Module, list_fields, list_modules
 from .naming import Remembered, name_columns, name_tables
 from .nearest import nearest
 from .plan import Plan, Skip, Wish, choose_api
 from .policy import Policy
 from .privacy import PEOPLE
+from .sieve import check_values
 from .synced import Synced
 from .windows import check_kept, why_whole, with_upkeep, with_window
 
@@ -139,13 +141,18 @@ class Survey:
         columns = self.memory.columns.get(self.tables[module.api_name], {})
         return [*listed, *(Field(name, "gone") for name in columns if name not in there)]
 
-    def check_rules(self) -> None:
-        """Raises SettingsError for rules of privacy that nothing in the account fits, or for another key."""
+    def check_rules(self, unknown: Collection[str]) -> None:
+        """Raises SettingsError for rules of privacy that nothing in the account fits, or for another key.
+
+        `unknown` are modules that may have fields, which nobody asked for.
+        """
         rules, chosen = self.choice.policy.rules, [m.api_name for m in self.modules]
         known = {m.api_name: self.known_fields(m) for m in self.modules if m.api_name in self.fields}
         ours = {e.table: list(e.fields) for e in ENDPOINTS if e.table in PEOPLE}
-        unknown = [m.api_name for m in self.modules if m.api_name not in known and not why_not(m)]
-        rules.check({**ours, **known}, [*chosen, *PEOPLE], unknown)
+        check_rules(rules, {**ours, **known}, [*chosen, *PEOPLE], unknown)
+        for module in self.modules:
+            if module.api_name in known:
+                check_values(rules.of(module), self._columns(module))
         self.check_key([name for name in chosen if self.choice.refresh and self.choice.wants(name)])
 
     def check_key(self, read_whole: Iterable[str] = ()) -> None:
@@ -172,7 +179,7 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
     fields = _at_once(lambda m: list_fields(client, m.api_name), described)
     listed = {name: found for name, found in fields.items() if isinstance(found, list)}
     result = Survey(choice, memory, modules, listed, [], [], [], tables, until)
-    result.check_rules()
+    result.check_rules([m.api_name for m in modules if _may_have_fields(m, fields.get(m.api_name))])
     offered = [m for m in readable if listed.get(m.api_name)]
     plans = _at_once(lambda m: with_api(client, result.draft(m), wish), offered)
     for module in chosen:
@@ -181,6 +188,13 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
     gone = [name for name in memory.tables if name not in listed_names and choice.wants(name)]
     result.skips.extend(Skip(Module(name), GONE) for name in gone)
     return result
+
+
+def _may_have_fields(module: Module, fields: Answer[list[Field]] | None) -> bool:
+    """Whether a module whose fields are not here has some: nobody asked for them, or they could not be had now."""
+    if isinstance(fields, ZohoError):
+        return not (fields.code in NO_SUCH_MODULE or means_not_offered(fields))
+    return not isinstance(fields, list) and not why_not(module)
 
 
 def with_api(client: ZohoClient, plan: Plan, wish: Wish) -> Plan:

@@ -1,0 +1,64 @@
+"""Refuses a rule of privacy that nothing in the account fits: it would protect nobody."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from .columns import is_zoho_type
+from .errors import SettingsError
+from .metadata import Field, Module
+from .nearest import nearest
+from .privacy import PAST, Pattern, Rules, matches
+
+logger = logging.getLogger("zoho_crm")
+
+
+def check_rules(
+    rules: Rules, modules: Mapping[str, Sequence[Field]], every: Collection[str], unknown: Collection[str]
+) -> None:
+    """Raises SettingsError for a rule that fits no module or field, or a filter of a field that lands changed.
+
+    `modules` are those whose fields are known, `every` is the account's list with our own tables, and `unknown`
+    those of it whose fields were not asked for. What may be a field of those passes, with a warning where it
+    looks like another one's name misspelt.
+    """
+    patterns = [*(rule.pattern for rule in rules.rules), *rules.chosen]
+    for pattern in (*patterns, *(Pattern(f.module, f.field) for f in rules.filters)):
+        if not any(matches(pattern.module, name) for name in every):
+            raise _no_such(pattern, "module", pattern.module, every)
+        _check_field(pattern, modules, [name for name in unknown if matches(pattern.module, name)])
+    _check_filters(rules, modules)
+
+
+def _check_field(pattern: Pattern, modules: Mapping[str, Sequence[Field]], unknown: Collection[str]) -> None:
+    known = {name: fields for name, fields in modules.items() if matches(pattern.module, name)}
+    if not known or any(pattern.fits(name, field) for name, fields in known.items() for field in fields):
+        return
+    if pattern.data_type and is_zoho_type(pattern.data_type):
+        return  # of a type that no field has today
+    fields = [field for found in known.values() for field in found]
+    names = [f"<{field.data_type}>" if pattern.data_type else field.api_name for field in fields]
+    if not unknown:
+        raise _no_such(pattern, "field", pattern.field, names)
+    if near := nearest(pattern.field, names, 0.75):
+        logger.warning("%s fits no field of the chosen modules; did you mean %s?", pattern, near)
+
+
+def _no_such(rule: Pattern, what: str, name: str, known: Iterable[str]) -> SettingsError:
+    near = nearest(name, known, 0.5)
+    hint = f"; did you mean {near}?" if near else ""
+    return SettingsError(f"{rule}: the account has no {what} {name!r}{hint}")
+
+
+def _check_filters(rules: Rules, modules: Mapping[str, Sequence[Field]]) -> None:
+    for name, fields in modules.items():
+        module = Module(name)
+        wanted = {one.field.casefold() for one in rules.of(module)}
+        for field in fields:
+            veil = rules.veil(module, field) if field.api_name.casefold() in wanted else None
+            if veil is not None:
+                raise SettingsError(
+                    f"filters: {name}.{field.api_name} is to be {PAST[veil.how]} by a privacy rule,"
+                    " and a filter takes values as they are"
+                )
