@@ -226,18 +226,66 @@ def test_a_flag_that_one_module_refuses_is_still_named_in_the_next(load, org):
     assert read_module(client, plans["Leads"], load.folder).rows == 1
 
 
-def test_fields_that_bulk_read_refuses_are_dropped_and_named(load, org):
-    things(
-        org, 3, extra=[Field("Coordinates", "text"), Field("Strange", "text")], refused_by_bulk={"Strange"}
-    )
+STRANGE = [Field("Coordinates", "text"), Field("Strange", "text"), Field("Secret", "text", visible=False)]
+REFUSED = "Bulk Read refuses it (FIELD_NOT_SUPPORTED)"
+
+
+def strange(org, rows, **values):
+    """`Things` of whose fields Bulk Read refuses three; of the last record these have values."""
+    ids = things(org, rows, extra=STRANGE, refused_by_bulk={"Strange"})
+    org.edit("Things", ids[0], Secret="none of yours", **values)
+
+
+def whole(load):
+    """The rows of `Things`, of which nobody sees the secret."""
+    rows = landed(load, "things")
+    assert {row.pop("secret") for row in rows.values()} == {None}
+    return rows
+
+
+def test_fields_that_bulk_read_refuses_come_by_the_records_api(load, org):
+    strange(org, 3, Coordinates="1,2", Strange="yes")
     run = load(BULK, only=["Things"])
     assert run.exit_code == 0
     reading = load.reading("Things")
     assert reading.api == "bulk"
-    rows, true = landed(load, "things"), truth(org, "Things", without={"Coordinates", "Strange"})
-    assert {i: {name: row[name] for name in true[i]} for i, row in rows.items()} == true
+    assert whole(load) == truth(org, "Things")
     for name in ("Coordinates", "Strange"):
-        assert f"field {name} left out: Bulk Read refuses it (FIELD_NOT_SUPPORTED)" in lines(reading)
+        assert f"field {name} came by the Records API: {REFUSED}" in lines(reading)
+    assert "(FIELD_NOT_AVAILABLE), and the Records API sends no values of it" in reading.notes.empty["Secret"]
+
+
+@pytest.mark.parametrize(("rows", "queries"), [(150, 1), (250, 3)])
+def test_a_refused_field_without_a_value_costs_no_page_of_records(load, org, rows, queries):
+    strange(org, rows)
+    run = load(BULK, only=["Things"])
+    assert whole(load) == truth(org, "Things")
+    reading = load.reading("Things")
+    assert run.exit_code == 0
+    assert set(reading.notes.empty) == {"Coordinates", "Strange", "Secret"}
+    assert len(org.ledger.calls("GET /crm/v8/{module}", module="Things")) == 1
+    assert (
+        len(org.ledger.calls(QUERY, module="Things")) == queries
+    )  # one of them asks for rows past the pages
+
+
+@pytest.mark.parametrize(("settings", "sure"), [(BULK, True), ("APIType=Bulk;UseCOQL=false", False)])
+def test_a_value_past_the_first_page_is_not_missed(load, org, settings, sure):
+    strange(org, 250, Strange="yes")
+    load(settings, only=["Things"])
+    assert whole(load) == truth(org, "Things")
+    assert ("Coordinates" in load.reading("Things").notes.empty) is sure
+
+
+def test_a_table_has_the_same_columns_whichever_api_reads_it(load, org):
+    strange(org, 3, Coordinates="1,2")
+    columns = """select column_name, data_type from information_schema.columns
+        where table_schema = 'zoho' and table_name = 'things'"""
+    found = []
+    for api in (BULK, "ReadAPI=COQL;", "ReadAPI=REST;"):
+        load(api, only=["Things"], refresh=True)
+        found.append((sorted(load.rows(columns)), landed(load, "things")))
+    assert found[0] == found[1] == found[2]
 
 
 @pytest.mark.parametrize("notes_allowed", [True, False])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -129,10 +130,14 @@ def test_a_token_cache_that_others_may_read_is_a_warning(command, tmp_path):
 # ---- destination
 
 
-def test_a_file_and_a_schema_of_one_name_are_2(check):
-    done = check(small(), "--dataset", "Zoho")
+@pytest.mark.parametrize(
+    ("file", "dataset"), [("zoho", "Zoho"), ("zoho_crm", "Zoho CRM"), ("Zoho_CRM", "ZohoCrm")]
+)
+def test_a_file_and_a_schema_of_one_name_are_2(file, dataset, check, monkeypatch):
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", f"{file}.duckdb")
+    done = check(small(), "--dataset", dataset)
     assert (done.code, done["names"], done["destination"]) == (2, "failed", "unknown")
-    assert "The DuckDB file zoho.duckdb and the dataset Zoho have one name" in done.says("names")
+    assert f"The DuckDB file {file}.duckdb and the dataset {dataset} have one name" in done.says("names")
     assert done["token"] == "ok"
 
 
@@ -277,3 +282,12 @@ def test_less_room_than_the_last_runs_want_is_a_warning(command, check, tmp_path
     assert (done.code, done["disk"]) == (0, "warning")
     assert "a run may want 10,000,000.0 GB in the working folder" in done.says("disk")
     assert "-> make room" in done.says("disk")
+
+
+def test_a_full_disk_is_1(check, monkeypatch):
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=3_000_000))
+    done = check(small())
+    assert (done.code, done["disk"]) == (1, "failed")
+    assert "3 MB free in the working folder" in done.says("disk")
+    assert "a run takes at least 50 MB -> make room" in done.says("disk")

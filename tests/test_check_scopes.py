@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.zoho_crm.scopes import covers
 from pipelines.zoho_crm.table_scopes import OF_TABLES, PROBES, needs
-from simulators.zoho_crm import Module, Quirks
+from simulators.zoho_crm import Module, Quirks, serve
 from sources.zoho_crm.account import read_endpoint
 from sources.zoho_crm.endpoints import ENDPOINTS, OUR_TABLES
 from sources.zoho_crm.settings import DEFAULT_SCOPES
@@ -51,7 +51,28 @@ def test_a_module_that_was_asked_for_and_cannot_be_seen_is_1(check):
     org.add_module(Module("Secrets", viewable=False))
     done = check(org, "--modules", "Leads,Secrets")
     assert (done.code, done["modules"]) == (1, "failed")
-    assert "not Secrets: Zoho does not show it to this user" in done.says("modules")
+    assert "not Secrets: this user may not view it -> let the user's profile see it" in done.says("modules")
+
+
+def test_a_module_without_an_api_is_to_be_left_out(check):
+    org = small()
+    org.add_module(Module("Home", api_supported=False))
+    done = check(org, "--modules", "Leads,Home")
+    assert (done.code, done["modules"]) == (1, "failed")
+    assert "not Home: Zoho does not offer it by API -> leave it out" in done.says("modules")
+
+
+def test_what_was_read_before_and_cannot_be_now_fails_a_run_and_the_check(command, check):
+    org = of(*EVERY)
+    with serve(org) as zoho:
+        assert command("--connection", f"{zoho.connection_string}{MEMORY}").code == 0
+        org.scopes = EVERY - {"ZohoCRM.users.READ"}
+        org.modules["Deals"].viewable = False
+        ran = command("--connection", f"{zoho.connection_string}{MEMORY}")
+    done = check(org)
+    assert (ran.code, done.code) == (3, 1)
+    assert (done["modules"], done["scope ZohoCRM.users.READ"]) == ("failed", "failed")
+    assert "a run fails, as Deals was read before" in done.says("modules")
 
 
 def test_a_module_that_was_asked_for_and_that_a_profile_forbids_is_1(check):

@@ -187,7 +187,7 @@ def test_a_clock_that_was_put_back_loses_nothing(load, org):
         {"until": SINCE, "counted_at": SINCE[:19]},
         {"until": SINCE, "filled": 5},
         {"until": SINCE, "filled": [["x"]]},
-        {"until": SINCE, "refused": "F0"},
+        {"until": SINCE, "private": "F0"},
         {"until": SINCE, "difference": "many"},
         {"until": SINCE, "explained": None},
         {"until": SINCE, "keeps": "everything"},

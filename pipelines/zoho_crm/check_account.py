@@ -17,6 +17,7 @@ HOUR = 3600.0
 FRESH = 600.0  # seconds: Zoho gives 10 tokens in 10 minutes, so a younger one is not renewed to see whether it can be
 SKEW = 60.0
 NETWORK = "check the network, a proxy (ProxyServer), Region and AccountsServer"
+LATER = "try again later; if it stays, look at Zoho's status page"
 CONSENT = (
     f"{AUTHORIZE}, which gets new tokens; if the client is new, too, put its id and secret into .env first"
 )
@@ -111,7 +112,7 @@ def check_organisation(state: State) -> Finding:
     if isinstance(found, Skippable):
         return unknown(name, f"may not be asked with this token ({found.code}), and a run can do without")
     if isinstance(found, ZohoCrmError):
-        return failed(name, str(found), "try again later; if it stays, look at Zoho's status page")
+        return failed(name, str(found), LATER)
     kind, zgid = str(found.get("type") or "production"), str(found.get("zgid"))
     edition = str(_part(found, "license_details").get("paid_type") or "unknown")
     told = (

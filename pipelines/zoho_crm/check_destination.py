@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 PROBE = "zoho_crm_check_"
 GIGABYTE = 1_000_000_000
 ROW = 1_000  # bytes that a row is expected to take on the way: in an archive, in Parquet and in the load package
+LEAST_ROOM = 50_000_000  # bytes, for a small account's packages, its database and what it writes beside
+MAKE_ROOM = "make room, or use --pipelines-dir"
 # Where `drop schema` refuses a schema that is not empty, so that one made for a look may be dropped again.
 REFUSES_FULL = frozenset({"duckdb", "postgres"})
 
@@ -164,6 +166,8 @@ def _remember_runs(state: State, pipeline: dlt.Pipeline) -> None:
             runs = sql.make_qualified_table_name("sync_runs")
             most = f"select module, max(coalesce(crm_count, rows_read)) as most from {runs} group by module"
             state.rows = _number(sql.execute_sql(f"select sum(most) from ({most}) as m"))
+            names = sql.execute_sql(f"select distinct module from {runs} where status = 'read'")
+            state.loaded = frozenset(name for (name,) in names or ())
             last = f"select run_id from {runs} order by started_at desc limit 1"
             state.last_credits = _number(
                 sql.execute_sql(f"select sum(credits) from {runs} where run_id in ({last})")
@@ -184,11 +188,11 @@ def check_disk(state: State) -> Finding:
         rooms["DuckDB's folder"] = (_existing(state.database.parent), max(wanted, size))
     free = {name: shutil.disk_usage(folder).free for name, (folder, _) in rooms.items()}
     told = ", ".join(f"{_size(free[name])} free in {name} {folder}" for name, (folder, _) in rooms.items())
+    if min(free.values()) < LEAST_ROOM:
+        return failed("disk", f"{told}; a run takes at least {_size(LEAST_ROOM)}", MAKE_ROOM)
     short = [f"{_size(need)} in {name}" for name, (_, need) in rooms.items() if free[name] < need]
     if short:
-        return warning(
-            "disk", f"{told}; a run may want {' and '.join(short)}", "make room, or use --pipelines-dir"
-        )
+        return warning("disk", f"{told}; a run may want {' and '.join(short)}", MAKE_ROOM)
     return ok("disk", told)
 
 

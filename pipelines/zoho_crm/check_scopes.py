@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .check_finding import AUTHORIZE, Finding, failed, listed, ok, unknown, warning
-from .failures import FAILED, REFUSED, USAGE
+from .failures import REFUSED, USAGE
 from .options import policy_of
 from .outcome import OUT_OF_SCOPE
 from .scopes import MODULES, covers
@@ -34,6 +34,7 @@ SHOW = (
     + AUTHORIZE
     + " as an administrator"
 )
+LEAVE_OUT = "leave it out with --exclude, or name only modules that `modules` lists as chosen"
 WITHOUT = {
     COUNT: "the CRM's own counts are missing, so that tables are compared with nothing",
     BULK: "modules are read by the Records API, which costs more credits",
@@ -48,6 +49,8 @@ def check_modules(state: State) -> Finding:
     from sources.zoho_crm.metadata import list_modules
     from sources.zoho_crm.survey import Choice, known_names
 
+    from .check_account import LATER
+
     options, grants = state.options, state.grants
     if state.client is None or grants is None:
         return unknown("modules", NO_TOKEN)
@@ -55,8 +58,11 @@ def check_modules(state: State) -> Finding:
         state.modules = list_modules(state.client)
     except ZohoCrmError as error:
         grants.learn(LIST_MODULES, not (isinstance(error, ZohoError) and error.code == OUT_OF_SCOPE))
-        code = REFUSED if isinstance(error, Skippable) else FAILED
-        return failed("modules", f"cannot be listed: {error}", f"{AUTHORIZE}, for {LIST_MODULES}", code)
+        if isinstance(error, Skippable):
+            return failed(
+                "modules", f"cannot be listed: {error}", f"{AUTHORIZE}, for {LIST_MODULES}", REFUSED
+            )
+        return failed("modules", f"cannot be listed: {error}", LATER)
     grants.learn(LIST_MODULES, True)
     choice = Choice(options.modules, options.exclude, policy=policy_of(options))
     names = [m.api_name for m in state.modules]
@@ -73,18 +79,22 @@ def check_modules(state: State) -> Finding:
 def _seen(state: State, grants: Grants) -> Finding:
     """What is left when those are taken away that the user may not see."""
     assert state.modules is not None and state.choice is not None
+    from sources.zoho_crm.survey import why_not
+
     choice, verbose = state.choice, state.options.verbose
     chosen = [m for m in state.modules if choice.wants(m.api_name)]
     hidden = [m.api_name for m in chosen if m.api_supported and not m.viewable and m.api_name not in NOBODYS]
     forbidden = grants.forbidden()
-    unread = sorted({m.api_name for m in chosen if not m.api_supported or not m.viewable} | forbidden.keys())
+    unread = {m.api_name: why for m in chosen if (why := forbidden.get(m.api_name) or why_not(m))}
     left = [m for m in state.tables if m.api_name not in forbidden]
     told = f"{len(left):,} of {len(state.modules):,} can be read"
-    if blocked := [name for name in unread if name in choice.only]:
-        why = next(
-            (forbidden[name] for name in blocked if name in forbidden), "Zoho does not show it to this user"
-        )
-        return failed("modules", f"{told}; not {listed(blocked, verbose=verbose)}: {why}", SHOW)
+    if blocked := [name for name in sorted(unread) if name in choice.only | state.loaded]:
+        reasons = "; ".join(f"not {name}: {unread[name]}" for name in blocked)
+        before = [name for name in blocked if name not in choice.only]
+        if before:
+            reasons += f"; a run fails, as {listed(before, verbose=verbose)} was read before"
+        nobodys = all(not m.api_supported for m in chosen if m.api_name in blocked)
+        return failed("modules", f"{told}; {reasons}", LEAVE_OUT if nobodys else SHOW)
     if hidden or forbidden:
         names = listed(sorted({*hidden, *forbidden}), verbose=verbose)
         return warning("modules", f"{told}; this user may not see {names}", SHOW)
@@ -129,7 +139,7 @@ def _modules_scope(state: State, grants: Grants) -> Finding:
     told = f"not granted for {listed(names, verbose=state.options.verbose)}"
     if len(lost) < len(state.tables):
         told += f" (neither {of_module(names[0])[0]} nor {MODULES})"
-    if len(lost) == len(state.tables) or _named(state, names):
+    if len(lost) == len(state.tables) or _wanted(state, names):
         return failed(name, told, _remedy(state, MODULES), REFUSED)
     return warning(name, f"{told}: a run skips what it may not read", _remedy(state, MODULES))
 
@@ -140,7 +150,7 @@ def _scope(state: State, scope: str, tables: list[str], held: bool | None) -> Fi
         return ok(name, f"granted, for {_tables(tables, state)}")
     if held is None:
         return unknown(name, f"Zoho did not say; {_tables(tables, state)} ask for it")
-    if scope in (LIST_MODULES, LIST_FIELDS) or (scope != COUNT and _named(state, tables)):
+    if scope in (LIST_MODULES, LIST_FIELDS) or (scope not in WITHOUT and _wanted(state, tables)):
         return failed(
             name, f"not granted: no run of {_tables(tables, state)}", _remedy(state, scope), REFUSED
         )
@@ -186,9 +196,10 @@ def _api(state: State, name: str, scope: str, spoken: str) -> Finding:
     )
 
 
-def _named(state: State, tables: list[str]) -> bool:
+def _wanted(state: State, tables: list[str]) -> bool:
+    """Whether a run fails without these: they were asked for by name, or read before."""
     named = state.choice.only if state.choice is not None else state.options.modules
-    return any(name in named for name in tables)
+    return any(name in named | state.loaded for name in tables)
 
 
 def _tables(names: list[str], state: State) -> str:

@@ -43,6 +43,7 @@ class State:
     busy: bool = False  # another run holds the lock
     rows: int = 0  # that the last runs found in the CRM
     last_credits: int | None = None  # that the last run took
+    loaded: frozenset[str] = frozenset()  # modules and tables that were read before: to lose one fails a run
 
     def compare_clocks(self, server: datetime | None, before: datetime, after: datetime, whose: str) -> None:
         """`Date` is cut to the second, and was written at some time between the two."""

@@ -10,6 +10,7 @@ from typing import Any
 import dlt
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.destination.reference import Destination
+from dlt.common.normalizers.naming.snake_case import NamingConvention as SnakeCase
 
 from sources.zoho_crm.errors import SettingsError
 from sources.zoho_crm.nearest import nearest
@@ -51,7 +52,8 @@ def choose_destination(name: str, dataset: str, pipeline_name: str, demo: bool =
         return found
     configured = None if demo else _configured(found.destination_name, pipeline_name)
     path = configured or _default_file(demo)
-    if Path(path).stem.casefold() == dataset.casefold():
+    schema = SnakeCase().normalize_identifier(dataset)  # as dlt names it in the database
+    if Path(path).stem.casefold() in (schema, dataset.casefold()):
         raise SettingsError(
             f"The DuckDB file {Path(path).name} and the dataset {dataset} have one name, which makes every reference to"
             " a table ambiguous: rename the file, or choose another --dataset."

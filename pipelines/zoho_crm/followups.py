@@ -212,14 +212,13 @@ class FollowUps:
         synced = self.run.synced.get(reading.name) or reading.synced
         if synced is None or reading.plan is None:
             return
-        read = {c.api_name for c in thin.columns} | set(thin.notes.refused)
+        read = {c.api_name for c in thin.columns}
         computed = {c.api_name for c in reading.plan.columns if c.field.data_type in COMPUTED}
         until = reading.plan.until
         self.run.swept.add(reading.name)
         self.run.synced[reading.name] = replace(
             synced,
             filled=tuple(dict.fromkeys((*synced.filled, *map(mark, reading.plan.columns)))),
-            refused=tuple(dict.fromkeys((*synced.refused, *thin.notes.refused))),
             verified_at=until,
             computed_at=until if computed <= read else synced.computed_at,
         )

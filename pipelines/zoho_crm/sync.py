@@ -127,7 +127,7 @@ def _journal(pipeline: dlt.Pipeline, found: Survey) -> Journal:
 
 def _land_metadata(run: Run, landing: Landing, found: Survey, planning: Usage) -> None:
     """The tables `modules` and `fields`, which know what the readings have met."""
-    refused = {r.name: r.notes.refused for r in run.readings}
+    refused = {r.name: {**r.notes.refused, **r.notes.empty} for r in run.readings}
     ours = [table.read(landing.folder, UNWATCHED) for table in metadata_tables(found, refused)]
     landing.land(ours)
     _charge_planning(ours, planning)

@@ -52,7 +52,7 @@ def _read_rows(run: Run) -> list[dict[str, Any]]:
             "finished_at": r.finished.isoformat() if r.finished else None,
             "since": _spell(r.plan.window.since if r.plan else None),
             "until": _spell(r.plan.until if r.plan else None),
-            "skipped_fields": list(r.notes.refused),
+            "skipped_fields": [*r.notes.refused, *r.notes.empty],
         }
         for r in run.readings
     ]

@@ -129,10 +129,8 @@ class Verifier:
 
 
 def _known(plan: Plan) -> Plan:
-    """The plan as the table was filled: without fields that were refused, and kept as it has been so far."""
-    if plan.synced is None:
-        return plan
-    return replace(plan.without(set(plan.synced.refused)), keeps=plan.synced.keeps)
+    """The plan with rows kept as they have been so far."""
+    return plan if plan.synced is None else replace(plan, keeps=plan.synced.keeps)
 
 
 def _beside(plan: Plan) -> tuple[str, ...]:

@@ -91,8 +91,8 @@ def module_rows(modules: Sequence[Module], tables: Mapping[str, str], skips: Map
 def field_rows(
     module: str, listed: Sequence[Field], plan: Plan | None, refused: Mapping[str, str]
 ) -> list[Row]:
-    """The rows of the table `fields` of one module: Zoho's keys, the column, or why there is none."""
-    columns = {c.api_name: c for c in plan.columns if c.api_name not in refused} if plan else {}
+    """The rows of the table `fields` of one module: Zoho's keys, the column, and why there is none or nothing in it."""
+    columns = {c.api_name: c for c in plan.columns} if plan else {}
     left_out = {**dict(plan.left_out), **refused} if plan else {}
     return [
         {

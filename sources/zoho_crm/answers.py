@@ -16,9 +16,11 @@ import requests
 from requests import Response
 from urllib3.exceptions import NewConnectionError
 
-from .errors import ReadFailed, Retriable, Unreachable, zoho_error
+from .errors import ReadFailed, Retriable, Unreachable, UsedUp, zoho_error
 
 logger = logging.getLogger("zoho_crm")
+
+REMAINING = "X-API-CREDITS-REMAINING"  # in answers, once half of the day's credits are used
 
 # The call under way, until something was said about it.
 _call: ContextVar[list[str] | None] = ContextVar("zoho_crm_call", default=None)
@@ -58,6 +60,8 @@ def body_of(response: Response) -> dict[str, Any]:
         return {}
     body = _parse(response)
     error = _error_in(body)
+    if used_up(response):
+        raise UsedUp(where(response), response.status_code, error or body)
     if error is not None or response.status_code >= 400:
         raise zoho_error(where(response), response.status_code, error or body)
     return body
@@ -94,11 +98,16 @@ def worth_retrying(response: Response | None, error: BaseException | None) -> bo
 
 def worth_making_again(response: Response | None, error: BaseException | None) -> bool:
     """The same for a call that makes something: only where it is certain that nothing was made."""
-    refused = response is not None and response.status_code == 429
+    refused = response is not None and response.status_code == 429 and not used_up(response)
     if refused or never_sent(error):
         tell("429" if refused else type(error).__name__)
         return True
     return False
+
+
+def used_up(response: Response) -> bool:
+    """Whether the day's credits are gone: they come back hours later, so no second try helps."""
+    return response.status_code == 429 and response.headers.get(REMAINING) == "0"
 
 
 def never_sent(error: BaseException | None) -> bool:
@@ -196,6 +205,8 @@ def _passing(error: BaseException | None) -> str:
 
 
 def _trouble(response: Response) -> str:
+    if used_up(response):
+        return ""
     if response.status_code == 429 or response.status_code >= 500:
         return str(response.status_code)
     if response.status_code not in (200, 201) or not _is_read(response):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from . import limits
+from . import coql, limits
 from .archive import Archive, BadArchive, LacksColumns, read_archive
 from .archives import bring, is_there, place_of
 from .arrow import veil_table
@@ -24,7 +24,7 @@ from .jobs import Job, JobFailed, Result, chapter_of
 from .mend import Mender
 from .notes import Notes
 from .plan import Plan, flags_to_name
-from .slices import Slice, beside, join_slices, keys_of, rest_of
+from .slices import Slice, Ways, keys_of, rest_of, whole_rows
 from .spool import Forget
 from .walks import any_hidden
 
@@ -40,6 +40,9 @@ class Outdated(Exception):
     """Zoho refuses the page token of an earlier run's job: the pages have to be read from the first one on."""
 
 
+WAYS = Ways(lambda column: column.in_bulk, coql.is_empty)
+
+
 def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table | Forget]:
     """Yield the module in tables; the first may be empty, so that the table exists all the same.
 
@@ -49,16 +52,10 @@ def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table |
     first = _Reader(client, replace(plan, columns=tuple(c for c in plan.columns if c.in_bulk)), notes)
     try:
         cap = first.begin()
-        plan = plan.without(set(notes.refused))
         slices: list[Slice] = [(lambda *_: first.tables(), first.plan.columns)]
         if cap is not None:
             slices = [(_extract_slice, columns) for columns in _cut(first.plan, cap)]
-        if len(first.plan.columns) < len(plan.columns):
-            slices.append(beside(plan, first.plan.columns))
-        if len(slices) == 1:
-            yield from first.tables()
-        else:
-            yield from join_slices(client, plan, notes, slices)
+        yield from whole_rows(client, plan, notes, slices, WAYS)
     finally:
         first.end()
 

@@ -16,17 +16,15 @@ from .errors import Fatal, ReadFailed, ZohoError
 from .notes import Notes
 from .plan import Plan, Window, coql_page, flags_to_name
 from .records import add_chunk, field_chunks, mend_rich_text, read_rows
-from .slices import beside, join_slices
+from .slices import Ways, whole_rows
+from .spool import Forget
 from .walks import CHANGED, Record, any_hidden
 
 
-def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
+def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table | Forget]:
     """Yield the module in tables; the first may be empty, so that the table exists all the same."""
     selectable = tuple(c for c in plan.columns if c.in_coql)
-    if len(selectable) < len(plan.columns):
-        yield from join_slices(client, plan, notes, [(_extract, selectable), beside(plan, selectable)])
-    else:
-        yield from _extract(client, plan, notes)
+    yield from whole_rows(client, plan, notes, [(_extract, selectable)], WAYS)
 
 
 def _extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
@@ -35,6 +33,21 @@ def _extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]
     for page in reader.pages():
         mend_rich_text(client, reader.plan, page, notes)
         yield records_table(page, reader.plan.columns)
+
+
+def is_empty(client: ZohoClient, plan: Plan, name: str) -> bool:
+    """Whether COQL is sure that no record has a value in a field; one call of one credit."""
+    conditions = [f"{name} is not null", *named(flags_to_name(plan))]
+    query = select_query(["id"], plan.module.api_name, conditions, ["id"], 1)
+    try:
+        return client.may_use_coql and not rows_in(
+            client.post("coql", {"select_query": query}, credits=1), "data"
+        )
+    except ZohoError:
+        return False
+
+
+WAYS = Ways(lambda column: column.in_coql, lambda *_: False)  # what it refuses, it refuses here, too
 
 
 # ---- the query

@@ -13,6 +13,7 @@ from requests import Response
 
 from . import limits
 from .accounts import time_of
+from .answers import REMAINING
 from .auth import ZohoAuth
 from .errors import CreditLimit
 from .journal import Journal
@@ -75,6 +76,6 @@ class Door:
     def look_at(self, response: Response, *_: Any, **__: Any) -> None:
         """Keep what the headers tell."""
         self.server_time = time_of(response) or self.server_time
-        remaining = response.headers.get("X-API-CREDITS-REMAINING", "")
+        remaining = response.headers.get(REMAINING, "")
         if remaining.isdigit():
             self.credits_remaining = int(remaining)

@@ -6,6 +6,7 @@ ZohoCrmError
 ├── Unreachable           no answer that could be read: DNS, TLS, a dead connection, a gateway's HTML
 ├── ZohoError             Zoho answered with an error
 │   ├── Fatal             repeating does not help
+│   │   └── UsedUp        the day's API credits are gone
 │   ├── Refused           Zoho does not take the credentials (a CredentialsError, too)
 │   ├── Retriable         it would pass with time, but did not in the time allowed
 │   └── Skippable         this module or table is not offered to this user
@@ -67,6 +68,14 @@ class ZohoError(ZohoCrmError):
 
 class Fatal(ZohoError):
     """Repeating does not help."""
+
+
+class UsedUp(Fatal):
+    """The day's API credits are gone."""
+
+    def __init__(self, where: str, status: int, body: Mapping[str, Any]) -> None:
+        super().__init__(where, status, body)
+        self.args = (f"{self} (no API credits are left; each call's come back 24 hours later)",)
 
 
 class Retriable(ZohoError):

@@ -11,7 +11,8 @@ from datetime import datetime
 class Notes:
     """One per module; filled by the extractors, printed by the report. Nothing is left out silently."""
 
-    refused: dict[str, str] = field(default_factory=dict)  # field -> Zoho's words
+    refused: dict[str, str] = field(default_factory=dict)  # field -> why it did not come with the others
+    empty: dict[str, str] = field(default_factory=dict)  # of these, fields whose column holds nothing
     misfits: Counter[tuple[str, str]] = field(default_factory=Counter)  # column and its text twin -> values
     repairs: Counter[str] = field(default_factory=Counter)  # what was read again -> how often
     remarks: list[str] = field(default_factory=list)
@@ -21,6 +22,7 @@ class Notes:
     def add(self, more: Notes) -> None:
         """Add what a later reading of the same table has to say."""
         self.refused.update(more.refused)
+        self.empty.update(more.empty)
         self.misfits.update(more.misfits)
         self.repairs.update(more.repairs)
         self.remarks += [remark for remark in more.remarks if remark not in self.remarks]
@@ -30,6 +32,7 @@ class Notes:
         return [
             *self.remarks,
             *(f"field {name} left out: {why}" for name, why in self.refused.items()),
+            *(f"field {name} is empty: {why}" for name, why in self.empty.items()),
             *(
                 f"{count} value(s) of {column} do not fit its type; they are in {twin}"
                 for (column, twin), count in sorted(self.misfits.items())

@@ -20,7 +20,15 @@ from .client import ZohoClient
 from .columns import Column, Kind
 from .deleted import Deletion, read_deletions
 from .door import Usage
-from .errors import CredentialsError, ReadFailed, Retriable, ZohoCrmError, ZohoError, means_not_offered
+from .errors import (
+    CredentialsError,
+    ReadFailed,
+    Retriable,
+    UsedUp,
+    ZohoCrmError,
+    ZohoError,
+    means_not_offered,
+)
 from .notes import Notes
 from .plan import Api, Plan, unknown_types
 from .records import read_rows
@@ -120,6 +128,9 @@ class Reading:
         return self
 
 
+LASTING = (Retriable, CredentialsError, UsedUp)  # of which another API knows no better
+
+
 def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNWATCHED) -> Reading:
     """Read a module by its API, or by the next one if that refuses the module. Raises nothing."""
     reading = Reading(plan.module.api_name, plan.table, plan.api, plan.reason, plan.columns, plan=plan)
@@ -141,7 +152,7 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNW
             if not others:
                 return reading.fail(ReadFailed(f"{why}, which the table has"))
         except ZohoError as refusal:
-            if isinstance(refusal, (Retriable, CredentialsError)) or not others:
+            if isinstance(refusal, LASTING) or not others:
                 return reading.refuse(refusal, loaded_before=plan.loaded_before, rows_came=bool(came["rows"]))
             why = f"{plan.api} refused it: {refusal.code}"
         except Exception as error:  # noqa: BLE001 - one module's trouble never ends the others
@@ -158,7 +169,7 @@ def _finish(reading: Reading, plan: Plan, notes: Notes) -> Reading:
     reading.spooled = without_rows(reading.spooled, {*reading.gone, *notes.outside})
     reading.columns = tuple(c for c in plan.columns if c.name in reading.spooled.schema.names)
     if plan.until is not None:
-        reading.synced = synced_after(plan, notes.refused, notes.read_as_of)
+        reading.synced = synced_after(plan, notes.read_as_of)
         reading.recent = _recent(reading, plan.until - COUNT_LAG)
     notes.remarks += unknown_types(plan)
     return reading.end("read")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -37,6 +38,29 @@ def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
         # Zoho drops names that it does not know, or that this user may not see, without a word.
         named = ", ".join(sorted(absent))
         notes.remarks.append(f"Zoho lists these fields but sends no values of them: {named}")
+
+
+@dataclass(frozen=True)
+class FirstLook:
+    """What the first page of records tells of some fields, by API name."""
+
+    sent: frozenset[str]  # null or not; the others are hidden from this user
+    valued: frozenset[str]  # with a value in some record
+    all: bool  # whether there are no more records
+
+
+def first_look(client: ZohoClient, plan: Plan, columns: Sequence[Column]) -> FirstLook:
+    """The first page of records, with a call for each 48 fields."""
+    sent: set[str] = set()
+    valued: set[str] = set()
+    rows = 0
+    for chunk in field_chunks((*(c for c in plan.columns if c.api_name in ("id", CHANGED)), *columns)):
+        page = next(iter(walk(client, plan, chunk)), [])
+        rows = max(rows, len(page))
+        for record in page:
+            sent.update(record)
+            valued.update(name for name, value in record.items() if value not in (None, "", []))
+    return FirstLook(frozenset(sent), frozenset(valued), rows < limits.RECORDS_PER_PAGE)
 
 
 def field_chunks(columns: tuple[Column, ...], most: int = limits.FIELDS_PER_CALL) -> list[list[str]]:

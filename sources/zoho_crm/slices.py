@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -13,7 +14,7 @@ import pyarrow as pa
 from . import records
 from .arrow import records_table, twins_of
 from .client import ZohoClient
-from .columns import Column
+from .columns import Column, arrow_schema
 from .naming import TEXT_TWIN, unique
 from .notes import Notes
 from .plan import Plan
@@ -25,6 +26,14 @@ Extract = Callable[[ZohoClient, Plan, Notes], Iterator["pa.Table | Forget"]]
 Slice = tuple[Extract, tuple[Column, ...]]
 
 BATCH = 50_000  # joined rows in one table
+
+
+@dataclass(frozen=True)
+class Ways:
+    """What an API does about fields."""
+
+    brings: Callable[[Column], bool]
+    is_empty: Callable[[ZohoClient, Plan, str], bool]  # whether it is sure that no record has a value
 
 
 def keys_of(plan: Plan) -> tuple[Column, ...]:
@@ -39,12 +48,63 @@ def rest_of(plan: Plan) -> list[Column]:
     return sorted(rest, key=lambda c: c.api_name.casefold() not in filtered)
 
 
-def beside(plan: Plan, read: Sequence[Column]) -> Slice:
-    """The slice that only the Records API can bring: files, images, lists of objects."""
-    return records.extract, (*keys_of(plan), *(c for c in plan.columns if c not in read))
+def whole_rows(
+    client: ZohoClient, plan: Plan, notes: Notes, slices: Sequence[Slice], api: Ways
+) -> Iterator[pa.Table | Forget]:
+    """The slices of an API, and beside them what it does not bring or refuses, by the Records API.
+
+    So a module has the same columns whichever API reads it. A window whose fields are refused is for another
+    API: these stay in `notes.refused`.
+    """
+    extract, columns = slices[0]
+    tables = extract(client, replace(plan, columns=columns), notes)
+    tables = chain([next(tables)], tables)  # by now it is known which fields of this slice are refused
+    alone = len(slices) == 1
+    rest = _rest(client, plan, notes, api) if alone else []
+    if alone and not rest:
+        yield from _with_nulls(tables, plan.columns)
+        return
+
+    def every() -> Iterator[Slice]:
+        yield (lambda *_: tables), columns
+        yield from slices[1:]
+        if beside := rest or _rest(client, plan, notes, api):
+            yield records.extract, (*keys_of(plan), *beside)
+
+    yield from _with_nulls(join_slices(client, plan, notes, every()), plan.columns)
 
 
-def join_slices(client: ZohoClient, plan: Plan, notes: Notes, slices: Sequence[Slice]) -> Iterator[pa.Table]:
+def _rest(client: ZohoClient, plan: Plan, notes: Notes, api: Ways) -> list[Column]:
+    """What the Records API is to read beside: not fields without a value, to spare a call for each 200 records."""
+    refused = [c for c in plan.columns if c.api_name in notes.refused] if plan.whole else []
+    seen = records.first_look(client, plan, refused) if refused else None
+    rest = {c.api_name for c in plan.columns if not api.brings(c)}
+    for column in refused if seen else ():
+        name, why = column.api_name, notes.refused.pop(column.api_name)
+        if seen and name not in seen.sent:
+            notes.empty[name] = f"{why}, and the Records API sends no values of it"
+        elif seen and name not in seen.valued and (seen.all or api.is_empty(client, plan, name)):
+            notes.empty[name] = f"{why}, and no record has a value"
+        else:
+            notes.remarks.append(f"field {name} came by the Records API: {why}")
+            rest.add(name)
+    return [c for c in plan.columns if c.api_name in rest]
+
+
+def _with_nulls(
+    tables: Iterable[pa.Table | Forget], columns: tuple[Column, ...]
+) -> Iterator[pa.Table | Forget]:
+    """The tables with a null in the columns that nobody sent."""
+    schema = arrow_schema(columns)
+    for table in tables:
+        if not isinstance(table, Forget):
+            for field in schema:
+                if field.name not in table.column_names:
+                    table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+        yield table
+
+
+def join_slices(client: ZohoClient, plan: Plan, notes: Notes, slices: Iterable[Slice]) -> Iterator[pa.Table]:
     """Read every slice to disk, then yield whole rows.
 
     A row that changed between two slices, or that only some of them have, is read again by id.

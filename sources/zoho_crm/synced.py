@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 Keeps = Literal["hard", "soft", "history"]  # a deleted record leaves, is marked, or closes its last version
 
 
-NAMES = ("filled", "refused", "private", "filters")
+NAMES = ("filled", "private", "filters")
 TIMES = ("until", "computed_at", "verified_at", "counted_at", "difference_at")
 
 
@@ -19,7 +19,6 @@ class Synced:
 
     until: datetime
     filled: tuple[str, ...] = ()  # marks of the columns that were read for every row
-    refused: tuple[str, ...] = ()  # API names of the fields that an API refused: they have no column
     keeps: Keeps = "hard"
     computed_at: datetime | None = None  # when computed fields were last read for every row
     verified_at: datetime | None = None  # when every id was last compared

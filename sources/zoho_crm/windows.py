@@ -17,7 +17,6 @@ CHANGED, CREATED, CONVERTED = "Modified_Time", "Created_Time", "Converted__s"
 
 # Get Deleted Records, v8: a record stays in the recycle bin, and in the feed as such, for 60 days.
 FEED = timedelta(days=60)
-REFUSED = "an API refused it when the module was read whole"
 COUNT_LAG = timedelta(minutes=10)  # Record Count, v8: the count may be up to ten minutes old
 
 # These change without Modified_Time, too, and are read along whenever every id is compared: renamed
@@ -73,10 +72,8 @@ def with_window(plan: Plan, policy: Policy) -> Plan:
     since = min(plan.synced.until, plan.until) - policy.lookback
     if policy.since is not None:
         since = min(since, policy.since)
-    refused = [(name, REFUSED) for name in plan.synced.refused if plan.has(name)]
-    known = plan.without(set(plan.synced.refused))
     # Without an end: a record that was edited before `until` and once more meanwhile would come in neither run.
-    return replace(known, window=Window(since), left_out=(*plan.left_out, *refused))
+    return replace(plan, window=Window(since))
 
 
 def mark(column: Column) -> str:
@@ -85,7 +82,7 @@ def mark(column: Column) -> str:
     return f"{column.name}@{column.field.raw.get('id') or ''}{veil}"
 
 
-def synced_after(plan: Plan, refused: Collection[str] = (), as_of: datetime | None = None) -> Synced:
+def synced_after(plan: Plan, as_of: datetime | None = None) -> Synced:
     """What the state is to remember once the rows of a plan have landed.
 
     `as_of` is the time that the rows tell of, if that is not the run's own: archives of an earlier run.
@@ -100,7 +97,6 @@ def synced_after(plan: Plan, refused: Collection[str] = (), as_of: datetime | No
     return Synced(
         until,
         filled,
-        tuple(refused),
         plan.keeps,
         computed_at=until,
         verified_at=until,
