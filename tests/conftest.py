@@ -23,6 +23,7 @@ from pipelines.zoho_crm.outcome import Run
 from pipelines.zoho_crm.progress import Progress
 from pipelines.zoho_crm.sync import sync
 from simulators.zoho_crm import Org, serve
+from sources.zoho_crm.answers import _warn_of_silence
 from sources.zoho_crm.client import Pace, ZohoClient, connect
 from sources.zoho_crm.credentials import ZohoCredentials, resolve_credentials
 from sources.zoho_crm.policy import Policy
@@ -39,6 +40,7 @@ settings.load_profile("house")
 def nothing_said_yet() -> None:
     """A warning that is given once a process is given once a test."""
     _warn_once.cache_clear()
+    _warn_of_silence.cache_clear()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

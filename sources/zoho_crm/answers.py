@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -146,10 +147,19 @@ def calling(method: str, url: str) -> Iterator[None]:
 
 
 def tell(reason: str) -> None:
-    """Say that the call is tried again and why, unless that was said."""
+    """Say that the call is tried again and why, unless that was said; a person waits where nobody answers."""
     call = _call.get()
-    if call:
-        logger.info("Trying again: %s (%s)", call.pop(), reason)
+    if not call:
+        return
+    what = call.pop()
+    logger.info("Trying again: %s (%s)", what, reason)
+    if reason.endswith(("ConnectionError", "Timeout")):
+        _warn_of_silence(what.split()[1].partition("/")[0], reason)
+
+
+@lru_cache
+def _warn_of_silence(host: str, reason: str) -> None:
+    logger.warning("No answer from %s (%s): trying again for up to a minute", host, reason)
 
 
 @dataclass
