@@ -7,10 +7,12 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Literal
 
 NUMBER = re.compile(r"(\* )?[\d,.]*")  # with the mark of a count that differs
 LAST = frozenset({"summary", "error"})  # the events of a quiet command
+WORDY, WRAPPED = frozenset({"reason", "why not"}), 28  # columns of sentences, and how narrow they may get
+GAP = 3  # blanks between two columns of a table
 ROOM_FOR_A_TABLE = 100  # columns; with less, or without a terminal, a table is aligned lines
 
 
@@ -66,13 +68,20 @@ class Console:
         for line in lines:
             self.text(f"  {line}")
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Numbers stand on the right; None is an empty cell."""
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], spare: Sequence[str] = ()) -> None:
+        """Numbers stand on the right; None is an empty cell.
+
+        On a terminal that has no room for all columns the `spare` ones go, the first one first.
+        """
         if self.json or self.quiet:
             return
         cells = [[_cell(value) for value in row] for row in rows]
+        room = terminal_width()
+        if room >= ROOM_FOR_A_TABLE:
+            kept = fitting(columns, cells, spare, room)
+            columns, cells = [columns[i] for i in kept], [[row[i] for i in kept] for row in cells]
         right = [all(NUMBER.fullmatch(row[i]) for row in cells) for i in range(len(columns))]
-        if terminal_width() >= ROOM_FOR_A_TABLE:
+        if room >= ROOM_FOR_A_TABLE:
             _rich_table(columns, cells, right)
         else:
             for line in aligned([list(columns), *cells], right):
@@ -81,6 +90,21 @@ class Console:
     def _write(self, line: str) -> None:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
+
+
+def fitting(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], spare: Sequence[str], room: int
+) -> list[int]:
+    """Which columns a terminal has room for, where those of many words may be wrapped."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, (name, *(row[i] for row in cells)))) for i, name in enumerate(columns)]
+    needed = [GAP + (min(w, WRAPPED) if columns[i] in WORDY else w) for i, w in enumerate(widths)]
+    kept = list(range(len(columns)))
+    for name in spare:
+        if sum(needed[i] for i in kept) > room:
+            kept.remove(list(columns).index(name))
+    return kept
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
@@ -142,7 +166,9 @@ def _rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]], right: S
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name, to_right in zip(columns, right, strict=True):
-        table.add_column(name, justify="right" if to_right else "left", overflow="fold")
+        side: Literal["right", "left"] = "right" if to_right else "left"
+        words = name in WORDY or not WORDY & set(columns)  # where no sentence gives way, every column does
+        table.add_column(name, justify=side, overflow="fold", no_wrap=not words)
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))  # Text: a name in [brackets] is no markup
     RichConsole(file=sys.stdout).print(table)

@@ -29,7 +29,7 @@ def print_plan(
 
     asked = client.usage.calls  # a run asks the same first
     expected = expect(found, account_tables(client, found), counts, asked)
-    console.table(PLAN_COLUMNS, [_plan_row(line) for line in expected.lines])
+    console.table(PLAN_COLUMNS, [_plan_row(line) for line in expected.lines], ("table", "MB"))
     for line in expected.lines:
         console.event("plan", _plan_facts(line))
     print_left_out(console, found.plans, verbose=verbose)

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
     from .outcome import Run
 
+SPARE = (
+    "reason",
+    "table",
+    "seconds",
+    "calls",
+    "deleted",
+    "API",
+)  # on a terminal without room; sync_runs has them
 COLUMNS = (
     "module",
     "table",
@@ -37,7 +45,7 @@ FEW = 5  # names shown without --verbose
 def print_report(console: Console, run: Run, *, verbose: bool = False, remark: str = "") -> None:
     """Everything about the run, whatever became of it; a remark stands above the last line."""
     console.text()
-    console.table(COLUMNS, [_cells(run, reading) for reading in run.readings])
+    console.table(COLUMNS, [_cells(run, reading) for reading in run.readings], SPARE)
     if any(differs(run, reading) for reading in run.readings):
         console.text(WHY_IT_DIFFERS)
     for reading in run.readings:
