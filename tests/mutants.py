@@ -30,6 +30,48 @@ INCREMENTS, DELETIONS = "tests/test_increments.py", "tests/test_deletions.py"
 
 MUTANTS = (
     Mutant(
+        "stage histories by Bulk Read, as configured",
+        "plan.py",
+        'if no_bulk and wish in ("auto", "bulk"):',
+        'if no_bulk and wish == "auto":',
+        "tests/test_demo_company.py",
+    ),
+    Mutant(
+        "a refused field is empty when its first records are",
+        "slices.py",
+        "(seen.all or api.is_empty(client, plan, name))",
+        "True",
+        "tests/test_bulk.py",
+    ),
+    Mutant(
+        "a refused field has no column",
+        "slices.py",
+        "if field.name not in table.column_names:",
+        "if False:",
+        "tests/test_bulk.py",
+    ),
+    Mutant(
+        "a rule of privacy that fits nothing passes",
+        "fitting.py",
+        "    if not unknown:\n",
+        "    if unknown:\n",
+        "tests/test_privacy.py",
+    ),
+    Mutant(
+        "the rest of a secret is named",
+        "settings.py",
+        "if before else name",
+        "if False else name",
+        "tests/test_settings.py",
+    ),
+    Mutant(
+        "used-up credits are asked for again and again",
+        "answers.py",
+        'response.headers.get(REMAINING) == "0"',
+        "False",
+        "tests/test_credits.py",
+    ),
+    Mutant(
         "only page 1 of a bulk job",
         "bulk.py",
         "if result.next_page_token and self.job is None:",

@@ -76,6 +76,30 @@ def test_a_refused_call_gives_its_credits_back(load, org):
     assert counts(client) == (1, 1)
 
 
+@pytest.mark.parametrize(("told", "tries"), [("half", 1), ("never", 6)])
+def test_nothing_is_asked_for_again_once_the_days_credits_are_gone(load, org, told, tries):
+    things(org, 1)
+    org.rules.daily_credits, org.quirks.credits_remaining_header = 0, told
+    client = load.client()
+    for ask in (lambda: client.get("org"), lambda: client.create_bulk_job(JOB)):
+        before = len(org.ledger.calls(status=429))
+        with pytest.raises(ZohoError, match="429 TOO_MANY_REQUESTS"):
+            ask()
+        assert len(org.ledger.calls(status=429)) - before == tries
+
+
+def test_a_run_without_credits_fails_its_tables_and_asks_no_other_api(load, org):
+    things(org, 500)
+    org.quirks.credits_remaining_header = "always"
+    assert load(only=["Things"]).exit_code == 0
+    org.clock.advance(hours=1)
+    org.rules.daily_credits = org.ledger.credits + 3  # for the lists of modules and fields, and the count
+    run = load(only=["Things"], refresh=True)
+    assert run.exit_code == 1
+    assert "no API credits are left; each call's come back 24 hours later" in run.readings[0].error
+    assert len(load.rows("select * from things")) == 500
+
+
 def test_each_try_that_brought_a_torn_body_is_counted(load, org):
     org.faults.add(ORG, truncate_json=True, times=3)
     org.faults.add(USERS, truncate_json=True, times=2)
