@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from datetime import datetime, timedelta
 
 import duckdb
@@ -11,6 +14,7 @@ import pytest
 from pipelines.zoho_crm.freshness import span
 from simulators.zoho_crm import Field, serve
 from tests.commanding import command, shop
+from tests.test_command_process import environment
 
 __all__ = ["command"]  # a fixture
 
@@ -64,6 +68,94 @@ def test_a_place_where_nothing_was_ever_synced_is_2_and_stays_untouched(command,
         "Error: Nothing was ever synced here (dataset zoho_crm in duckdb): `python -m pipelines.zoho_crm` does it.\n"
     )
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "lost",  # what a run writes last
+    [
+        ("drop table zoho_crm.sync_runs",),
+        ("delete from zoho_crm.sync_runs",),
+        (
+            "drop table zoho_crm.sync_runs",
+            "drop table zoho_crm.seat_counts",
+            "delete from zoho_crm._dlt_version where schema like '%\"sync_runs\"%'",
+            "delete from zoho_crm._dlt_pipeline_state",
+        ),
+    ],
+    ids=["no table of runs", "no row", "no state either"],
+)
+@pytest.mark.parametrize("name", ["status", "report"])
+def test_tables_of_a_run_that_never_came_to_its_end_are_told(company, name, lost):
+    company.run()
+    for statement in lost:
+        company.sql(statement)
+    [(tables,)] = company.sql(
+        "select count(*) from information_schema.tables"
+        " where table_schema = 'zoho_crm' and not starts_with(table_name, '_dlt')"
+    )
+    done = company.command(name)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "Error: No run has come to its end here (dataset zoho_crm in duckdb), but one that broke off left"
+        f" {tables} tables: run `python -m pipelines.zoho_crm` again, which does the rest.\n"
+    )
+    assert company.run().code == 0
+    company.status()
+    assert company.summary["state"] == "fresh"
+
+
+def test_files_without_a_run_are_told_like_a_database(command, monkeypatch, tmp_path):
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(tmp_path / "lake"))
+    done = command("status", "--destination", "filesystem")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Error: Nothing was ever synced here (dataset zoho_crm in filesystem): ")
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_it_reads_beside_another_reader_and_leaves_the_file_as_it_is(company, configured):
+    """Two processes can have a DuckDB file open only if both open it read-only."""
+    company.run()
+    file = company.folder / "zoho.duckdb"
+    if configured:
+        company.monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(file))
+    before = file.read_bytes()
+    reader = (
+        "import duckdb, sys; held = duckdb.connect(sys.argv[1], read_only=True); print(); sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", reader, str(file)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        company.status()
+        done = company.command("report")
+        other.stdin.close()
+    assert (done.code, done.err) == (0, "")
+    assert file.read_bytes() == before
+    assert not any(name.endswith("READ_ONLY") for name in os.environ)
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may write whatever the mode is"
+)
+@pytest.mark.parametrize("words", [["status"], ["report", "--output", "../page.html"]], ids=lambda w: w[0])
+def test_a_file_and_a_folder_that_cannot_be_written_can_be_looked_at(company, words):
+    company.run()
+    folder = company.folder / "protected"
+    folder.mkdir()
+    file = shutil.move(company.folder / "zoho.duckdb", folder / "zoho.duckdb")
+    file.chmod(0o444)
+    folder.chmod(0o555)
+    rights = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    look = [*rights, sys.executable, "-m", "pipelines.zoho_crm", *words]
+    try:
+        with pytest.raises(subprocess.CalledProcessError):
+            subprocess.run([*rights, "touch", "x"], cwd=folder, check=True, capture_output=True)
+        done = subprocess.run(
+            look, cwd=folder, env=environment(company.folder), capture_output=True, text=True, check=False
+        )
+    finally:
+        folder.chmod(0o755)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in folder.iterdir()] == ["zoho.duckdb"]
 
 
 def test_each_table_is_as_the_destination_has_it(company):
