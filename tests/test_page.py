@@ -227,7 +227,12 @@ def test_the_command_writes_the_page_and_prints_where_it_is(load, command, monke
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(file_of(load)))
     done = command("report", "--dataset", "zoho")
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines()[-1] == str(tmp_path / "zoho_report.html")
+    last = done.out.splitlines()[-1]
+    assert last.endswith(f" The page is {tmp_path / 'zoho_report.html'}")
+    text = Page((tmp_path / "zoho_report.html").read_text(encoding="utf-8")).text
+    word, _, sentence = command("status", "--dataset", "zoho").out.splitlines()[-1].partition(": ")
+    assert f"{word} {sentence}" in text
+    assert last.startswith(f"{word}: {sentence}")
     kept = (tmp_path / "zoho_report.html").read_bytes()
     done = command("report", "--dataset", "zoho", "--output", "nowhere/page.html")
     assert (done.code, done.err.count("\n")) == (2, 1)
