@@ -15,7 +15,8 @@ from ..looking import Look
 from ..options import Options
 from ..report import group
 from .diagram import Diagram, diagram
-from .figures import Drawer, Figure, span_of
+from .figure import Figure
+from .figures import Drawer, span_of
 from .limits import share
 from .lookups import Lookup, lookups
 from .schema_changes import GONE, Change, schema_changes
@@ -45,6 +46,7 @@ class Page:
     tables: list[Freshness]
     runs: list[PastRun]  # the newest first
     number_of_runs: int
+    shown: int  # of them
     first: datetime
     merges: bool
     figures: dict[str, Figure]
@@ -71,6 +73,7 @@ def gathered(look: Look, options: Options) -> Page:
         tables=tables,
         runs=list(reversed(runs[-LAST_RUNS:])),
         number_of_runs=look.log.number_of_runs,
+        shown=len(runs),
         first=runs[0].started,
         merges=look.held.merges,
         figures={figure.name: figure for figure in drawer.all()},
