@@ -69,7 +69,7 @@ def test_they_are_read_once_a_day_by_zohos_clock(load, org):
     org.clock.advance(hours=23)
     assert asked() == 0
     assert {load.reading(name).status for name in ONCE_A_DAY} == {"kept"}
-    assert load.reading("tags").error == "it is read once a day, the last time at 2026-03-02T09:00:00+00:00"
+    assert load.reading("tags").error == "read once a day, last on 2 Mar, 09:00 UTC"
     assert load.rows("select name from tags") == [("hot, new",)]
     assert load.rows("select count(*) from layouts") == [(1,)]
     org.clock.advance(hours=1)

@@ -67,7 +67,28 @@ def history(tmp_path_factory):
     with serve(org) as zoho:
         load = Loader(org, zoho.connection_string.rstrip("; "), folder)
         worked(load)
+    shutil.copy(file_of(load), folder / "one_day.duckdb")
+    for number, name in enumerate(("sync_runs", "sync_runs", "seat_counts", "seat_counts")):
+        days_ago(load, name, 2 - number % 2, number % 2)
     return load
+
+
+def days_ago(load, table, days, nth):
+    """Let the nth run have been on an earlier day: a chart needs two."""
+    at = "read_at" if table == "seat_counts" else "started_at"
+    runs = sql(load, f"select run_id from zoho.{table} group by run_id order by min({at})")
+    for column in {at, "finished_at"} if table == "sync_runs" else {at}:
+        moved = f"{column} = {column} - interval {days} day"
+        sql(load, f"update zoho.{table} set {moved} where run_id = '{runs[nth][0]}'")
+
+
+@pytest.fixture
+def one_day(history, tmp_path):
+    """All three runs of one day, as after an evening with the demo."""
+    folder = tmp_path / "one"
+    folder.mkdir()
+    shutil.copy(history.folder / "one_day.duckdb", folder / "crm.duckdb")
+    return Loader(history.org, "", folder)
 
 
 @pytest.fixture
@@ -120,7 +141,7 @@ def check_figures(found, load, rows):
     counts = found.tables["Rows of the largest tables"][0]
     assert (counts["Apples"], counts["Pears"]) == ("4", "3")
     (gone,) = found.tables["Deletions a day"]
-    assert gone == {"day": f"{load.org.now():%Y-%m-%d}", "Pears": "1"}
+    assert gone == {"day": f"{load.org.now().day} {load.org.now():%b}", "Pears": "1"}
     seats = found.tables["Seats and licences"]
     assert {(row["licences bought"], row["active users"]) for row in seats} == {("12", "1")}
     changes = {
@@ -161,14 +182,55 @@ def test_postgres_gives_the_same_page(load_from, page, postgres):
 def test_each_chart_is_there_for_wide_and_narrow_pages_with_its_numbers_and_its_words(load, page):
     found = page(file_of(load))
     charts = [value for tag, name, value in found.attributes if (tag, name) == ("div", "aria-label")]
-    for title in ("Changes a day", "Rows of the largest tables", "Deletions a day", "API credits a day"):
+    for title in ("Changes a day", "Rows of the largest tables", "How long a run took", "API credits a day"):
         assert any(words.startswith(f"{title}. ") for words in charts)
         assert len(found.tables[title]) > 0
     assert found.tags["figure"] == 7
-    assert found.tags["svg"] == 2 * 6 + 1  # one figure has nothing to draw, the diagram is one
+    assert found.tags["svg"] == 2 * 5 + 1  # deletions are of one day, no count differs, the diagram is one
     ids = Counter(value for _, name, value in found.attributes if name == "id")
     assert max(ids.values()) == 1
-    assert "Wherever the CRM was asked for its count, it was the table's." in found.text
+    assert "Each count of the CRM was the same as the table's." in found.text
+
+
+def test_what_was_counted_on_one_day_is_a_number_and_no_dot_in_an_empty_frame(one_day, page):
+    sql(one_day, "update zoho.sync_runs set table_count = 5203 where module = 'Apples'")
+    found = page(file_of(one_day))
+    assert found.tags["svg"] == 1  # the diagram of the tables
+    for title, tiles in {
+        "Changes a day": "Apples 5 Pears 5",
+        "Rows of the largest tables": "Apples 5,203 Pears 3",
+        "Deletions a day": "Pears 1",
+        "Seats and licences": "licences bought 12 active users 1",
+    }.items():
+        assert len(found.tables[title]) > 0
+        so_far = r" So far there is one day, \d+ \w{3} \d{4}; a chart begins with the second\. "
+        assert re.search(f" {title} [^“]*{so_far}{tiles} The numbers of “{title}”", found.text), title
+
+
+def test_a_table_that_was_counted_once_is_a_number_beside_the_charts(load, page):
+    sql(load, "update zoho.sync_runs set table_count = null where module = 'Pears' and since is not null")
+    found = page(file_of(load))
+    words = "A number stands for a table that was counted on one day only. Pears 4 "
+    assert words in found.text
+
+
+def test_a_count_in_a_chart_is_written_out(load, page):
+    sql(load, "update zoho.sync_runs set table_count = 5203 where module = 'Apples'")
+    sql(load, "update zoho.sync_runs set credits = 40001234 where module = 'Apples'")
+    words = page(file_of(load)).texts
+    assert "5,203" in words
+    assert "40,000,000" in words
+    assert not [word for word in words if re.fullmatch(r"[\d.]+[kMGm]", word)]
+
+
+def test_times_are_short_and_the_page_says_the_year_once(load, page):
+    found = page(file_of(load))
+    today = datetime.now(timezone.utc)
+    assert re.search(rf", as of {today.day} {today:%b %Y}, \d\d:\d\d UTC\. 3 runs since ", found.text)
+    assert re.fullmatch(r"\d+ [A-Z][a-z]{2}, \d\d:\d\d", found.tables["The last runs"][0]["started"])
+    kept = r"Left as they are: layouts, pipelines, tags \( read once a day, last on \d+ \w{3}, \d\d:\d\d UTC \)\."
+    assert re.search(kept, found.text)
+    assert not re.search(r"\d{4}-\d\d-\d\d", found.text)
 
 
 def test_nothing_of_the_crm_breaks_out_of_the_page(load, page):
@@ -227,7 +289,12 @@ def test_the_command_writes_the_page_and_prints_where_it_is(load, command, monke
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(file_of(load)))
     done = command("report", "--dataset", "zoho")
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines()[-1] == str(tmp_path / "zoho_report.html")
+    last = done.out.splitlines()[-1]
+    assert last.endswith(f" The page is {tmp_path / 'zoho_report.html'}")
+    text = Page((tmp_path / "zoho_report.html").read_text(encoding="utf-8")).text
+    word, _, sentence = command("status", "--dataset", "zoho").out.splitlines()[-1].partition(": ")
+    assert f"{word} {sentence}" in text
+    assert last.startswith(f"{word}: {sentence}")
     kept = (tmp_path / "zoho_report.html").read_bytes()
     done = command("report", "--dataset", "zoho", "--output", "nowhere/page.html")
     assert (done.code, done.err.count("\n")) == (2, 1)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
-from datetime import datetime, timedelta
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
 
 import duckdb
 import pytest
 
-from pipelines.zoho_crm.freshness import span
+from pipelines.zoho_crm.freshness import Freshness, span
+from pipelines.zoho_crm.headline import headline
 from simulators.zoho_crm import Field, serve
 from tests.commanding import command, shop
+from tests.test_command_process import environment
 
 __all__ = ["command"]  # a fixture
 
@@ -66,6 +72,94 @@ def test_a_place_where_nothing_was_ever_synced_is_2_and_stays_untouched(command,
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
 
 
+@pytest.mark.parametrize(
+    "lost",  # what a run writes last
+    [
+        ("drop table zoho_crm.sync_runs",),
+        ("delete from zoho_crm.sync_runs",),
+        (
+            "drop table zoho_crm.sync_runs",
+            "drop table zoho_crm.seat_counts",
+            "delete from zoho_crm._dlt_version where schema like '%\"sync_runs\"%'",
+            "delete from zoho_crm._dlt_pipeline_state",
+        ),
+    ],
+    ids=["no table of runs", "no row", "no state either"],
+)
+@pytest.mark.parametrize("name", ["status", "report"])
+def test_tables_of_a_run_that_never_came_to_its_end_are_told(company, name, lost):
+    company.run()
+    for statement in lost:
+        company.sql(statement)
+    [(tables,)] = company.sql(
+        "select count(*) from information_schema.tables"
+        " where table_schema = 'zoho_crm' and not starts_with(table_name, '_dlt')"
+    )
+    done = company.command(name)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "Error: No run has come to its end here (dataset zoho_crm in duckdb), but one that broke off left"
+        f" {tables} tables: run `python -m pipelines.zoho_crm` again, which does the rest.\n"
+    )
+    assert company.run().code == 0
+    company.status()
+    assert company.summary["state"] == "fresh"
+
+
+def test_files_without_a_run_are_told_like_a_database(command, monkeypatch, tmp_path):
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(tmp_path / "lake"))
+    done = command("status", "--destination", "filesystem")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Error: Nothing was ever synced here (dataset zoho_crm in filesystem): ")
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_it_reads_beside_another_reader_and_leaves_the_file_as_it_is(company, configured):
+    """Two processes can have a DuckDB file open only if both open it read-only."""
+    company.run()
+    file = company.folder / "zoho.duckdb"
+    if configured:
+        company.monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(file))
+    before = file.read_bytes()
+    reader = (
+        "import duckdb, sys; held = duckdb.connect(sys.argv[1], read_only=True); print(); sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", reader, str(file)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        company.status()
+        done = company.command("report")
+        other.stdin.close()
+    assert (done.code, done.err) == (0, "")
+    assert file.read_bytes() == before
+    assert not any(name.endswith("READ_ONLY") for name in os.environ)
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may write whatever the mode is"
+)
+@pytest.mark.parametrize("words", [["status"], ["report", "--output", "../page.html"]], ids=lambda w: w[0])
+def test_a_file_and_a_folder_that_cannot_be_written_can_be_looked_at(company, words):
+    company.run()
+    folder = company.folder / "protected"
+    folder.mkdir()
+    file = shutil.move(company.folder / "zoho.duckdb", folder / "zoho.duckdb")
+    file.chmod(0o444)
+    folder.chmod(0o555)
+    rights = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    look = [*rights, sys.executable, "-m", "pipelines.zoho_crm", *words]
+    try:
+        with pytest.raises(subprocess.CalledProcessError):
+            subprocess.run([*rights, "touch", "x"], cwd=folder, check=True, capture_output=True)
+        done = subprocess.run(
+            look, cwd=folder, env=environment(company.folder), capture_output=True, text=True, check=False
+        )
+    finally:
+        folder.chmod(0o755)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in folder.iterdir()] == ["zoho.duckdb"]
+
+
 def test_each_table_is_as_the_destination_has_it(company):
     company.run()
     company.run()
@@ -87,7 +181,7 @@ def test_each_table_is_as_the_destination_has_it(company):
     assert abs(read - tags) < timedelta(hours=2)  # by the first run
     assert company.tables["users"]["rows"] == 1
     assert company.summary["state"] == "fresh"
-    assert company.summary["headline"] == f"{len(company.tables)} tables are up to date."
+    assert company.summary["headline"] == f"{len(company.tables)} tables are fresh."
 
 
 def test_the_last_runs_are_summed_up_from_their_rows(company):
@@ -132,11 +226,19 @@ def test_a_table_that_differs_from_the_count_is_marked(company):
     company.status()
     assert company.tables["Leads"]["difference"] == -1
     assert (company.tables["Leads"]["crm_count"], company.tables["Leads"]["table_count"]) == (3, 2)
-    assert company.summary["headline"].endswith("Leads: the CRM counts other than the table holds.")
+    assert (company.tables["Leads"]["state"], company.summary["state"]) == ("differs", "differs")
+    assert company.tables["Leads"]["next_verify"] <= company.summary["at"]
+    others = len(company.tables) - 1
+    assert company.summary["headline"] == (
+        f"Leads differs from the CRM's count, which the next run looks into; {others} tables are fresh."
+    )
     said = company.command("status").out
     line = next(line for line in said.splitlines() if line.startswith("leads "))
     assert line.split()[-7:-4] == ["2", "*", "3"]
     assert "* The CRM's own count differs from the table" in said
+    company.run()
+    company.status()
+    assert (company.tables["Leads"]["difference"], company.summary["state"]) == (0, "fresh")
 
 
 def test_a_table_without_a_good_run_for_too_long_is_stale(company):
@@ -145,7 +247,7 @@ def test_a_table_without_a_good_run_for_too_long_is_stale(company):
     company.sql(f"update zoho_crm.sync_runs set {moved} where module = 'Leads'")
     company.status()
     assert company.summary["state"] == "stale"
-    assert company.summary["headline"].startswith("Leads had no good run, for 3 d or longer; ")
+    assert company.summary["headline"].startswith("Leads had no good run for 3 d; ")
     assert company.tables["Leads"]["age"] >= 3 * 86_400
     company.status("--stale-after", "4d")
     assert company.summary["state"] == "fresh"
@@ -163,6 +265,32 @@ def test_a_person_reads_it_as_a_table(company):
     assert done.out.splitlines()[-1].startswith("Fresh: ")
 
 
+def test_what_a_run_leaves_on_purpose_is_told_with_its_reason(company):
+    company.run()
+    company.run()
+    done = company.command("status")
+    [line] = [line for line in done.out.splitlines() if "read once a day" in line]
+    assert re.fullmatch(
+        r"  layouts, pipelines, tags: read once a day, last on \d+ [A-Z][a-z]{2}, \d\d:\d\d UTC", line
+    )
+    company.status()
+    assert done.out.splitlines()[-1] == f"Fresh: {len(company.tables)} tables are fresh."
+
+
+@pytest.mark.parametrize("name", ["status", "report"])
+def test_quiet_is_the_line_that_sums_up_and_programs_get_it_as_an_event(company, name):
+    company.run()
+    loud, quiet = company.command(name), company.command(name, "-q")
+    assert (quiet.code, quiet.err, quiet.out.count("\n")) == (0, "", 1)
+    assert quiet.out == loud.out.splitlines(keepends=True)[-1]
+    assert quiet.out.startswith("Fresh: ")
+    events = company.command(name, "--log-format", "json").events
+    assert (events[-1]["event"], events[-1]["state"]) == ("summary", "fresh")
+    assert f"Fresh: {events[-1]['headline']}" in quiet.out
+    told = company.command(name, "--log-format", "json", "-q").events
+    assert [event["event"] for event in told] == ["summary"]
+
+
 def test_files_tell_the_same_and_that_every_run_reads_all(company):
     company.monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(company.folder / "lake"))
     company.run("--destination", "filesystem")
@@ -171,6 +299,38 @@ def test_files_tell_the_same_and_that_every_run_reads_all(company):
     assert (leads["state"], leads["rows"], leads["next_verify"]) == ("fresh", 3, None)
     said = company.command("status", "--destination", "filesystem").out
     assert "This destination cannot change single rows: every run reads every module whole." in said
+
+
+def told_of(*words, **more):
+    """The headline of tables A, B, C... with these words."""
+    now = datetime(2026, 3, 1, tzinfo=timezone.utc)
+    tables = [
+        Freshness(name, name.lower(), word, "read", now, timedelta(days=3), 1, None, **more)
+        for name, word in zip("ABCDEFGH", words, strict=False)
+    ]
+    return str(headline(tables))
+
+
+def test_the_headline_names_the_worst_first_and_what_is_no_fault_last():
+    assert told_of("fresh") == "Fresh: 1 table is fresh."
+    assert told_of("fresh", "skipped") == "Fresh: 1 table is fresh. Zoho no longer offers B."
+    assert told_of("stale", "failing", "fresh", "differs") == (
+        "Failing: B is failing; A had no good run for 3 d; D differs from the CRM's count, which the next run"
+        " looks into; 1 table is fresh."
+    )
+    assert (
+        told_of("stale", "stale") == "Stale: A and B had no good run for 3 d or longer; 0 tables are fresh."
+    )
+    assert told_of("failing", "failing", "failing", "fresh", "fresh") == (
+        "Failing: A, B and C are failing; 2 tables are fresh."
+    )
+
+
+def test_a_count_that_may_be_late_is_no_fault_and_says_so():
+    assert told_of("fresh", "fresh", difference=-1) == (
+        "Fresh: 2 tables are fresh. In A and B the CRM's count differs from the table: the count may be late, and"
+        " the next run counts again."
+    )
 
 
 @pytest.mark.parametrize(

@@ -140,10 +140,11 @@ def report(options: Options, console: Console) -> int:
     from .page import write_page
 
     with looking(options) as look:
-        path, sentence = write_page(look, options)
-    console.event("page", {"path": str(path), "headline": sentence})
-    console.text(sentence)
-    console.text(str(path))
+        path, told = write_page(look, options)
+        facts = told.facts(look)
+    console.event("page", {"path": str(path), "headline": told.sentence})
+    console.event("summary", {**facts, "path": str(path)})
+    console.last(f"{told} The page is {path}")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,6 +92,26 @@ def unfilled(destination: Any, file: Path | None = None) -> Iterator[None]:
     finally:
         if path is not None and not existed and _is_empty(path):
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def only_read(destination: Any) -> Iterator[None]:
+    """Whoever looks opens a DuckDB file read-only: it may be write-protected, or open in another reader.
+
+    By dlt's own configuration, in which the environment comes first, so that all else that is configured stays.
+    """
+    if destination.destination_type != "dlt.destinations.duckdb":
+        yield
+        return
+    key = f"DESTINATION__{destination.destination_name}__CREDENTIALS__READ_ONLY".upper()
+    before = os.environ.get(key)
+    os.environ[key] = "true"
+    try:
+        yield
+    finally:
+        del os.environ[key]
+        if before is not None:
+            os.environ[key] = before
 
 
 def _is_empty(path: Path) -> bool:

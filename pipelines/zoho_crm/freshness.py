@@ -1,8 +1,7 @@
-"""How fresh each table is, what of it is due next, and what that says of the whole."""
+"""How fresh each table is, and what of it is due next."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -12,14 +11,12 @@ from sources.zoho_crm.columns import COMPUTED
 from sources.zoho_crm.endpoints import ENDPOINTS, OUR_TABLES
 from sources.zoho_crm.synced import Synced
 
-from .console import counted
 from .log import GOOD, Entry
 from .looking import Look
 from .options import Options
 
-Word = Literal["fresh", "stale", "failing", "skipped"]
+Word = Literal["fresh", "differs", "stale", "failing", "skipped"]
 ONCE_A_DAY = frozenset(endpoint.table for endpoint in ENDPOINTS if endpoint.each != "account")
-FEW = 5  # names in a sentence
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,7 @@ class Freshness:
     table_count: int | None = None  # when the CRM was counted
     counted_at: datetime | None = None
     difference: int = 0  # that nobody has explained
+    differs_since: datetime | None = None  # None if the count may just be late
     verified_at: datetime | None = None
     next_verify: datetime | None = None
     next_computed: datetime | None = None
@@ -64,6 +62,10 @@ class Clerk:
     def skips(self) -> list[tuple[str, str]]:
         """What the last run that looked at it found to be not offered, and why."""
         return [(n, e.error or "") for n, e in sorted(self._told.items()) if e.status == "skipped"]
+
+    def kept(self) -> list[tuple[str, str]]:
+        """What the last run left as it is on purpose, and why."""
+        return [(n, e.error or "") for n, e in sorted(self._told.items()) if e.status == "kept"]
 
     @cached_property
     def _told(self) -> dict[str, Entry]:
@@ -126,14 +128,19 @@ class Clerk:
 
     def _with_state(self, table: Freshness, synced: Synced) -> Freshness:
         """What is due of a module; where single rows cannot be changed every run reads it whole."""
+        since = synced.difference_at if synced.difference else None
         known = replace(
-            table, until=synced.until, difference=synced.difference, verified_at=synced.verified_at
+            table,
+            word="differs" if since and table.word == "fresh" else table.word,
+            until=synced.until,
+            difference=synced.difference,
+            differs_since=since,
+            verified_at=synced.verified_at,
         )
         if not self.look.held.merges:
             return known
         now, options = self.look.now, self.options
-        looked_into = bool(synced.difference and synced.difference_at)
-        verify = now if looked_into else _after(synced.verified_at, options.verify_every, now)
+        verify = now if since else _after(synced.verified_at, options.verify_every, now)
         computed = _after(synced.computed_at, options.computed_refresh, now)
         return replace(
             known, next_verify=verify, next_computed=computed if table.module in self._computed else None
@@ -149,30 +156,6 @@ class Clerk:
 
 def _after(last: datetime | None, every: timedelta, now: datetime) -> datetime:
     return now if last is None else last + every
-
-
-def headline(tables: Sequence[Freshness]) -> tuple[Word, str]:
-    """The worst of the tables, in one sentence."""
-    failing = [t.module for t in tables if t.word == "failing"]
-    stale = [t.module for t in tables if t.word == "stale"]
-    differ = [t.module for t in tables if t.difference and t.word != "failing"]
-    fresh = sum(t.word == "fresh" for t in tables)
-    also = f" {_names(differ)}: the CRM counts other than the table holds." if differ else ""
-    if failing:
-        are = "is" if len(failing) == 1 else "are"
-        more = f" {_names(stale)} {'is' if len(stale) == 1 else 'are'} stale." if stale else ""
-        return "failing", f"{_names(failing)} {are} failing; {counted(fresh, 'table')} fresh.{more}{also}"
-    if stale:
-        newest = min((t.age for t in tables if t.word == "stale" and t.age is not None), default=None)
-        told = f", for {span(newest)} or longer" if newest is not None else ""
-        return "stale", f"{_names(stale)} had no good run{told}; {counted(fresh, 'table')} fresh.{also}"
-    return "fresh", f"{counted(fresh, 'table')} {'is' if fresh == 1 else 'are'} up to date.{also}"
-
-
-def _names(names: Sequence[str]) -> str:
-    if len(names) <= FEW:
-        return ", ".join(names)
-    return f"{', '.join(names[: FEW - 1])} and {counted(len(names) - FEW + 1, 'more table')}"
 
 
 def span(time: timedelta) -> str:

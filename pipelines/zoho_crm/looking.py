@@ -11,14 +11,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dlt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
 from sources.zoho_crm.errors import SettingsError
 from sources.zoho_crm.resources import SOURCE, memory_of
 
-from .destination import choose_destination, unfilled
+from .console import counted
+from .destination import choose_destination, only_read
 from .dlt_runtime import dlt_log
+from .failures import causes
 from .held import Held
 from .log import COLUMNS, Log
 from .opening import open_pipeline
@@ -61,7 +65,7 @@ def parsed(text: Any) -> Any:
 
 @contextmanager
 def looking(options: Options) -> Iterator[Look]:
-    """The destination with its state. Raises SettingsError if nothing was ever synced into it.
+    """The destination with its state. Raises SettingsError if no run has ever come to its end there.
 
     The state comes from the destination into a folder that is thrown away: dlt's own folder may belong to
     a run that is in progress.
@@ -70,21 +74,47 @@ def looking(options: Options) -> Iterator[Look]:
     destination = choose_destination(options.destination, options.dataset, name, options.demo)
     with (
         tempfile.TemporaryDirectory(prefix="zoho-") as folder,
-        unfilled(destination),
+        only_read(destination),
         dlt_log(folder, name),
     ):
-        pipeline = open_pipeline(name, destination, options.dataset, folder, Progress())
+        pipeline = _open(options, place, destination, folder)
         held = Held(pipeline, Path(folder))
         there = held.tables(["sync_runs"]).get("sync_runs", frozenset())
         columns = [column for column in COLUMNS if column in there]
         log = Log(pq.read_table(held.read("sync_runs", columns)) if columns else pa.table({}))
         if not log:
-            raise SettingsError(_never(options, place))
+            raise _without_a_run(options, place, _tables_there(pipeline, held))
         state = pipeline.state.get("sources", {}).get(SOURCE, {})
         memory = memory_of(state, held.tables() if held.merges else None)
         yield Look(place, datetime.now(timezone.utc), memory, held, log)
 
 
-def _never(options: Options, place: str) -> str:
-    demo = " --demo" if options.demo else ""
-    return f"Nothing was ever synced here ({place}): `python -m pipelines.zoho_crm{demo}` does it."
+def _open(options: Options, place: str, destination: Any, folder: str) -> dlt.Pipeline:
+    try:
+        return open_pipeline(options.pipeline_name, destination, options.dataset, folder, Progress())
+    except SettingsError as error:
+        # To look does not make a DuckDB file.
+        if any("read-only mode: database does not exist" in str(cause) for cause in causes(error)):
+            raise _without_a_run(options, place, 0) from None
+        raise
+
+
+def _tables_there(pipeline: dlt.Pipeline, held: Held) -> int:
+    """Tables of a run that never came to its end: it may have left no state, but dlt's note of its schema."""
+    with pipeline.destination_client() as client:
+        try:
+            stored = client.get_stored_schema(SOURCE) if hasattr(client, "get_stored_schema") else None
+        except DestinationUndefinedEntity:
+            return 0
+    names = json.loads(stored.schema)["tables"] if stored else ()
+    return len([name for name in held.tables(names) if not name.startswith("_dlt")])
+
+
+def _without_a_run(options: Options, place: str, tables: int) -> SettingsError:
+    command = f"python -m pipelines.zoho_crm{' --demo' if options.demo else ''}"
+    if not tables:
+        return SettingsError(f"Nothing was ever synced here ({place}): `{command}` does it.")
+    return SettingsError(
+        f"No run has come to its end here ({place}), but one that broke off left {counted(tables, 'table')}:"
+        f" run `{command}` again, which does the rest."
+    )

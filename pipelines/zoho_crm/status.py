@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .console import Console
-from .freshness import Clerk, Freshness, due, headline, span, spell
+from .freshness import Clerk, Freshness, due, span, spell
+from .headline import headline
 from .log import PastRun
 from .looking import Look
 from .options import Options
-from .report import group, print_skips
+from .report import WHY_IT_DIFFERS, group, print_skips
 
 COLUMNS = (
     "table",
@@ -29,17 +30,14 @@ RUN_COLUMNS = (
     "started",
     "command",
     "seconds",
-    "tables",
-    "rows",
+    "tables read",
+    "rows read",
     "deleted",
     "calls",
     "credits",
     "outcome",
 )
 LAST_RUNS, ALL_RUNS = 10, 100
-DIFFERS = (
-    "* The CRM's own count differs from the table, and nobody knows why yet: the next run compares every id."
-)
 WHOLE = "This destination cannot change single rows: every run reads every module whole."
 
 
@@ -54,16 +52,18 @@ def print_status(console: Console, look: Look, options: Options) -> None:
     for table in tables:
         console.event("table", facts(table))
     if any(table.difference for table in tables):
-        console.text(DIFFERS)
+        console.text(WHY_IT_DIFFERS)
     if not look.held.merges:
         console.text(WHOLE)
     _print_runs(console, runs, look.log.number_of_runs)
+    kept = group(clerk.kept()).items()
+    console.paragraph("Left as they are", [f"{', '.join(names)}: {why}" for why, names in kept])
     _print_failures(console, tables)
     print_skips(console, clerk.skips())
-    word, sentence = headline(tables)
+    told = headline(tables)
     console.text()
-    console.event("summary", {"state": word, "headline": sentence, "place": look.place, "at": _iso(look.now)})
-    console.text(f"{word.capitalize()}: {sentence}")
+    console.event("summary", told.facts(look))
+    console.last(str(told))
 
 
 def facts(table: Freshness) -> dict[str, Any]:

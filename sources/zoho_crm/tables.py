@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
@@ -129,11 +129,16 @@ def not_due(survey: Survey, now: datetime) -> list[Reading]:
     """The account's tables that this run leaves as they are."""
     return [
         Reading(e.table, e.table, "settings", "read once a day").end(
-            "kept", f"it is read once a day, the last time at {survey.memory.settings_read[e.table]}"
+            "kept", f"read once a day, last on {_day_and_time(survey.memory.settings_read[e.table])}"
         )
         for e in ENDPOINTS
         if survey.choice.wants(e.table) and not _is_due(e, survey, now)
     ]
+
+
+def _day_and_time(moment: str) -> str:
+    at = datetime.fromisoformat(moment).astimezone(timezone.utc)
+    return f"{at.day} {at:%b, %H:%M} UTC"
 
 
 def _is_due(endpoint: Endpoint, survey: Survey, now: datetime) -> bool:

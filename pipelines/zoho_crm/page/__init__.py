@@ -6,13 +6,14 @@ from pathlib import Path
 
 from sources.zoho_crm.errors import SettingsError
 
+from ..headline import Headline
 from ..looking import Look
 from ..options import Options
 
 EXTRA = ("jinja2", "vl_convert", "igraph")
 
 
-def write_page(look: Look, options: Options) -> tuple[Path, str]:
+def write_page(look: Look, options: Options) -> tuple[Path, Headline]:
     """Write the page; returns its path and its headline. Raises SettingsError without the libraries."""
     try:
         from .rendering import rendered
@@ -30,4 +31,4 @@ def write_page(look: Look, options: Options) -> tuple[Path, str]:
     with replaced(path) as file:
         page = gathered(look, options)
         file.write(rendered(page))
-    return path, page.sentence
+    return path, page.headline

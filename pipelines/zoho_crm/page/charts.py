@@ -12,7 +12,7 @@ from .series import OTHERS, Daily
 Spec = dict[str, Any]
 COLOURS = [f"var(--c{number})" for number in range(1, 8)]
 FONT = "Helvetica, Arial, sans-serif"
-ROOM = 40  # of the labels of a small chart
+LETTER = 0.6  # of the size of its font is a digit wide
 AT_LEAST = timedelta(days=13)  # of one day, a chart would be one bar as wide as the page
 
 
@@ -97,13 +97,15 @@ def dots(values: Sequence[dict[str, Any]], names: Sequence[str], span: Span, wid
 def multiples(data: Daily, span: Span, width: Width) -> Spec:
     """A small chart a name, each with a scale of its own."""
     columns = 3 if width is WIDE else 1
-    room = (width.pixels - columns * (ROOM + 28)) // columns
+    longest = max(len(f"{number:,}") for numbers in data.days.values() for number in numbers.values())
+    labels = max(40, round(longest * LETTER * width.font))
+    room = (width.pixels - columns * (labels + 28)) // columns
     few = Width(width.name, room, 70, width.font, 4 if width is WIDE else 3, columns)
     base = _page(few, data.values())
     header = {"title": None, "labelColor": "var(--ink)", "labelFontSize": 13, "labelAnchor": "start"}
     facet = {"field": "name", "type": "nominal", "sort": list(data.names), "header": header}
     y = {**_number("number"), "scale": {"zero": False, "nice": True}}
-    y["axis"] = {**y["axis"], "tickCount": 3, "minExtent": ROOM, "maxExtent": ROOM}  # one edge for all
+    y["axis"] = {**y["axis"], "tickCount": 3, "minExtent": labels, "maxExtent": labels}  # one edge for all
     sizes = {name: base.pop(name) for name in ("width", "height", "autosize")}
     encoding = {"x": _days(span, few), "y": y}
     line = {"type": "line", "strokeWidth": 2, "interpolate": "step-after", "color": "var(--c1)"}
@@ -171,8 +173,8 @@ def _labelled(span: Span, width: Width) -> list[Spec]:
 
 
 def _number(field: str, *, stack: bool = False, whole: bool = True) -> Spec:
-    """Half a row is no label; of itself Vega would write 0k beside 2k."""
-    label = "format(datum.value, '~s')"
+    """A count is written out, as elsewhere on the page; half a row is no label."""
+    label = "format(datum.value, ',')"
     axis = {
         "tickCount": 4,
         "domain": False,

@@ -1,38 +1,23 @@
-"""A figure: a chart, what it says in words, and its numbers as a table."""
+"""The figures of the page: what each shows, in words, numbers and a chart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
-
-from markupsafe import Markup
 
 from ..console import counted
 from ..log import Entry, PastRun
 from ..looking import Look
 from . import charts, series
-from .charts import NARROW, WIDE, Spec, Width
-from .drawing import drawn
+from .figure import ENOUGH, Draft, Figure
 from .limits import credits_a_day, share
 
 MANY_RUNS = 200  # more points than these say less, and make the page heavy
 NEAR = 10  # a limit is drawn from a tenth of it on; else it would press the bars flat
 SEATS = {"licenses": "licences bought", "active": "active users"}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """`words` say what the chart shows; without a chart they say why there is none."""
-
-    name: str
-    title: str
-    words: str
-    columns: Sequence[str] = ()
-    rows: Sequence[Sequence[Any]] = ()
-    wide: Markup | None = None
-    narrow: Markup | None = None
+SEATS_COLUMNS = ["from", "edition", *SEATS.values(), "portal licences", "inactive users"]
 
 
 @dataclass(frozen=True)
@@ -67,14 +52,16 @@ class Drawer:
         title = "Rows of the largest tables"
         if not data.days:
             return Figure("rows", title, "No module has been loaded yet.")
-        words = "At the last run of each day; each chart has its own scale, which need not begin at zero."
-        return self._figure(
-            "rows",
-            title,
-            words,
-            (["day", *data.names], data.rows()),
-            lambda width: charts.multiples(data, self.span, width),
-        )
+        often = [name for name in data.names if sum(name in day for day in data.days.values()) >= ENOUGH]
+        lines, numbers = data.of(often), data.of(set(data.names) - set(often)).last()
+        words = "At the last run of each day."
+        if often:
+            words += " Each chart has its own scale, which need not begin at zero."
+        if often and numbers:
+            words += " A number stands for a table that was counted on one day only."
+        days = (lines if often else data).days.keys()
+        draft = Draft("rows", title, words, ["day", *data.names], data.rows(), days, numbers)
+        return draft.figure(lambda width: charts.multiples(lines, self.span, width), numbers)
 
     def deletions(self) -> Figure:
         data = series.deletions(self.look, self.span.first)
@@ -126,21 +113,15 @@ class Drawer:
             for run in reversed(runs)
         ]
         columns = ["started", "command", "seconds", "rows read", "rows deleted", "outcome"]
-        return self._figure(
-            "durations",
-            title,
-            f"{words}.",
-            (columns, rows),
-            lambda width: charts.dots(values, names, self.span, width),
-        )
+        days = [run.started.date() for run in runs]
+        draft = Draft("durations", title, f"{words}.", columns, rows, days, _shortest_and_longest(runs))
+        return draft.figure(lambda width: charts.dots(values, names, self.span, width))
 
     def differences(self) -> Figure:
-        title = "Rows that the CRM counts otherwise"
+        title = "Where the CRM's count differs"
         found = _last_of_a_day(series.differences(self.runs))
         if not found:
-            return Figure(
-                "differences", title, "Wherever the CRM was asked for its count, it was the table's."
-            )
+            return Figure("differences", title, "Each count of the CRM was the same as the table's.")
         more = {e: (e.table_count or 0) - (e.crm_count or 0) for e in found}
         sizes: dict[str, int] = {}
         for entry, difference in more.items():
@@ -151,16 +132,16 @@ class Drawer:
         ]
         rows = [[e.at, e.module, e.crm_count, e.table_count, more[e]] for e in reversed(found)]
         words = (
-            "The table's rows less the CRM's own count, which may be ten minutes late and may leave out"
-            " converted and unapproved records; at the last count of each day."
+            "The table's rows less the CRM's own count, at the last count of each day. That count may be ten"
+            " minutes late, and may leave out converted and unapproved records."
         )
-        return self._figure(
-            "differences",
-            title,
-            words,
-            (["counted", "module", "CRM count", "table", "difference"], rows),
-            lambda width: charts.steps(values, names, self.span, width),
+        columns, days = (
+            ["counted", "module", "CRM count", "table", "difference"],
+            [e.at.date() for e in found],
         )
+        numbers = [(e.module, f"{more[e]:+,}") for e in found if e.module in names]
+        draft = Draft("differences", title, words, columns, rows, days, numbers)
+        return draft.figure(lambda width: charts.steps(values, names, self.span, width))
 
     def seats(self) -> Figure:
         title, columns = "Seats and licences", ["read_at", "edition", *SEATS, "portal_licenses", "inactive"]
@@ -180,38 +161,17 @@ class Drawer:
             f" {last['edition'] or 'unknown'}). Portal users count as active and need none of these licences."
         )
         names = [words for words in SEATS.values() if any(v["name"] == words for v in values)]
-        return self._figure(
-            "seats",
-            title,
-            words,
-            (
-                ["from", "edition", *SEATS.values(), "portal licences", "inactive users"],
-                [[row[name] for name in columns] for row in reversed(kept)],
-            ),
-            lambda width: charts.steps(values, names, self.span, width),
-        )
+        rows = [[row[name] for name in columns] for row in reversed(kept)]
+        days = [row["read_at"].date() for row in kept if row["read_at"].date() >= self.span.first]
+        numbers = [(words, last[name]) for name, words in SEATS.items() if last[name] is not None]
+        draft = Draft("seats", title, words, SEATS_COLUMNS, rows, days, numbers)
+        return draft.figure(lambda width: charts.steps(values, names, self.span, width))
 
     def _daily(
         self, name: str, title: str, words: str, data: series.Daily, limit: int | None = None
     ) -> Figure:
-        return self._figure(
-            name,
-            title,
-            words,
-            (["day", *data.names], data.rows()),
-            lambda width: charts.bars(data, self.span, width, limit=limit),
-        )
-
-    def _figure(
-        self,
-        name: str,
-        title: str,
-        words: str,
-        table: tuple[Sequence[str], Sequence[Sequence[Any]]],
-        spec: Callable[[Width], Spec],
-    ) -> Figure:
-        wide, narrow = (drawn(spec(width), f"{name}-{width.name}") for width in (WIDE, NARROW))
-        return Figure(name, title, words, *table, wide, narrow)
+        draft = Draft(name, title, words, ["day", *data.names], data.rows(), data.days.keys(), data.last())
+        return draft.figure(lambda width: charts.bars(data, self.span, width, limit=limit))
 
 
 def _spell(moment: datetime) -> str:
@@ -224,6 +184,11 @@ def _known(number: int | None) -> str:
 
 def _good(run: PastRun) -> str:
     return "failed" if run.failed else "ok"
+
+
+def _shortest_and_longest(runs: Sequence[PastRun]) -> list[tuple[str, float]]:
+    times = [run.seconds for run in runs]
+    return [("shortest", min(times)), ("longest", max(times))] if len(times) > 1 else [("seconds", times[0])]
 
 
 def _longest(runs: Iterable[PastRun]) -> list[PastRun]:

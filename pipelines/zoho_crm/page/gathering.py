@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..console import counted
-from ..freshness import Clerk, Freshness, Word, headline, span
+from ..freshness import Clerk, Freshness, span
+from ..headline import Headline, headline
 from ..log import PastRun
 from ..looking import Look
 from ..options import Options
+from ..report import group
 from .diagram import Diagram, diagram
-from .figures import Drawer, Figure, span_of
+from .figure import Figure
+from .figures import Drawer, span_of
 from .limits import share
 from .lookups import Lookup, lookups
 from .schema_changes import GONE, Change, schema_changes
@@ -38,16 +41,17 @@ class Page:
     company: str
     place: str
     made: datetime
-    word: Word
-    sentence: str
+    headline: Headline
     tiles: list[Tile]
     tables: list[Freshness]
     runs: list[PastRun]  # the newest first
     number_of_runs: int
+    shown: int  # of them
     first: datetime
     merges: bool
     figures: dict[str, Figure]
     changes: list[Change]
+    kept: list[tuple[str, str]]
     skips: list[tuple[str, str]]
     fields: list[tuple[str, str, list[str]]]  # module, why, fields
     lookups: list[Lookup]
@@ -57,7 +61,6 @@ class Page:
 def gathered(look: Look, options: Options) -> Page:
     clerk = Clerk(look, options)
     tables, runs = clerk.tables(), look.log.runs(within=WINDOW)
-    word, sentence = headline(tables)
     drawer = Drawer(look, runs, span_of(runs, WINDOW))
     ties = lookups(look)
     company = next((row["company_name"] for row in look.rows("org", ["company_name"])), None)
@@ -65,16 +68,17 @@ def gathered(look: Look, options: Options) -> Page:
         company=str(company or ""),
         place=look.place,
         made=look.now,
-        word=word,
-        sentence=sentence,
+        headline=headline(tables),
         tiles=_tiles(look, tables, runs, drawer.limit()),
         tables=tables,
         runs=list(reversed(runs[-LAST_RUNS:])),
         number_of_runs=look.log.number_of_runs,
+        shown=len(runs),
         first=runs[0].started,
         merges=look.held.merges,
         figures={figure.name: figure for figure in drawer.all()},
         changes=schema_changes(look, runs),
+        kept=[(", ".join(names), why) for why, names in group(clerk.kept()).items()],
         skips=clerk.skips(),
         fields=_skipped_fields(look),
         lookups=ties,

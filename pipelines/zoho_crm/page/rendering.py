@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..freshness import due, span, spell
+from ..console import counted
+from ..freshness import due, span
 from .gathering import Page
 
 LONG = 24  # letters
@@ -24,20 +26,21 @@ def rendered(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(cell=_cell, kind=_kind)
+    environment.filters.update(
+        cell=partial(_cell, year=page.made.year), kind=_kind, counted=counted, dated=partial(_cell, year=0)
+    )
     style = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
     template = environment.get_template("page.html")
     return template.render(page=page, style=style, due=lambda moment: due(moment, page.made))
 
 
-def _cell(value: Any) -> str:
-    """A value as a person reads it; nothing is a dash."""
+def _cell(value: Any, year: int) -> str:
+    """A value as a person reads it; nothing is a dash, and the year of the page goes without saying."""
     if value is None or value == "":
         return "–"
-    if isinstance(value, datetime):
-        return str(spell(value))
     if isinstance(value, date):
-        return value.isoformat()
+        day = f"{value.day} {value:%b}" if value.year == year else f"{value.day} {value:%b %Y}"
+        return f"{day}, {value:%H:%M}" if isinstance(value, datetime) else day
     if isinstance(value, timedelta):
         return span(value)
     if isinstance(value, float):

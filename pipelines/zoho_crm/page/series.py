@@ -33,6 +33,16 @@ class Daily:
             [day, *(self.days[day].get(n) for n in self.names)] for day in sorted(self.days, reverse=True)
         ]
 
+    def last(self) -> list[tuple[str, float]]:
+        """Each name with its number of the newest day that has one."""
+        newest = {name: n for _, numbers in sorted(self.days.items()) for name, n in numbers.items()}
+        return [(name, newest[name]) for name in self.names if name in newest]
+
+    def of(self, names: Collection[str]) -> Daily:
+        """These names alone, and the days that have one of them."""
+        kept = {day: {n: number for n, number in has.items() if n in names} for day, has in self.days.items()}
+        return Daily([n for n in self.names if n in names], {day: has for day, has in kept.items() if has})
+
     def values(self) -> list[dict[str, Any]]:
         """As a chart wants it."""
         return [
