@@ -27,8 +27,8 @@ from sources.zoho_crm.answers import _warn_of_silence
 from sources.zoho_crm.client import Pace, ZohoClient, connect
 from sources.zoho_crm.credentials import ZohoCredentials, resolve_credentials
 from sources.zoho_crm.policy import Policy
-from sources.zoho_crm.settings import _warn_once
 from sources.zoho_crm.survey import Choice
+from sources.zoho_crm.unknown import _warn_once
 from tests import browsing
 
 # The same examples on every machine, and no clock that a busy one fails by.

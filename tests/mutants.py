@@ -59,7 +59,7 @@ MUTANTS = (
     ),
     Mutant(
         "the rest of a secret is named",
-        "settings.py",
+        "unknown.py",
         "if before else name",
         "if False else name",
         "tests/test_settings.py",

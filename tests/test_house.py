@@ -31,6 +31,7 @@ KNOWS = {
         "naming",
         "resources",
         "rules",
+        "unknown",
     },
     "duckdb": {"differences", "slices", "spool", "versions"},
     "filelock": {"token_cache"},

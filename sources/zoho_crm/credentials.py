@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal, cast
 from urllib.parse import urlsplit
 
 from dlt.common.configuration import configspec
-from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import (
     ConfigurationException,
     ConfigValueCannotBeCoercedException,
@@ -16,7 +15,7 @@ from dlt.common.configuration.exceptions import (
     ValueNotSecretException,
 )
 from dlt.common.configuration.resolve import resolve_configuration
-from dlt.common.configuration.specs import CredentialsConfiguration, PluggableRunContext
+from dlt.common.configuration.specs import CredentialsConfiguration
 from dlt.common.typing import TSecretStrValue
 
 from .connection_string import join_settings, pieces_of
@@ -32,17 +31,14 @@ from .settings import (
     by_attribute,
     missing_settings,
     read_settings,
-    unknown_keys,
-    unknown_name,
-    warn_unknown,
     wrong_settings,
 )
+from .unknown import SECTIONS, unknown_keys, unknown_name, warn_unknown
 
 logger = logging.getLogger("zoho_crm")
 
 Api = Literal["auto", "bulk", "coql", "records"]
 
-SECTIONS = ("sources", "zoho_crm")
 API_VERSION = "v8"
 DEFAULT_TIMEOUT = 60.0
 
@@ -197,7 +193,7 @@ class ZohoCredentials(CredentialsConfiguration):
     __str__ = __repr__
 
     def _unknown_words(self) -> list[str]:
-        return [*getattr(self, "_unknown", []), *map(unknown_name, unknown_keys(_configured()))]
+        return [*getattr(self, "_unknown", []), *map(unknown_name, unknown_keys())]
 
     # ---- what the settings say together
 
@@ -274,18 +270,12 @@ def resolve_credentials(
     credentials = ZohoCredentials()
     credentials.for_consent, credentials.quiet = for_consent, quiet  # type: ignore[misc]
     if isinstance(value, Mapping):
-        value, credentials._unknown = by_attribute(value)
+        value, unknown = by_attribute(value)
+        credentials._unknown = [*map(unknown_name, unknown)]
     try:
         return resolve_configuration(credentials, sections=SECTIONS, explicit_value=value or None)
     except ConfigurationException as error:
         raise SettingsError(_sentence(error)) from None
-
-
-def _configured() -> list[str]:
-    """The settings that stand one by one in dlt's files, known ones or not."""
-    providers = Container()[PluggableRunContext].providers.providers
-    found: list[Any] = [one.get_value("credentials", dict, None, *SECTIONS)[0] for one in providers]
-    return [str(name) for section in found if isinstance(section, Mapping) for name in section]
 
 
 def _sentence(error: ConfigurationException) -> str:

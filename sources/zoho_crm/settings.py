@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from .converters import (
@@ -28,7 +26,6 @@ from .converters import (
 )
 from .data_centres import DATA_CENTRES
 from .errors import SettingsError
-from .nearest import nearest
 
 logger = logging.getLogger("zoho_crm")
 
@@ -189,22 +186,16 @@ BY_ATTRIBUTE: Mapping[str, Setting] = {setting.attribute: setting for setting in
 
 
 def by_attribute(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The values by attribute, for names of a connection string or dlt's; and words for the names that are neither."""
+    """The values by attribute, for names of a connection string or dlt's; and the names that are neither."""
     known: dict[str, Any] = {}
     unknown = []
     for name, given in value.items():
         setting = BY_ATTRIBUTE.get(name) or SETTINGS.get(str(name).casefold())
         if setting is None:
-            unknown.append(unknown_name(str(name)))
+            unknown.append(str(name))
         else:
             known[setting.attribute] = given
     return known, unknown
-
-
-def unknown_keys(configured: Iterable[str]) -> list[str]:
-    """Of the environment and of what is configured: dlt looks up the keys it knows, and a misspelt one goes unseen."""
-    names = {name[len(KEY) + 2 :].lower() for name in os.environ if name.upper().startswith(f"{KEY}__")}
-    return sorted(name for name in {*names, *configured} if name not in BY_ATTRIBUTE)
 
 
 def wrong_settings(wrong: Sequence[tuple[Setting, Any]]) -> SettingsError:
@@ -236,27 +227,3 @@ def missing_settings(settings: Sequence[Setting]) -> SettingsError:
     )
     verb = "are" if len(settings) > 1 else "is"
     return SettingsError(f"{names} {verb} missing ({forms}). {settings[0].where}{hint}")
-
-
-def unknown_name(name: str, before: Setting | None = None) -> str:
-    """Words for a name that is no setting's.
-
-    It may be the rest of a secret that holds a `;`, most likely of one that stands unquoted `before` it.
-    """
-    near = nearest(name, [setting.name for setting in BY_ATTRIBUTE.values()])
-    if not re.fullmatch(r"[A-Za-z][A-Za-z _]{0,39}", name):
-        return "one that is no word"
-    if near:
-        return f"{name} (did you mean {near}?)"
-    return f"one behind {before.name} (a value that holds ';' goes in quotes)" if before else name
-
-
-def warn_unknown(words: Iterable[str]) -> None:
-    """One warning of all names that are no settings'; a second one that says the same is none."""
-    if told := ", ".join(dict.fromkeys(words)):
-        _warn_once(told)
-
-
-@lru_cache
-def _warn_once(told: str) -> None:
-    logger.warning("Unknown setting, ignored: %s", told)
