@@ -36,6 +36,7 @@ from .console import Console
 from .env_file import EnvFile
 from .failures import INTERRUPTED, complain
 from .options import Options
+from .streams import remark
 
 NOTHING_WRITTEN = "Interrupted. Nothing was written."
 
@@ -209,7 +210,7 @@ def _warn_of_the_environment(options: Options, said: Mapping[str, str], written:
     """What stands in the environment wins over the file, so the next run would not see what was written."""
     for key in sorted({KEY, *written}):
         if os.environ.get(key, said.get(key)) != said.get(key):
-            sys.stderr.write(
+            remark(
                 f"Warning: {key} is set in the environment and wins over {options.env_file}: unset it, or the next"
-                " run goes by the old one.\n"
+                " run goes by the old one."
             )

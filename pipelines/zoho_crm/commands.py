@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from .console import Console
 from .failures import DISK_FULL, FAILED, complain
 from .options import Options, policy_of
+from .streams import remark
 
 if TYPE_CHECKING:
     import dlt
@@ -192,7 +192,7 @@ def _complain_about(result: Run, place: str, name: str) -> None:
         complain(DISK_FULL)
     log = log_file(place, name)
     if failed(result) and log.exists() and log.stat().st_mtime >= result.started.timestamp():
-        sys.stderr.write(f"What dlt said is in {log}.\n")
+        remark(f"What dlt said is in {log}.")
 
 
 def _print_sql(work: Work, run_id: str) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+
+
+# What no file system, or not every one, takes as a name; dlt keeps to it as well.
+BAD_LETTERS = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
+BAD_NAMES = re.compile(r"\.{1,2}|.*[ .]|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.{100,}", re.IGNORECASE)
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2 only
@@ -42,3 +48,16 @@ class Word(click.ParamType):  # type: ignore[type-arg]
         if not isinstance(value, str) or not value.strip():
             self.fail("it is empty.", param, ctx)
         return value.strip()
+
+
+class FolderName(Word):
+    """A name that dlt calls a folder by."""
+
+    def __init__(self) -> None:
+        super().__init__("NAME")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        name = super().convert(value, param, ctx)
+        if BAD_LETTERS.search(name) or BAD_NAMES.fullmatch(name):
+            self.fail(f"{name!r} cannot be the name of a folder: take letters, digits, _ and -.", param, ctx)
+        return name
