@@ -94,7 +94,7 @@ def obtain(options: Options, console: Console, credentials: ZohoCredentials) -> 
     if options.self_client:
         lines = asking.how_to_make_a_code(credentials, scopes)
         console_at = credentials.data_centre.console
-        asking.tell(console, lines, "self_client", {"console": console_at, "scopes": scopes})
+        asking.tell(console, lines, "self_client", {"console": console_at, "scopes": scopes}, matters=True)
         return read_answer(_code_of_a_self_client(), None), callback
     return _consent(options, console, credentials, scopes), callback
 
@@ -116,7 +116,8 @@ def _consent(options: Options, console: Console, credentials: ZohoCredentials, s
     answers: receiving.Answers = receiving.Answers()
     with receiving.listening(callback, state, answers) as deaf:
         lines = ("Open this address, sign in as a CRM administrator, and press Accept:", "", f"  {url}", "")
-        asking.tell(console, lines, "consent", {"url": url, "scopes": scopes, "redirect_uri": callback})
+        facts = {"url": url, "scopes": scopes, "redirect_uri": callback}
+        asking.tell(console, lines, "consent", facts, matters=True)
         stream, person = asking.input_stream(), asking.is_terminal()
         if stream is None:
             answers.put(None)
@@ -125,7 +126,8 @@ def _consent(options: Options, console: Console, credentials: ZohoCredentials, s
         if person:
             if not options.no_browser:
                 _open(url)
-            console.text(_what_to_do(callback, deaf, options.wait.total_seconds()))
+            say = console.last if deaf else console.text
+            say(_what_to_do(callback, deaf, options.wait.total_seconds()))
         try:
             return receiving.wait_for(answers, state, options.wait.total_seconds(), asking=person)
         except receiving.NothingPiped:
@@ -142,7 +144,7 @@ def _what_to_do(callback: str, deaf: str | None, seconds: float) -> str:
             " be an error page, copy its whole address and paste it here:"
         )
     return (
-        f"Waiting {seconds / 60:.3g} minutes for the answer. With the browser on another machine it ends at an error"
+        f"Waiting {receiving.spell(seconds)} for the answer. With the browser on another machine it ends at an error"
         " page: copy its whole address and paste it here."
     )
 
