@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,10 +10,19 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-
 # What no file system, or not every one, takes as a name; dlt keeps to it as well.
 BAD_LETTERS = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
-BAD_NAMES = re.compile(r"\.{1,2}|.*[ .]|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.{100,}", re.IGNORECASE)
+BAD_NAMES = re.compile(r"\.{1,2}|.*[ .]|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.{200,}", re.IGNORECASE)
+
+
+def spelt_out(value: Any) -> Any:
+    """The list that a JSON text in the environment stands for; anything else as it is."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2 only
@@ -21,6 +31,7 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
     name = "A,B"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
+        value = spelt_out(value)
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, Iterable):
             self.fail(f"{value!r} is no list of names.", param, ctx)

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from .names import spelt_out
+
 SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LONGEST = timedelta(days=36_525)
@@ -69,6 +71,7 @@ class Modules(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
         if isinstance(value, bool):
             return ALL if value else frozenset()
+        value = spelt_out(value)
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, Iterable):
             self.fail(f"{value!r} is no list of names.", param, ctx)
