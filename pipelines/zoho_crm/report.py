@@ -37,7 +37,8 @@ FEW = 5  # names shown without --verbose
 def print_report(console: Console, run: Run, *, verbose: bool = False, remark: str = "") -> None:
     """Everything about the run, whatever became of it; a remark stands above the last line."""
     console.text()
-    console.table(COLUMNS, [_cells(run, reading) for reading in run.readings])
+    if run.readings:
+        console.table(COLUMNS, [_cells(run, reading) for reading in run.readings])
     if any(differs(run, reading) for reading in run.readings):
         console.text(WHY_IT_DIFFERS)
     for reading in run.readings:
