@@ -495,3 +495,13 @@ def test_a_file_that_cannot_be_written_is_2_before_anybody_is_asked(authorize, t
     done = authorize()
     assert done.code == 2
     assert done.out == ""
+
+
+def test_an_interrupted_one_is_an_event_for_a_program(authorize, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(authorizing, "obtain", interrupted)
+    done = authorize("--log-format", "json")
+    assert (done.code, done.err) == (130, "Error: Interrupted. Nothing was written.\n")
+    assert done.events[0]["exit_code"] == 130

@@ -19,11 +19,13 @@ def org():
 
 @pytest.mark.parametrize("name", ["plan", "modules"])
 def test_a_quiet_command_that_only_looks_says_which_module_failed_and_why(name, org, account, command):
-    org.faults.add(FIELDS, module="Leads", status=400, body=REFUSED, times=9)
+    org.faults.add(FIELDS, module="Leads", status=400, body=REFUSED, times=2)
     done = command(name, "-q")
     assert done.code == 1
     assert done.err.startswith("Error: Leads: 400 INTERNAL_ERROR GET ")
     assert done.out.count("\n") == 1
+    [lost, summary] = command(name, "-q", "--log-format", "json").events
+    assert (lost["module"], summary["event"]) == ("Leads", "summary")
 
 
 def test_an_account_that_grants_no_module_is_refused_with_a_sentence(org, account, command):
@@ -91,3 +93,13 @@ def test_an_account_that_is_given_in_part_is_told_what_is_missing(given, command
     assert "No account is set" not in done.err
     assert "OAuthRefreshToken are missing (" in done.err
     assert "run `authorize`, which consents" in done.err
+
+
+def test_a_json_list_in_the_environment_is_read_as_names(account, command, monkeypatch):
+    monkeypatch.setenv("SOURCES__ZOHO_CRM__MODULES", '["Leads", "Vendors"]')
+    monkeypatch.setenv("SOURCES__ZOHO_CRM__FIELDS", '["Leads.Last_Name"]')
+    done = command("plan", "--log-format", "json")
+    assert done.code == 0, done.err
+    assert {e["module"] for e in done.events if e["event"] == "plan"} >= {"Leads", "Vendors"}
+    assert "Deals" not in {e.get("module") for e in done.events}
+    assert "Amount" in [e["field"] for e in done.events if e["event"] == "field_left_out"]

@@ -53,6 +53,7 @@ def get_tokens(options: Options, console: Console) -> int:
         tokens = exchange(token_post(credentials), credentials, grant, callback, moved=bool(moved))
     except (KeyboardInterrupt, click.Abort):
         complain(NOTHING_WRITTEN)
+        console.event("error", {"error": NOTHING_WRITTEN, "exit_code": INTERRUPTED})
         return INTERRUPTED
     said = file.account
     changes = {**entered, **moved, **_changes(credentials, tokens)}

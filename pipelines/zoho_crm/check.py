@@ -15,7 +15,7 @@ from .account import opened_account, pipelines_dir, secrets_of
 from .check_finding import AUTHORIZE, Finding, failed
 from .check_state import State
 from .console import Console, counted
-from .failures import FAILED, REFUSED, explain, without_secrets
+from .failures import FAILED, INTERRUPTED, REFUSED, explain, without_secrets
 from .options import Options
 from .streams import printing
 
@@ -82,7 +82,7 @@ def _outcome(name: str, check: Check, state: State) -> list[Finding]:
             findings = [answer] if isinstance(answer, Finding) else list(answer)
         except Exception as error:
             known = explain(error)
-            if known is None:
+            if known is None or known[1] == INTERRUPTED:  # dlt wraps a Ctrl-C
                 raise
             remedy = AUTHORIZE if known[1] == REFUSED else "see docs/check.md"
             findings = [failed(name, known[0], remedy, known[1] or FAILED)]

@@ -102,7 +102,7 @@ class Commands(click.Group):
                 code = super().main(args, prog_name, **extra) or 0
                 flushed()
         except click.Abort:  # Ctrl-C while the options are read
-            code = INTERRUPTED
+            code = _end(STOPPED, INTERRUPTED, as_json=asks_for_json(words))
         except click.ClickException as error:
             code = _end(usage(error, words, self.commands), error.exit_code, as_json=asks_for_json(words))
         except Unwritable as error:

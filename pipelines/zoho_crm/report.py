@@ -177,7 +177,7 @@ def print_failed(console: Console, failures: list[tuple[str, str]]) -> None:
     lost = group(failures)
     console.paragraph("Failed", [f"{', '.join(names)}: {why}" for why, names in lost.items()])
     for name, why in failures:
-        console.event("failure", {"module": name, "error": why})
+        console.event("failure", {"module": name, "error": why}, matters=True)
 
 
 def print_left_out(console: Console, plans: Iterable[Plan], *, verbose: bool) -> None:
