@@ -174,3 +174,21 @@ def test_a_key_that_stands_for_connection_is_named(command, monkeypatch, caplog)
     hint = f"(did you mean {KEY}CREDENTIALS?)"
     for key in ("CONNECTION", "CONNECTION_STRING"):
         assert f"Unknown key in the environment or .env, ignored: {KEY}{key} {hint}" in said
+
+
+def test_ctrl_c_while_the_words_are_read_is_said(command, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.zoho_crm.cli.Commands.parse_args", interrupted)
+    done = command("--log-format", "json")
+    assert (done.code, done.err.strip()) == (130, "Error: Interrupted.")
+    assert done.events[0]["exit_code"] == 130
+
+
+def test_ctrl_c_ends_a_check_though_a_library_wraps_it(command, monkeypatch):
+    def interrupted(_):
+        raise RuntimeError("a step of dlt failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr("pipelines.zoho_crm.check.CHECKS", (("settings", interrupted), ("disk", interrupted)))
+    assert command("check").err == "Error: Interrupted.\n"
