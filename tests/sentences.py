@@ -15,6 +15,7 @@ ERRORS = {
     "CreditLimit",
     "ReadFailed",
     "Busy",
+    "Unwritable",
     "JobFailed",
     "BadArchive",
     "UsageError",
@@ -24,6 +25,7 @@ ERRORS = {
     "complain",
     "fail",
 }
+SAYERS = {"usage"}  # functions that give the sentence to say
 FINDINGS = {"failed", "warning", "unknown"}  # of `check`: its name, what is wrong, what to do
 LETTERS = re.compile(r"[A-Za-z]{2}")
 
@@ -62,6 +64,8 @@ def _said(tree: ast.AST) -> Iterator[ast.expr]:
                 yield from node.args[:1]
             elif name == "append" and "remarks" in (getattr(of, "attr", ""), getattr(of, "id", "")):
                 yield from node.args
+        elif isinstance(node, ast.FunctionDef) and node.name in SAYERS:
+            yield from (part.value for part in ast.walk(node) if isinstance(part, ast.Return) and part.value)
         elif isinstance(node, ast.Subscript) and getattr(node.value, "attr", "") == "repairs":
             yield node.slice
 

@@ -15,6 +15,7 @@ import requests
 from dotenv import dotenv_values
 
 from pipelines.zoho_crm import authorize as authorizing
+from pipelines.zoho_crm.receiving import spell
 from simulators.zoho_crm import Quirks
 from sources.zoho_crm.connection_string import split_settings
 from sources.zoho_crm.settings import DEFAULT_SCOPES, KEY
@@ -470,3 +471,37 @@ def test_json_lines_are_for_programs(authorize, account):
     done = authorize("--log-format", "json", "--code", press(asked.events[0]["url"], follow=False))
     assert (done.events[0]["event"], done.events[-1]["event"]) == ("authorized", "summary")
     assert done.events[0]["env_file"] == ".env"
+
+
+def test_a_quiet_one_still_says_which_address_to_open(authorize):
+    done = authorize("-q")
+    assert done.code == 2
+    assert URL.search(done.out)
+    [consent, error] = authorize("-q", "--log-format", "json").events
+    assert (consent["event"], error["event"]) == ("consent", "error")
+    assert URL.search(consent["url"])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(3, "3 seconds"), (1, "1 second"), (90, "90 seconds"), (120, "2 minutes"), (300, "5 minutes")],
+)
+def test_a_short_time_is_told_in_seconds(seconds, words):
+    assert spell(seconds) == words
+
+
+def test_a_file_that_cannot_be_written_is_2_before_anybody_is_asked(authorize, tmp_path):
+    (tmp_path / ".env").mkdir()
+    done = authorize()
+    assert done.code == 2
+    assert done.out == ""
+
+
+def test_an_interrupted_one_is_an_event_for_a_program(authorize, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(authorizing, "obtain", interrupted)
+    done = authorize("--log-format", "json")
+    assert (done.code, done.err) == (130, "Error: Interrupted. Nothing was written.\n")
+    assert done.events[0]["exit_code"] == 130

@@ -65,7 +65,10 @@ def test_a_host_must_be_a_url_without_credentials(url):
 @pytest.mark.parametrize(
     ("given_settings", "missing"),
     [
-        ("", "OAuthClientId and OAuthClientSecret and OAuthRefreshToken are missing"),
+        (
+            "",
+            "No account is set: run `python -m pipelines.zoho_crm authorize`. OAuthClientId, OAuthClientSecret",
+        ),
         ("OAuthClientId=1;OAuthClientSecret=2", "OAuthRefreshToken is missing"),
         ("OAuthRefreshToken=3;OAuthClientId=1", "OAuthClientSecret is missing"),
         ("AuthScheme=ClientCredentials;OAuthClientId=1;OAuthClientSecret=2", "OrgId is missing"),

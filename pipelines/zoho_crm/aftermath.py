@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 
 from .ending import Ending
 from .failures import BUSY, FAILED, explain, one_line, without_secrets
-from .options import Options
+from .options import Options, loads
+from .streams import remark
 from .telling import webhook_of
 
 
@@ -23,7 +23,10 @@ def telling_the_end(options: Options, command: str) -> Iterator[Ending]:
     try:
         yield ending
     except BaseException as error:
-        ending.sentence, ending.code = explain(error) or (f"Unexpected {type(error).__name__}.", FAILED)
+        ending.sentence, ending.code = explain(error, loads=loads(command, options)) or (
+            f"Unexpected {type(error).__name__}.",
+            FAILED,
+        )
         ending.sentence = without_secrets(one_line(ending.sentence), secrets_of(options))
         raise
     finally:
@@ -44,4 +47,4 @@ def _tell(options: Options, ending: Ending, webhook: str | None) -> None:
 
 def _or_say(trouble: str | None) -> None:
     if trouble:
-        sys.stderr.write(f"Warning: {one_line(trouble)}\n")
+        remark(f"Warning: {one_line(trouble)}")

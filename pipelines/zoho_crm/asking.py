@@ -117,9 +117,12 @@ def _prompt(text: str, **options: Any) -> Any:
     return click.prompt(text, err=True, **options)
 
 
-def tell(console: Console, lines: Iterable[str], event: str, facts: Mapping[str, Any]) -> None:
-    """Lines for a person, an event for a program."""
+def tell(
+    console: Console, lines: Iterable[str], event: str, facts: Mapping[str, Any], *, matters: bool = False
+) -> None:
+    """Lines for a person, an event for a program; without what `matters` nobody could answer, so it is never quiet."""
+    say = console.last if matters else console.text
     for line in lines:
         for part in line.split("\n"):
-            console.text(part)
-    console.event(event, facts)
+            say(part)
+    console.event(event, facts, matters=matters)

@@ -36,6 +36,7 @@ from .console import Console
 from .env_file import EnvFile
 from .failures import INTERRUPTED, complain
 from .options import Options
+from .streams import remark
 
 NOTHING_WRITTEN = "Interrupted. Nothing was written."
 
@@ -52,6 +53,7 @@ def get_tokens(options: Options, console: Console) -> int:
         tokens = exchange(token_post(credentials), credentials, grant, callback, moved=bool(moved))
     except (KeyboardInterrupt, click.Abort):
         complain(NOTHING_WRITTEN)
+        console.event("error", {"error": NOTHING_WRITTEN, "exit_code": INTERRUPTED})
         return INTERRUPTED
     said = file.account
     changes = {**entered, **moved, **_changes(credentials, tokens)}
@@ -93,7 +95,7 @@ def obtain(options: Options, console: Console, credentials: ZohoCredentials) -> 
     if options.self_client:
         lines = asking.how_to_make_a_code(credentials, scopes)
         console_at = credentials.data_centre.console
-        asking.tell(console, lines, "self_client", {"console": console_at, "scopes": scopes})
+        asking.tell(console, lines, "self_client", {"console": console_at, "scopes": scopes}, matters=True)
         return read_answer(_code_of_a_self_client(), None), callback
     return _consent(options, console, credentials, scopes), callback
 
@@ -115,7 +117,8 @@ def _consent(options: Options, console: Console, credentials: ZohoCredentials, s
     answers: receiving.Answers = receiving.Answers()
     with receiving.listening(callback, state, answers) as deaf:
         lines = ("Open this address, sign in as a CRM administrator, and press Accept:", "", f"  {url}", "")
-        asking.tell(console, lines, "consent", {"url": url, "scopes": scopes, "redirect_uri": callback})
+        facts = {"url": url, "scopes": scopes, "redirect_uri": callback}
+        asking.tell(console, lines, "consent", facts, matters=True)
         stream, person = asking.input_stream(), asking.is_terminal()
         if stream is None:
             answers.put(None)
@@ -124,7 +127,8 @@ def _consent(options: Options, console: Console, credentials: ZohoCredentials, s
         if person:
             if not options.no_browser:
                 _open(url)
-            console.text(_what_to_do(callback, deaf, options.wait.total_seconds()))
+            say = console.last if deaf else console.text
+            say(_what_to_do(callback, deaf, options.wait.total_seconds()))
         try:
             return receiving.wait_for(answers, state, options.wait.total_seconds(), asking=person)
         except receiving.NothingPiped:
@@ -141,7 +145,7 @@ def _what_to_do(callback: str, deaf: str | None, seconds: float) -> str:
             " be an error page, copy its whole address and paste it here:"
         )
     return (
-        f"Waiting {seconds / 60:.3g} minutes for the answer. With the browser on another machine it ends at an error"
+        f"Waiting {receiving.spell(seconds)} for the answer. With the browser on another machine it ends at an error"
         " page: copy its whole address and paste it here."
     )
 
@@ -209,7 +213,7 @@ def _warn_of_the_environment(options: Options, said: Mapping[str, str], written:
     """What stands in the environment wins over the file, so the next run would not see what was written."""
     for key in sorted({KEY, *written}):
         if os.environ.get(key, said.get(key)) != said.get(key):
-            sys.stderr.write(
+            remark(
                 f"Warning: {key} is set in the environment and wins over {options.env_file}: unset it, or the next"
-                " run goes by the old one.\n"
+                " run goes by the old one."
             )

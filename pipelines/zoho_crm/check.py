@@ -15,8 +15,9 @@ from .account import opened_account, pipelines_dir, secrets_of
 from .check_finding import AUTHORIZE, Finding, failed
 from .check_state import State
 from .console import Console, counted
-from .failures import FAILED, REFUSED, explain, without_secrets
+from .failures import FAILED, INTERRUPTED, REFUSED, explain, without_secrets
 from .options import Options
+from .streams import printing
 
 Check: TypeAlias = Callable[[State], "Finding | Iterable[Finding]"]
 
@@ -65,9 +66,10 @@ def print_checks(options: Options, console: Console) -> int:
                 _print(console, found[-1])
     code = next((finding.code for finding in found if finding.status == "failed"), 0)
     if options.json:
-        sys.stdout.write(
-            json.dumps([finding.facts() for finding in found], ensure_ascii=False, indent=2) + "\n"
-        )
+        with printing():
+            sys.stdout.write(
+                json.dumps([finding.facts() for finding in found], ensure_ascii=False, indent=2) + "\n"
+            )
     _print_summary(console, found, code)
     return code
 
@@ -80,7 +82,7 @@ def _outcome(name: str, check: Check, state: State) -> list[Finding]:
             findings = [answer] if isinstance(answer, Finding) else list(answer)
         except Exception as error:
             known = explain(error)
-            if known is None:
+            if known is None or known[1] == INTERRUPTED:  # dlt wraps a Ctrl-C
                 raise
             remedy = AUTHORIZE if known[1] == REFUSED else "see docs/check.md"
             findings = [failed(name, known[0], remedy, known[1] or FAILED)]
@@ -115,14 +117,12 @@ def _overheard() -> Iterator[list[str]]:
 
 
 def _print(console: Console, finding: Finding) -> None:
-    facts = finding.facts()
-    console.event("check", facts)
+    facts, matters = finding.facts(), finding.status in ("failed", "warning")
+    console.event("check", facts, matters=matters)
     sign, plain_sign, colour = SIGNS[finding.status]
     arrow = f" {console.sign('→', '->')} {facts['remedy']}" if finding.remedy else ""
     line = f" {finding.name:12}  {facts['message']}{arrow}"
-    console.marked(
-        console.sign(sign, plain_sign), colour, line, matters=finding.status in ("failed", "warning")
-    )
+    console.marked(console.sign(sign, plain_sign), colour, line, matters=matters)
 
 
 def _print_summary(console: Console, found: list[Finding], code: int) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
@@ -20,8 +19,8 @@ from .examples import Exemplified, leading_lines
 from .failures import (
     FAILED,
     INTERRUPTED,
+    RESUMED,
     STOPPED,
-    USAGE,
     complain,
     explain,
     keep_traceback,
@@ -36,6 +35,7 @@ from .options import (
     choosing,
     connecting,
     load_env_file,
+    loads,
     option,
     paying,
     repairing,
@@ -43,8 +43,10 @@ from .options import (
     syncing,
 )
 from .output_options import documenting
+from .streams import Unwritable, flushed, open_streams, printing, swallow
 from .sync_options import keeping
 from .telling import telling
+from .usage import asks_for_json, usage
 
 MORE = """\
 `authorize` gets the account's tokens once and writes them into .env. The account is a connection string in
@@ -92,18 +94,24 @@ class Commands(click.Group):
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> NoReturn:
         """Always exits; click's own way prints usage errors in three lines."""
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
+        open_streams()
+        words = sys.argv[1:] if args is None else args
         extra.update(standalone_mode=False, complete_var=VARIABLE)
         try:
-            code = super().main(args, prog_name, **extra)
+            with printing():  # click writes the help
+                code = super().main(args, prog_name, **extra) or 0
+                flushed()
         except click.Abort:  # Ctrl-C while the options are read
-            code = INTERRUPTED
+            code = _end(STOPPED, INTERRUPTED, as_json=asks_for_json(words))
         except click.ClickException as error:
-            complain(_usage(error))
-            code = error.exit_code
-        sys.exit(code or 0)
+            code = _end(usage(error, words, self.commands), error.exit_code, as_json=asks_for_json(words))
+        except Unwritable as error:
+            complain(str(error))
+            code = FAILED
+        except BrokenPipeError:  # whoever read has enough
+            code = FAILED
+        swallow()
+        sys.exit(code)
 
 
 def answer(command: Callable[[Options, Console], int]) -> int:
@@ -121,13 +129,15 @@ def answer(command: Callable[[Options, Console], int]) -> int:
     except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
         raise
     except KeyboardInterrupt:
-        return _end(options, STOPPED, INTERRUPTED)
+        sentence = RESUMED if loads(command.__name__, options) else STOPPED
+        return _end(sentence, INTERRUPTED, as_json=_reads_json(ctx, options))
     except Exception as error:  # noqa: BLE001 - the last resort: a traceback belongs into a file
         from .account import secrets_of
 
-        known = explain(error)
+        known = explain(error, loads=loads(command.__name__, options))
         sentence, code = known or (_unexpected(error, options), FAILED)
-        return _end(options, without_secrets(sentence, secrets_of(options)) if known else sentence, code)
+        told = without_secrets(sentence, secrets_of(options)) if known else sentence
+        return _end(told, code, as_json=_reads_json(ctx, options))
 
 
 def keys() -> set[str]:
@@ -136,12 +146,17 @@ def keys() -> set[str]:
     return {param.key for param in params if isinstance(param, ConfigOption)}
 
 
-def _end(options: Options | None, sentence: str, code: int) -> int:
+def _end(sentence: str, code: int, *, as_json: bool) -> int:
     """The sentence for a person, and for a program, which reads the other stream."""
     complain(sentence)
-    if options is not None:
-        Console(options.log_format).event("error", {"error": one_line(sentence), "exit_code": code})
+    if as_json:
+        with suppress(Unwritable):  # which may be what was just complained about
+            Console("json").event("error", {"error": one_line(sentence), "exit_code": code})
     return code
+
+
+def _reads_json(ctx: click.Context, options: Options | None) -> bool:
+    return (options.log_format if options else ctx.params.get("log_format")) == "json"
 
 
 def _unexpected(error: Exception, options: Options | None) -> str:
@@ -152,16 +167,6 @@ def _unexpected(error: Exception, options: Options | None) -> str:
     path = keep_traceback(error, folder, secrets_of(options), wordless=private)
     told = f"its traceback is in {path}" if path else "its traceback could not be written"
     return f"Unexpected {type(error).__name__}: {told}."
-
-
-def _usage(error: click.ClickException) -> str:
-    text = error.format_message()
-    if error.exit_code != USAGE:
-        return text
-    extra = re.search(r"unexpected extra argument \((\w+)\)", text)
-    if extra and extra[1] in cli.commands:
-        return f"The command comes first: {extra[1]}, then its options."
-    return f"{text} (--help lists the options)"
 
 
 def _command(function: Callable[[Options, Console], int], params: list[click.Parameter]) -> click.Command:

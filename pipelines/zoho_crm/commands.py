@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .console import Console
-from .failures import DISK_FULL, FAILED, complain
+from .failures import complain
 from .options import Options, policy_of
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from sources.zoho_crm.credentials import ZohoCredentials
     from sources.zoho_crm.survey import Choice, Survey
 
-    from .outcome import Run
     from .progress import Progress
 
 
@@ -46,6 +44,7 @@ def run(options: Options, console: Console) -> int:
     """Copy the account into the destination (the default)."""
     from .account import SIMULATED, pipelines_dir
     from .aftermath import telling_the_end
+    from .complaints import complain_about
     from .report import print_report
     from .sync import sync
 
@@ -55,7 +54,7 @@ def run(options: Options, console: Console) -> int:
         ending.run, ending.code = result, result.exit_code
         remark = SIMULATED if options.demo else ""
         print_report(console, result, verbose=options.verbose, remark=remark)
-        _complain_about(result, pipelines_dir(options), options.pipeline_name)
+        complain_about(result, pipelines_dir(options), options.pipeline_name)
         if options.demo and not result.exit_code:
             _print_sql(work, result.run_id)
     return result.exit_code
@@ -63,6 +62,7 @@ def run(options: Options, console: Console) -> int:
 
 def plan(options: Options, console: Console) -> int:
     """Say what a run would read, how, and what it would cost."""
+    from .complaints import code_of
     from .expectation import counted_tables
     from .held import Held
     from .offers import print_plan
@@ -71,11 +71,12 @@ def plan(options: Options, console: Console) -> int:
         found = work.look()
         counts = Held(work.pipeline, Path(work.pipeline.working_dir)).count(counted_tables(found))
         print_plan(console, found, work.client, counts, verbose=options.verbose)
-    return FAILED if found.failures else 0
+    return code_of(found)
 
 
 def modules(options: Options, console: Console) -> int:
     """List the account's modules; with --modules, the fields of those."""
+    from .complaints import code_of
     from .offers import print_fields, print_modules
 
     with opened(options, console, loads=False) as work:
@@ -84,7 +85,7 @@ def modules(options: Options, console: Console) -> int:
             print_fields(console, found)
         else:
             print_modules(console, found)
-    return FAILED if found.failures else 0
+    return code_of(found)
 
 
 def authorize(options: Options, console: Console) -> int:
@@ -106,6 +107,7 @@ def verify(options: Options, console: Console) -> int:
     from .account import SIMULATED, pipelines_dir
     from .aftermath import telling_the_end
     from .comparison_report import print_verification
+    from .complaints import complain_about
     from .verifying import Verifier
 
     opening = opened(options, console, loads=options.repair)
@@ -116,7 +118,7 @@ def verify(options: Options, console: Console) -> int:
         ending.run, ending.code = result.run, result.exit_code
         remark = SIMULATED if options.demo else ""
         print_verification(console, result, verbose=options.verbose, remark=remark)
-        _complain_about(result.run, pipelines_dir(options), options.pipeline_name)
+        complain_about(result.run, pipelines_dir(options), options.pipeline_name)
         if result.differing:
             names = ", ".join(comparison.name for comparison in result.differing)
             ending.sentence = f"The destination differs from the CRM in {names}."
@@ -177,23 +179,6 @@ def opened(options: Options, console: Console, *, loads: bool = True) -> Iterato
             except KeyboardInterrupt:
                 client.door.max_credits = 0  # what still reads makes no more calls
                 raise
-
-
-def _complain_about(result: Run, place: str, name: str) -> None:
-    """What failed on standard error, too; modules of one reason share a line."""
-    from .dlt_runtime import log_file
-    from .report import failed, group, skipped
-
-    for why, names in group(failed(result)).items():
-        complain(f"{', '.join(names)}: {why}")
-    for module, why in skipped(result):
-        if module in result.named:
-            complain(f"{module} was asked for and is skipped: {why}")
-    if any("No space left" in why for _, why in failed(result)):
-        complain(DISK_FULL)
-    log = log_file(place, name)
-    if failed(result) and log.exists() and log.stat().st_mtime >= result.started.timestamp():
-        sys.stderr.write(f"What dlt said is in {log}.\n")
 
 
 def _print_sql(work: Work, run_id: str) -> None:

@@ -39,7 +39,8 @@ def print_verification(
 ) -> None:
     """Everything that was compared; a remark stands above the last line."""
     console.text()
-    console.table(COLUMNS, [_cells(c) for c in result.comparisons])
+    if result.comparisons:
+        console.table(COLUMNS, [_cells(c) for c in result.comparisons])
     for comparison in result.comparisons:
         console.event("comparison", facts(comparison))
     lines = [line for c in result.comparisons for line in difference_lines(c, verbose=verbose)]

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Literal
 
+from .streams import printing
+
 NUMBER = re.compile(r"(\* )?[\d,.]*")  # with the mark of a count that differs
 LAST = frozenset({"summary", "error"})  # the events of a quiet command
 WORDY, WRAPPED = frozenset({"reason", "why not"}), 28  # columns of sentences, and how narrow they may get
@@ -54,8 +56,9 @@ class Console:
             return other
         return sign
 
-    def event(self, name: str, facts: Mapping[str, Any]) -> None:
-        if self.json and not self._silent and (not self.quiet or name in LAST):
+    def event(self, name: str, facts: Mapping[str, Any], *, matters: bool = False) -> None:
+        """An object in a line of its own; a quiet command gives the last one, and those that matter."""
+        if self.json and not self._silent and (not self.quiet or matters or name in LAST):
             now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
             told = {"event": name, "time": now, **facts}
             self._write(json.dumps(told, ensure_ascii=False, default=str))
@@ -88,8 +91,9 @@ class Console:
                 self._write(line)
 
     def _write(self, line: str) -> None:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        with printing():
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
 
 
 def fitting(
@@ -155,7 +159,10 @@ def _rich_line(sign: str, colour: str, line: str) -> None:
     from rich.console import Console as RichConsole
     from rich.text import Text
 
-    RichConsole(file=sys.stdout).print(Text.assemble((sign, colour), line), soft_wrap=True, highlight=False)
+    with printing():
+        RichConsole(file=sys.stdout).print(
+            Text.assemble((sign, colour), line), soft_wrap=True, highlight=False
+        )
 
 
 def _rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
@@ -171,4 +178,5 @@ def _rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]], right: S
         table.add_column(name, justify=side, overflow="fold", no_wrap=not words)
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))  # Text: a name in [brackets] is no markup
-    RichConsole(file=sys.stdout).print(table)
+    with printing():
+        RichConsole(file=sys.stdout).print(table)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 import tempfile
 import traceback
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+
+from .streams import Unwritable, remark
 
 FAILED, USAGE, REFUSED, BUSY, SPENT, INTERRUPTED = 1, 2, 3, 5, 6, 130
 
@@ -17,7 +18,8 @@ FAILED, USAGE, REFUSED, BUSY, SPENT, INTERRUPTED = 1, 2, 3, 5, 6, 130
 REFUSALS = frozenset({"OAUTH_SCOPE_MISMATCH", "AUTHORIZATION_FAILED", "INVALID_TOKEN"})
 
 
-STOPPED = "Interrupted. What was loaded stays; the next run reads the rest again."
+STOPPED = "Interrupted."
+RESUMED = "Interrupted. What was loaded stays; the next run reads the rest again."
 DISK_FULL = "The disk is full: make room and run again. Nothing half-written counts as loaded."
 
 
@@ -25,10 +27,10 @@ class Busy(Exception):
     """Another process runs this pipeline."""
 
 
-def explain(error: BaseException) -> tuple[str, int] | None:
-    """The sentence and the exit code for what we know; None for a mistake of ours."""
+def explain(error: BaseException, *, loads: bool = False) -> tuple[str, int] | None:
+    """The sentence and the exit code for what we know, of a command that loads or not; None for a mistake of ours."""
     if any(isinstance(one, KeyboardInterrupt) for one in causes(error)):
-        return STOPPED, INTERRUPTED  # dlt wraps it as if a step had failed
+        return (RESUMED if loads else STOPPED), INTERRUPTED  # dlt wraps it as if a step had failed
     for one in causes(error):
         found = _of_ours(one) or _of_the_system(one) or _of_dlt(one)
         if found is not None:
@@ -61,7 +63,7 @@ def one_line(text: str, room: int = 1000) -> str:
 
 def complain(sentence: str) -> None:
     """One line on standard error."""
-    sys.stderr.write(f"Error: {one_line(sentence)}\n")
+    remark(f"Error: {one_line(sentence)}")
 
 
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
@@ -118,6 +120,8 @@ def _of_ours(error: BaseException) -> tuple[str, int] | None:
 
     if isinstance(error, Busy):
         return str(error), BUSY
+    if isinstance(error, Unwritable):
+        return str(error), FAILED
     if isinstance(error, SettingsError):
         return str(error), USAGE
     if isinstance(error, CredentialsError):

@@ -11,6 +11,8 @@ logger = logging.getLogger("zoho_crm")
 PREFIX = "SOURCES__ZOHO_CRM__"
 # Secrets, which are no options.
 BESIDE = ("PRIVACY_KEY", "NOTIFY_WEBHOOK")
+# What the key of --connection is taken for; `credentials` is dlt's word.
+MEANT = {"CONNECTION": "CREDENTIALS", "CONNECTION_STRING": "CREDENTIALS"}
 
 
 def warn_of_unknown_keys(options: Collection[str]) -> None:
@@ -22,6 +24,6 @@ def warn_of_unknown_keys(options: Collection[str]) -> None:
         key = name.removeprefix(PREFIX)
         if key == name or "__" in key or key in known:
             continue
-        near = nearest(key, known)
+        near = MEANT.get(key) or nearest(key, known)
         hint = f" (did you mean {PREFIX}{near}?)" if near else ""
         logger.warning("Unknown key in the environment or .env, ignored: %s%s", name, hint)

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+
+# What no file system, or not every one, takes as a name; dlt keeps to it as well.
+BAD_LETTERS = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
+BAD_NAMES = re.compile(r"\.{1,2}|.*[ .]|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.{200,}", re.IGNORECASE)
+
+
+def spelt_out(value: Any) -> Any:
+    """The list that a JSON text in the environment stands for; anything else as it is."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2 only
@@ -15,6 +31,7 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
     name = "A,B"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
+        value = spelt_out(value)
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, Iterable):
             self.fail(f"{value!r} is no list of names.", param, ctx)
@@ -42,3 +59,16 @@ class Word(click.ParamType):  # type: ignore[type-arg]
         if not isinstance(value, str) or not value.strip():
             self.fail("it is empty.", param, ctx)
         return value.strip()
+
+
+class FolderName(Word):
+    """A name that dlt calls a folder by."""
+
+    def __init__(self) -> None:
+        super().__init__("NAME")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        name = super().convert(value, param, ctx)
+        if BAD_LETTERS.search(name) or BAD_NAMES.fullmatch(name):
+            self.fail(f"{name!r} cannot be the name of a folder: take letters, digits, _ and -.", param, ctx)
+        return name

@@ -69,8 +69,9 @@ def print_modules(console: Console, found: Survey) -> None:
     ]
     columns = ("module", "type", "fields", "table", "read", "why not")
     console.table(columns, rows)
+    lost = {skip.module.api_name for skip in found.failures}
     for row in rows:
-        console.event("module", dict(zip((*columns[:5], "reason"), row, strict=True)))
+        console.event("module", dict(zip((*columns[:5], "reason"), row, strict=True)), matters=row[0] in lost)
     chosen = len(found.plans)
     console.text()
     console.event("summary", {"modules": len(rows), "chosen": chosen})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from click.core import ParameterSource
 
-from .names import Names, Word
+from .names import FolderName, Names, Word
 from .privacy_options import PRIVACY, protecting, rules_from
 from .sync_options import ALL, Moment, Span, keeping
 
@@ -86,6 +86,11 @@ def policy_of(options: Options) -> Policy:
     )
 
 
+def loads(command: str, options: Options | None) -> bool:
+    """Whether the command writes rows, so that what it loaded before it broke off stays."""
+    return command == "run" or (command == "verify" and options is not None and options.repair)
+
+
 class ConfigOption(click.Option):
     """An option that is a key of dlt's configuration, too."""
 
@@ -122,7 +127,7 @@ def connecting() -> list[click.Parameter]:
         ),
         option(
             "--pipeline-name",
-            type=Word("NAME"),
+            type=FolderName(),
             default=DEFAULT_NAME,
             show_default=True,
             help="Name that the state is kept under.",
@@ -251,9 +256,11 @@ def load_env_file(ctx: click.Context, configured: Callable[[str], Any]) -> None:
 
     named = ctx.params["env_file"] if _is_given(ctx, "env_file") else configured(f"{SECTION}.env_file")
     path = Path(named or Options.env_file)
-    if named and not path.is_file() and ctx.command.name != "authorize":  # which makes it
+    if path.is_dir() and named:
+        raise click.UsageError(f"{path} of --env-file is a folder: name a file.", ctx)
+    if named and not path.exists() and ctx.command.name != "authorize":  # which makes it
         raise click.UsageError(f"The file {path} of --env-file does not exist.", ctx)
-    if path.is_file():
+    if path.exists() and not path.is_dir():  # a pipe will do
         try:
             load_dotenv(path, override=False, interpolate=False, encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:

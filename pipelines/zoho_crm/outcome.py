@@ -42,6 +42,7 @@ class Run:
     calls: int = 0
     credits: int = 0
     credits_remaining: int | None = None
+    spent: bool = False  # the limit of credits was too low to begin
     expected: Expectation | None = None  # what it was to take, before it began to read
 
     def defer(self, readings: Iterable[Reading]) -> None:
@@ -63,6 +64,12 @@ class Run:
             idle = not reading.rows and not reading.deletions
             if idle or (reading.gap and not reading.feedless) or reading.name in parents:
                 self.synced[reading.name], reading.synced = reading.synced, None
+
+    def stop(self, error: CreditLimit, client: ZohoClient) -> None:
+        """It ends before anything was read: already the questions to plan it cost too much."""
+        self.troubles.append(("planning", str(error)))
+        self.spent = True
+        self.close(client)
 
     def close(self, client: ZohoClient) -> None:
         """Add up what it cost; the watermark of a table that failed stays where it was."""
@@ -90,7 +97,7 @@ class Run:
         missed.update((s.module.api_name, s.reason) for s in self.failures)
         if self._refused(missed.values()):
             return 3
-        if any(isinstance(r.cause, CreditLimit) for r in self.readings):
+        if self.spent or any(isinstance(r.cause, CreditLimit) for r in self.readings):
             return 6
         return 1 if missed or self.troubles else 0
 

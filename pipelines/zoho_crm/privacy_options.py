@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .names import spelt_out
+
 if TYPE_CHECKING:
     from sources.zoho_crm.privacy import Rules
 
@@ -27,7 +29,7 @@ class Texts(click.ParamType):  # type: ignore[type-arg]
         from sources.zoho_crm.rules import texts_of
 
         try:
-            return texts_of(value)
+            return texts_of(spelt_out(value))
         except SettingsError as error:
             self.fail(str(error), param, ctx)
 

@@ -101,9 +101,15 @@ def _put(lines: list[bytes], answers: Answers) -> None:
             answers.put(text)
 
 
+def spell(seconds: float) -> str:
+    """`90 seconds`, `5 minutes`."""
+    number, unit = (seconds, "second") if seconds < 120 else (seconds / 60, "minute")
+    return f"{number:.3g} {unit}{'' if number == 1 else 's'}"
+
+
 def _too_late(seconds: float) -> str:
     return (
-        f"No answer to the consent came in {seconds / 60:.3g} minutes, and nothing was written. If the browser shows"
+        f"No answer to the consent came in {spell(seconds)}, and nothing was written. If the browser shows"
         " an error of Zoho's: invalid_client is the wrong --region or --client-id, invalid_redirect_uri a CallbackURL"
         " that the client has not registered, 'Scope does not exist' a wrong name in Scope. With the browser on"
         " another machine, paste the address that it ends at, or give it with --code."

@@ -45,7 +45,8 @@ FEW = 5  # names shown without --verbose
 def print_report(console: Console, run: Run, *, verbose: bool = False, remark: str = "") -> None:
     """Everything about the run, whatever became of it; a remark stands above the last line."""
     console.text()
-    console.table(COLUMNS, [_cells(run, reading) for reading in run.readings], SPARE)
+    if run.readings:
+        console.table(COLUMNS, [_cells(run, reading) for reading in run.readings], SPARE)
     if any(differs(run, reading) for reading in run.readings):
         console.text(WHY_IT_DIFFERS)
     for reading in run.readings:
@@ -184,7 +185,7 @@ def print_failed(console: Console, failures: list[tuple[str, str]]) -> None:
     lost = group(failures)
     console.paragraph("Failed", [f"{', '.join(names)}: {why}" for why, names in lost.items()])
     for name, why in failures:
-        console.event("failure", {"module": name, "error": why})
+        console.event("failure", {"module": name, "error": why}, matters=True)
 
 
 def print_left_out(console: Console, plans: Iterable[Plan], *, verbose: bool) -> None:

@@ -13,7 +13,7 @@ from sources.zoho_crm.children import links
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.door import Usage
 from sources.zoho_crm.endpoints import OUR_TABLES
-from sources.zoho_crm.errors import CredentialsError, SettingsError, Skippable
+from sources.zoho_crm.errors import CredentialsError, CreditLimit, SettingsError, Skippable
 from sources.zoho_crm.journal import Journal
 from sources.zoho_crm.plan import Wish
 from sources.zoho_crm.reading import Reading
@@ -57,7 +57,11 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
     run = Run(named=choice.only)
     progress.follow(client.door)
     progress.remark("asking what the account offers")
-    found = look(pipeline, client, choice, wish)
+    try:
+        found = look(pipeline, client, choice, wish)
+    except CreditLimit as error:
+        run.stop(error, client)
+        return run
     run.named, run.skips, run.failures = found.choice.only, found.skips, found.failures
     planning = replace(client.usage)
     with spool_folder(pipeline) as folder:
@@ -74,9 +78,7 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         for readings in as_they_come([*module_tables(client, found), *ours], folder, progress):
             seats.look(readings)
             _land(run, landing, readings, progress)
-            for reading in readings:
-                if reading.status == "read" and reading.plan is not None:
-                    journal.done(reading.name, found.until)
+            _forget_jobs(journal, readings, found)
         FollowUps(run, found, landing, client, wish, progress).finish()
         progress.remark("counting the rows")
         with landing.held.kept_open():
@@ -111,6 +113,13 @@ def _land(run: Run, landing: Landing, readings: Sequence[Reading], progress: Pro
     run.readings += readings
     for reading in readings:
         progress.done(reading)
+
+
+def _forget_jobs(journal: Journal, readings: Sequence[Reading], found: Survey) -> None:
+    """Their rows have landed."""
+    for reading in readings:
+        if reading.status == "read" and reading.plan is not None:
+            journal.done(reading.name, found.until)
 
 
 def _journal(pipeline: dlt.Pipeline, found: Survey) -> Journal:

@@ -9,8 +9,12 @@ from typing import Any
 
 import click
 
+from .names import spelt_out
+
 SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LONGEST = timedelta(days=36_525)
+EARLIEST, LATEST = 1970, 2999
 ALL = frozenset({"*"})  # as names of modules: every one
 
 
@@ -28,9 +32,12 @@ class Span(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
                 f"{value!r} is no length of time: write a number and s, m, h or d, such as 12h.", param, ctx
             )
         try:
-            return timedelta(**{UNITS[found[2]]: float(found[1])})
+            span = timedelta(**{UNITS[found[2]]: float(found[1])})
         except OverflowError:
-            self.fail(f"{value!r} is too long.", param, ctx)
+            span = timedelta.max
+        if span > LONGEST:
+            self.fail(f"{value!r} is too long: more than 100 years.", param, ctx)
+        return span
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]
@@ -47,6 +54,12 @@ class Moment(click.ParamType):  # type: ignore[type-arg]
             )
         except ValueError:
             self.fail(f"{value!r} is no time in ISO 8601, such as 2026-03-01T00:00:00+01:00.", param, ctx)
+        if not EARLIEST <= moment.year <= LATEST:
+            self.fail(
+                f"{value!r} is no time that Zoho could know: years go from {EARLIEST} to {LATEST}.",
+                param,
+                ctx,
+            )
         return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
@@ -58,6 +71,7 @@ class Modules(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
         if isinstance(value, bool):
             return ALL if value else frozenset()
+        value = spelt_out(value)
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, Iterable):
             self.fail(f"{value!r} is no list of names.", param, ctx)

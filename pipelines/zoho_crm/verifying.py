@@ -15,7 +15,7 @@ from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.columns import COMPUTED
 from sources.zoho_crm.differences import Differences
 from sources.zoho_crm.endpoints import OUR_TABLES
-from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.errors import CreditLimit, SettingsError
 from sources.zoho_crm.plan import Plan, Wish
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.survey import Choice, Survey
@@ -73,7 +73,12 @@ class Verifier:
     def verify(self, *, repair: bool) -> Verification:
         """Compare all chosen modules; only a repair changes the destination."""
         # As if all were to be read whole: that asks for counts and not for changes.
-        found = look(self.pipeline, self.client, replace(self.choice, refresh=True), self.wish)
+        try:
+            found = look(self.pipeline, self.client, replace(self.choice, refresh=True), self.wish)
+        except CreditLimit as error:
+            stopped = Run()
+            stopped.stop(error, self.client)
+            return Verification(stopped)
         found.check_key()
         if found.choice.only and found.choice.only <= {*OUR_TABLES}:
             raise SettingsError("verify compares modules: a run reads the other tables whole")

@@ -244,7 +244,7 @@ class ZohoCredentials(CredentialsConfiguration):
             needed = ["oauth_client_id", "oauth_client_secret", "oauth_refresh_token"]
         missing = [BY_ATTRIBUTE[name] for name in needed if not getattr(self, name)]
         if missing:
-            raise missing_settings(missing)
+            raise missing_settings(missing, none=not self._given)
 
     def _pairs(self, show: bool) -> list[tuple[str, str]]:
         pairs = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,25 +114,34 @@ class Setting:
         return plain
 
     @property
-    def where(self) -> str:
-        return (
-            f"Looked in the connection string (an argument, --connection, or {KEY} in the environment, .env and"
-            f" secrets.toml) and under {KEY}__{self.attribute.upper()}."
-        )
+    def key(self) -> str:
+        """The key of this setting alone."""
+        return f"{KEY}__{self.attribute.upper()}"
 
 
-def _listed(*words: str) -> str:
-    return ", ".join(words[:-1]) + " or " + words[-1]
+def where(settings: Sequence[Setting]) -> str:
+    """Where they were looked for."""
+    keys = _listed([setting.key for setting in settings], "and")
+    return (
+        f"Looked in the connection string (an argument, --connection, or {KEY} in the environment, .env and"
+        f" secrets.toml) and under {keys}."
+    )
+
+
+def _listed(words: Iterable[str], last: str = "or") -> str:
+    """`A`, `A or B`, `A, B or C`."""
+    *first, end = words
+    return f"{', '.join(first)} {last} {end}" if first else end
 
 
 INSTANCES = {"Production": (), "Sandbox": (), "Development": ("Developer",)}
-REGIONS = _listed(*("/".join((centre.region, *centre.aliases)) for centre in DATA_CENTRES))
+REGIONS = _listed("/".join((centre.region, *centre.aliases)) for centre in DATA_CENTRES)
 A_URL = "a URL such as https://host, without credentials in it"
 YES_NO = "true or false"
 
 _ALL = (
     Setting("Region", "region", region, REGIONS),
-    Setting("InstanceType", "instance_type", choice(INSTANCES), _listed(*INSTANCES)),
+    Setting("InstanceType", "instance_type", choice(INSTANCES), _listed(INSTANCES)),
     Setting("OAuthClientId", "oauth_client_id", text, "the client's id from Zoho's API console"),
     Setting(
         "OAuthClientSecret", "oauth_client_secret", text, "the client's secret, in one line", secret=True
@@ -200,7 +209,9 @@ def by_attribute(value: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 def wrong_settings(wrong: Sequence[tuple[Setting, Any]]) -> SettingsError:
     """One error that names every setting whose value cannot be read."""
-    return SettingsError(f"{' '.join(setting.fault(value) for setting, value in wrong)} {wrong[0][0].where}")
+    return SettingsError(
+        f"{' '.join(setting.fault(value) for setting, value in wrong)} {where([setting for setting, _ in wrong])}"
+    )
 
 
 def read_settings(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -217,13 +228,16 @@ def read_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def missing_settings(settings: Sequence[Setting]) -> SettingsError:
-    names = " and ".join(setting.name for setting in settings)
+def missing_settings(settings: Sequence[Setting], *, none: bool = False) -> SettingsError:
+    """One error that names every setting that is missing; `none`: nothing of an account is given."""
+    names = _listed([setting.name for setting in settings], "and")
     forms = "; ".join(f"{setting.name}: {setting.forms}" for setting in settings)
-    hint = (
-        " To get a refresh token, " + CONSENT_AGAIN + "."
-        if settings[-1].attribute == "oauth_refresh_token"
-        else ""
-    )
     verb = "are" if len(settings) > 1 else "is"
-    return SettingsError(f"{names} {verb} missing ({forms}). {settings[0].where}{hint}")
+    if none:
+        return SettingsError(
+            "No account is set: run `python -m pipelines.zoho_crm authorize`."
+            f" {names} {verb} missing ({forms}). {where(settings)}"
+        )
+    renewed = settings[-1].attribute == "oauth_refresh_token"
+    hint = " To get a refresh token, " + CONSENT_AGAIN + "." if renewed else ""
+    return SettingsError(f"{names} {verb} missing ({forms}). {where(settings)}{hint}")

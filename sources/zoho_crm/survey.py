@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,8 @@ from .privacy import PEOPLE
 from .sieve import check_values
 from .synced import Synced
 from .windows import check_kept, why_whole, with_upkeep, with_window
+
+logger = logging.getLogger("zoho_crm")
 
 # Other words of `settings/fields` for a module that is listed and nothing more.
 NO_SUCH_MODULE = frozenset({"INVALID_DATA", "PATTERN_NOT_MATCHED", "INVALID_URL_PATTERN"})
@@ -168,6 +171,7 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
     modules = list_modules(client)
     until = client.now()
     choice = known_names(choice, [*(m.api_name for m in modules), *memory.tables], ours)
+    check_history(choice, modules, ours)
     if choice.only and choice.only <= choice.never:
         raise SettingsError("nothing is left to read: every chosen module is excluded, too")
     tables = name_tables([m.api_name for m in modules], ours, memory.tables)
@@ -248,6 +252,19 @@ def known_names(choice: Choice, modules: list[str], ours: tuple[str, ...]) -> Ch
     if policy.history:
         policy = replace(policy, history=known(policy.history))
     return replace(choice, only=known(choice.only), never=known(choice.never), policy=policy)
+
+
+def check_history(choice: Choice, modules: list[Module], ours: tuple[str, ...]) -> None:
+    """Raises SettingsError for tables that keep no history; a module that is not read now may be another day."""
+    listed = {m.api_name: m for m in modules}
+    history = choice.policy.history or frozenset()
+    tables = sorted(history.intersection(ours) - listed.keys())
+    if tables:
+        raise SettingsError(f"only modules keep a history: leave {', '.join(tables)} out of --history")
+    for name in sorted(history & listed.keys()):
+        why = why_not(listed[name])
+        if why and choice.wants(name):
+            logger.warning("%s of --history is not read, so it keeps none: %s", name, why)
 
 
 def why_not(module: Module) -> str | None:

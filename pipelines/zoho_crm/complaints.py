@@ -1,0 +1,44 @@
+"""What a command that went to its end has to say on standard error, so that no exit code stands alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .dlt_runtime import log_file
+from .failures import DISK_FULL, FAILED, REFUSED, complain
+from .outcome import OUT_OF_SCOPE, Run
+from .report import failed, group, pairs_of, skipped
+from .streams import remark
+
+if TYPE_CHECKING:
+    from sources.zoho_crm.survey import Survey
+
+
+def complain_about(result: Run, place: str, name: str) -> None:
+    """What failed; modules of one reason share a line."""
+    for why, names in group(failed(result)).items():
+        complain(f"{', '.join(names)}: {why}")
+    named = [(module, why) for module, why in skipped(result) if module in result.named]
+    for module, why in named:
+        complain(f"{module} was asked for and is skipped: {why}")
+    if result.exit_code == REFUSED and not failed(result) and not named:
+        _complain_of_scopes(result)
+    if any("No space left" in why for _, why in failed(result)):
+        complain(DISK_FULL)
+    log = log_file(place, name)
+    if failed(result) and log.exists() and log.stat().st_mtime >= result.started.timestamp():
+        remark(f"What dlt said is in {log}.")
+
+
+def _complain_of_scopes(result: Run) -> None:
+    """Nobody asked for a module by name, and all of them were skipped."""
+    skips = [(module, why) for module, why in skipped(result) if OUT_OF_SCOPE in why]
+    module, why = skips[0]
+    complain(f"No module could be read: {len(skips)} lack a scope (`check` names it), as {module}: {why}")
+
+
+def code_of(found: Survey) -> int:
+    """The exit code of a command that only looks, after a line for what could not be asked."""
+    for why, names in group(pairs_of(found.failures)).items():
+        complain(f"{', '.join(names)}: {why}")
+    return FAILED if found.failures else 0
