@@ -69,7 +69,11 @@ def test_they_are_read_once_a_day_by_zohos_clock(load, org):
     org.clock.advance(hours=23)
     assert asked() == 0
     assert {load.reading(name).status for name in ONCE_A_DAY} == {"kept"}
-    assert load.reading("tags").error == "read once a day, last on 2 Mar, 09:00 UTC"
+    assert load.reading("tags").reason == "read once a day, last on 2 Mar, 09:00 UTC"
+    told = (
+        "select status, error, reason from sync_runs where module = 'tags' order by started_at desc limit 1"
+    )
+    assert load.rows(told) == [("kept", None, "read once a day, last on 2 Mar, 09:00 UTC")]
     assert load.rows("select name from tags") == [("hot, new",)]
     assert load.rows("select count(*) from layouts") == [(1,)]
     org.clock.advance(hours=1)

@@ -65,7 +65,7 @@ class Clerk:
 
     def kept(self) -> list[tuple[str, str]]:
         """What the last run left as it is on purpose, and why."""
-        return [(n, e.error or "") for n, e in sorted(self._told.items()) if e.status == "kept"]
+        return [(n, e.error or e.reason or "") for n, e in sorted(self._told.items()) if e.status == "kept"]
 
     @cached_property
     def _told(self) -> dict[str, Entry]:

@@ -53,7 +53,7 @@ def print_report(console: Console, run: Run, *, verbose: bool = False, remark: s
         console.event("table", {**facts(reading), "rows_in_destination": run.table_counts.get(reading.table)})
     console.paragraph("Notes", [f"{r.name}: {line}" for r in run.readings for line in notes_of(run, r)])
     print_left_out(console, [r.plan for r in run.readings if r.plan is not None], verbose=verbose)
-    kept = [(r.name, r.error or "") for r in run.readings if r.status == "kept"]
+    kept = [(r.name, r.reason) for r in run.readings if r.status == "kept"]
     console.paragraph("Left as they are", [f"{', '.join(n)}: {why}" for why, n in group(kept).items()])
     print_skips(console, skipped(run))
     print_failed(console, failed(run))

@@ -123,6 +123,11 @@ class Reading:
             self.cause = more.cause
             self.end("failed", more.error)
 
+    def keep(self, why: str) -> Reading:
+        """Leave the table as it is, which is no failure."""
+        self.reason = why
+        return self.end("kept")
+
     def end(self, status: Status, error: str | None = None) -> Reading:
         self.status, self.error, self.finished = status, error, datetime.now(timezone.utc)
         return self

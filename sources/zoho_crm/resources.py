@@ -65,7 +65,7 @@ def table_resource(
         for reading in read():
             if reading.status in ("kept", "skipped"):
                 log = logger.info if reading.status == "kept" else logger.warning
-                log("%s is left as it is: %s", reading.name, reading.error)
+                log("%s is left as it is: %s", reading.name, reading.error or reading.reason)
                 unchanged = dlt.mark.make_hints(write_disposition="append")
                 yield dlt.mark.with_hints(arrow_schema(columns).empty_table(), unchanged)
                 continue

@@ -106,7 +106,7 @@ def _kept_table(survey: Survey, endpoint: Endpoint, rows: list[Row]) -> Table:
     def read(folder: Path, watch: Watch) -> Reading:
         reading = Reading(endpoint.table, endpoint.table, "settings", "asked while planning")
         if endpoint is FIELDS and _would_forget(survey):
-            return reading.end("kept", "this run asked only about the chosen modules")
+            return reading.keep("this run asked only about the chosen modules")
         watch.rows(len(rows))
         return keep_rows(reading, endpoint, rows, folder, known)
 
@@ -128,8 +128,8 @@ def _would_forget(survey: Survey) -> bool:
 def not_due(survey: Survey, now: datetime) -> list[Reading]:
     """The account's tables that this run leaves as they are."""
     return [
-        Reading(e.table, e.table, "settings", "read once a day").end(
-            "kept", f"read once a day, last on {_day_and_time(survey.memory.settings_read[e.table])}"
+        Reading(e.table, e.table, "settings", "").keep(
+            f"read once a day, last on {_day_and_time(survey.memory.settings_read[e.table])}"
         )
         for e in ENDPOINTS
         if survey.choice.wants(e.table) and not _is_due(e, survey, now)
