@@ -75,7 +75,7 @@ def plan(options: Options, console: Console) -> int:
 
 
 def modules(options: Options, console: Console) -> int:
-    """List the account's modules; with --modules, the fields of those."""
+    """List the account's modules, or the fields of --modules."""
     from .complaints import code_of
     from .offers import print_fields, print_modules
 
@@ -89,21 +89,24 @@ def modules(options: Options, console: Console) -> int:
 
 
 def authorize(options: Options, console: Console) -> int:
-    """Get the account's tokens once, write them into .env, and check them."""
+    """Get the tokens once, write them into .env, check them."""
     from .authorize import get_tokens
 
     return get_tokens(options, console)
 
 
 def check(options: Options, console: Console) -> int:
-    """Say whether a run would work, and what to do if not; it takes 3 API credits."""
+    """Say whether a run would work, and what to do if not.
+
+    It takes 3 API credits.
+    """
     from .check import print_checks
 
     return print_checks(options, console)
 
 
 def verify(options: Options, console: Console) -> int:
-    """Compare every id of the destination with the CRM; with --repair, put right what differs."""
+    """Compare every id with the CRM; --repair mends what differs."""
     from .account import SIMULATED, pipelines_dir
     from .aftermath import telling_the_end
     from .comparison_report import print_verification
@@ -127,7 +130,10 @@ def verify(options: Options, console: Console) -> int:
 
 
 def status(options: Options, console: Console) -> int:
-    """Say from the destination alone how fresh each table is, what failed and what is due."""
+    """Say how fresh each table is, what failed and what is due.
+
+    From the destination alone, on any machine.
+    """
     from .looking import looking
     from .status import print_status
 
@@ -137,7 +143,10 @@ def status(options: Options, console: Console) -> int:
 
 
 def report(options: Options, console: Console) -> int:
-    """Write one HTML page about all runs, from the destination alone."""
+    """Write one HTML page about all runs.
+
+    From the destination alone, on any machine; it loads nothing from the network.
+    """
     from .looking import looking
     from .page import write_page
 

@@ -105,5 +105,5 @@ def completion() -> click.Command:
         "completion",
         params=[click.Argument(["shell"], type=click.Choice(list(SCRIPTS)))],
         callback=callback,
-        help="Print a script that completes this command in bash, zsh or fish.",
+        help="Print the shell completion for bash, zsh or fish.",
     )
