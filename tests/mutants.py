@@ -53,8 +53,8 @@ MUTANTS = (
     Mutant(
         "a rule of privacy that fits nothing passes",
         "fitting.py",
-        "    if not unknown:\n",
-        "    if unknown:\n",
+        "    if not unknown and",
+        "    if unknown and",
         "tests/test_privacy.py",
     ),
     Mutant(

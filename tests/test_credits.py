@@ -7,12 +7,14 @@ import socket
 import pytest
 from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator, SinglePagePaginator
 
+from simulators.zoho_crm import Field, Module
 from sources.zoho_crm.client import connect
 from sources.zoho_crm.credentials import resolve_credentials
 from sources.zoho_crm.errors import CreditLimit, ReadFailed, ZohoCrmError, ZohoError
 from sources.zoho_crm.walks import ALL_RECORDS
 from tests.conftest import SimulatedTime
 from tests.reading import things
+from tests.truth import landed, truth
 
 DOWNLOAD = "GET /crm/bulk/v8/read/{job_id}/result"
 CREATE = "POST /crm/bulk/v8/read"
@@ -86,6 +88,37 @@ def test_nothing_is_asked_for_again_once_the_days_credits_are_gone(load, org, to
         with pytest.raises(ZohoError, match="429 TOO_MANY_REQUESTS"):
             ask()
         assert len(org.ledger.calls(status=429)) - before == tries
+
+
+USED_UP = {
+    "status": 429,
+    "headers": {"X-API-CREDITS-REMAINING": "0"},
+    "body": {"code": "TOO_MANY_REQUESTS", "details": {}, "message": "used up", "status": "error"},
+}
+
+
+def test_used_up_credits_lose_no_deletion(load, org):
+    ids = things(org, 5)
+    assert load(only=["Things"]).exit_code == 0
+    org.clock.advance(hours=1)
+    org.delete("Things", ids[0])
+    org.edit("Things", ids[1], F0="new")
+    org.faults.add("GET /crm/v8/{module}/deleted", times=1, **USED_UP)
+    run = load(only=["Things"])
+    assert (run.exit_code, load.reading("Things").status) == (1, "failed")
+    assert load(only=["Things"]).exit_code == 0
+    assert landed(load, "things") == truth(org, "Things")
+
+
+def test_used_up_credits_cut_no_table_of_the_account(load, org):
+    for name in ("Things", "Aaa", "Bbb"):
+        org.add_module(Module(name, [Field("F", "text")], generated_type="custom"))
+    assert load(only=["layouts"]).exit_code == 0
+    whole = landed(load, "layouts")
+    org.faults.add("GET /crm/v8/settings/layouts", nth=2, times=9, **USED_UP)
+    org.clock.advance(days=2)
+    assert load(only=["layouts"]).exit_code == 1
+    assert landed(load, "layouts") == whole
 
 
 def test_a_run_without_credits_fails_its_tables_and_asks_no_other_api(load, org):

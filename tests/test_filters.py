@@ -60,6 +60,8 @@ def test_only_rows_that_pass_come(load, org, api):
         ("Last_Name: equal null", 1),
         ("Last_Name: not_equal null", 3),
         ("Seen: equal 2025-07-01T14:00:00+02:00", 3),
+        ("Likes: equal null", 1),
+        ("Likes: not_equal null", 3),
     ],
 )
 def test_each_comparator_compares_values_not_texts(load, org, words, number):

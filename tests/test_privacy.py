@@ -259,6 +259,12 @@ def test_so_is_one_for_every_module_when_all_are_read_and_a_module_refuses_its_f
         load(rules=rules("*.Emial: drop"))
 
 
+def test_a_type_that_no_field_has_today_is_no_mistake(load, org, caplog):
+    sync(load, "Persons", rules=rules("Persons.<website>: drop", "*.<address>: drop", "*.<encrypted>: drop"))
+    assert "*.<encrypted> fits no field of the chosen modules" in caplog.text
+    assert "website" not in caplog.text and "address" not in caplog.text
+
+
 def test_a_rule_for_every_module_may_be_about_those_that_are_not_chosen(load, org, caplog):
     sync(load, "Customers", rules=rules("*.Phone: drop", "*.<website>: drop", "*.Last_Nmae: drop"))
     assert "*.Last_Nmae fits no field of the chosen modules; did you mean Last_Name?" in caplog.text

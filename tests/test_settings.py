@@ -228,6 +228,15 @@ def test_what_stands_behind_an_unquoted_secret_may_be_its_rest(before, caplog):
     assert caplog.messages == [f"Unknown setting, ignored: {told}"]
 
 
+def test_a_part_of_a_secret_that_is_a_little_like_a_name_is_not_named(caplog):
+    with pytest.raises(SettingsError):
+        resolve_credentials(
+            "ProxyServer=http://u:pass;Word=1@proxy:80;OAuthClientSecret=x;Gatherer=3;" + MINIMAL
+        )
+    assert "one behind ProxyServer" in caplog.text
+    assert "Word" not in caplog.text and "Gatherer" not in caplog.text
+
+
 def test_behind_a_quoted_secret_every_word_is_a_name(caplog):
     resolve_credentials(MINIMAL + "OAuthClientSecret='ab;cd';Verbosity=5")
     assert "ignored: Verbosity" in caplog.text

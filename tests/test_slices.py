@@ -7,7 +7,10 @@ import json
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Quirks, Rules
-from tests.reading import after_call, read, rows_of, things
+from sources.zoho_crm import limits, spool
+from sources.zoho_crm.reading import read_module
+from tests.private import rules
+from tests.reading import after_call, look, read, rows_of, things
 from tests.truth import landed, truth
 
 BULK = "ReadAPI=Bulk"
@@ -169,4 +172,58 @@ def test_values_that_do_not_fit_keep_their_text_in_every_slice_and_in_torn_rows(
     rows = rows_of(read(load, "Things", BULK))
     assert {(row["size"], row["size_text"], row["size_text_2"]) for row in rows.values()} == {
         (None, "own", "many")
+    }
+
+
+@pytest.mark.parametrize("fields", [2, 12])
+def test_a_reading_that_fails_gives_its_slots_back(load_from, fields, monkeypatch):
+    org = Org(quirks=Quirks(bulk_field_cap=8))
+    things(org, 6, fields=fields, refused_by_bulk={"F1"})
+    client, found = look(load_from(org), BULK, only=["Things"])
+    write = spool._Writer.write
+
+    def on_a_full_disk(self, table):
+        if table.num_rows:
+            raise OSError(28, "No space left on device", "x")
+        write(self, table)
+
+    monkeypatch.setattr(spool._Writer, "write", on_a_full_disk)
+    reading = read_module(client, found.plans[0], load_from(org).folder)
+    assert (reading.status, reading.cause is not None) == ("failed", True)  # which holds the frames
+    free = [client.door.archives.acquire(blocking=False) for _ in range(limits.ARCHIVES_AT_ONCE)]
+    assert free == [True] * limits.ARCHIVES_AT_ONCE
+
+
+@pytest.mark.parametrize("settings", [BULK, "ReadAPI=COQL"])
+@pytest.mark.parametrize("fields", [2, 12])
+def test_a_filter_of_a_refused_field_is_for_the_records_api(load_from, settings, fields):
+    org = Org(quirks=Quirks(bulk_field_cap=8))
+    things(org, 4, fields=fields, refused_by_bulk={"F1"}, refused_by_coql={"F1"})
+    load = load_from(org)
+    run = load(settings, only=["Things"], rules=rules(filters=("Things.F1: equal 1/2",)))
+    assert run.exit_code == 0
+    assert load.rows("select f1 from things") == [("1/2",)]
+    assert "refused F1, which a filter needs" in load.reading("Things").reason
+
+
+@pytest.mark.parametrize("settings", [BULK, "ReadAPI=COQL"])
+def test_a_refused_time_of_change_stands_once_in_the_slice_beside(load, org, settings):
+    refused = {"Modified_Time", "Size"}
+    ids = things(org, 4, extra=[Field("Size", "integer")], refused_by_bulk=refused, refused_by_coql=refused)
+    for number, row in enumerate(ids):
+        org.record("Things", row).values["Size"] = "many" if number == 1 else number
+    reading = read(load, "Things", settings)
+    rows = rows_of(reading)
+    assert sorted((row["size"], row["size_text"]) for row in rows.values() if row["size"] is not None) == [
+        (0, None), (2, None), (3, None)
+    ]  # fmt: skip
+    assert rows[ids[1]]["size_text"] == "many"
+    assert all(row["modified_time"] for row in rows.values())
+
+
+def test_of_an_empty_module_nobody_says_that_a_field_is_hidden(load, org):
+    things(org, 0, refused_by_bulk={"F0"})
+    reading = read(load, "Things", BULK)
+    assert reading.notes.empty == {
+        "F0": "Bulk Read refuses it (FIELD_NOT_SUPPORTED), and no record has a value"
     }

@@ -136,11 +136,21 @@ def _journal(pipeline: dlt.Pipeline, found: Survey) -> Journal:
 
 def _land_metadata(run: Run, landing: Landing, found: Survey, planning: Usage) -> None:
     """The tables `modules` and `fields`, which know what the readings have met."""
-    refused = {r.name: {**r.notes.refused, **r.notes.empty} for r in run.readings}
+    refused = {r.name: _refused(r) for r in run.readings}
     ours = [table.read(landing.folder, UNWATCHED) for table in metadata_tables(found, refused)]
     landing.land(ours)
     _charge_planning(ours, planning)
     run.readings += ours
+
+
+REFUSED = "an API refused it when the module was read whole, and no record had a value"
+
+
+def _refused(reading: Reading) -> dict[str, str]:
+    """Fields that an API refuses, and why; those of the last whole reading, too."""
+    plan = reading.plan
+    before = plan.synced.empty if plan and plan.synced and not plan.whole else ()
+    return {**dict.fromkeys(before, REFUSED), **reading.notes.refused, **reading.notes.empty}
 
 
 def _charge_planning(ours: Sequence[Reading], planning: Usage) -> None:

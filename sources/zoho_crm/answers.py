@@ -210,7 +210,7 @@ def _passing(error: BaseException | None) -> str:
         Retriable,
         Unreachable,
     )
-    lasting = (requests.exceptions.SSLError, Redirected)
+    lasting = (requests.exceptions.SSLError, Redirected, UsedUp)
     return type(error).__name__ if isinstance(error, lost) and not isinstance(error, lasting) else ""
 
 

@@ -19,7 +19,7 @@ from .borders import Borders
 from .client import ZohoClient
 from .columns import Column
 from .criteria import criteria_of
-from .errors import Fatal, ReadFailed, Retriable, Unreachable, ZohoError
+from .errors import Fatal, ReadFailed, Retriable, Unreachable, UsedUp, ZohoError
 from .jobs import Job, JobFailed, Result, chapter_of
 from .mend import Mender
 from .notes import Notes
@@ -218,12 +218,17 @@ class _Reader:
                 reason = str(error)
             except Retriable as error:
                 reason = f"the download was refused ({error.code})"
-                self.client.door.pace.sleep(REFUSED_DOWNLOAD)
+                self._wait_after(error)
             except ZohoError as error:
                 if error.status not in GONE:
                     raise
                 raise JobFailed(f"the archive is gone ({error.code})") from error
         raise JobFailed(reason)
+
+    def _wait_after(self, refusal: Retriable) -> None:
+        if isinstance(refusal, UsedUp):
+            raise refusal
+        self.client.door.pace.sleep(REFUSED_DOWNLOAD)
 
     def _read(self, path: Archive, count: int, number: int) -> Iterator[pa.Table | Forget]:
         """The archive, without the columns that an earlier job did not bring either."""

@@ -146,7 +146,7 @@ def is_known_type(field: Field) -> bool:
 
 def is_zoho_type(data_type: str) -> bool:
     """Whether Zoho has such a type, as far as anybody has met it."""
-    return data_type.casefold() in {*BY_DATA_TYPE, *COMPUTED, *IN_OWN_TABLE}
+    return data_type.casefold() in {*BY_DATA_TYPE, *COMPUTED, *IN_OWN_TABLE, "address"}
 
 
 def why_left_out(field: Field) -> str | None:

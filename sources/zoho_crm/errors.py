@@ -6,12 +6,13 @@ ZohoCrmError
 ├── Unreachable           no answer that could be read: DNS, TLS, a dead connection, a gateway's HTML
 ├── ZohoError             Zoho answered with an error
 │   ├── Fatal             repeating does not help
-│   │   └── UsedUp        the day's API credits are gone
 │   ├── Refused           Zoho does not take the credentials (a CredentialsError, too)
 │   ├── Retriable         it would pass with time, but did not in the time allowed
+│   │   └── UsedUp        the day's API credits are gone
 │   └── Skippable         this module or table is not offered to this user
 ├── CreditLimit           the run may spend no more API credits
 └── ReadFailed            the module could not be read whole
+    └── OtherApi          by this API; another one may do it
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ class ReadFailed(ZohoCrmError):
     """A module could not be read whole, so none of it is loaded."""
 
 
+class OtherApi(ReadFailed):
+    """This API cannot read the module as it is wanted; another one may."""
+
+
 class ZohoError(ZohoCrmError):
     """Zoho's answer is an error: `403 NO_PERMISSION GET /crm/v8/Visits: permission denied`."""
 
@@ -70,16 +75,16 @@ class Fatal(ZohoError):
     """Repeating does not help."""
 
 
-class UsedUp(Fatal):
-    """The day's API credits are gone."""
+class Retriable(ZohoError):
+    """It would pass with time, but did not in the time allowed."""
+
+
+class UsedUp(Retriable):
+    """The day's API credits are gone: it passes with hours, so nothing tries again."""
 
     def __init__(self, where: str, status: int, body: Mapping[str, Any]) -> None:
         super().__init__(where, status, body)
         self.args = (f"{self} (no API credits are left; each call's come back 24 hours later)",)
-
-
-class Retriable(ZohoError):
-    """It would pass with time, but did not in the time allowed."""
 
 
 class Refused(ZohoError, CredentialsError):

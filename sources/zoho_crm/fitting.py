@@ -39,10 +39,12 @@ def _check_field(pattern: Pattern, modules: Mapping[str, Sequence[Field]], unkno
         return  # of a type that no field has today
     fields = [field for found in known.values() for field in found]
     names = [f"<{field.data_type}>" if pattern.data_type else field.api_name for field in fields]
-    if not unknown:
+    if not unknown and (not pattern.data_type or nearest(pattern.field, names, 0.75)):
         raise _no_such(pattern, "field", pattern.field, names)
-    if near := nearest(pattern.field, names, 0.75):
-        logger.warning("%s fits no field of the chosen modules; did you mean %s?", pattern, near)
+    near = nearest(pattern.field, names, 0.75)
+    if near or pattern.data_type:
+        hint = f"; did you mean {near}?" if near else ""
+        logger.warning("%s fits no field of the chosen modules%s", pattern, hint)
 
 
 def _no_such(rule: Pattern, what: str, name: str, known: Iterable[str]) -> SettingsError:

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import limits
 from .client import ZohoClient
-from .errors import CredentialsError, Retriable, ZohoError
+from .errors import CredentialsError, Retriable, UsedUp, ZohoError
 from .journal import Chapter
 from .plan import Plan, Window
 from .timetable import Turn
@@ -77,7 +77,7 @@ class Job:
                 if self._chapter:
                     self._chapter.keep(self.body, self.id, self._client.now())
             except Retriable as refusal:
-                if refusal.code != "TOO_MANY_REQUESTS":
+                if refusal.code != "TOO_MANY_REQUESTS" or isinstance(refusal, UsedUp):
                     self.abandon()
                     raise
                 self._holds_slot = False

@@ -22,9 +22,9 @@ from .deleted import Deletion, read_deletions
 from .door import Usage
 from .errors import (
     CredentialsError,
+    OtherApi,
     ReadFailed,
     Retriable,
-    UsedUp,
     ZohoCrmError,
     ZohoError,
     means_not_offered,
@@ -105,7 +105,7 @@ class Reading:
         told = type(error).__name__ if secret else f"{type(error).__name__}: {error}"
         return self.end("failed", f"Zoho answered in a form that nobody expected ({told})")
 
-    def refuse(self, error: ZohoError, **known: bool) -> Reading:
+    def refuse(self, error: ZohoCrmError, **known: bool) -> Reading:
         """End with Zoho's refusal: a skip if it means that this table is not offered, else a failure."""
         if means_not_offered(error, **known):
             return self.end("skipped", str(error))
@@ -133,9 +133,6 @@ class Reading:
         return self
 
 
-LASTING = (Retriable, CredentialsError, UsedUp)  # of which another API knows no better
-
-
 def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNWATCHED) -> Reading:
     """Read a module by its API, or by the next one if that refuses the module. Raises nothing."""
     reading = Reading(plan.module.api_name, plan.table, plan.api, plan.reason, plan.columns, plan=plan)
@@ -156,10 +153,11 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNW
             why = f"{plan.api} refused {', '.join(notes.refused)}"
             if not others:
                 return reading.fail(ReadFailed(f"{why}, which the table has"))
-        except ZohoError as refusal:
-            if isinstance(refusal, LASTING) or not others:
+        except (ZohoError, OtherApi) as refusal:
+            if isinstance(refusal, (Retriable, CredentialsError)) or not others:
                 return reading.refuse(refusal, loaded_before=plan.loaded_before, rows_came=bool(came["rows"]))
-            why = f"{plan.api} refused it: {refusal.code}"
+            code = refusal.code if isinstance(refusal, ZohoError) else None
+            why = f"{plan.api} refused it: {code}" if code else str(refusal)
         except Exception as error:  # noqa: BLE001 - one module's trouble never ends the others
             return reading.fail(error)
         attempts.append(plan.by(others[0], why))
@@ -174,7 +172,7 @@ def _finish(reading: Reading, plan: Plan, notes: Notes) -> Reading:
     reading.spooled = without_rows(reading.spooled, {*reading.gone, *notes.outside})
     reading.columns = tuple(c for c in plan.columns if c.name in reading.spooled.schema.names)
     if plan.until is not None:
-        reading.synced = synced_after(plan, notes.read_as_of)
+        reading.synced = synced_after(plan, notes.empty, notes.read_as_of)
         reading.recent = _recent(reading, plan.until - COUNT_LAG)
     notes.remarks += unknown_types(plan)
     return reading.end("read")

@@ -46,7 +46,12 @@ class FirstLook:
 
     sent: frozenset[str]  # null or not; the others are hidden from this user
     valued: frozenset[str]  # with a value in some record
-    all: bool  # whether there are no more records
+    rows: int
+
+    @property
+    def all(self) -> bool:
+        """Whether there are no more records."""
+        return self.rows < limits.RECORDS_PER_PAGE
 
 
 def first_look(client: ZohoClient, plan: Plan, columns: Sequence[Column]) -> FirstLook:
@@ -60,7 +65,7 @@ def first_look(client: ZohoClient, plan: Plan, columns: Sequence[Column]) -> Fir
         for record in page:
             sent.update(record)
             valued.update(name for name, value in record.items() if value not in (None, "", []))
-    return FirstLook(frozenset(sent), frozenset(valued), rows < limits.RECORDS_PER_PAGE)
+    return FirstLook(frozenset(sent), frozenset(valued), rows)
 
 
 def field_chunks(columns: tuple[Column, ...], most: int = limits.FIELDS_PER_CALL) -> list[list[str]]:

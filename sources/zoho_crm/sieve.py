@@ -82,7 +82,7 @@ def check_values(filters: Collection[Filter], columns: Collection[Column]) -> No
     """Raises SettingsError for a filter whose value is none of its field's."""
     for one in filters:
         for column in columns:
-            if column.api_name.casefold() == one.field.casefold():
+            if column.api_name.casefold() == one.field.casefold() and one.values != (NULL,):
                 _wanted(column, one)
 
 
@@ -114,7 +114,7 @@ def _wanted(column: Column, one: Filter) -> list[Any]:
     """A filter's values as the column has them."""
     if column.kind.dlt_type == "json":
         raise SettingsError(f"filters: {one.module}.{one.field} holds lists, which a filter cannot compare")
-    return [_value(column, one, text) for text in one.values if text != NULL]
+    return [_value(column, one, text) for text in one.values]
 
 
 def _value(column: Column, one: Filter, text: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -15,6 +15,7 @@ from . import records
 from .arrow import records_table, twins_of
 from .client import ZohoClient
 from .columns import Column, arrow_schema
+from .errors import OtherApi
 from .naming import TEXT_TWIN, unique
 from .notes import Notes
 from .plan import Plan
@@ -57,21 +58,34 @@ def whole_rows(
     API: these stay in `notes.refused`.
     """
     extract, columns = slices[0]
-    tables = extract(client, replace(plan, columns=columns), notes)
-    tables = chain([next(tables)], tables)  # by now it is known which fields of this slice are refused
-    alone = len(slices) == 1
-    rest = _rest(client, plan, notes, api) if alone else []
-    if alone and not rest:
-        yield from _with_nulls(tables, plan.columns)
-        return
+    source = extract(client, replace(plan, columns=columns), notes)
+    try:
+        tables = chain([next(source)], source)  # by now it is known which fields of this slice are refused
+        _check_filters(plan, notes)
+        alone = len(slices) == 1
+        rest = _rest(client, plan, notes, api) if alone else []
+        if alone and not rest:
+            yield from _with_nulls(tables, plan.columns)
+            return
 
-    def every() -> Iterator[Slice]:
-        yield (lambda *_: tables), columns
-        yield from slices[1:]
-        if beside := rest or _rest(client, plan, notes, api):
-            yield records.extract, (*keys_of(plan), *beside)
+        def every() -> Iterator[Slice]:
+            yield (lambda *_: tables), columns
+            yield from slices[1:]
+            if beside := rest or _rest(client, plan, notes, api):
+                keys = keys_of(plan)
+                yield records.extract, (*keys, *(c for c in beside if c not in keys))
 
-    yield from _with_nulls(join_slices(client, plan, notes, every()), plan.columns)
+        yield from _with_nulls(join_slices(client, plan, notes, every()), plan.columns)
+    finally:
+        if isinstance(source, Generator):
+            source.close()  # now: an error that somebody keeps would keep it, and what it holds, alive
+
+
+def _check_filters(plan: Plan, notes: Notes) -> None:
+    """Rows are told apart by the first slice. Raises OtherApi where it lacks the field of a filter."""
+    refused = {name.casefold(): name for name in notes.refused}
+    if lacking := [refused[one.field.casefold()] for one in plan.filters if one.field.casefold() in refused]:
+        raise OtherApi(f"{plan.api} refused {', '.join(lacking)}, which a filter needs")
 
 
 def _rest(client: ZohoClient, plan: Plan, notes: Notes, api: Ways) -> list[Column]:
@@ -81,7 +95,7 @@ def _rest(client: ZohoClient, plan: Plan, notes: Notes, api: Ways) -> list[Colum
     rest = {c.api_name for c in plan.columns if not api.brings(c)}
     for column in refused if seen else ():
         name, why = column.api_name, notes.refused.pop(column.api_name)
-        if seen and name not in seen.sent:
+        if seen and name not in seen.sent and seen.rows:
             notes.empty[name] = f"{why}, and the Records API sends no values of it"
         elif seen and name not in seen.valued and (seen.all or api.is_empty(client, plan, name)):
             notes.empty[name] = f"{why}, and no record has a value"

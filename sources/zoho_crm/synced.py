@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 Keeps = Literal["hard", "soft", "history"]  # a deleted record leaves, is marked, or closes its last version
 
 
-NAMES = ("filled", "private", "filters")
+NAMES = ("filled", "empty", "private", "filters")
 TIMES = ("until", "computed_at", "verified_at", "counted_at", "difference_at")
 
 
@@ -19,6 +19,9 @@ class Synced:
 
     until: datetime
     filled: tuple[str, ...] = ()  # marks of the columns that were read for every row
+    empty: tuple[
+        str, ...
+    ] = ()  # API names of fields that an API refused, and that had no value in any record
     keeps: Keeps = "hard"
     computed_at: datetime | None = None  # when computed fields were last read for every row
     verified_at: datetime | None = None  # when every id was last compared

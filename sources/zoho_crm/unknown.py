@@ -38,7 +38,7 @@ def unknown_name(name: str, before: Setting | None = None) -> str:
 
     It may be the rest of a secret that holds a `;`, most likely of one that stands unquoted `before` it.
     """
-    near = nearest(name, [setting.name for setting in BY_ATTRIBUTE.values()])
+    near = nearest(name, [setting.name for setting in BY_ATTRIBUTE.values()], 0.8 if before else 0.6)
     if not re.fullmatch(r"[A-Za-z][A-Za-z _]{0,39}", name):
         return "one that is no word"
     if near:

@@ -82,7 +82,7 @@ def mark(column: Column) -> str:
     return f"{column.name}@{column.field.raw.get('id') or ''}{veil}"
 
 
-def synced_after(plan: Plan, as_of: datetime | None = None) -> Synced:
+def synced_after(plan: Plan, empty: Collection[str] = (), as_of: datetime | None = None) -> Synced:
     """What the state is to remember once the rows of a plan have landed.
 
     `as_of` is the time that the rows tell of, if that is not the run's own: archives of an earlier run.
@@ -97,6 +97,7 @@ def synced_after(plan: Plan, as_of: datetime | None = None) -> Synced:
     return Synced(
         until,
         filled,
+        tuple(empty),
         plan.keeps,
         computed_at=until,
         verified_at=until,
