@@ -30,6 +30,20 @@ INCREMENTS, DELETIONS = "tests/test_increments.py", "tests/test_deletions.py"
 
 MUTANTS = (
     Mutant(
+        "used-up credits are a refusal like any other",
+        "errors.py",
+        "class UsedUp(Retriable):",
+        "class UsedUp(Fatal):",
+        "tests/test_credits.py",
+    ),
+    Mutant(
+        "a reading that fails keeps its slots",
+        "slices.py",
+        "            source.close()",
+        "            pass",
+        "tests/test_slices.py",
+    ),
+    Mutant(
         "stage histories by Bulk Read, as configured",
         "plan.py",
         'if no_bulk and wish in ("auto", "bulk"):',
