@@ -226,6 +226,26 @@ def _spoil(load, spoil):
     on_a_new_machine(load)
 
 
+@pytest.mark.parametrize("settings", ["ReadAPI=Bulk", "ReadAPI=COQL"])
+def test_a_field_that_an_earlier_version_left_out_as_refused_is_filled(load, org, settings):
+    ids = things(org, 6, fields=3)
+    sync(load, settings=settings)
+    org.modules["Things"].refused_by_bulk = org.modules["Things"].refused_by_coql = {"F1"}
+
+    def as_it_was(state):
+        entry = state["synced"]["Things"]
+        entry["refused"] = ["F1"]
+        entry["filled"] = [mark for mark in entry["filled"] if not mark.startswith("f1@")]
+        del state["columns"]["things"]["F1"]
+
+    _spoil(load, as_it_was)
+    with duckdb.connect(str(database(load))) as connection:
+        connection.execute("alter table zoho.things drop column f1")
+    change(org, ids)
+    sync(load, settings=settings)
+    agrees(load)
+
+
 def test_a_module_that_went_and_came_back_is_right(load, org):
     ids = things(org, 6)
     sync(load)
