@@ -102,7 +102,7 @@ def test_rows_of_each_kind_of_difference_are_named(company):
     damaged = damage(company)
     done = company.verify()
     assert done.code == 4
-    assert done.err == "Error: The destination differs from the CRM in Apples.\n"
+    assert done.err == "Error: The destination differs from the CRM in Apples: --repair puts it right.\n"
     assert company.differs() == damaged
     assert company.found["Apples"]["columns"] == {"stage": 1, "score": 1}
     assert company.found["Pears"]["status"] == "equal"
@@ -162,7 +162,9 @@ def test_what_happened_since_the_last_run_is_no_difference(company):
 def test_before_any_run_everything_is_missing_and_no_file_is_left_behind(company):
     done = company.verify()
     assert done.code == 4
-    assert done.err == "Error: The destination differs from the CRM in Apples, Pears.\n"
+    assert (
+        done.err == "Error: The destination differs from the CRM in Apples, Pears: --repair puts it right.\n"
+    )
     assert {name: found["status"] for name, found in company.found.items()} == {
         "Apples": "never loaded",
         "Pears": "never loaded",

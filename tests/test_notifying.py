@@ -83,7 +83,9 @@ def test_a_difference_that_verify_finds_is_told(account, command, hook):
     assert command("--modules", "Leads").code == 0
     done = command("verify", "--modules", "Leads,Deals")
     assert done.code == 4
-    assert texts(hook)[-1].endswith("- The destination differs from the CRM in Deals.")
+    assert texts(hook)[-1].endswith(
+        "- The destination differs from the CRM in Deals: --repair puts it right."
+    )
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])

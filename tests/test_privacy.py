@@ -217,7 +217,10 @@ def _live(keeps):
 
 def test_a_rule_that_goes_brings_the_values_back(load, org):
     sync(load, "Persons", rules=ALL)
-    sync(load, "Persons")
+    with pytest.raises(SettingsError, match=r"no rule is about .*Persons\.Email.*, which a rule has dropped"):
+        tried(load, "Persons")
+    assert load.rows(f"select count(*) from persons where last_name like '{MARKER}%'") == [(0,)]
+    sync(load, "Persons", rules=rules("*.*: keep"))
     assert sorted(load.rows("select last_name from persons where last_name is not null")) == [
         (f"{MARKER} {number}",) for number in range(3)
     ]

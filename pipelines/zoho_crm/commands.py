@@ -124,7 +124,8 @@ def verify(options: Options, console: Console) -> int:
         complain_about(result.run, pipelines_dir(options), options.pipeline_name)
         if result.differing:
             names = ", ".join(comparison.name for comparison in result.differing)
-            ending.sentence = f"The destination differs from the CRM in {names}."
+            mend = "" if options.repair else ": --repair puts it right"
+            ending.sentence = f"The destination differs from the CRM in {names}{mend}."
             complain(ending.sentence)
     return result.exit_code
 

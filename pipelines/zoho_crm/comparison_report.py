@@ -40,7 +40,7 @@ def print_verification(
     """Everything that was compared; a remark stands above the last line."""
     console.text()
     if result.comparisons:
-        console.table(COLUMNS, [_cells(c) for c in result.comparisons])
+        console.table(COLUMNS, [_cells(c) for c in result.comparisons], ("table", "API", "calls", "credits"))
     for comparison in result.comparisons:
         console.event("comparison", facts(comparison))
     lines = [line for c in result.comparisons for line in difference_lines(c, verbose=verbose)]

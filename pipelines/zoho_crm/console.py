@@ -13,7 +13,10 @@ from .streams import printing
 
 NUMBER = re.compile(r"(\* )?[\d,.]*")  # with the mark of a count that differs
 LAST = frozenset({"summary", "error"})  # the events of a quiet command
-WORDY, WRAPPED = frozenset({"reason", "why not"}), 28  # columns of sentences, and how narrow they may get
+WORDY, WRAPPED = (
+    frozenset({"reason", "why not", "why not, or how"}),
+    28,
+)  # columns of sentences, and how narrow they may get
 GAP = 3  # blanks between two columns of a table
 ROOM_FOR_A_TABLE = 100  # columns; with less, or without a terminal, a table is aligned lines
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from sources.zoho_crm.privacy import PAST
+
 from .console import Console, counted
 from .expectation import Expected, expect
 from .report import pairs_of, print_failed, print_left_out, print_skips
@@ -80,7 +82,7 @@ def print_modules(console: Console, found: Survey) -> None:
 
 def print_fields(console: Console, found: Survey) -> None:
     """The fields of the chosen modules, and the column that each becomes."""
-    columns = ("module", "field", "data type", "column", "column type", "why not")
+    columns = ("module", "field", "data type", "column", "column type", "why not, or how")
     names = ("module", "field", "data_type", "column", "column_type", "reason")
     rows = [row for module in sorted(found.fields) for row in _field_rows(found, module)]
     if rows:
@@ -130,7 +132,8 @@ def _field_rows(found: Survey, module: str) -> Iterator[tuple[Any, ...]]:
     for field in listed:
         column = columns.get(field.api_name)
         name, kind = (column.name, column.kind.dlt_type) if column else (None, None)
-        yield module, field.api_name, field.data_type, name, kind, left_out.get(field.api_name, "")
+        why = left_out.get(field.api_name) or (PAST[column.veil.how] if column and column.veil else "")
+        yield module, field.api_name, field.data_type, name, kind, why
 
 
 def _print_unknown_types(console: Console, found: Survey) -> None:

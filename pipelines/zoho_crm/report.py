@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from sources.zoho_crm.privacy import PAST
 
 from .console import Console, counted
 
@@ -188,7 +190,7 @@ def print_failed(console: Console, failures: list[tuple[str, str]]) -> None:
         console.event("failure", {"module": name, "error": why}, matters=True)
 
 
-def print_left_out(console: Console, plans: Iterable[Plan], *, verbose: bool) -> None:
+def print_left_out(console: Console, plans: Sequence[Plan], *, verbose: bool) -> None:
     """The fields that are no columns; counted, and named when they are few."""
     lines = []
     for plan in plans:
@@ -198,6 +200,18 @@ def print_left_out(console: Console, plans: Iterable[Plan], *, verbose: bool) ->
             shown = ", ".join(names) if verbose or len(names) <= FEW else f"{len(names)} fields"
             lines.append(f"{plan.module.api_name}: {shown}: {why}")
     console.paragraph("Fields that are no columns of their module's table", lines)
+    _print_private(console, plans, verbose=verbose)
+
+
+def _print_private(console: Console, plans: Iterable[Plan], *, verbose: bool) -> None:
+    """The fields whose values land masked or hashed."""
+    lines = []
+    for plan in plans:
+        pairs = [(c.api_name, PAST[c.veil.how]) for c in plan.columns if c.veil is not None]
+        for how, names in group(pairs).items():
+            shown = ", ".join(names) if verbose or len(names) <= FEW else f"{len(names)} fields"
+            lines.append(f"{plan.module.api_name}: {shown}: {how}")
+    console.paragraph("Fields that land masked or hashed", lines)
 
 
 def group(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -26,6 +26,7 @@ COLUMNS = (
     "computed next",
     "settings next",
 )
+SPARE = ("settings next", "computed next", "last status", "last success", "every id next")
 RUN_COLUMNS = (
     "started",
     "command",
@@ -48,7 +49,7 @@ def print_status(console: Console, look: Look, options: Options) -> None:
     runs = look.log.runs(newest=ALL_RUNS if options.verbose else LAST_RUNS)
     console.text(f"The {look.place}, at {spell(look.now)} UTC; all times are UTC.")
     console.text()
-    console.table(COLUMNS, [_cells(table, look.now) for table in tables])
+    console.table(COLUMNS, [_cells(table, look.now) for table in tables], SPARE)
     for table in tables:
         console.event("table", facts(table))
     if any(table.difference for table in tables):

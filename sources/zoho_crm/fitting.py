@@ -31,6 +31,27 @@ def check_rules(
     _check_filters(rules, modules)
 
 
+def check_forgotten(
+    rules: Rules,
+    modules: Iterable[Module],
+    fields: Mapping[str, Sequence[Field]],
+    private: Mapping[str, Sequence[str]],
+) -> None:
+    """Raises SettingsError where a run would bring values as they are over private ones, and nobody said so.
+
+    `private` are the entries, by module, that the state remembers.
+    """
+    lost = []
+    for module in modules:
+        name = module.api_name
+        lost += rules.forgotten(module, fields.get(name, ()), private.get(name, ()))
+    if lost:
+        raise SettingsError(
+            f"no rule is about {', '.join(lost)}, which a rule has dropped, masked or hashed so far: set that"
+            f" rule again, or say keep, such as --privacy '{lost[0]}: keep'"
+        )
+
+
 def _check_field(pattern: Pattern, modules: Mapping[str, Sequence[Field]], unknown: Collection[str]) -> None:
     known = {name: fields for name, fields in modules.items() if matches(pattern.module, name)}
     if not known or any(pattern.fits(name, field) for name, fields in known.items() for field in fields):

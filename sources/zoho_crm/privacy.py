@@ -138,6 +138,17 @@ class Rules:
         words = {f.api_name: veil.word for f in fields if (veil := self.veil(module, f))}
         return tuple(f"{name}: {word}" for name, word in sorted(words.items()))
 
+    def forgotten(self, module: Module, fields: Iterable[Field], before: Iterable[str]) -> list[str]:
+        """The fields that have been private, by their entries, and that no rule is about now: `Leads.Email`.
+
+        They would land as they are. Who wants that says `keep`.
+        """
+        listed = {f.api_name: f for f in fields}
+        names = [entry.rpartition(": ")[0] for entry in before]
+        here = [listed[name] for name in names if name in listed]
+        lost = [f for f in here if self.rule(module, f) is None and not self.why_not(module, f)]
+        return [f"{module.api_name}.{f.api_name}" for f in lost]
+
     def check_key(self, before: Mapping[str, Sequence[str]], read_whole: Collection[str]) -> None:
         """Raises SettingsError where hashes of another key would stay beside those of this one.
 

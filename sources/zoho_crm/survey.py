@@ -24,7 +24,7 @@ from .errors import (
     ZohoError,
     means_not_offered,
 )
-from .fitting import check_rules
+from .fitting import check_forgotten, check_rules
 from .metadata import Field, Module, list_fields, list_modules
 from .naming import Remembered, name_columns, name_tables
 from .nearest import nearest
@@ -156,6 +156,8 @@ class Survey:
         for module in self.modules:
             if module.api_name in known:
                 check_values(rules.of(module), self._columns(module))
+        private = {name: synced.private for name, synced in self.memory.synced.items()}
+        check_forgotten(rules, [m for m in self.modules if self.choice.wants(m.api_name)], known, private)
         self.check_key([name for name in chosen if self.choice.refresh and self.choice.wants(name)])
 
     def check_key(self, read_whole: Iterable[str] = ()) -> None:
