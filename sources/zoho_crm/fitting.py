@@ -60,9 +60,9 @@ def _check_field(pattern: Pattern, modules: Mapping[str, Sequence[Field]], unkno
         return  # of a type that no field has today
     fields = [field for found in known.values() for field in found]
     names = [f"<{field.data_type}>" if pattern.data_type else field.api_name for field in fields]
-    if not unknown and (not pattern.data_type or nearest(pattern.field, names, 0.75)):
-        raise _no_such(pattern, "field", pattern.field, names)
     near = nearest(pattern.field, names, 0.75)
+    if not unknown and (near or not pattern.data_type):
+        raise _no_such(pattern, "field", pattern.field, names)
     if near or pattern.data_type:
         hint = f"; did you mean {near}?" if near else ""
         logger.warning("%s fits no field of the chosen modules%s", pattern, hint)

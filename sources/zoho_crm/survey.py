@@ -154,8 +154,9 @@ class Survey:
         ours = {e.table: list(e.fields) for e in ENDPOINTS if e.table in PEOPLE}
         check_rules(rules, {**ours, **known}, [*chosen, *PEOPLE], unknown)
         for module in self.modules:
-            if module.api_name in known:
-                check_values(rules.of(module), self._columns(module))
+            filters = rules.of(module)
+            if filters and module.api_name in known:
+                check_values(filters, self._columns(module))
         private = {name: synced.private for name, synced in self.memory.synced.items()}
         check_forgotten(rules, [m for m in self.modules if self.choice.wants(m.api_name)], known, private)
         self.check_key([name for name in chosen if self.choice.refresh and self.choice.wants(name)])
