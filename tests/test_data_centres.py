@@ -32,6 +32,7 @@ EU = data_centre("EU")
         (["Saudi Arabia", "SaudiArabia", "saudi_arabia", "SA"], "accounts.zoho.sa", "www.zohoapis.sa"),
         (["UK", "uk"], "accounts.zoho.uk", "www.zohoapis.uk"),
         (["UAE", "AE"], "accounts.zoho.ae", "www.zohoapis.ae"),
+        (["Singapore", "SG", "sg"], "accounts.zoho.sg", "www.zohoapis.sg"),
     ],
 )
 def test_each_region_has_its_hosts(names, accounts, api):
@@ -41,8 +42,8 @@ def test_each_region_has_its_hosts(names, accounts, api):
         assert centre.api_domain() == f"https://{api}"
 
 
-def test_there_are_ten_data_centres_and_no_two_share_a_host():
-    assert len({c.accounts_host for c in DATA_CENTRES}) == len({c.api_suffix for c in DATA_CENTRES}) == 10
+def test_there_are_eleven_data_centres_and_no_two_share_a_host():
+    assert len({c.accounts_host for c in DATA_CENTRES}) == len({c.api_suffix for c in DATA_CENTRES}) == 11
 
 
 def test_an_unknown_region_has_no_hosts():

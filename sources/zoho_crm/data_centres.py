@@ -1,4 +1,4 @@
-"""Where a Zoho CRM lives: the ten data centres, and which API host an account's token may be sent to."""
+"""Where a Zoho CRM lives: the eleven data centres, and which API host an account's token may be sent to."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class DataCentre:
         return f"https://{SUBDOMAINS[instance]}.{self.api_suffix}"
 
 
-# Accounts servers and API hosts as Zoho's own Python SDK 8.0 has them, but for the last two: the UK
-# accounts server is on Zoho's multi-DC page, and the UAE hosts are hard-coded by several public
-# projects. Their sandbox and developer hosts follow the pattern of the others.
+# Accounts servers and API hosts as Zoho's own Python SDK 8.0 has them, but for the last three: the UK
+# accounts server is on Zoho's multi-DC page, and the hosts of the UAE and of Singapore are hard-coded by
+# several public projects. Their sandbox and developer hosts follow the pattern of the others.
 DATA_CENTRES: tuple[DataCentre, ...] = (
     DataCentre("US", "us", "accounts.zoho.com", "zohoapis.com", ("USA", "United States")),
     DataCentre("Europe", "eu", "accounts.zoho.eu", "zohoapis.eu", ("EU",)),
@@ -50,6 +50,7 @@ DATA_CENTRES: tuple[DataCentre, ...] = (
     DataCentre("Saudi Arabia", "sa", "accounts.zoho.sa", "zohoapis.sa", ("SA",)),
     DataCentre("UK", "uk", "accounts.zoho.uk", "zohoapis.uk", ("GB", "United Kingdom")),
     DataCentre("UAE", "ae", "accounts.zoho.ae", "zohoapis.ae", ("AE", "United Arab Emirates")),
+    DataCentre("Singapore", "sg", "accounts.zoho.sg", "zohoapis.sg", ("SG",)),
 )
 
 # Older instructions name this host for Canada; the accounts live on zohocloud.ca.
