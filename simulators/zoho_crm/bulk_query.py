@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from .bulk_criteria import compile_criteria, named_fields, with_ids
-from .columns import Column, Columns, RefusedColumn, UnknownColumn
+from .columns import APPROVAL, Column, Columns, RefusedColumn, UnknownColumn
 from .comparing import Predicate, combined
 from .modules import Field, Module
 from .routes import Request, need_scope, refuse, unmodelled
@@ -48,7 +48,7 @@ class BulkQuery:
 
     @property
     def flags_only(self) -> bool:
-        return self.named <= {"$converted", "$approved"}
+        return self.named <= {"$converted", *APPROVAL}
 
     def next_page(self) -> BulkQuery:
         return replace(self, echo={**self.echo, "page": self.page + 1})
@@ -163,7 +163,7 @@ def checked(org: Org, module: Module, query: dict[str, Any]) -> BulkQuery:
         echo["criteria"] = with_ids(criteria, columns)
     if org.quirks.bulk_hides_converted and not named & {"$converted", "Converted__s"}:
         tests.append(lambda record: not record.converted)
-    if org.quirks.bulk_hides_converted and "$approved" not in named:
+    if org.quirks.bulk_hides_unapproved and not named & APPROVAL.keys():
         tests.append(lambda record: record.approved)
     parents = history_parents(module) if org.quirks.bulk_drops_orphans else []
     if parents:

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from .org import Org
 
 # Flags of a record. Converted__s is also a field of a module whose records can be converted.
-FLAGS: Mapping[str, Callable[[Record], bool]] = {
+FLAGS: Mapping[str, Callable[[Record], Any]] = {
     "$converted": lambda record: record.converted,
     "Converted__s": lambda record: record.converted,
     "$approved": lambda record: record.approved,
+    "$approval_state": lambda record: record.approval_state,
 }
+APPROVAL = {"$approved": "boolean", "$approval_state": "text"}
 USER_COLUMNS = ("id", "first_name", "last_name", "full_name", "email")
 
 
@@ -63,9 +65,9 @@ class Columns:
         return Column(path, field, FLAGS.get(path, lambda record: record.values.get(path)))
 
     def find_flag(self, path: str) -> Column:
-        """As `find`, but `$approved` is a column too, and `$converted` where records can be converted."""
-        if path == "$approved" or path == "$converted" and self.module.convertable:
-            return Column(path, Field(path, "boolean"), FLAGS[path])
+        """As `find`, but the approval may be a column too, and `$converted` is where records can be converted."""
+        if path == self.org.quirks.approval_in_criteria or path == "$converted" and self.module.convertable:
+            return Column(path, Field(path, APPROVAL.get(path, "boolean")), FLAGS[path])
         return self.find(path)
 
     def _field(self, module: Module, name: str) -> Field:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .columns import Columns
+from .columns import APPROVAL, Columns
 from .coql_rows import Cell, Found, aggregate, check_limits, check_names, select
 from .coql_syntax import CoqlError, Query, comparisons, parse
 from .coql_where import condition
@@ -122,12 +122,13 @@ def refuses(org: Org, module: Module, field: Field) -> bool:
 
 
 def visible(org: Org, query: Query, module: Module) -> list[Record]:
-    """Converted and unapproved records are hidden unless the where clause names the flag (inferred)."""
-    records = org.shown(module.api_name)
-    if not org.quirks.coql_hides_converted:
+    """Converted and unapproved records may be hidden unless the where clause names the flag (inferred)."""
+    records, quirks = org.shown(module.api_name), org.quirks
+    if not (quirks.coql_hides_converted or quirks.coql_hides_unapproved):
         return records
     named = {test.column for test in comparisons(query.where)}
-    converted, unapproved = bool(named & {"$converted", "Converted__s"}), "$approved" in named
+    converted = not quirks.coql_hides_converted or bool(named & {"$converted", "Converted__s"})
+    unapproved = not quirks.coql_hides_unapproved or bool(named & APPROVAL.keys())
     return [
         record
         for record in records

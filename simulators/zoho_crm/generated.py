@@ -33,10 +33,13 @@ if TYPE_CHECKING:
 
 PLACEHOLDER = f"{0:019d}.csv"  # as long as any job's member name, which is written over it
 VERSION = 1  # part of the cache's key: raise it when the data change
-FLAG_CELLS = {"$approved": lambda dialect: literal(dialect.true)}
+FLAG_CELLS = {
+    "$approved": lambda dialect: literal(dialect.true),
+    "$approval_state": lambda dialect: literal("approved"),
+}
 PLAIN = Dialect(timezone.utc)
 ONE_AT_A_TIME = Lock()
-OF_WINDOWS = frozenset({"id", "Modified_Time", "$converted", "Converted__s", "$approved"})
+OF_WINDOWS = frozenset({"id", "Modified_Time", "$converted", "Converted__s", "$approved", "$approval_state"})
 
 
 @dataclass

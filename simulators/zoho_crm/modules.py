@@ -188,6 +188,11 @@ class Record:
     approved: bool = True
 
     @property
+    def approval_state(self) -> str:
+        """As records say it from v4 on."""
+        return "approved" if self.approved else "approval_process_pending"
+
+    @property
     def created(self) -> datetime:
         at: datetime = self.values["Created_Time"]
         return at

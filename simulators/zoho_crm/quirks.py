@@ -53,14 +53,15 @@ class Quirks:
     all_users_hold_deleted: bool = one_of(False, True)  # conflict: one sample of AllUsers has a deleted user
     feature_off_status: int = one_of(403, 400)  # conflict: 403 documented, 400 in a connector in production
     currencies_off_code: str = one_of("CURRENCIES_NOT_ENABLED", "FEATURE_NOT_SUPPORTED")  # documented, both
-    hides_unapproved: bool = one_of(
-        True, False
-    )  # inferred: `approved` is true unless the call says otherwise
+    list_approved: str = one_of("honoured", "ignored")
+    # ^ conflict: `approved` of a list, in Zoho's specification and not on v7's page; ignored shows all records
+    approval_in_criteria: str | None = one_of(None, "$approved", "$approval_state")
+    # ^ inferred: what Bulk Read and COQL call the approval of a record; None: no name is taken
 
     # -- counts
     count_lag_minutes: float = one_of(0, 1, 10)  # documented: the count may lag 1 to 10 minutes
-    count_includes_converted: bool = one_of(True, False)  # inferred
-    count_includes_unapproved: bool = one_of(True, False)  # inferred
+    count_parameters: str = one_of("taken", "refused", "ignored")
+    # ^ documented for v7: converted and approved, without which a count leaves such records out
     search_criteria: int = one_of(10, 15)  # conflict: conditions in a criteria, 10 in v7's page, 15 in v8's
 
     # -- deletions
@@ -105,7 +106,9 @@ class Quirks:
     bulk_id_header: str = one_of("Id", "id")  # seen live three times; the documentation says "id"
     bulk_field_cap: int | None = one_of(None, 200)  # conflict: none in production, 200 by a third party
     bulk_refuses_address_fields: bool = one_of(True, False)  # seen live: FIELD_NOT_SUPPORTED names the field
-    bulk_hides_converted: bool = one_of(True, False)  # inferred: hidden unless the criteria name the flag
+    bulk_hides_converted: bool = one_of(False, True)
+    # ^ inferred: a sample of a job without a view shows no such criteria; True: unless they name the flag
+    bulk_hides_unapproved: bool = one_of(True, False)  # inferred: unless the criteria name the approval
     bulk_drops_orphans: bool = one_of(True, False)  # seen live: history rows whose deal is gone are left out
     bulk_rich_text_cut: bool = one_of(False, True)  # inferred: whole in bulk; True cuts at 500
     bulk_line_end: str = one_of("\n", "\r\n")  # inferred
@@ -120,11 +123,12 @@ class Quirks:
     # -- COQL
     coql_columns: int = one_of(500, 200, 50)  # conflict: 500 runs in production, the others are documented
     coql_flat_triples: bool = one_of(True, False)  # conflict: runs in production, a documented SYNTAX_ERROR
-    coql_in_values: int = one_of(50, 100)  # conflict: values of one `in`, 50 on older pages, 100 on v7's
+    coql_in_values: int = one_of(100, 50)  # documented: values of one `in`; 50 on older pages
     coql_reach: int = one_of(100_000)  # documented for v7 and v8; 10,000 up to v6
     coql_hides_converted: bool = one_of(
         True, False
     )  # inferred: hidden unless the where clause names the flag
+    coql_hides_unapproved: bool = one_of(True, False)  # inferred: unless it names the approval
     coql_rich_text_cut: bool = one_of(False, True)  # inferred: whole in COQL; True cuts at 500
     coql_modules_refused: frozenset[str] = one_of(
         frozenset({"Notes", "Attachments"}), frozenset({"Attachments"}), frozenset()

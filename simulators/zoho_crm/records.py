@@ -125,7 +125,12 @@ def _rfc_1123(org: Org, text: str) -> datetime | None:
 def _found(org: Org, request: Request, module: Module, since: datetime | None) -> list[Record]:
     """All records that the call means, in its order."""
     if "ids" not in request.query:
-        need_edited_only(module, (), lambda record: since is None or is_new(org, record.modified, since))
+        only_unapproved = request.query.get("approved") == "false" and org.quirks.list_approved == "honoured"
+        need_edited_only(
+            module,
+            (),  # and no generated row waits for approval
+            lambda record: not only_unapproved and (since is None or is_new(org, record.modified, since)),
+        )
     rows = _ordered(org, request, module)
     if "ids" in request.query:
         ids = request.names("ids")
@@ -150,15 +155,15 @@ def _ordered(org: Org, request: Request, module: Module) -> list[Record]:
         ids, edited = [id for id in request.names("ids") if id.isdigit()], org.tables[module.api_name]
         return [edited.get(r.id, r) for r in module.generated.records(module.api_name, ids)]
     version, lags = org.versions[module.api_name], org.quirks.list_lag_seconds > 0
-    hidden = org.quirks.hides_unapproved
-    key = (module.api_name, sort_by, order, converted, approved, str(hidden), str(lags))
+    approved = approved if org.quirks.list_approved == "honoured" else "both"
+    key = (module.api_name, sort_by, order, converted, approved, str(lags))
     held = org.orders.get(key)
     if held is None or held[0] != version or lags:
         rows = [
             record
             for record in org.shown(module.api_name)
             if converted in ("both", str(record.converted).lower())
-            and (approved in ("both", str(record.approved).lower()) or not hidden)
+            and approved in ("both", str(record.approved).lower())
         ]
         rows.sort(key=lambda record: (record.values[sort_by], record.id), reverse=order == "desc")
         held = org.orders[key] = (version, rows)

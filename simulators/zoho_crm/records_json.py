@@ -18,7 +18,7 @@ from .org import Org
 _NUMBER = re.compile(r'"\\u0000([-+0-9.]+)"')
 DOLLAR_KEYS: dict[str, Callable[[Record], Any]] = {
     "$converted": lambda record: record.converted,
-    "$approved": lambda record: record.approved,
+    "$approval_state": lambda record: record.approval_state,
     "$in_merge": lambda record: False,
     "$editable": lambda record: True,
     "$locked_for_me": lambda record: False,

@@ -46,6 +46,7 @@ def test_a_job_is_created_goes_through_its_states_and_gives_a_file(org: Org) -> 
 
 
 def test_a_row_has_bare_ids_offsets_and_plain_texts(org: Org) -> None:
+    org.quirks.approval_in_criteria = "$approved"
     columns = [
         "Last_Name", "Colours", "Amount", "Due", "Seen", "Active", "Account_Name", "Owner", "Repeats", "Tag",
         "Account_Name.Phone", "Owner.last_name", "$converted", "$approved",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulators.zoho_crm import Org, Quirks
+from simulators.zoho_crm import Org
 
 from .calling import create, job_of, poll, read
 from .leads import leads_org
@@ -133,19 +133,29 @@ def test_the_echo_of_criteria_names_each_field_with_its_id(org: Org) -> None:
 @pytest.mark.parametrize("flag", ["$converted", "Converted__s"])
 def test_converted_records_are_hidden_unless_the_criteria_name_the_flag(org: Org, flag: str) -> None:
     org.convert(org.records("Leads")[0].id)
+    assert len(read(org, "Leads")) == 5
+    org.quirks.bulk_hides_converted = True
     assert len(read(org, "Leads", fields=["Last_Name", flag])) == 4
     assert names(org, single(flag, "equal", True)) == ['Say "h']
     either = {"group_operator": "or", "group": [single(flag, "equal", True), single(flag, "equal", False)]}
     rows = read(org, "Leads", fields=["Last_Name", flag], criteria=either)
     assert [row[flag] for row in rows] == ["true", "false", "false", "false", "false"]
-    org.quirks = Quirks(bulk_hides_converted=False)
-    assert len(read(org, "Leads")) == 5
 
 
-def test_unapproved_records_are_hidden_unless_the_criteria_name_the_flag(org: Org) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [("$approved", False), ("$approval_state", "approval_process_pending")]
+)
+def test_unapproved_records_are_hidden_unless_the_criteria_may_name_the_approval(
+    org: Org, name: str, value: object
+) -> None:
     org.approve("Leads", org.records("Leads")[0].id, False)
     assert len(read(org, "Leads")) == 4
-    assert names(org, single("$approved", "equal", False)) == ['Say "h']
+    refused = create(org, "Leads", criteria=single(name, "equal", value))
+    assert (refused.status, refused.code) == (400, "FIELD_IN_CRITERIA_NOT_AVAILABLE")
+    org.quirks.approval_in_criteria = name
+    assert names(org, single(name, "equal", value)) == ['Say "h']
+    org.quirks.bulk_hides_unapproved = False
+    assert len(read(org, "Leads")) == 5
 
 
 def test_a_lead_that_is_inserted_as_converted_bears_the_flag_in_every_api(org: Org) -> None:

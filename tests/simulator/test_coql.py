@@ -144,7 +144,7 @@ def caps() -> list[tuple[str, str, int]]:
         ("limit", "select id from Leads where id > 1 limit 2001", 2_000),
         ("offset", "select id from Leads where id > 1 limit 2000 offset 98001", 100_000),
         ("where", f"select id from Leads where {terms}", 25),
-        ("in", f"select id from Leads where Rating in ({', '.join(['1'] * 51)})", 50),
+        ("in", f"select id from Leads where Rating in ({', '.join(['1'] * 101)})", 100),
         ("group by", "select COUNT(id) from Leads where id > 1 group by a, b, c, d, e", 4),
         ("order by", "select id from Leads where id > 1 order by a, b, c, d, e, f, g, h, i, j, k", 10),
         (

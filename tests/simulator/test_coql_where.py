@@ -98,8 +98,16 @@ def test_converted_records_are_hidden_unless_the_where_clause_names_the_flag(org
     assert len(names(org, "id is not null")) == 5
 
 
-def test_unapproved_records_are_hidden_unless_the_where_clause_names_the_flag(org: Org) -> None:
+@pytest.mark.parametrize(
+    ("flag", "value"), [("$approved", "false"), ("$approval_state", "approval_process_pending")]
+)
+def test_unapproved_records_are_hidden_unless_the_where_clause_may_name_the_approval(
+    org: Org, flag: str, value: str
+) -> None:
     org.approve("Leads", org.records("Leads")[0].id, False)
     assert len(names(org, "id is not null")) == 4
-    assert names(org, "$approved = 'false'") == ["O'Neil"]
-    assert len(names(org, "($approved = 'true' or $approved = 'false')")) == 5
+    assert query(org, f"select id from Leads where {flag} = '{value}'").code == "INVALID_QUERY"
+    org.quirks.approval_in_criteria = flag
+    assert names(org, f"{flag} = '{value}'") == ["O'Neil"]
+    org.quirks.coql_hides_unapproved = False
+    assert len(names(org, "id is not null")) == 5

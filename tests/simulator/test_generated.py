@@ -88,9 +88,12 @@ def test_the_same_module_is_the_same_bytes_and_is_made_once(org: Org, tmp_path: 
 
 
 def test_other_quirks_make_other_archives(org: Org) -> None:
+    org.quirks.approval_in_criteria = "$approved"
     job = job_of(org, "Big", fields=["Flag_6", "$approved", "id"])
     finish(org, job)
-    org.quirks = Quirks(bulk_booleans=("TRUE", "FALSE"), bulk_id_header="id")
+    org.quirks = Quirks(
+        bulk_booleans=("TRUE", "FALSE"), bulk_id_header="id", approval_in_criteria="$approved"
+    )
     first = download(org, job)[0]
     assert list(first) == ["id", "Flag_6", "$approved"]
     assert first["$approved"] == "TRUE"
@@ -124,6 +127,7 @@ def flag(name: str, value: bool) -> dict[str, object]:
 
 
 def test_its_rows_are_approved(org: Org) -> None:
+    org.quirks.approval_in_criteria = "$approved"
     assert finish(org, job_of(org, "Big", criteria=flag("$approved", True)))["result"]["count"] == 300
     assert finish(org, job_of(org, "Big", criteria=flag("$approved", False)))["result"]["count"] == 0
 

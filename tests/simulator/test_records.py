@@ -66,8 +66,8 @@ def test_a_list_shows_neither_subforms_nor_hidden_fields(wire):
 
 def test_dollar_keys_come_when_they_are_asked_for(wire):
     (id,) = fill(wire.org, 1)
-    assert wire.rows("Leads", fields="id,$converted,$approved") == [
-        {"id": id, "$converted": False, "$approved": True}
+    assert wire.rows("Leads", fields="id,$converted,$approved,$approval_state") == [
+        {"id": id, "$converted": False, "$approval_state": "approved"}  # $approved is a name of v2
     ]
 
 
@@ -157,10 +157,12 @@ def test_unapproved_records_hide_unless_asked_for(wire):
     wire.org.approve("Leads", waiting, False)
     assert [row["id"] for row in wire.rows("Leads", fields="id")] == [kept]
     assert [row["id"] for row in wire.rows("Leads", fields="id", approved="false")] == [waiting]
+    (row,) = wire.rows("Leads", fields="$approval_state", approved="false")
+    assert row["$approval_state"] == "approval_process_pending"
     assert len(wire.rows("Leads", fields="id", approved="both")) == 2
-    wire.org.quirks.hides_unapproved = False
-    wire.org.approve("Leads", waiting, False)
-    assert len(wire.rows("Leads", fields="id")) == 2
+    wire.org.quirks.list_approved = "ignored"
+    for asked in ("true", "false", "both"):
+        assert len(wire.rows("Leads", fields="id", approved=asked)) == 2
 
 
 # -- If-Modified-Since
@@ -244,15 +246,19 @@ def test_an_unknown_id_is_nothing_or_an_error(wire, answer, expected):
 # -- counts
 
 
-def test_the_count_holds_converted_and_unapproved_records_or_not(wire):
-    ids = fill(wire.org, 3)
+def test_the_count_leaves_out_converted_and_unapproved_records_unless_it_is_asked_for_them(wire):
+    ids = fill(wire.org, 4)
     wire.org.convert(ids[0])
     wire.org.approve("Leads", ids[1], False)
-    assert wire.get("Leads/actions/count").json() == {"count": 3}
-    wire.org.quirks.count_includes_converted = False
-    assert wire.get("Leads/actions/count").json() == {"count": 2}
-    wire.org.quirks.count_includes_unapproved = False
-    assert wire.get("Leads/actions/count").json() == {"count": 1}
+    named = [{}, {"converted": "both"}, {"approved": "both"}, {"converted": "both", "approved": "both"}]
+    counts = [wire.get("Leads/actions/count", **asked).json()["count"] for asked in named]
+    assert counts == [2, 3, 3, 4]
+    assert wire.get("Leads/actions/count", approved="false").json() == {"count": 1}
+    assert refusal(wire.get("Leads/actions/count", converted="maybe")) == (400, "INVALID_DATA")
+    wire.org.quirks.count_parameters = "ignored"
+    assert wire.get("Leads/actions/count", **named[3]).json() == {"count": 2}
+    wire.org.quirks.count_parameters = "refused"
+    assert [wire.get("Leads/actions/count", **asked).status_code for asked in named] == [200, 400, 400, 400]
 
 
 def test_the_count_may_lag(wire):
