@@ -93,7 +93,7 @@ def test_rows_inserted_and_edited_between_two_jobs_come_as_they_are_then(load, o
 
 @pytest.mark.parametrize("hides", [True, False])
 def test_a_row_deleted_between_two_jobs_hides_no_other_row(load_from, hides):
-    org = Org(rules=Rules(bulk_page_size=4), quirks=Quirks(coql_hides_converted=hides))
+    org = Org(rules=Rules(bulk_page_size=4), quirks=Quirks(coql_hides_unapproved=hides))
     ids = things(org, 11)
     org.approve("Things", ids[5], approved=False)
     load = load_from(org)
@@ -155,7 +155,7 @@ def test_a_row_that_comes_twice_is_kept_once_the_newer(load, org):
 
 @pytest.mark.parametrize("hides", [True, False])
 def test_converted_leads_and_records_to_be_approved_are_there(load_from, hides):
-    org = Org(quirks=Quirks(bulk_hides_converted=hides))
+    org = Org(quirks=Quirks(bulk_hides_converted=hides, bulk_hides_unapproved=hides))
     org.add_module(Module("Leads", [Field("Last_Name", "text")]))
     org.convert(org.insert("Leads", {"Last_Name": "converted"}))
     org.insert("Leads", {"Last_Name": "waits"}, approved=False)
@@ -165,12 +165,11 @@ def test_converted_leads_and_records_to_be_approved_are_there(load_from, hides):
 
 
 @pytest.mark.parametrize("code", ["FIELD_IN_CRITERIA_NOT_AVAILABLE", "FIELD_IN_CRITERIA_NOT_SUPPORTED"])
-def test_a_flag_that_the_criteria_may_not_name_is_left_out_where_nothing_is_hidden(load, org, code):
-    things(org, 3)
-    org.faults.add(CREATE, status=400, body=refusal(code, api_name="$approved"))
-    reading = read(load, "Things", BULK)
-    assert_true(reading, org)
-    assert reading.api == "bulk"
+def test_a_flag_that_the_criteria_may_not_name_is_left_out(load, org, code):
+    things(org, 3, convertable=True)
+    org.convert(org.records("Things")[0].id, "Things")
+    org.faults.add(CREATE, status=400, body=refusal(code, api_name="Converted__s"))
+    assert_true(read(load, "Things", BULK), org)
     assert "criteria" not in bodies(org)[0]["query"]
 
 
@@ -178,26 +177,22 @@ UNNAMED = ["INVALID_CRITERIA", "CRITERIA_NOT_SUPPORTED", "AMBIGUOUS_CRITERIA", "
 
 
 @pytest.mark.parametrize("code", UNNAMED)
-def test_criteria_refused_without_a_name_are_left_out_where_nothing_is_hidden(load, org, code):
-    things(org, 3)
+def test_criteria_refused_without_a_name_are_left_out(load, org, code):
+    things(org, 3, convertable=True)
     org.faults.add(CREATE, status=400, body=refusal(code))
     reading = read(load, "Things", BULK)
     assert_true(reading, org)
     assert "criteria" not in bodies(org)[0]["query"]
 
 
-@pytest.mark.parametrize("code", UNNAMED)
-def test_criteria_refused_without_a_name_that_hide_records_are_for_the_records_api(load, org, code):
+def test_no_criteria_are_sent_where_nothing_can_be_converted(load, org):
     things(org, 3)
-    org.insert("Things", {"F0": "waits"}, approved=False)
-    org.faults.add(CREATE, status=400, body=refusal(code))
-    reading = read(load, "Things", BULK)
-    assert rows_of(reading) == truth(org, "Things")
-    assert (reading.api, reading.reason) == ("records", f"bulk refused it: {code}")
+    assert_true(read(load, "Things", BULK), org)
+    assert "criteria" not in bodies(org)[0]["query"]
 
 
-def test_a_refusal_that_is_not_about_the_flags_is_tried_once_without_them(load, org):
-    things(org, 3)
+def test_a_refusal_that_is_not_about_the_flag_is_tried_once_without_it(load, org):
+    things(org, 3, convertable=True)
     org.faults.add(CREATE, times=2, status=400, body=refusal("INVALID_QUERY"))
     reading = read(load, "Things", BULK)
     assert rows_of(reading) == truth(org, "Things")
@@ -205,23 +200,15 @@ def test_a_refusal_that_is_not_about_the_flags_is_tried_once_without_them(load, 
     assert org.faults.unspent() == []
 
 
-def test_where_the_refused_flag_hides_records_the_records_api_reads_them(load, org):
-    things(org, 3)
-    org.insert("Things", {"F0": "waits"}, approved=False)
-    code = "FIELD_IN_CRITERIA_NOT_SUPPORTED"
-    org.faults.add(CREATE, status=400, body=refusal(code, api_name="$approved"))
-    reading = read(load, "Things", BULK)
-    assert rows_of(reading) == truth(org, "Things")
-    assert (reading.api, reading.reason) == ("records", f"bulk refused it: {code}")
-
-
 def test_a_flag_that_one_module_refuses_is_still_named_in_the_next(load, org):
-    things(org, 2)
+    org.quirks.bulk_hides_converted = True
+    things(org, 2, convertable=True)
     org.add_module(Module("Leads", [Field("Last_Name", "text")]))
-    org.insert("Leads", {"Last_Name": "waits"}, approved=False)
+    org.convert(org.insert("Leads", {"Last_Name": "converted"}))
     client, found = look(load, BULK, only=["Things", "Leads"])
     plans = {plan.module.api_name: plan for plan in found.plans}
-    org.faults.add(CREATE, status=400, body=refusal("FIELD_IN_CRITERIA_NOT_AVAILABLE", api_name="$approved"))
+    code = "FIELD_IN_CRITERIA_NOT_AVAILABLE"
+    org.faults.add(CREATE, status=400, body=refusal(code, api_name="Converted__s"))
     assert read_module(client, plans["Things"], load.folder).rows == 2
     assert read_module(client, plans["Leads"], load.folder).rows == 1
 
@@ -263,7 +250,8 @@ def test_a_refused_field_without_a_value_costs_no_page_of_records(load, org, row
     reading = load.reading("Things")
     assert run.exit_code == 0
     assert set(reading.notes.empty) == {"Coordinates", "Strange", "Secret"}
-    assert len(org.ledger.calls("GET /crm/v8/{module}", module="Things")) == 1
+    lists = [call.query for call in org.ledger.calls("GET /crm/v8/{module}", module="Things")]
+    assert [query["approved"] for query in lists] == ["false", "both"]
     assert (
         len(org.ledger.calls(QUERY, module="Things")) == queries
     )  # one of them asks for rows past the pages

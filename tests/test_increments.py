@@ -225,7 +225,7 @@ def test_more_changes_than_lists_reach_and_more_fields_than_any_call_takes(load_
 
 @pytest.mark.parametrize("api", ["bulk", "coql"])  # lists name both flags always
 def test_leads_that_are_converted_or_not_approved_are_in_the_changes(load_from, api):
-    org = Org(quirks=Quirks(count_includes_converted=False, count_includes_unapproved=False))
+    org = Org(quirks=Quirks(count_parameters="ignored"))
     load = load_from(org)
     org.add_module(Module("Leads", [Field("Title", "text")], convertable=True))
     ids = [org.insert("Leads", {"Title": str(n)}) for n in range(6)]
@@ -383,7 +383,7 @@ def test_edits_in_every_run_do_not_hide_that_a_record_is_missing(load_from):
 
 
 def test_a_difference_of_the_count_s_own_is_found_out_once_and_hides_no_other(load_from):
-    org = Org(quirks=Quirks(count_includes_unapproved=False))
+    org = Org(quirks=Quirks(count_parameters="ignored"))
     load = load_from(org)
     ids = things(org, 5)
     for id in ids[:2]:

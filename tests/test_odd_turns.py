@@ -138,7 +138,7 @@ def test_one_run_without_the_option_drops_nothing_that_the_table_keeps(load, org
 
 
 def test_a_count_without_converted_leads_is_explained_once(load_from):
-    org = Org(quirks=Quirks(count_includes_converted=False))
+    org = Org(quirks=Quirks(count_parameters="ignored"))
     org.add_module(Module("Leads", [Field("Title", "text")], convertable=True))
     ids = [org.insert("Leads", {"Title": f"{n}"}) for n in range(30)]
     load = load_from(org)

@@ -92,9 +92,9 @@ def test_rich_text_of_a_record_that_is_gone_by_then_fails_nothing(load_from, ans
     assert truth(load.org, "Things").items() <= found.items()
 
 
-@pytest.mark.parametrize("hides", [True, False])
-def test_converted_and_unapproved_records_come_too(load_from, hides):
-    load = with_quirks(load_from, hides_unapproved=hides)
+@pytest.mark.parametrize("approved", ["honoured", "ignored"])
+def test_converted_and_unapproved_records_come_too(load_from, approved):
+    load = with_quirks(load_from, list_approved=approved)
     org = load.org
     org.add_module(Module("Leads", [Field("Last_Name", "text")]))
     for name in "abc":

@@ -135,7 +135,9 @@ def test_a_row_that_appears_late_is_in_the_overlap(load, org):
 
 @pytest.mark.parametrize("hides", [True, False])
 def test_converted_and_unapproved_records_are_changes_too(load_from, hides):
-    load = at(load_from, coql_hides_converted=hides, bulk_hides_converted=hides, hides_unapproved=hides)
+    converted = {"coql_hides_converted": hides, "bulk_hides_converted": hides}
+    waiting = {"coql_hides_unapproved": hides, "bulk_hides_unapproved": hides}
+    load = at(load_from, **converted, **waiting, list_approved="honoured" if hides else "ignored")
     org = load.org
     org.add_module(Module("Leads", [Field("Last_Name", "text")]))
     _, converted = (org.insert("Leads", {"Last_Name": name}, modified_time=DAY) for name in "ab")

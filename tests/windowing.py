@@ -16,7 +16,7 @@ from sources.zoho_crm.metadata import list_fields, list_modules
 from sources.zoho_crm.naming import name_columns
 from sources.zoho_crm.notes import Notes
 from sources.zoho_crm.plan import Plan, Window, Wish
-from sources.zoho_crm.reading import EXTRACTORS, collect
+from sources.zoho_crm.reading import collect, extract
 from sources.zoho_crm.survey import with_id
 from tests.reading import LISTS
 from tests.truth import truth
@@ -48,7 +48,7 @@ def changed(
 ) -> dict[str, dict[str, Any]]:
     """The rows that the plan's API brings, by id; JSON parsed."""
     notes = notes or Notes()
-    tables = EXTRACTORS[plan.api](client, plan, notes)
+    tables = extract(client, plan, notes)
     spooled = collect(tables, load.folder / f"{plan.api}.parquet", plan.columns, notes)
     lists = {c.name for c in plan.columns if c.kind in LISTS}
     return {

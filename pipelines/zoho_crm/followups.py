@@ -160,6 +160,8 @@ class FollowUps:
             if (plan.refresh or why) and reading.name not in self.run.swept:
                 made = replace(reading.plan, sweep=why)
                 rows = self.landing.held.count([plan.table]).get(plan.table)
+                if rows is not None and plan.synced is not None:  # about as many as Zoho counts
+                    rows = max(0, rows - plan.synced.difference)
                 thin = narrow(made, plan.refresh, rows, self.wish)
                 read: Callable[..., Reading] = partial(read_narrow, self.client, thin)
                 due[reading.name] = Table(reading.name, plan.table, thin.columns, read, thin.cost.calls, thin)

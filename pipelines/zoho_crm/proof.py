@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sources.zoho_crm.client import ZohoClient
+from sources.zoho_crm.counting import COUNTED_PARTLY, read_count
 from sources.zoho_crm.reading import Reading
-from sources.zoho_crm.survey import read_count
 from sources.zoho_crm.synced import Synced
 from sources.zoho_crm.windows import CONVERTED, is_due
 
@@ -60,16 +60,21 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, count
         touched = touched or synced.difference or (reading.feedless and is_record(plan))
         if not touched and not is_due(synced.counted_at, count_every, client.now()):
             return
-        reading.crm_count = read_count(client.metered(reading.usage), reading.name)
+        count = read_count(client.metered(reading.usage), reading.name, partly=synced.counts_partly)
+        reading.crm_count = count.records if count else None
+        synced = replace(synced, counts_partly=bool(count and count.partly) or synced.counts_partly)
     if reading.crm_count is None:
         return
+    if synced.counts_partly:
+        reading.notes.remarks.append(COUNTED_PARTLY)
+        synced = replace(synced, hides_converted=True)
     more, converted = counted - reading.crm_count, run.converted_counts.get(reading.table, 0)
     recent, now = reading.recent + reading.followed, client.now()
     entry = judged(synced, more, converted, recent, now)
     if reading.name in run.swept and entry.difference_at:
         # Every id was compared just now, so it is the count that differs: it leaves out some records.
-        hides = more == converted != 0
-        entry = replace(entry, hides_converted=hides, explained=0 if hides else more)
+        hides = synced.counts_partly or more == converted != 0
+        entry = replace(entry, hides_converted=hides, explained=more - (converted if hides else 0))
         entry = judged(entry, more, converted, recent, now)
     run.synced[reading.name] = entry
 
@@ -80,7 +85,8 @@ def judged(synced: Synced, more: int, converted: int, recent: int, now: datetime
     A difference that is not explained is remembered with its time, until it goes or is explained; without
     a time, if the count may not know yet of so many `recent` changes.
     """
-    expected = (converted,) if synced.hides_converted else (0, synced.explained)
+    uncounted = converted if synced.hides_converted else 0
+    expected = (uncounted, uncounted + synced.explained)
     if more in expected:
         return replace(synced, counted_at=now, difference=0, difference_at=None)
     difference = more - expected[-1] or more

@@ -38,8 +38,8 @@ COLUMNS = (
 )
 DIFFERS = "* "
 WHY_IT_DIFFERS = (
-    "* The CRM's own count differs from the table. It may be ten minutes old, and it may leave out converted"
-    " and unapproved records. Runs count again; when lateness explains it no longer, one compares every id."
+    "* The CRM's own count differs from the table. It may be ten minutes old. Runs count again; when lateness"
+    " explains it no longer, one compares every id."
 )
 FEW = 5  # names shown without --verbose
 

@@ -26,7 +26,6 @@ from .notes import Notes
 from .plan import Plan, flags_to_name
 from .slices import Slice, Ways, keys_of, rest_of, whole_rows
 from .spool import Forget
-from .walks import any_hidden
 
 JOBS_PER_PAGE = 3  # a job that fails is made again, this often in all
 FETCHES_PER_JOB = 2  # a damaged archive is fetched again before its job is made again
@@ -272,20 +271,18 @@ class _Reader:
         return flags_to_name(self.plan, self.refused_flags)
 
     def _learn(self, error: ZohoError) -> None:
-        """Drop the field that a refusal names, or the flags of the criteria, or raise it again.
+        """Drop the field that a refusal names, or the flag of the criteria, or raise it again.
 
-        Zoho has many codes for criteria that it does not take, and not all name what is wrong. The flags
-        are left out where they hide nothing; or else their records would be missing without a word.
+        Zoho has many codes for criteria that it does not take, and not all name what is wrong. Without the flag
+        converted records may be left out: that is looked at when the rows have come.
         """
         name = str(error.details.get("api_name") or "")
         flags = [name] if name in self._flags() else self._flags()
         if error.code in UNKNOWN_FIELD and name != "id" and self.plan.has(name):
             self.plan = self.plan.without({name})
             self.notes.refused[name] = f"Bulk Read refuses it ({error.code})"
-        elif error.status == 400 and isinstance(error, Fatal) and flags and not self._hide(flags):
+        elif error.status == 400 and isinstance(error, Fatal) and flags:
             self.refused_flags.update(flags)
+            self.notes.converted_unnamed = True
         else:
             raise error
-
-    def _hide(self, flags: list[str]) -> bool:
-        return any(any_hidden(self.client, self.plan.module.api_name, flag) for flag in flags)

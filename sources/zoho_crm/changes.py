@@ -10,6 +10,7 @@ from math import ceil
 from . import limits
 from .client import ZohoClient
 from .columns import Column
+from .counting import Count, read_count_of
 from .errors import CredentialsError, Retriable, ZohoError
 from .metadata import Module
 from .plan import Api, FirstPage, Plan, Wish, cost_of, why_not_bulk
@@ -31,6 +32,7 @@ class Changes:
     more: bool = False  # than the first page has
     counted: bool = False
     at_most: int | None = None  # the records of the whole module
+    counts_partly: bool = False  # without converted and unapproved records
 
     @property
     def words(self) -> str:
@@ -63,7 +65,8 @@ def plan_changes(client: ZohoClient, plan: Plan, wish: Wish, coql: bool) -> Plan
         return _past(refusal, plan, wish, coql)
     changes = _changes(client, plan, first)
     api, reason = choose_api(plan.module, wish, changes, plan.columns, coql)
-    return replace(plan.by(api, reason), rows=changes.rows, first=first)
+    partly = plan.counts_partly or changes.counts_partly
+    return replace(plan.by(api, reason), rows=changes.rows, first=first, counts_partly=partly)
 
 
 def choose_api(
@@ -107,18 +110,11 @@ def costs_of(rows: int, columns: tuple[Column, ...]) -> dict[Api, int]:
     }
 
 
-def count_changes(client: ZohoClient, plan: Plan) -> int | None:
+def count_changes(client: ZohoClient, plan: Plan) -> Count | None:
     """Zoho's count of what changed, up to ten minutes old; None where it gives none."""
     assert plan.window.since is not None
     criteria = f"({CHANGED}:greater_equal:{plan.window.since.isoformat(timespec='seconds')})"
-    try:
-        answer = client.get(f"{plan.module.api_name}/actions/count", {"criteria": criteria})
-    except CredentialsError:
-        raise
-    except ZohoError:
-        return None  # it is a guide, and no more
-    count = str(answer.get("count"))
-    return int(count) if count.isdecimal() else None
+    return read_count_of(client, plan.module.api_name, criteria, partly=plan.counts_partly)
 
 
 def _changes(client: ZohoClient, plan: Plan, first: FirstPage) -> Changes:
@@ -128,9 +124,9 @@ def _changes(client: ZohoClient, plan: Plan, first: FirstPage) -> Changes:
         return changes
     least = changes.rows + 1
     count = count_changes(client, plan)
-    if count is None or count < least:  # it does not know of them yet
-        return replace(changes, rows=least)
-    return replace(changes, rows=count, counted=True)
+    if count is None or count.records < least:  # it does not know of them yet
+        return replace(changes, rows=least, counts_partly=bool(count and count.partly))
+    return replace(changes, rows=count.records, counted=True, counts_partly=count.partly)
 
 
 def _past(refusal: ZohoError, plan: Plan, wish: Wish, coql: bool) -> Plan:

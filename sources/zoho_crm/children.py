@@ -16,17 +16,13 @@ from .client import ZohoClient
 from .columns import Kind
 from .coql import after, quote, select_query
 from .errors import Fatal, ReadFailed, Skippable
-from .metadata import Field, Module
+from .metadata import BESIDE, WITH_RECORDS, Field, Module
 from .plan import Plan
 from .records import read_ids
 from .values import Misfit, convert
 from .walks import CHANGED
 
 PARENT = "Parent_Id"
-BESIDE = frozenset({"Notes", "Attachments"})  # they hang on records of any module
-WITH_RECORDS = frozenset({"default", "custom", "web"})  # generated types of modules whose records people make
-
-
 PARENTS_PER_QUERY = 50  # values in IN: COQL's older pages say 50, "Kaizen #183" says 100
 
 

@@ -18,7 +18,7 @@ from .plan import Plan, Window, coql_page, flags_to_name
 from .records import add_chunk, field_chunks, mend_rich_text, read_rows
 from .slices import Ways, whole_rows
 from .spool import Forget
-from .walks import CHANGED, Record, any_hidden
+from .walks import CHANGED, Record, any_converted
 
 
 def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table | Forget]:
@@ -156,19 +156,16 @@ class _Reader:
             lower = [cap for cap in limits.COQL_FIELD_CAPS if cap < self.cap]
             self.cap = int(told) if told.isdigit() and 2 < int(told) < self.cap else lower[0]
         elif error.code in ("INVALID_QUERY", "INVALID_DATA") and name in self.hidden:
-            if any_hidden(self.client, self._module, name):
+            if any_converted(self.client, self._module):
                 raise error  # without the flag these records would be missing without a word
             self.hidden.remove(name)
         elif error.code in ("INVALID_QUERY", "INVALID_DATA") and name != "id" and self.plan.has(name):
             self.plan = self.plan.without({name})
             self.notes.refused[name] = f"COQL refuses it ({error.code})"
-        elif type(error) is Fatal and self.hidden and not self._any_hidden():
-            self.hidden = []  # it may be these flags that Zoho does not take, by whatever name
+        elif type(error) is Fatal and self.hidden and not any_converted(self.client, self._module):
+            self.hidden = []  # it may be this flag that Zoho does not take, by whatever name
         else:
             raise error
-
-    def _any_hidden(self) -> bool:
-        return any(any_hidden(self.client, self._module, flag) for flag in self.hidden)
 
     def pages(self) -> Iterator[list[Record]]:
         """Every row; one that is edited meanwhile comes again at the end, in its newer form."""

@@ -15,6 +15,8 @@ class Gets(Protocol):
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]: ...
 
 
+BESIDE = frozenset({"Notes", "Attachments"})  # they hang on records of any module
+WITH_RECORDS = frozenset({"default", "custom", "web"})  # generated types of modules whose records people make
 NAMELESS = "nameless"  # our own data type for a field that Zoho lists without its API name
 
 
@@ -25,6 +27,11 @@ class Module:
     api_supported: bool = True
     viewable: bool = True
     raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def may_wait_for_approval(self) -> bool:
+        """Whether people make its records, so that others may have to approve them."""
+        return self.generated_type in WITH_RECORDS and self.api_name not in BESIDE
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ class Notes:
     repairs: Counter[str] = field(default_factory=Counter)  # what was read again -> how often
     remarks: list[str] = field(default_factory=list)
     outside: set[str] = field(default_factory=set)  # ids of rows that do not pass the filters
+    converted_unnamed: bool = False  # the query could not name converted records, so they may be left out
     read_as_of: datetime | None = None  # rows may be as old as this: they come from jobs of an earlier run
 
     def add(self, more: Notes) -> None:

@@ -66,6 +66,9 @@ class Plan:
     left_out: tuple[tuple[str, str], ...] = ()  # fields that are no columns here, and why
     private: tuple[str, ...] = ()  # what is done to which fields, dropped ones too, as the state has it
     shown: Veil | None = None  # what is done to the name by which Zoho shows a record
+    counts_partly: bool = (
+        False  # `rows` leaves out converted and unapproved records: Zoho refused to count them
+    )
     filters: tuple[Filter, ...] = ()  # that a row has to pass, or it is none of the table's
 
     @property
@@ -89,7 +92,9 @@ class Plan:
 
     @property
     def cost(self) -> Cost:
-        return cost_of(self.api, self.rows or 0, self.columns)
+        cost = cost_of(self.api, self.rows or 0, self.columns)
+        asks = self.api != "records" and self.module.may_wait_for_approval  # which records are not approved
+        return Cost(cost.calls + asks, cost.credits + asks)
 
     @property
     def alternatives(self) -> tuple[Api, ...]:
@@ -193,8 +198,8 @@ def unknown_types(plan: Plan) -> list[str]:
 
 
 def flags_to_name(plan: Plan, refused: Collection[str] = ()) -> list[str]:
-    """The flags that a query has to name, or Zoho leaves out converted leads and records to be approved."""
-    converted = "Converted__s" if plan.has("Converted__s") else "$converted"
-    may_convert = plan.has("Converted__s") or plan.module.api_name == "Leads"
-    flags = [converted, "$approved"] if may_convert else ["$approved"]
+    """The flag that a query has to name, or Zoho may leave out converted leads; none of other modules."""
+    flags = ["Converted__s"] if plan.has("Converted__s") else []
+    if not flags and plan.module.api_name == "Leads":
+        flags = ["$converted"]
     return [flag for flag in flags if flag not in refused]

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from . import bulk, coql, records
+from . import bulk, coql, left_out, records
 from .arrow import records_table, twins_of
 from .client import ZohoClient
 from .columns import Column, Kind
@@ -200,8 +200,14 @@ def _moved(rows: pa.Table, names: Mapping[str, str], since: datetime) -> int:
     return pc.sum(moved).as_py() or 0
 
 
+def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table | Forget]:
+    """The plan's records by its API, and those that this API leaves out."""
+    tables = EXTRACTORS[plan.api](client, plan, notes)
+    yield from tables if plan.api == "records" else left_out.complete(client, plan, notes, tables)
+
+
 def _rows(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -> Iterator[pa.Table | Forget]:
-    yield from EXTRACTORS[plan.api](client, plan, notes)
+    yield from extract(client, plan, notes)
     yield from _deletions(client, plan, notes, reading)
 
 

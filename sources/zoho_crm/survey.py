@@ -14,6 +14,7 @@ from . import limits
 from .changes import plan_changes
 from .client import ZohoClient
 from .columns import Column, why_left_out
+from .counting import read_count
 from .endpoints import ENDPOINTS
 from .errors import (
     CredentialsError,
@@ -104,7 +105,7 @@ class Survey:
     def draft(self, module: Module) -> Plan:
         """The plan of one module but for the API: its columns, its window, and what else is due."""
         name, table = module.api_name, self.tables[module.api_name]
-        policy = self.choice.policy
+        policy, synced = self.choice.policy, self.memory.synced.get(name)
         plan = Plan(
             module,
             table,
@@ -118,7 +119,8 @@ class Survey:
             shown=policy.rules.display(module, self.fields[name]),
             filters=policy.rules.of(module),
             keeps=policy.keeps(name),
-            synced=self.memory.synced.get(name),
+            synced=synced,
+            counts_partly=synced is not None and synced.counts_partly and not self.choice.refresh,
         )
         if not self.choice.refresh:
             check_kept(plan, self.memory.held or {})
@@ -216,10 +218,11 @@ def with_api(client: ZohoClient, plan: Plan, wish: Wish) -> Plan:
         )
     if not plan.whole:
         return plan_changes(client, plan, wish, client.may_use_coql)
-    rows = read_count(client, plan.module.api_name)
+    count = read_count(client, plan.module.api_name, partly=plan.counts_partly)
+    rows = count.records if count else None
     api, reason = choose_api(plan.module, wish, rows, plan.columns)
     words = f"{plan.reason}; {reason}" if plan.reason else reason
-    return replace(plan, api=api, reason=words, rows=rows)
+    return replace(plan, api=api, reason=words, rows=rows, counts_partly=bool(count and count.partly))
 
 
 def with_id(fields: list[Field]) -> list[Field]:
@@ -227,15 +230,6 @@ def with_id(fields: list[Field]) -> list[Field]:
     if any(f.api_name == "id" for f in fields):
         return fields
     return [Field("id", "bigint"), *fields]
-
-
-def read_count(client: ZohoClient, module: str) -> int | None:
-    """Zoho's own count of a module, up to ten minutes old; None where it gives none."""
-    try:
-        count = client.get(f"{module}/actions/count").get("count")
-    except ZohoCrmError:
-        return None
-    return int(str(count)) if str(count).isdecimal() else None
 
 
 def known_names(choice: Choice, modules: list[str], ours: tuple[str, ...]) -> Choice:

@@ -28,7 +28,8 @@ class Synced:
     counted_at: datetime | None = None  # when Zoho's count was last compared
     difference: int = 0  # rows that the table holds more than Zoho counts, not yet explained
     difference_at: datetime | None = None  # since when; None if the count may just be late
-    hides_converted: bool = False  # a comparison of every id has shown that the count leaves these out
+    hides_converted: bool = False  # the count leaves these out, as a comparison of every id has shown
+    counts_partly: bool = False  # Zoho refused to count converted and unapproved records, too
     private: tuple[str, ...] = ()  # what was done to which fields: `Email: hash 1f2e...`
     filters: tuple[str, ...] = ()  # that its rows have passed
     explained: int = 0  # a difference that a comparison of every id has shown to be the count's own

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
@@ -30,13 +30,23 @@ ROWS_OF_OTHERS = frozenset({"subform", "linking"})  # they go with their record,
 STALE = frozenset({"EXPIRED_VALUE", "TOKEN_BOUND_DATA_MISMATCH", "INVALID_DATA"})
 
 
-def walk(client: ZohoClient, plan: Plan, fields: list[str]) -> Iterator[list[Record]]:
+def walk(
+    client: ZohoClient, plan: Plan, fields: list[str], which: Mapping[str, str] = ALL_RECORDS
+) -> Iterator[list[Record]]:
     """Every record of the plan once, in pages; of a window, those that are newer than its end as well.
 
+    `which` are the parameters by which a list shows converted and unapproved records.
     By id, because edits do not move a record there. Tokens reach 100,000 records: past that by id from
     the other end until the two walks meet, and past 200,000 by Modified_Time.
     """
-    return _Walker(client, plan, fields).pages()
+    return _Walker(client, plan, fields, which).pages()
+
+
+def list_page(
+    client: ZohoClient, module: str, fields: list[str], which: Mapping[str, str], since: datetime | None
+) -> dict[str, Any]:
+    """The first page of a list; `{}` for none."""
+    return _Walk(since=since, which=which).ask(client, module, fields)
 
 
 def first_page(client: ZohoClient, plan: Plan, fields: list[str]) -> FirstPage:
@@ -50,8 +60,8 @@ def first_page(client: ZohoClient, plan: Plan, fields: list[str]) -> FirstPage:
 class _Walker:
     """All walks over one module; a record that one of them had does not come again."""
 
-    def __init__(self, client: ZohoClient, plan: Plan, fields: list[str]) -> None:
-        self.client, self.plan, self.fields = client, plan, fields
+    def __init__(self, client: ZohoClient, plan: Plan, fields: list[str], which: Mapping[str, str]) -> None:
+        self.client, self.plan, self.fields, self.which = client, plan, fields, which
         self.since = plan.window.since
         self.first = plan.first if self.since else None
         self.seen: set[str] = set()
@@ -81,8 +91,8 @@ class _Walker:
         if not other.whole:
             yield from self._by_time()
         elif self._may_have_missed():
-            yield from self._along(_Walk("id", "asc", self.since))
-            yield from self._along(_Walk("id", "desc", self.since))
+            yield from self._along(self._by_id("asc"))
+            yield from self._along(self._by_id("desc"))
 
     def _ways(self) -> tuple[_Walk, _Walk]:
         """The first walk, and the one from the other end.
@@ -90,8 +100,13 @@ class _Walker:
         That of a window names no order, as Zoho has fewer turns for lists that do, and may charge more;
         the order is then by id downwards, says Zoho, and it is looked at before anything depends on it.
         """
-        up, down = _Walk("id", "asc", self.since), _Walk("id", "desc", self.since)
-        return (_Walk(since=self.since, first=self.first), up) if self.since else (up, down)
+        up, down = self._by_id("asc"), self._by_id("desc")
+        if not self.since:
+            return up, down
+        return _Walk(since=self.since, first=self.first, which=self.which), up
+
+    def _by_id(self, order: str) -> _Walk:
+        return _Walk("id", order, self.since, which=self.which)
 
     def _along(self, way: _Walk) -> Iterator[list[Record]]:
         for records in way.pages(self.client, self.plan.module.api_name, self.fields):
@@ -143,7 +158,7 @@ class _Walker:
             )
         since = self.since or LONG_AGO
         while True:
-            way = _Walk(CHANGED, "asc", since=since)
+            way = _Walk(CHANGED, "asc", since=since, which=self.which)
             count = fresh = 0
             for page in self._along(way):
                 yield page
@@ -166,11 +181,10 @@ class _Walker:
             )
 
 
-def any_hidden(client: ZohoClient, module: str, flag: str) -> bool:
-    """Whether the module has records that a reading hides which does not name the flag; one call."""
-    only = {"approved": "false"} if flag == "$approved" else {"converted": "true"}
+def any_converted(client: ZohoClient, module: str) -> bool:
+    """Whether the module has converted records; one call."""
     try:
-        return bool(client.get(module, {"fields": "id", "per_page": 1, **ALL_RECORDS, **only}))
+        return bool(client.get(module, {"fields": "id", "per_page": 1, **ALL_RECORDS, "converted": "true"}))
     except ZohoError:
         return True  # nobody can tell
 
@@ -190,6 +204,7 @@ class _Walk:
     sort_by: str | None = None  # None: Zoho's own order, which is by id downwards
     sort_order: str = "desc"
     since: datetime | None = None  # what changed from then on
+    which: Mapping[str, str] = field(default_factory=lambda: ALL_RECORDS)
     first: FirstPage | None = None  # its first page, if that was read before
     until: int | None = None  # the id at which it meets the walk from the other end
     whole: bool = False
@@ -204,7 +219,7 @@ class _Walk:
         self, client: ZohoClient, path: str, fields: list[str], token: str | None = None
     ) -> dict[str, Any]:
         """One page. A token is good only with the parameters of the page that gave it."""
-        params = {"fields": ",".join(fields), "per_page": limits.RECORDS_PER_PAGE, **ALL_RECORDS}
+        params = {"fields": ",".join(fields), "per_page": limits.RECORDS_PER_PAGE, **self.which}
         if self.sort_by:
             params.update(sort_by=self.sort_by, sort_order=self.sort_order)
         if token:

@@ -93,7 +93,8 @@ def synced_after(plan: Plan, empty: Collection[str] = (), as_of: datetime | None
     if not plan.whole and plan.synced is not None:
         # A field that is gone for now may have other values in every row when it comes back.
         known = tuple(n for n in plan.synced.filled if n in filled)
-        return replace(plan.synced, until=until, filled=known, private=plan.private)
+        partly = plan.synced.counts_partly or plan.counts_partly
+        return replace(plan.synced, until=until, filled=known, private=plan.private, counts_partly=partly)
     return Synced(
         until,
         filled,
@@ -103,6 +104,7 @@ def synced_after(plan: Plan, empty: Collection[str] = (), as_of: datetime | None
         verified_at=until,
         private=plan.private,
         filters=plan.filter_words,
+        counts_partly=plan.counts_partly,
     )
 
 

@@ -133,7 +133,7 @@ class Drawer:
         rows = [[e.at, e.module, e.crm_count, e.table_count, more[e]] for e in reversed(found)]
         words = (
             "The table's rows less the CRM's own count, at the last count of each day. That count may be ten"
-            " minutes late, and may leave out converted and unapproved records."
+            " minutes late."
         )
         columns, days = (
             ["counted", "module", "CRM count", "table", "difference"],
