@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sources.zoho_crm.client import ZohoClient
-from sources.zoho_crm.counting import COUNTED_PARTLY, read_count
+from sources.zoho_crm.counting import read_count
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.synced import Synced
 from sources.zoho_crm.windows import CONVERTED, is_due
@@ -15,6 +15,8 @@ from .failures import innermost
 from .held import Held
 from .mending import is_record
 from .outcome import Run
+
+COUNTED_PARTLY = "Zoho refuses to count converted and unapproved records, so its count leaves them out"
 
 
 def prove(run: Run, held: Held, client: ZohoClient, count_every: timedelta) -> None:

@@ -8,8 +8,6 @@ from .client import ZohoClient
 from .errors import CredentialsError, ZohoCrmError, ZohoError
 from .walks import ALL_RECORDS
 
-COUNTED_PARTLY = "Zoho refuses to count converted and unapproved records, so its count leaves them out"
-
 
 @dataclass(frozen=True)
 class Count:
