@@ -166,6 +166,8 @@ def _by_link(org: Org, module: Module, field: Field) -> dict[str, Any]:
                 "query_details": {},
             }
         }
+    if field.data_type == "multiuserlookup" and field.linking_module:
+        return _of_several_users(org, field)
     if field.data_type != "multiselectlookup":
         return {}
     linking, connected = _named(org, field.linking_module), _named(org, field.lookup_module)
@@ -188,6 +190,20 @@ def _by_link(org: Org, module: Module, field: Field) -> dict[str, Any]:
             },
             "connected_details": {"module": connected},
             "record_access": False,
+        }
+    }
+
+
+def _of_several_users(org: Org, field: Field) -> dict[str, Any]:
+    as_text = org.quirks.multi_user_linking_module == "text"
+    return {
+        "multiuserlookup": {
+            "display_label": field.label,
+            "linking_module": field.linking_module if as_text else _named(org, field.linking_module),
+            "lookup_apiname": field.linking_field,
+            "connected_module": "users",
+            "api_name": field.api_name,
+            "id": field.id,
         }
     }
 

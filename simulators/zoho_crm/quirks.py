@@ -47,6 +47,8 @@ class Quirks:
     list_lag_seconds: float = one_of(0, 5, 45)  # inferred: until lists, COQL and Bulk Read show a change
     org_wide_attachments: bool = one_of(True, False)  # seen live; False answers INVALID_MODULE
     multiselectlookup_keys: str = one_of("v8", "v7")  # conflict: linking_details in v8, other names in v7
+    multi_user_linking_module: str = one_of("text", "object")
+    # ^ documented for v7: how the field of a multi-user look-up names its linking module
     module_time_moves: bool = one_of(
         False, True
     )  # inferred: modified_time of settings/modules, fields changed

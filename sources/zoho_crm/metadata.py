@@ -89,17 +89,20 @@ def _pick_list(values: Any) -> dict[str, None]:
 
 
 def _own_table(row: Mapping[str, Any]) -> str | None:
-    """The module of a subform's or a multi-select lookup's rows; v8 and v7 spell the keys differently."""
+    """The module of the rows of a subform, or of a look-up of several records or users; each in several spellings."""
     if row.get("data_type") == "subform":
         return _text(row.get("associated_module"), "module") or _text(row.get("subform"), "module")
     for lookup in ("multiselectlookup", "multiuserlookup"):
         details = _object(row.get(lookup))
-        name = _text(details.get("linking_module"), "api_name") or _text(
-            _object(details.get("linking_details")).get("module"), "api_name"
-        )
-        if name:
+        name = _named(details.get("linking_module"))
+        if name := name or _named(_object(details.get("linking_details")).get("module")):
             return name
     return None
+
+
+def _named(module: Any) -> str | None:
+    """The API name of a module that metadata names by an object or by plain text."""
+    return (module or None) if isinstance(module, str) else _text(module, "api_name")
 
 
 def _object(part: Any) -> Mapping[str, Any]:
