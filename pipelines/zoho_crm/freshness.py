@@ -9,6 +9,7 @@ from typing import Literal
 
 from sources.zoho_crm.columns import COMPUTED
 from sources.zoho_crm.endpoints import ENDPOINTS, OUR_TABLES
+from sources.zoho_crm.schedule import next_due
 from sources.zoho_crm.synced import Synced
 
 from .log import GOOD, Entry
@@ -140,8 +141,9 @@ class Clerk:
         if not self.look.held.merges:
             return known
         now, options = self.look.now, self.options
-        verify = now if since else _after(synced.verified_at, options.verify_every, now)
-        computed = _after(synced.computed_at, options.computed_refresh, now)
+        starts = self.look.memory.starts
+        verify = now if since else next_due(synced.verified_at, options.verify_every, now, starts)
+        computed = next_due(synced.computed_at, options.computed_refresh, now, starts)
         return replace(
             known, next_verify=verify, next_computed=computed if table.module in self._computed else None
         )
@@ -150,12 +152,9 @@ class Clerk:
         read = self.look.memory.settings_read.get(table.table)
         if table.module not in ONCE_A_DAY or read is None:
             return table
-        last, now = datetime.fromisoformat(read), self.look.now
-        return replace(table, next_settings=_after(last, self.options.settings_refresh, now))
-
-
-def _after(last: datetime | None, every: timedelta, now: datetime) -> datetime:
-    return now if last is None else last + every
+        last, look = datetime.fromisoformat(read), self.look
+        settings = next_due(last, self.options.settings_refresh, look.now, look.memory.starts)
+        return replace(table, next_settings=settings)
 
 
 def span(time: timedelta) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.naming import TEXT_TWIN
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.reading import Reading
-from sources.zoho_crm.resources import SOURCE, remember_synced, table_resource
+from sources.zoho_crm.resources import SOURCE, remember_start, remember_synced, table_resource
 from sources.zoho_crm.spool import GROUP_ROWS, Spooled
 from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
@@ -91,16 +92,21 @@ class Landing:
         if isinstance(error, PipelineStepFailed):
             self.pipeline.abort_packages()
 
-    def append(self, log: Reading, synced: Mapping[str, Synced], *others: Reading) -> None:
+    def append(
+        self, log: Reading, synced: Mapping[str, Synced], *others: Reading, started: datetime | None = None
+    ) -> None:
         """Load the log of the run, and with it the watermarks that waited for the end of the run.
 
-        `others` are logs, too, which land or fail with it.
+        `others` are logs, too, which land or fail with it. `started` is when the run began, by Zoho's clock.
         """
         if log.spooled is None:
             return
 
         def rows() -> Iterator[Reading]:
-            remember_synced(dlt.current.source_state(), synced)
+            state = dlt.current.source_state()
+            remember_synced(state, synced)
+            if started is not None:
+                remember_start(state, started)
             yield log
 
         try:

@@ -83,18 +83,18 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         progress.remark("counting the rows")
         with landing.held.kept_open():
             _land_metadata(run, landing, found, planning)
-            run.readings = _in_order([*run.readings, *not_due(found, client.now())], found)
+            run.readings = _in_order([*run.readings, *not_due(found)], found)
             _write_down(run, found, landing, client, seats)
     return run
 
 
 def _write_down(run: Run, found: Survey, landing: Landing, client: ZohoClient, seats: SeatCounts) -> None:
     """Prove the tables, add up the run, and land its logs with the watermarks that waited for them."""
-    prove(run, landing.held, client, found.choice.policy.count_every)
+    prove(run, landing.held, client, found)
     run.close(client)
     log = sync_runs_reading(run, landing.folder)
     more = seats.log(landing.folder) if SEAT_COUNTS.table not in found.choice.never else []
-    landing.append(log, run.synced, *more)
+    landing.append(log, run.synced, *more, started=found.until)
     if log.error:
         run.troubles.append((log.name, log.error))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from .arrow import twins_of
 from .columns import Column, arrow_schema
 from .naming import remember
 from .reading import Reading, must_be_read
+from .schedule import REMEMBERED
 from .survey import Memory
 from .synced import Synced, from_state
 from .tables import Table
@@ -34,6 +36,7 @@ def memory_of(state: Mapping[str, Any], held: Mapping[str, frozenset[str]] | Non
         state.get("settings_read", {}),
         {module: synced for module, synced in entries.items() if synced is not None},
         held,
+        _starts_in(state.get("run_starts")),
     )
 
 
@@ -78,6 +81,21 @@ def table_resource(
             yield dlt.mark.with_file_import(str(spooled.path), "parquet", spooled.rows, hints)
 
     return dlt.resource(rows, name=table, write_disposition=disposition)
+
+
+def _starts_in(entries: Any) -> tuple[datetime, ...]:
+    """When runs began; nothing of an entry that cannot be read."""
+    try:
+        starts = [datetime.fromisoformat(text) for text in entries or ()]
+    except (TypeError, ValueError):
+        return ()
+    return tuple(starts) if all(start.tzinfo for start in starts) else ()
+
+
+def remember_start(state: MutableMapping[str, Any], started: datetime) -> None:
+    """Keep when this run began beside the starts of the latest ones, from which the next learns how often it runs."""
+    starts = [*_starts_in(state.get("run_starts")), started][-REMEMBERED:]
+    state["run_starts"] = [start.isoformat(timespec="seconds") for start in starts]
 
 
 def remember_synced(state: MutableMapping[str, Any], synced: Mapping[str, Synced]) -> None:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -31,6 +31,7 @@ from .nearest import nearest
 from .plan import Plan, Skip, Wish, choose_api
 from .policy import Policy
 from .privacy import PEOPLE
+from .schedule import usual_gap
 from .sieve import check_values
 from .synced import Synced
 from .windows import check_kept, why_whole, with_upkeep, with_window
@@ -68,6 +69,12 @@ class Memory:
     settings_read: Mapping[str, str] = field(default_factory=dict)  # our table -> when, in ISO 8601
     synced: Mapping[str, Synced] = field(default_factory=dict)  # module -> how far
     held: Mapping[str, frozenset[str]] | None = None  # table -> columns; None: it takes whole tables only
+    starts: tuple[datetime, ...] = ()  # of the latest runs, by Zoho's clock
+
+    @property
+    def gap(self) -> timedelta | None:
+        """The usual time between two runs."""
+        return usual_gap(self.starts)
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,8 @@ class Survey:
         why = why_whole(plan, self.memory.held, refresh=self.choice.refresh)
         if why is not None:
             return replace(plan, reason=why)
-        return with_upkeep(with_window(plan, policy), policy, (self.memory.held or {})[table])
+        held = (self.memory.held or {})[table]
+        return with_upkeep(with_window(plan, policy), policy, held, self.memory.gap)
 
     def _columns(self, module: Module) -> tuple[Column, ...]:
         rules, known = self.choice.policy.rules, self.memory.columns.get(self.tables[module.api_name], {})

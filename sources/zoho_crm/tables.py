@@ -16,9 +16,9 @@ from .metadata import Module
 from .naming import name_columns
 from .plan import Plan
 from .reading import Reading, read_module
+from .schedule import is_due
 from .survey import Survey, why_not
 from .watch import Watch
-from .windows import is_due
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def module_tables(client: ZohoClient, survey: Survey) -> list[Table]:
 
 def account_tables(client: ZohoClient, survey: Survey) -> list[Table]:
     """The account's own tables that are wanted and due."""
-    due = [e for e in ENDPOINTS if survey.choice.wants(e.table) and _is_due(e, survey, client.now())]
+    due = [e for e in ENDPOINTS if survey.choice.wants(e.table) and _is_due(e, survey)]
     return [_account_table(client, survey, endpoint) for endpoint in due]
 
 
@@ -56,7 +56,7 @@ def _account_table(client: ZohoClient, survey: Survey, endpoint: Endpoint) -> Ta
     def read(folder: Path, watch: Watch) -> Reading:
         reading = read_endpoint(client, endpoint, modules, folder, known)
         if endpoint.each != "account":
-            reading.read_at = client.now()
+            reading.read_at = survey.until  # the start of the run, as intervals are between starts
         watch.rows(reading.rows or 0)
         return reading
 
@@ -125,14 +125,14 @@ def _would_forget(survey: Survey) -> bool:
     return bool(only) and FIELDS.table not in only and not there <= asked
 
 
-def not_due(survey: Survey, now: datetime) -> list[Reading]:
+def not_due(survey: Survey) -> list[Reading]:
     """The account's tables that this run leaves as they are."""
     return [
         Reading(e.table, e.table, "settings", "").keep(
             f"read once a day, last on {_day_and_time(survey.memory.settings_read[e.table])}"
         )
         for e in ENDPOINTS
-        if survey.choice.wants(e.table) and not _is_due(e, survey, now)
+        if survey.choice.wants(e.table) and not _is_due(e, survey)
     ]
 
 
@@ -141,9 +141,10 @@ def _day_and_time(moment: str) -> str:
     return f"{at.day} {at:%b, %H:%M} UTC"
 
 
-def _is_due(endpoint: Endpoint, survey: Survey, now: datetime) -> bool:
+def _is_due(endpoint: Endpoint, survey: Survey) -> bool:
     read = survey.memory.settings_read.get(endpoint.table)
     asked_for = survey.choice.refresh or endpoint.table in survey.choice.only
     if endpoint.each == "account" or read is None or asked_for:
         return True
-    return is_due(datetime.fromisoformat(read), survey.choice.policy.settings_refresh, now)
+    last, every = datetime.fromisoformat(read), survey.choice.policy.settings_refresh
+    return is_due(last, every, survey.until, survey.memory.gap)
