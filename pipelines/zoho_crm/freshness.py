@@ -12,7 +12,7 @@ from sources.zoho_crm.endpoints import ENDPOINTS, OUR_TABLES
 from sources.zoho_crm.schedule import next_due
 from sources.zoho_crm.synced import Synced
 
-from .log import GOOD, Entry
+from .log import GOOD, WAITING, Entry
 from .looking import Look
 from .options import Options
 
@@ -65,8 +65,9 @@ class Clerk:
         return [(n, e.error or "") for n, e in sorted(self._told.items()) if e.status == "skipped"]
 
     def kept(self) -> list[tuple[str, str]]:
-        """What the last run left as it is on purpose, and why."""
-        return [(n, e.error or e.reason or "") for n, e in sorted(self._told.items()) if e.status == "kept"]
+        """What the last run left as it is on purpose or for a later run, and why."""
+        left = ("kept", WAITING)
+        return [(n, e.error or e.reason or "") for n, e in sorted(self._told.items()) if e.status in left]
 
     @cached_property
     def _told(self) -> dict[str, Entry]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from sources.zoho_crm.client import ZohoClient
+from sources.zoho_crm.errors import CreditLimit
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.schedule import is_due
 from sources.zoho_crm.survey import Survey, read_count
@@ -62,7 +63,13 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, found
         every, gap = found.choice.policy.count_every, found.memory.gap
         if not touched and not is_due(synced.counted_at, every, found.until, gap):
             return
-        reading.crm_count = read_count(client.metered(reading.usage), reading.name)
+        try:
+            reading.crm_count = read_count(client.metered(reading.usage), reading.name)
+        except CreditLimit as error:
+            run.spent = True
+            run.troubles.append((reading.name, f"its rows have landed and were not counted: {error}"))
+            run.synced[reading.name] = replace(synced, counted_at=None)  # the next run does it
+            return
     if reading.crm_count is None:
         return
     more, converted = counted - reading.crm_count, run.converted_counts.get(reading.table, 0)

@@ -37,6 +37,7 @@ def memory_of(state: Mapping[str, Any], held: Mapping[str, frozenset[str]] | Non
         {module: synced for module, synced in entries.items() if synced is not None},
         held,
         _starts_in(state.get("run_starts")),
+        state.get("turns", {}),
     )
 
 
@@ -76,7 +77,11 @@ def table_resource(
             _remember(dlt.current.source_state(), reading)
             # The types of every column are given, so that dlt takes the file as it is.
             hints = dlt.mark.make_hints(
-                columns={**_hints(reading.columns, reading.key), **_twin_hints(reading), **(extra or {})}
+                columns={
+                    **_hints(reading.columns, reading.key, reading.part_by),
+                    **_twin_hints(reading),
+                    **(extra or {}),
+                }
             )
             yield dlt.mark.with_file_import(str(spooled.path), "parquet", spooled.rows, hints)
 
@@ -103,11 +108,13 @@ def remember_synced(state: MutableMapping[str, Any], synced: Mapping[str, Synced
     state.setdefault("synced", {}).update({module: entry.to_state() for module, entry in synced.items()})
 
 
-def _hints(columns: tuple[Column, ...], key: tuple[str, ...]) -> dict[str, Any]:
+def _hints(columns: tuple[Column, ...], key: tuple[str, ...], part_by: str | None) -> dict[str, Any]:
     hints: dict[str, Any] = {c.name: {"name": c.name, "data_type": c.kind.dlt_type} for c in columns}
     for name in key:
         if name in hints:
             hints[name].update(nullable=False, primary_key=True)
+    if part_by is not None:
+        hints[part_by].update(merge_key=True)
     return hints
 
 

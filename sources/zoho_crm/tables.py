@@ -44,8 +44,17 @@ def module_tables(client: ZohoClient, survey: Survey) -> list[Table]:
 
 def account_tables(client: ZohoClient, survey: Survey) -> list[Table]:
     """The account's own tables that are wanted and due."""
-    due = [e for e in ENDPOINTS if survey.choice.wants(e.table) and _is_due(e, survey)]
+    due = [e for e in due_endpoints(survey) if survey.reads(e.table)]
     return [_account_table(client, survey, endpoint) for endpoint in due]
+
+
+def due_endpoints(survey: Survey) -> list[Endpoint]:
+    return [e for e in ENDPOINTS if survey.choice.wants(e.table) and _is_due(e, survey)]
+
+
+def calls_of(endpoint: Endpoint, survey: Survey) -> int:
+    """What reading one takes, as far as it can be told before."""
+    return _calls_of(endpoint, _asked_for_settings(survey))
 
 
 def _account_table(client: ZohoClient, survey: Survey, endpoint: Endpoint) -> Table:
@@ -55,8 +64,7 @@ def _account_table(client: ZohoClient, survey: Survey, endpoint: Endpoint) -> Ta
 
     def read(folder: Path, watch: Watch) -> Reading:
         reading = read_endpoint(client, endpoint, modules, folder, known)
-        if endpoint.each != "account":
-            reading.read_at = survey.until  # the start of the run, as intervals are between starts
+        reading.read_at = survey.until  # the start of the run, as intervals are between starts
         watch.rows(reading.rows or 0)
         return reading
 
@@ -73,7 +81,7 @@ def _calls_of(endpoint: Endpoint, modules: Sequence[str]) -> int:
 
 def _asked_for_settings(survey: Survey) -> list[str]:
     """The modules that tables such as `tags` are about: all, also when a user chose a few to read."""
-    if not survey.choice.only:
+    if not survey.choice.only and survey.order is None:
         return [plan.module.api_name for plan in survey.plans]
     return [m.api_name for m in survey.modules if not why_not(m) and m.api_name not in survey.choice.never]
 
@@ -84,7 +92,8 @@ def metadata_tables(survey: Survey, refused: Mapping[str, Mapping[str, str]] | N
     `refused` are the fields, by module, that an API refused while it was read.
     """
     skips = {m.api_name: why_not(m) or "not chosen" for m in survey.modules if not _chosen(survey, m)}
-    skips.update((skip.module.api_name, skip.reason) for skip in (*survey.skips, *survey.failures))
+    left = (*survey.skips, *survey.failures, *survey.waiting)
+    skips.update((skip.module.api_name, skip.reason) for skip in left)
     there = {**survey.memory.tables, **{plan.module.api_name: plan.table for plan in survey.plans}}
     modules = module_rows(survey.modules, there, skips)
     plans = {plan.module.api_name: plan for plan in survey.plans}
@@ -107,6 +116,12 @@ def _kept_table(survey: Survey, endpoint: Endpoint, rows: list[Row]) -> Table:
         reading = Reading(endpoint.table, endpoint.table, "settings", "asked while planning")
         if endpoint is FIELDS and _would_forget(survey):
             return reading.keep("this run asked only about the chosen modules")
+        if endpoint is FIELDS and survey.waiting:
+            if survey.memory.held is None:
+                return reading.keep(
+                    "this run asked about a part of the modules, and no part can be replaced here"
+                )
+            reading.part_by = "module"
         watch.rows(len(rows))
         return keep_rows(reading, endpoint, rows, folder, known)
 
