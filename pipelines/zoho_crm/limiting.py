@@ -35,7 +35,7 @@ class Prices:
 def survey_within(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, prices: Prices) -> Survey:
     """A survey of what the limit of the run pays for, in turn; the rest waits for a later run.
 
-    Asking about a module costs credits, too: at most half of the limit goes into that. Raises SettingsError
+    Asking about a module costs credits, too: at most half of the limit is asked in vain. Raises SettingsError
     where the limit is too low for any table.
     """
     limit = client.door.max_credits
@@ -49,7 +49,7 @@ def survey_within(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory
     if "fields" in found.choice.only:  # the table, which is about all modules
         ask(client, found, wish, [], [m for m in found.modules if m.api_name not in found.choice.never])
     shares = _Shares(client, found, wish, prices, limit)
-    shares.plan(deque(in_turn(found, settings=prices.settings)))
+    shares.plan(deque(_queue(found, settings=prices.settings)))
     found.check_rules(
         [m.api_name for m in found.modules if m.api_name not in found.fields and not why_not(m)]
     )
@@ -57,7 +57,7 @@ def survey_within(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory
     return replace(found, one_by_one=shares.committed * SURE > limit - client.door.spent)
 
 
-def in_turn(found: Survey, *, settings: bool) -> list[Item]:
+def _queue(found: Survey, *, settings: bool) -> list[Item]:
     """What there is to read, the longest not read first; never read before anything else, modules before tables."""
     wanted = [m for m in found.modules if found.choice.wants(m.api_name) and not why_not(m)]
     items: list[Item] = [*wanted, *(due_endpoints(found) if settings else ())]
@@ -75,11 +75,12 @@ def turns_of(found: Survey, cut: Collection[str]) -> dict[str, str]:
     return dict.fromkeys([*had, *(module.api_name for module in lost)], moment)
 
 
-def in_lots(tables: list[Table], found: Survey) -> list[list[Table]]:
-    """What is read side by side: everything, or one table after the other in turn if the limit may cut some off."""
+def in_turn(tables: list[Table], found: Survey) -> list[Table]:
+    """The tables of a run: the longest not read first, if a limit may cut off the last ones."""
     if found.order is None or not found.one_by_one:
-        return [tables]
-    return [[table] for table in sorted(tables, key=lambda table: (found.order or []).index(table.name))]
+        return tables
+    places = {name: place for place, name in enumerate(found.order)}
+    return sorted(tables, key=lambda table: places[table.name])
 
 
 @dataclass
@@ -92,6 +93,7 @@ class _Shares:
     prices: Prices
     limit: int
     committed: int = 0  # credits that what is to be read should take
+    wasted: int = 0  # credits of asking about what is not read now
     too_dear: list[tuple[str, int, int]] = field(
         default_factory=list
     )  # name, what it takes, the limit it needs
@@ -101,10 +103,10 @@ class _Shares:
         return self.limit - self.client.door.spent - self.committed
 
     def plan(self, queue: deque[Item]) -> None:
-        """Ask about one module after the other, or several while there is much room, until the share is used up."""
+        """Ask about one module after the other, or several while there is much room, until no more can be read."""
         first = True
         while queue:
-            asking = min(self.limit // 2 - self.client.door.spent, self.room)
+            asking = min(self.limit // 2 - self.wasted, self.room)
             if isinstance(queue[0], Endpoint):
                 self._share(queue[0].table, calls_of(queue[0], self.found), 0)
                 queue.popleft()
@@ -130,8 +132,10 @@ class _Shares:
                     self._wait(module.api_name)
         new = self.found.plans[planned:]
         each = -(-(self.client.door.spent - before) // max(len(modules), 1))
+        self.wasted += each * (len(modules) - len(new))
         for plan in new:
             if not self._share(plan.module.api_name, self.prices.credits_of(plan), each):
+                self.wasted += each
                 self.found.plans.remove(plan)
 
     def _share(self, name: str, credits: int, planning: int) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from .expectation import Expectation, counted_tables, credits_of, expect
 from .fetching import as_they_come, spool_folder
 from .followups import FollowUps
 from .held import Held
-from .limiting import Prices, in_lots, rows_by_table, survey_within, turns_of
+from .limiting import Prices, in_turn, rows_by_table, survey_within, turns_of
 from .loading import Landing, older_columns
 from .outcome import Run
 from .progress import Progress
@@ -86,8 +85,8 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         run.expected = _expected(found, landing.held, ours, planning)
         progress.start(run.expected)
         seats = SeatCounts(run.run_id)
-        lots = in_lots([*module_tables(client, found), *ours], found)
-        for readings in chain.from_iterable(as_they_come(lot, folder, progress) for lot in lots):
+        tables = in_turn([*module_tables(client, found), *ours], found)
+        for readings in as_they_come(tables, folder, progress, one_by_one=found.one_by_one):
             seats.look(readings)
             _land(run, landing, readings, progress)
             _forget_jobs(journal, readings, found)
