@@ -249,7 +249,7 @@ MUTANTS = (
     Mutant(
         "formulas are never read again",
         "windows.py",
-        "if not is_due(synced.computed_at, policy.computed_refresh, now):",
+        "if not is_due(synced.computed_at, policy.computed_refresh, now, gap):",
         "if True:",
         "tests/test_refresh.py",
     ),

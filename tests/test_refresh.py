@@ -36,10 +36,10 @@ def test_formulas_and_roll_ups_are_read_for_every_row_once_a_day(load, org):
     sync(load, settings=APIS["bulk"])
     org.set_computed("Things", ids[0], "Score", 1.5)
     org.set_computed("Things", ids[1], "Total", "12.340000001")
-    org.clock.advance(hours=23)
+    org.clock.advance(hours=20)
     sync(load, settings=APIS["bulk"])
     assert column(load, "score")[ids[0]] is None
-    org.clock.advance(hours=1)
+    org.clock.advance(hours=4)
     sync(load, settings=APIS["bulk"])
     agrees(load)
     org.set_computed("Things", ids[0], "Score", None)

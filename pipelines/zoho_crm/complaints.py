@@ -18,6 +18,8 @@ def complain_about(result: Run, place: str, name: str) -> None:
     """What failed; modules of one reason share a line."""
     for why, names in group(failed(result)).items():
         complain(f"{', '.join(names)}: {why}")
+    for why, names in group(pairs_of(result.waiting)).items():
+        complain(f"{', '.join(names)}: {why}")
     named = [(module, why) for module, why in skipped(result) if module in result.named]
     for module, why in named:
         complain(f"{module} was asked for and is skipped: {why}")

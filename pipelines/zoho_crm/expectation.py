@@ -75,6 +75,12 @@ def expect(found: Survey, ours: Sequence[Table], counts: Mapping[str, int], aske
     return Expectation((*lines, planning), len(found.plans))
 
 
+def credits_of(plan: Plan, counts: Mapping[str, int]) -> int:
+    """What a planned module should take in all, the count at the end of the run with it."""
+    counted = 0 if plan.whole or plan.filters else 1
+    return sum(line.credits for line in _of_plan(plan, counts)) + counted
+
+
 def expected_of(table: Table) -> Estimate:
     """The guess for one table, as far as its plan tells."""
     plan = table.plan

@@ -22,18 +22,21 @@ WORTH_A_LOAD = 20_000  # rows that are loaded at once; fewer wait
 PATIENCE = 2.0  # seconds
 
 
-def as_they_come(tables: Sequence[Table], folder: Path, progress: Progress) -> Iterator[list[Reading]]:
+def as_they_come(
+    tables: Sequence[Table], folder: Path, progress: Progress, *, one_by_one: bool = False
+) -> Iterator[list[Reading]]:
     """Read in threads; yield what is whole by now, as one lot, while the others go on.
 
-    Every load costs some tenths of a second, so small tables wait a moment for each other.
+    Every load costs some tenths of a second, so small tables wait a moment for each other. `one_by_one`:
+    in one thread, so that the first tables are whole if something cuts off the last ones.
     """
     progress.expect(tables)
     bulk = ThreadPoolExecutor(BULK_READERS, "bulk")
-    other = ThreadPoolExecutor(OTHER_READERS, "other")
+    other = ThreadPoolExecutor(1 if one_by_one else OTHER_READERS, "other")
     try:
         pending: set[Future[Reading]] = set()
         for table in tables:
-            pool = bulk if table.plan is not None and table.plan.api == "bulk" else other
+            pool = bulk if table.plan is not None and table.plan.api == "bulk" and not one_by_one else other
             pending.add(pool.submit(_read, table, folder, progress))
         lot, since = list[Reading](), time.monotonic()
         while pending or lot:

@@ -140,7 +140,8 @@ class FollowUps:
         for link in self.run.links:
             touched = self.mended.get(link.parent) or self.run.touched.get(link.parent, Parents())
             known = self.found.memory.synced.get(link.child)
-            moved = touched.gone or touched.changed or link.parent in self.run.unknown
+            changed = touched.changed if link.edited else self._restored(touched.changed)
+            moved = touched.gone or changed or link.parent in self.run.unknown
             if (
                 moved
                 and known

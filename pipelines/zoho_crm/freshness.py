@@ -9,9 +9,10 @@ from typing import Literal
 
 from sources.zoho_crm.columns import COMPUTED
 from sources.zoho_crm.endpoints import ENDPOINTS, OUR_TABLES
+from sources.zoho_crm.schedule import next_due
 from sources.zoho_crm.synced import Synced
 
-from .log import GOOD, Entry
+from .log import GOOD, WAITING, Entry
 from .looking import Look
 from .options import Options
 
@@ -64,8 +65,9 @@ class Clerk:
         return [(n, e.error or "") for n, e in sorted(self._told.items()) if e.status == "skipped"]
 
     def kept(self) -> list[tuple[str, str]]:
-        """What the last run left as it is on purpose, and why."""
-        return [(n, e.error or e.reason or "") for n, e in sorted(self._told.items()) if e.status == "kept"]
+        """What the last run left as it is on purpose or for a later run, and why."""
+        left = ("kept", WAITING)
+        return [(n, e.error or e.reason or "") for n, e in sorted(self._told.items()) if e.status in left]
 
     @cached_property
     def _told(self) -> dict[str, Entry]:
@@ -140,8 +142,9 @@ class Clerk:
         if not self.look.held.merges:
             return known
         now, options = self.look.now, self.options
-        verify = now if since else _after(synced.verified_at, options.verify_every, now)
-        computed = _after(synced.computed_at, options.computed_refresh, now)
+        starts = self.look.memory.starts
+        verify = now if since else next_due(synced.verified_at, options.verify_every, now, starts)
+        computed = next_due(synced.computed_at, options.computed_refresh, now, starts)
         return replace(
             known, next_verify=verify, next_computed=computed if table.module in self._computed else None
         )
@@ -150,12 +153,9 @@ class Clerk:
         read = self.look.memory.settings_read.get(table.table)
         if table.module not in ONCE_A_DAY or read is None:
             return table
-        last, now = datetime.fromisoformat(read), self.look.now
-        return replace(table, next_settings=_after(last, self.options.settings_refresh, now))
-
-
-def _after(last: datetime | None, every: timedelta, now: datetime) -> datetime:
-    return now if last is None else last + every
+        last, look = datetime.fromisoformat(read), self.look
+        settings = next_due(last, self.options.settings_refresh, look.now, look.memory.starts)
+        return replace(table, next_settings=settings)
 
 
 def span(time: timedelta) -> str:

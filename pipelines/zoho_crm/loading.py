@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.naming import TEXT_TWIN
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.reading import Reading
-from sources.zoho_crm.resources import SOURCE, remember_synced, table_resource
+from sources.zoho_crm.resources import SOURCE, remember_start, remember_synced, table_resource
 from sources.zoho_crm.spool import GROUP_ROWS, Spooled
 from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
@@ -27,7 +28,7 @@ from .deleted_records import DELETED_RECORDS, deleted_records_reading
 from .failures import causes, innermost
 from .gentle import gently, starved
 from .held import Held
-from .history import Kept, disposition, extra_hints, kept_already
+from .history import MERGE, Kept, disposition, extra_hints, kept_already
 from .patching import carried
 from .replacing import replaced_safely
 from .stopping import STOP
@@ -91,16 +92,29 @@ class Landing:
         if isinstance(error, PipelineStepFailed):
             self.pipeline.abort_packages()
 
-    def append(self, log: Reading, synced: Mapping[str, Synced], *others: Reading) -> None:
+    def append(
+        self,
+        log: Reading,
+        synced: Mapping[str, Synced],
+        *others: Reading,
+        started: datetime | None = None,
+        turns: Mapping[str, str] | None = None,
+    ) -> None:
         """Load the log of the run, and with it the watermarks that waited for the end of the run.
 
-        `others` are logs, too, which land or fail with it.
+        `others` are logs, too, which land or fail with it. `started` is when the run began, by Zoho's clock,
+        and `turns` what had its turn in a run with a limit of credits.
         """
         if log.spooled is None:
             return
 
         def rows() -> Iterator[Reading]:
-            remember_synced(dlt.current.source_state(), synced)
+            state = dlt.current.source_state()
+            remember_synced(state, synced)
+            if started is not None:
+                remember_start(state, started)
+            if turns:
+                state.setdefault("turns", {}).update(turns)
             yield log
 
         try:
@@ -181,6 +195,8 @@ class Landing:
     def _way(self, reading: Reading, there: Mapping[str, frozenset[str]]) -> TWriteDispositionConfig:
         """How the file lands; one that has to keep what the table holds is made ready for it."""
         plan, spooled = reading.plan, reading.spooled
+        if reading.part_by and reading.table in there:
+            return MERGE
         if plan is None or plan.until is None or spooled is None:
             return "replace"
         before = plan.synced.keeps if plan.synced else None

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 COMPARED = frozenset({"verified", "repaired", "differs"})  # what only `verify` writes
 GOOD = frozenset({"read", "verified", "repaired"})
-TRIED = frozenset({*GOOD, "kept", "failed", "differs"})
+WAITING = "waiting"  # a limit of credits left it for a later run
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,15 @@ class PastRun:
         return [entry.module for entry in self.entries if entry.status == "differs"]
 
     @property
+    def waiting(self) -> list[str]:
+        return [entry.module for entry in self.entries if entry.status == WAITING]
+
+    @property
     def outcome(self) -> str:
-        """In words: `ok`, or how many tables failed or differ."""
+        """In words: `ok`, or how many tables failed, differ, or were left for a later run."""
         parts = [f"{len(self.failed):,} failed"] if self.failed else []
         parts += [f"{len(self.differ):,} differ"] if self.differ else []
+        parts += [f"{len(self.waiting):,} left for later"] if self.waiting else []
         return ", ".join(parts) or "ok"
 
     def sum(self, name: str) -> int:

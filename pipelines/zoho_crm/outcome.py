@@ -12,6 +12,7 @@ from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.errors import CredentialsError, CreditLimit
 from sources.zoho_crm.plan import Skip
 from sources.zoho_crm.reading import Reading, ids_of
+from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
 
 from .expectation import Expectation
@@ -26,6 +27,7 @@ class Run:
     readings: list[Reading] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)  # modules that were not read, and why
     failures: list[Skip] = field(default_factory=list)  # modules whose fields could not be asked
+    waiting: list[Skip] = field(default_factory=list)  # what the limit of credits leaves for a later run
     named: frozenset[str] = frozenset()  # what the user asked for by name
     troubles: list[tuple[str, str]] = field(default_factory=list)  # what failed beside the tables, and why
     table_counts: dict[str, int] = field(default_factory=dict)  # rows in the destination, by table
@@ -42,8 +44,13 @@ class Run:
     calls: int = 0
     credits: int = 0
     credits_remaining: int | None = None
-    spent: bool = False  # the limit of credits was too low to begin
+    spent: bool = False  # the limit of credits was too low for all of it
     expected: Expectation | None = None  # what it was to take, before it began to read
+
+    def follow(self, found: Survey) -> None:
+        """It does what the survey has found."""
+        self.named, self.skips, self.failures = found.choice.only, found.skips, found.failures
+        self.waiting, self.spent = found.waiting, bool(found.waiting or found.too_dear)
 
     def defer(self, readings: Iterable[Reading]) -> None:
         """Keep the watermarks that must not move yet, or that no rows carry, for the end of the run.
@@ -84,6 +91,11 @@ class Run:
         self.finished = datetime.now(timezone.utc)
 
     @property
+    def cut(self) -> set[str]:
+        """The tables that the limit of credits has cut off."""
+        return {r.name for r in self.readings if isinstance(r.cause, CreditLimit)}
+
+    @property
     def exit_code(self) -> int:
         """0: every chosen table is synced. 1: something failed. 3: Zoho refused credentials or scopes.
 
@@ -97,7 +109,7 @@ class Run:
         missed.update((s.module.api_name, s.reason) for s in self.failures)
         if self._refused(missed.values()):
             return 3
-        if self.spent or any(isinstance(r.cause, CreditLimit) for r in self.readings):
+        if self.spent or self.cut:
             return 6
         return 1 if missed or self.troubles else 0
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.counting import read_count
+from sources.zoho_crm.errors import CreditLimit
 from sources.zoho_crm.reading import Reading
+from sources.zoho_crm.schedule import is_due
+from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
-from sources.zoho_crm.windows import CONVERTED, is_due
+from sources.zoho_crm.windows import CONVERTED
 
 from .failures import innermost
 from .held import Held
@@ -19,7 +22,7 @@ from .outcome import Run
 COUNTED_PARTLY = "Zoho refuses to count converted and unapproved records, so its count leaves them out"
 
 
-def prove(run: Run, held: Held, client: ZohoClient, count_every: timedelta) -> None:
+def prove(run: Run, held: Held, client: ZohoClient, found: Survey) -> None:
     """Count every table that was read, and compare modules with Zoho's count where that is due."""
     read = [r for r in run.readings if r.status == "read"]
     try:
@@ -35,7 +38,7 @@ def prove(run: Run, held: Held, client: ZohoClient, count_every: timedelta) -> N
         if _replaced(reading) and counted != reading.rows:
             reading.end("failed", f"{counted:,} rows are in the destination, {reading.rows:,} were read")
         else:
-            _compare(run, reading, counted, client, count_every)
+            _compare(run, reading, counted, client, found)
 
 
 def _converted(reading: Reading) -> str | None:
@@ -52,7 +55,7 @@ def _replaced(reading: Reading) -> bool:
     return reading.plan is None or (reading.plan.whole and reading.plan.keeps == "hard" and not caught_up)
 
 
-def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, count_every: timedelta) -> None:
+def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, found: Survey) -> None:
     """Compare with the count of the CRM: of a table that changed, or whose turn it is, or that differed."""
     plan, synced = reading.plan, run.synced.get(reading.name) or reading.synced
     if synced is None or plan is None or plan.filters:  # the count knows no filter
@@ -60,9 +63,16 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, count
     if not plan.whole:
         touched = reading.rows or reading.deleted_rows or reading.name in run.swept
         touched = touched or synced.difference or (reading.feedless and is_record(plan))
-        if not touched and not is_due(synced.counted_at, count_every, client.now()):
+        every, gap = found.choice.policy.count_every, found.memory.gap
+        if not touched and not is_due(synced.counted_at, every, found.until, gap):
             return
-        count = read_count(client.metered(reading.usage), reading.name, partly=synced.counts_partly)
+        try:
+            count = read_count(client.metered(reading.usage), reading.name, partly=synced.counts_partly)
+        except CreditLimit as error:
+            run.spent = True
+            run.troubles.append((reading.name, f"its rows have landed and were not counted: {error}"))
+            run.synced[reading.name] = replace(synced, counted_at=None)  # the next run does it
+            return
         reading.crm_count = count.records if count else None
         synced = replace(synced, counts_partly=bool(count and count.partly) or synced.counts_partly)
     if reading.crm_count is None:
@@ -71,7 +81,7 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, count
         reading.notes.remarks.append(COUNTED_PARTLY)
         synced = replace(synced, hides_converted=True)
     more, converted = counted - reading.crm_count, run.converted_counts.get(reading.table, 0)
-    recent, now = reading.recent + reading.followed, client.now()
+    recent, now = reading.recent + reading.followed, found.until
     entry = judged(synced, more, converted, recent, now)
     if reading.name in run.swept and entry.difference_at:
         # Every id was compared just now, so it is the count that differs: it leaves out some records.

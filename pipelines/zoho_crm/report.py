@@ -57,6 +57,7 @@ def print_report(console: Console, run: Run, *, verbose: bool = False, remark: s
     print_left_out(console, [r.plan for r in run.readings if r.plan is not None], verbose=verbose)
     kept = [(r.name, r.reason) for r in run.readings if r.status == "kept"]
     console.paragraph("Left as they are", [f"{', '.join(n)}: {why}" for why, n in group(kept).items()])
+    _print_waiting(console, run.waiting)
     print_skips(console, skipped(run))
     print_failed(console, failed(run))
     console.text()
@@ -78,6 +79,7 @@ def summary(run: Run) -> str:
         f" in {sum_of['seconds']:,.1f} s:"
         f" {counted(run.calls, 'call')}, {counted(run.credits, 'credit')}"
         + (f" ({left:,} left today)" if left is not None else "")
+        + (f"; {sum_of['waiting']} left for a later run" if sum_of["waiting"] else "")
         + f"; {sum_of['skipped']} skipped, {sum_of['failed']} failed."
     )
 
@@ -117,6 +119,7 @@ def sums(run: Run) -> dict[str, Any]:
         "credits_remaining": run.credits_remaining,
         "skipped": len(skipped(run)),
         "failed": len(failed(run)),
+        "waiting": len(run.waiting),
         "exit_code": run.exit_code,
     }
 
@@ -173,6 +176,13 @@ def skipped(run: Run) -> list[tuple[str, str]]:
 def failed(run: Run) -> list[tuple[str, str]]:
     unasked = [(skip.module.api_name, skip.reason) for skip in run.failures]
     return [*((r.name, r.error or "") for r in run.readings if r.status == "failed"), *unasked, *run.troubles]
+
+
+def _print_waiting(console: Console, waiting: Sequence[Skip]) -> None:
+    for skip in waiting:
+        console.event("waiting", {"module": skip.module.api_name, "reason": skip.reason})
+    lines = [f"{', '.join(names)}: {why}" for why, names in group(pairs_of(waiting)).items()]
+    console.paragraph("Left for a later run", lines)
 
 
 def print_skips(console: Console, skips: list[tuple[str, str]]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dlt
 
-from sources.zoho_crm.children import links
+from sources.zoho_crm.children import Link, links, links_not_asked
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.door import Usage
 from sources.zoho_crm.endpoints import OUR_TABLES
@@ -24,10 +25,11 @@ from sources.zoho_crm.watch import UNWATCHED
 
 from .deleted_records import DELETED_RECORDS
 from .emptying import empty_columns
-from .expectation import Expectation, counted_tables, expect
+from .expectation import Expectation, counted_tables, credits_of, expect
 from .fetching import as_they_come, spool_folder
 from .followups import FollowUps
 from .held import Held
+from .limiting import Prices, in_turn, rows_by_table, survey_within, turns_of
 from .loading import Landing, older_columns
 from .outcome import Run
 from .progress import Progress
@@ -36,8 +38,13 @@ from .seat_counts import SEAT_COUNTS, SeatCounts
 from .sync_runs import sync_runs_reading
 
 
-def look(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish) -> Survey:
-    """What the account offers and what a run would read; loads nothing."""
+def look(
+    pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish, prices: Prices | None = None
+) -> Survey:
+    """What the account offers and what a run would read; loads nothing.
+
+    Under a limit of credits that is what the limit pays for, at the prices of a run or at these.
+    """
     state: Mapping[str, Any] = pipeline.state.get("sources", {}).get(SOURCE, {})
     held = Held(pipeline, Path(pipeline.working_dir))
     policy = choice.policy
@@ -47,7 +54,11 @@ def look(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish)
         )
     memory = memory_of(state, held.tables() if held.merges else None)
     try:
-        return survey(client, choice, wish, memory, OUR_TABLES)
+        if client.door.max_credits is None:
+            return survey(client, choice, wish, memory, OUR_TABLES)
+        if prices is None:
+            prices = Prices(partial(credits_of, counts=rows_by_table(memory, held.count)))
+        return survey_within(client, choice, wish, memory, prices)
     except Skippable as error:
         raise CredentialsError(f"Zoho does not let these credentials list the modules: {error}") from error
 
@@ -62,20 +73,20 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
     except CreditLimit as error:
         run.stop(error, client)
         return run
-    run.named, run.skips, run.failures = found.choice.only, found.skips, found.failures
+    run.follow(found)
     planning = replace(client.usage)
     with spool_folder(pipeline) as folder:
         client.door.scratch = folder
         empty_columns(Held(pipeline, folder), found)
-        remembers = DELETED_RECORDS.table not in found.choice.never
-        landing = Landing(pipeline, Held(pipeline, folder), folder, remembers, older=older_columns(found))
+        landing = _landing(pipeline, folder, found)
         journal = client.door.journal = _journal(pipeline, found)
-        run.links = links(found.fields, {m.api_name: m for m in found.modules})
+        run.links = _links(found)
         ours = account_tables(client, found)
         run.expected = _expected(found, landing.held, ours, planning)
         progress.start(run.expected)
         seats = SeatCounts(run.run_id)
-        for readings in as_they_come([*module_tables(client, found), *ours], folder, progress):
+        tables = in_turn([*module_tables(client, found), *ours], found)
+        for readings in as_they_come(tables, folder, progress, one_by_one=found.one_by_one):
             seats.look(readings)
             _land(run, landing, readings, progress)
             _forget_jobs(journal, readings, found)
@@ -83,20 +94,31 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         progress.remark("counting the rows")
         with landing.held.kept_open():
             _land_metadata(run, landing, found, planning)
-            run.readings = _in_order([*run.readings, *not_due(found, client.now())], found)
+            run.readings = _in_order([*run.readings, *not_due(found)], found)
             _write_down(run, found, landing, client, seats)
     return run
 
 
 def _write_down(run: Run, found: Survey, landing: Landing, client: ZohoClient, seats: SeatCounts) -> None:
     """Prove the tables, add up the run, and land its logs with the watermarks that waited for them."""
-    prove(run, landing.held, client, found.choice.policy.count_every)
+    prove(run, landing.held, client, found)
     run.close(client)
     log = sync_runs_reading(run, landing.folder)
     more = seats.log(landing.folder) if SEAT_COUNTS.table not in found.choice.never else []
-    landing.append(log, run.synced, *more)
+    turns = turns_of(found, run.cut) if found.order is not None else {}
+    landing.append(log, run.synced, *more, started=found.until, turns=turns)
     if log.error:
         run.troubles.append((log.name, log.error))
+
+
+def _landing(pipeline: dlt.Pipeline, folder: Path, found: Survey) -> Landing:
+    remembers = DELETED_RECORDS.table not in found.choice.never
+    return Landing(pipeline, Held(pipeline, folder), folder, remembers, older=older_columns(found))
+
+
+def _links(found: Survey) -> list[Link]:
+    listed = {m.api_name: m for m in found.modules}
+    return [*links(found.fields, listed), *links_not_asked(found.fields, listed, found.memory.synced)]
 
 
 def _expected(found: Survey, held: Held, ours: Sequence[Table], planning: Usage) -> Expectation:

@@ -73,6 +73,6 @@ def _skip_rows(run: Run) -> Sequence[dict[str, Any]]:
             "started_at": moment,
             "finished_at": moment,
         }
-        for status, skips in (("skipped", run.skips), ("failed", run.failures))
+        for status, skips in (("skipped", run.skips), ("failed", run.failures), ("waiting", run.waiting))
         for skip in skips
     ]

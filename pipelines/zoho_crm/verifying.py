@@ -29,6 +29,7 @@ from .console import counted
 from .fetching import as_they_come, spool_folder
 from .held import Held
 from .judging import Judge, carefully, column
+from .limiting import Prices
 from .loading import Landing, older_columns
 from .mending import Mending
 from .outcome import Run
@@ -74,7 +75,8 @@ class Verifier:
         """Compare all chosen modules; only a repair changes the destination."""
         # As if all were to be read whole: that asks for counts and not for changes.
         try:
-            found = look(self.pipeline, self.client, replace(self.choice, refresh=True), self.wish)
+            choice = replace(self.choice, refresh=True)
+            found = look(self.pipeline, self.client, choice, self.wish, Prices(self._price, settings=False))
         except CreditLimit as error:
             stopped = Run()
             stopped.stop(error, self.client)
@@ -82,7 +84,9 @@ class Verifier:
         found.check_key()
         if found.choice.only and found.choice.only <= {*OUR_TABLES}:
             raise SettingsError("verify compares modules: a run reads the other tables whole")
-        run = Run(named=found.choice.only - {*OUR_TABLES}, skips=found.skips, failures=found.failures)
+        run = Run()
+        run.follow(found)
+        run.named -= {*OUR_TABLES}
         result = Verification(run)
         with spool_folder(self.pipeline) as folder:
             self.client.door.scratch = folder
@@ -118,6 +122,10 @@ class Verifier:
                 carefully(comparison, partial(_take, mending))
                 self.progress.done(reading)
                 yield comparison
+
+    def _price(self, plan: Plan) -> int:
+        known = _known(plan)
+        return narrow(known, _beside(known), plan.rows, self.wish).cost.credits
 
     def _log(self, result: Verification, landing: Landing) -> None:
         """One row a module in `sync_runs`; with it the state learns what was proven. No watermark moves."""

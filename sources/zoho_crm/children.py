@@ -71,6 +71,25 @@ def links(fields: Mapping[str, Sequence[Field]], modules: Mapping[str, Module]) 
     return sorted(found, key=lambda link: link.child == "Attachments")  # they hang on notes, too
 
 
+def links_not_asked(
+    fields: Mapping[str, Sequence[Field]], modules: Mapping[str, Module], loaded: Collection[str]
+) -> list[Link]:
+    """The links of loaded modules whose fields this run did not ask for: their rows cannot follow in this run.
+
+    The field is not known. Only the metadata of a parent tells of rows that belong to it.
+    """
+    found = {(name, f.own_table) for name, listed in fields.items() for f in listed if f.own_table}
+    for name, module in modules.items():
+        own = _name(module.raw.get("parent_module"))
+        parents = _any_record(module, modules) if name in BESIDE else [own] if own else []
+        found.update((parent, name) for parent in parents)
+    return [
+        Link(parent, child, "", modules[child].generated_type in ("subform", "linking"))
+        for parent, child in sorted(found)
+        if child in loaded and child in modules and child not in fields and parent in modules
+    ]
+
+
 def _ties(module: Module, listed: Sequence[Field], parent: str | None) -> list[Field]:
     """The lookups of a module that tie its rows to other records, so that they go with those."""
     lookups = [f for f in listed if f.data_type == "lookup" and _target(f)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .client import ZohoClient
-from .errors import CredentialsError, ZohoCrmError, ZohoError
+from .errors import CredentialsError, CreditLimit, ZohoCrmError, ZohoError
 from .walks import ALL_RECORDS
 
 
@@ -24,6 +24,8 @@ def read_count(client: ZohoClient, module: str, *, partly: bool = False) -> Coun
     """
     try:
         return _count(client, module, {}, partly)
+    except CreditLimit:  # that says nothing of the count
+        raise
     except ZohoCrmError:
         return None
 

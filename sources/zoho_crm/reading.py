@@ -71,8 +71,11 @@ class Reading:
     finished: datetime | None = None
     plan: Plan | None = None
     cause: Exception | None = None
-    read_at: datetime | None = None  # by Zoho's clock; only of a table that is read once a day
+    read_at: datetime | None = None  # by Zoho's clock; of the account's own tables
     key: tuple[str, ...] = ("id",)  # the columns by which a merge knows a row
+    part_by: str | None = (
+        None  # a part of the table: its rows take the place of those with the same value here
+    )
     deletions: tuple[Deletion, ...] = ()  # since the last sync
     gone: dict[str, datetime] = field(default_factory=dict)  # ids whose rows have to leave, and since when
     gap: str | None = None  # why the feed of deletions may not be whole

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from .arrow import twins_of
 from .columns import Column, arrow_schema
 from .naming import remember
 from .reading import Reading, must_be_read
+from .schedule import REMEMBERED
 from .survey import Memory
 from .synced import Synced, from_state
 from .tables import Table
@@ -34,6 +36,8 @@ def memory_of(state: Mapping[str, Any], held: Mapping[str, frozenset[str]] | Non
         state.get("settings_read", {}),
         {module: synced for module, synced in entries.items() if synced is not None},
         held,
+        _starts_in(state.get("run_starts")),
+        state.get("turns", {}),
     )
 
 
@@ -73,11 +77,30 @@ def table_resource(
             _remember(dlt.current.source_state(), reading)
             # The types of every column are given, so that dlt takes the file as it is.
             hints = dlt.mark.make_hints(
-                columns={**_hints(reading.columns, reading.key), **_twin_hints(reading), **(extra or {})}
+                columns={
+                    **_hints(reading.columns, reading.key, reading.part_by),
+                    **_twin_hints(reading),
+                    **(extra or {}),
+                }
             )
             yield dlt.mark.with_file_import(str(spooled.path), "parquet", spooled.rows, hints)
 
     return dlt.resource(rows, name=table, write_disposition=disposition)
+
+
+def _starts_in(entries: Any) -> tuple[datetime, ...]:
+    """When runs began; nothing of an entry that cannot be read."""
+    try:
+        starts = [datetime.fromisoformat(text) for text in entries or ()]
+    except (TypeError, ValueError):
+        return ()
+    return tuple(starts) if all(start.tzinfo for start in starts) else ()
+
+
+def remember_start(state: MutableMapping[str, Any], started: datetime) -> None:
+    """Keep when this run began beside the starts of the latest ones, from which the next learns how often it runs."""
+    starts = [*_starts_in(state.get("run_starts")), started][-REMEMBERED:]
+    state["run_starts"] = [start.isoformat(timespec="seconds") for start in starts]
 
 
 def remember_synced(state: MutableMapping[str, Any], synced: Mapping[str, Synced]) -> None:
@@ -85,11 +108,13 @@ def remember_synced(state: MutableMapping[str, Any], synced: Mapping[str, Synced
     state.setdefault("synced", {}).update({module: entry.to_state() for module, entry in synced.items()})
 
 
-def _hints(columns: tuple[Column, ...], key: tuple[str, ...]) -> dict[str, Any]:
+def _hints(columns: tuple[Column, ...], key: tuple[str, ...], part_by: str | None) -> dict[str, Any]:
     hints: dict[str, Any] = {c.name: {"name": c.name, "data_type": c.kind.dlt_type} for c in columns}
     for name in key:
         if name in hints:
             hints[name].update(nullable=False, primary_key=True)
+    if part_by is not None:
+        hints[part_by].update(merge_key=True)
     return hints
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -32,6 +32,7 @@ from .nearest import nearest
 from .plan import Plan, Skip, Wish, choose_api
 from .policy import Policy
 from .privacy import PEOPLE
+from .schedule import usual_gap
 from .sieve import check_values
 from .synced import Synced
 from .windows import check_kept, why_whole, with_upkeep, with_window
@@ -69,6 +70,13 @@ class Memory:
     settings_read: Mapping[str, str] = field(default_factory=dict)  # our table -> when, in ISO 8601
     synced: Mapping[str, Synced] = field(default_factory=dict)  # module -> how far
     held: Mapping[str, frozenset[str]] | None = None  # table -> columns; None: it takes whole tables only
+    starts: tuple[datetime, ...] = ()  # of the latest runs, by Zoho's clock
+    turns: Mapping[str, str] = field(default_factory=dict)  # module or table -> its last turn under a limit
+
+    @property
+    def gap(self) -> timedelta | None:
+        """The usual time between two runs."""
+        return usual_gap(self.starts)
 
 
 @dataclass(frozen=True)
@@ -78,12 +86,21 @@ class Survey:
     choice: Choice
     memory: Memory
     modules: list[Module]
-    fields: Mapping[str, list[Field]]  # by module, of those that were asked
+    fields: dict[str, list[Field]]  # by module, of those that were asked
     plans: list[Plan]
     skips: list[Skip]
     failures: list[Skip]  # modules whose fields could not be asked; they count as failed
     tables: Mapping[str, str]
     until: datetime  # Zoho's time before any row was read
+    # Under a limit of credits: the names of what is read, the longest not read first; else None, for all.
+    order: list[str] | None = None
+    waiting: list[Skip] = field(default_factory=list)  # modules and tables left for a later run, and why
+    too_dear: list[str] = field(default_factory=list)  # what the limit could not pay for if it came first
+    one_by_one: bool = False  # what is read may come to more than the limit, so its first tables get all
+
+    def reads(self, table: str) -> bool:
+        """Whether this run reads a table of ours."""
+        return self.order is None or table in self.order
 
     def judge(self, module: Module, fields: Answer[list[Field]], plan: Answer[Plan] | None) -> None:
         """Make the module a plan, a skip or a failure."""
@@ -127,7 +144,8 @@ class Survey:
         why = why_whole(plan, self.memory.held, refresh=self.choice.refresh)
         if why is not None:
             return replace(plan, reason=why)
-        return with_upkeep(with_window(plan, policy), policy, (self.memory.held or {})[table])
+        held = (self.memory.held or {})[table]
+        return with_upkeep(with_window(plan, policy), policy, held, self.memory.gap)
 
     def _columns(self, module: Module) -> tuple[Column, ...]:
         rules, known = self.choice.policy.rules, self.memory.columns.get(self.tables[module.api_name], {})
@@ -160,7 +178,10 @@ class Survey:
             if filters and module.api_name in known:
                 check_values(filters, self._columns(module))
         private = {name: synced.private for name, synced in self.memory.synced.items()}
-        check_forgotten(rules, [m for m in self.modules if self.choice.wants(m.api_name)], known, private)
+        chosen_now = [m for m in self.modules if self.choice.wants(m.api_name)]
+        if self.order is not None:  # the others are asked about when their turn comes
+            chosen_now = [m for m in chosen_now if m.api_name in known]
+        check_forgotten(rules, chosen_now, known, private)
         self.check_key([name for name in chosen if self.choice.refresh and self.choice.wants(name)])
 
     def check_key(self, read_whole: Iterable[str] = ()) -> None:
@@ -172,6 +193,17 @@ class Survey:
 
 def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours: Iterable[str]) -> Survey:
     """One call for the modules, then for each chosen one its fields, and its count or its first changes."""
+    found = begin(client, choice, memory, ours)
+    chosen = [m for m in found.modules if found.choice.wants(m.api_name)]
+    described = chosen
+    if "fields" in found.choice.only:  # the table, which is about all modules
+        described = [m for m in found.modules if m.api_name not in found.choice.never]
+    ask(client, found, wish, chosen, described)
+    return found
+
+
+def begin(client: ZohoClient, choice: Choice, memory: Memory, ours: Iterable[str]) -> Survey:
+    """One call, for the modules; nothing is asked about any of them yet."""
     ours = tuple(ours)
     modules = list_modules(client)
     until = client.now()
@@ -180,30 +212,41 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
     if choice.only and choice.only <= choice.never:
         raise SettingsError("nothing is left to read: every chosen module is excluded, too")
     tables = name_tables([m.api_name for m in modules], ours, memory.tables)
-    chosen = [m for m in modules if choice.wants(m.api_name)]
-    readable = [m for m in chosen if not why_not(m)]
-    described = readable
-    if "fields" in choice.only:  # the table, which is about all modules
-        described = [m for m in modules if not why_not(m) and m.api_name not in choice.never]
-    fields = _at_once(lambda m: list_fields(client, m.api_name), described)
-    listed = {name: found for name, found in fields.items() if isinstance(found, list)}
-    result = Survey(choice, memory, modules, listed, [], [], [], tables, until)
-    result.check_rules([m.api_name for m in modules if _may_have_fields(m, fields.get(m.api_name))])
-    offered = [m for m in readable if listed.get(m.api_name)]
-    plans = _at_once(lambda m: with_api(client, result.draft(m), wish), offered)
-    for module in chosen:
-        result.judge(module, fields.get(module.api_name, []), plans.get(module.api_name))
-    listed_names = {m.api_name for m in modules}
-    gone = [name for name in memory.tables if name not in listed_names and choice.wants(name)]
-    result.skips.extend(Skip(Module(name), GONE) for name in gone)
-    return result
+    listed = {m.api_name for m in modules}
+    gone = [name for name in memory.tables if name not in listed and choice.wants(name)]
+    skips = [Skip(Module(name), GONE) for name in gone]
+    return Survey(choice, memory, modules, {}, [], skips, [], tables, until)
 
 
-def _may_have_fields(module: Module, fields: Answer[list[Field]] | None) -> bool:
+def ask(
+    client: ZohoClient,
+    found: Survey,
+    wish: Wish,
+    modules: Sequence[Module],
+    described: Sequence[Module] | None = None,
+) -> None:
+    """Plan these modules: their fields, and their counts or first changes. Asks for the fields of `described`, too.
+
+    Under a limit of credits this is done for some modules after the other, and the rules are checked at the end.
+    """
+    fields = _at_once(
+        lambda m: list_fields(client, m.api_name), [m for m in described or modules if not why_not(m)]
+    )
+    found.fields.update({name: listed for name, listed in fields.items() if isinstance(listed, list)})
+    if found.order is None:
+        found.check_rules([m.api_name for m in found.modules if _may_have_fields(m, found, fields)])
+    offered = [m for m in modules if not why_not(m) and found.fields.get(m.api_name)]
+    plans = _at_once(lambda m: with_api(client, found.draft(m), wish), offered)
+    for module in modules:
+        found.judge(module, fields.get(module.api_name, []), plans.get(module.api_name))
+
+
+def _may_have_fields(module: Module, found: Survey, fields: Mapping[str, Answer[list[Field]]]) -> bool:
     """Whether a module whose fields are not here has some: nobody asked for them, or they could not be had now."""
-    if isinstance(fields, ZohoError):
-        return not (fields.code in NO_SUCH_MODULE or means_not_offered(fields))
-    return not isinstance(fields, list) and not why_not(module)
+    answer = fields.get(module.api_name)
+    if isinstance(answer, ZohoError):
+        return not (answer.code in NO_SUCH_MODULE or means_not_offered(answer))
+    return module.api_name not in found.fields and not why_not(module)
 
 
 def with_api(client: ZohoClient, plan: Plan, wish: Wish) -> Plan:

@@ -16,9 +16,9 @@ from .metadata import Module
 from .naming import name_columns
 from .plan import Plan
 from .reading import Reading, read_module
+from .schedule import is_due
 from .survey import Survey, why_not
 from .watch import Watch
-from .windows import is_due
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,17 @@ def module_tables(client: ZohoClient, survey: Survey) -> list[Table]:
 
 def account_tables(client: ZohoClient, survey: Survey) -> list[Table]:
     """The account's own tables that are wanted and due."""
-    due = [e for e in ENDPOINTS if survey.choice.wants(e.table) and _is_due(e, survey, client.now())]
+    due = [e for e in due_endpoints(survey) if survey.reads(e.table)]
     return [_account_table(client, survey, endpoint) for endpoint in due]
+
+
+def due_endpoints(survey: Survey) -> list[Endpoint]:
+    return [e for e in ENDPOINTS if survey.choice.wants(e.table) and _is_due(e, survey)]
+
+
+def calls_of(endpoint: Endpoint, survey: Survey) -> int:
+    """What reading one takes, as far as it can be told before."""
+    return _calls_of(endpoint, _asked_for_settings(survey))
 
 
 def _account_table(client: ZohoClient, survey: Survey, endpoint: Endpoint) -> Table:
@@ -55,8 +64,7 @@ def _account_table(client: ZohoClient, survey: Survey, endpoint: Endpoint) -> Ta
 
     def read(folder: Path, watch: Watch) -> Reading:
         reading = read_endpoint(client, endpoint, modules, folder, known)
-        if endpoint.each != "account":
-            reading.read_at = client.now()
+        reading.read_at = survey.until  # the start of the run, as intervals are between starts
         watch.rows(reading.rows or 0)
         return reading
 
@@ -73,7 +81,7 @@ def _calls_of(endpoint: Endpoint, modules: Sequence[str]) -> int:
 
 def _asked_for_settings(survey: Survey) -> list[str]:
     """The modules that tables such as `tags` are about: all, also when a user chose a few to read."""
-    if not survey.choice.only:
+    if not survey.choice.only and survey.order is None:
         return [plan.module.api_name for plan in survey.plans]
     return [m.api_name for m in survey.modules if not why_not(m) and m.api_name not in survey.choice.never]
 
@@ -84,7 +92,8 @@ def metadata_tables(survey: Survey, refused: Mapping[str, Mapping[str, str]] | N
     `refused` are the fields, by module, that an API refused while it was read.
     """
     skips = {m.api_name: why_not(m) or "not chosen" for m in survey.modules if not _chosen(survey, m)}
-    skips.update((skip.module.api_name, skip.reason) for skip in (*survey.skips, *survey.failures))
+    left = (*survey.skips, *survey.failures, *survey.waiting)
+    skips.update((skip.module.api_name, skip.reason) for skip in left)
     there = {**survey.memory.tables, **{plan.module.api_name: plan.table for plan in survey.plans}}
     modules = module_rows(survey.modules, there, skips)
     plans = {plan.module.api_name: plan for plan in survey.plans}
@@ -107,6 +116,12 @@ def _kept_table(survey: Survey, endpoint: Endpoint, rows: list[Row]) -> Table:
         reading = Reading(endpoint.table, endpoint.table, "settings", "asked while planning")
         if endpoint is FIELDS and _would_forget(survey):
             return reading.keep("this run asked only about the chosen modules")
+        if endpoint is FIELDS and survey.waiting:
+            if survey.memory.held is None:
+                return reading.keep(
+                    "this run asked about a part of the modules, and no part can be replaced here"
+                )
+            reading.part_by = "module"
         watch.rows(len(rows))
         return keep_rows(reading, endpoint, rows, folder, known)
 
@@ -125,14 +140,14 @@ def _would_forget(survey: Survey) -> bool:
     return bool(only) and FIELDS.table not in only and not there <= asked
 
 
-def not_due(survey: Survey, now: datetime) -> list[Reading]:
+def not_due(survey: Survey) -> list[Reading]:
     """The account's tables that this run leaves as they are."""
     return [
         Reading(e.table, e.table, "settings", "").keep(
             f"read once a day, last on {_day_and_time(survey.memory.settings_read[e.table])}"
         )
         for e in ENDPOINTS
-        if survey.choice.wants(e.table) and not _is_due(e, survey, now)
+        if survey.choice.wants(e.table) and not _is_due(e, survey)
     ]
 
 
@@ -141,9 +156,10 @@ def _day_and_time(moment: str) -> str:
     return f"{at.day} {at:%b, %H:%M} UTC"
 
 
-def _is_due(endpoint: Endpoint, survey: Survey, now: datetime) -> bool:
+def _is_due(endpoint: Endpoint, survey: Survey) -> bool:
     read = survey.memory.settings_read.get(endpoint.table)
     asked_for = survey.choice.refresh or endpoint.table in survey.choice.only
     if endpoint.each == "account" or read is None or asked_for:
         return True
-    return is_due(datetime.fromisoformat(read), survey.choice.policy.settings_refresh, now)
+    last, every = datetime.fromisoformat(read), survey.choice.policy.settings_refresh
+    return is_due(last, every, survey.until, survey.memory.gap)

@@ -10,6 +10,7 @@ from .columns import COMPUTED, Column
 from .errors import ReadFailed
 from .plan import Plan, Window
 from .policy import Policy
+from .schedule import is_due
 from .synced import Synced
 from .versions import VALID_FROM
 
@@ -108,28 +109,29 @@ def synced_after(plan: Plan, empty: Collection[str] = (), as_of: datetime | None
     )
 
 
-def with_upkeep(plan: Plan, policy: Policy, held: Collection[str]) -> Plan:
+def with_upkeep(plan: Plan, policy: Policy, held: Collection[str], gap: timedelta | None = None) -> Plan:
     """The plan with what the changes never show: new fields, computed ones, rows without a trace.
 
-    `held` are the columns that the table has: one that somebody has dropped there is new again.
+    `held` are the columns that the table has: one that somebody has dropped there is new again. `gap` is the
+    usual time between two runs.
     """
     synced, now = plan.synced, plan.until
     assert synced is not None
     assert now is not None
     new = tuple(c.api_name for c in plan.columns if mark(c) not in synced.filled or c.name not in held)
     computed = tuple(c.api_name for c in plan.columns if c.field.data_type in COMPUTED)
-    if not is_due(synced.computed_at, policy.computed_refresh, now):
+    if not is_due(synced.computed_at, policy.computed_refresh, now, gap):
         computed = ()
-    sweep = _why_sweep(plan, policy)
+    sweep = _why_sweep(plan, policy, gap)
     along = tuple(c.api_name for c in plan.columns if goes_along(c)) if sweep else ()
     return replace(plan, refresh=tuple(dict.fromkeys((*new, *computed, *along))), sweep=sweep)
 
 
-def _why_sweep(plan: Plan, policy: Policy) -> str | None:
+def _why_sweep(plan: Plan, policy: Policy, gap: timedelta | None) -> str | None:
     synced, now = plan.synced, plan.until
     assert synced is not None
     assert now is not None
-    if is_due(synced.verified_at, policy.verify_every, now):
+    if is_due(synced.verified_at, policy.verify_every, now, gap):
         return "every id is compared once in a while"
     if synced.difference and synced.difference_at:
         return f"its table differs from Zoho's count by {synced.difference:+,}"
@@ -139,11 +141,6 @@ def _why_sweep(plan: Plan, policy: Policy) -> str | None:
 def goes_along(column: Column) -> bool:
     by_type = column.field.data_type in (ALONG | COMPUTED)
     return by_type or column.api_name in ALONG_BY_NAME
-
-
-def is_due(last: datetime | None, every: timedelta, now: datetime) -> bool:
-    """Whether something was done too long ago, never, or in a future that Zoho's clock has taken back."""
-    return last is None or not timedelta() <= now - last < every
 
 
 def spell(moment: datetime) -> str:
