@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,3 +70,24 @@ def start(folder: Path, *words: str, **more: str) -> subprocess.Popen[str]:
 
 def this_machine() -> str:
     return socket.gethostname()
+
+
+@contextmanager
+def at_call(org: Org, route: str, do: Callable[[], None], nth: int = 1) -> Iterator[None]:
+    """Something happens at the nth call of a route, before it is answered."""
+    take, seen, lock = org.faults.take, [], threading.Lock()
+
+    def doing(name: str, module: str | None) -> Any:
+        with lock:
+            if name == route:
+                seen.append(name)
+                if len(seen) == nth:
+                    do()
+        return take(name, module)
+
+    org.faults.take = doing  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        org.faults.take = take  # type: ignore[method-assign]
+    assert len(seen) >= nth

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -118,6 +119,7 @@ def answer(command: Callable[[Options, Console], int]) -> int:
     """Settle the options, run the command, and end every error in one sentence."""
     ctx = click.get_current_context()
     options: Options | None = None
+    logging.raiseExceptions = False  # a full disk, say, is told once and not by each line of a log
     try:
         configured = start_dlt()
         if not ctx.params.get("demo"):

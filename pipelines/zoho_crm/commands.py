@@ -142,7 +142,7 @@ def status(options: Options, console: Console) -> int:
     from .looking import looking
     from .status import print_status
 
-    with looking(options) as look:
+    with looking(options, console) as look:
         print_status(console, look, options)
     return 0
 
@@ -155,7 +155,7 @@ def report(options: Options, console: Console) -> int:
     from .looking import looking
     from .page import write_page
 
-    with looking(options) as look:
+    with looking(options, console) as look:
         path, told = write_page(look, options)
         facts = told.facts(look)
     console.event("page", {"path": str(path), "headline": told.sentence})
@@ -172,29 +172,25 @@ def opened(options: Options, console: Console, command: str, *, loads: bool = Tr
 
     from .account import opened_account
     from .destination import choose_destination
-    from .dlt_runtime import dlt_log
-    from .opening import open_pipeline
     from .showing import choose_progress
     from .stopping import STOP
-    from .working import looking_folder, working_folder
+    from .working import opened_pipeline
 
     name, policy = options.pipeline_name, policy_of(options)
-    with opened_account(options, console) as credentials, ExitStack() as stack:
+    with ExitStack() as stack:
+        credentials = stack.enter_context(opened_account(options, console))
         destination = choose_destination(options.destination, options.dataset, name, options.demo)
         progress = choose_progress(options.progress, console, verbose=options.verbose)
+        stack.enter_context(closing(progress))
         STOP.tell = progress.stopping
-        if loads:
-            place = stack.enter_context(working_folder(options, destination, command))
-        else:
-            place, destination = stack.enter_context(looking_folder(options, destination))
-        stack.enter_context(dlt_log(place, name))
-        pipeline = open_pipeline(name, destination, options.dataset, place, progress)
+        opening = opened_pipeline(options, destination, progress, command if loads else None)
+        pipeline = stack.enter_context(opening)
         choice = Choice(options.modules, options.exclude, options.full_refresh, policy)
         client = connect(credentials)
         client.door.max_credits = options.max_credits
         try:
             yield Work(console, options, credentials, client, pipeline, choice, progress)
-        except KeyboardInterrupt:
+        except BaseException:
             client.door.max_credits = 0  # what still reads makes no more calls
             raise
 

@@ -166,5 +166,5 @@ def _of_duckdb(error: BaseException) -> tuple[str, int] | None:
     if "No space left" in text:
         return DISK_FULL, FAILED
     if "Could not set lock" in text:
-        return "The DuckDB file is open in another process: close it there and run again.", USAGE
+        return "The DuckDB file is open in another process: close it there and run again.", BUSY
     return None

@@ -23,6 +23,7 @@ from sources.zoho_crm.spool import GROUP_ROWS, Spooled
 from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
 
+from .database import raise_if_gone
 from .deleted_records import DELETED_RECORDS, deleted_records_reading
 from .failures import causes, innermost
 from .gentle import gently, starved
@@ -85,11 +86,15 @@ class Landing:
                     file.path.unlink(missing_ok=True)
 
     def _clear(self, error: Exception) -> None:
-        """Give up the package that could not be loaded; whoever interrupts the run is obeyed."""
+        """Give up the package that could not be loaded; whoever interrupts the run is obeyed.
+
+        So is a destination that is gone.
+        """
         if any(isinstance(cause, KeyboardInterrupt) for cause in causes(error)):
             raise KeyboardInterrupt from error  # dlt wraps Ctrl-C and SIGTERM like a failed load
         if isinstance(error, PipelineStepFailed):
             self.pipeline.abort_packages()
+        raise_if_gone(error)
 
     def append(self, log: Reading, synced: Mapping[str, Synced], *others: Reading) -> None:
         """Load the log of the run, and with it the watermarks that waited for the end of the run.

@@ -19,7 +19,8 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from sources.zoho_crm.errors import SettingsError
 from sources.zoho_crm.resources import SOURCE, memory_of
 
-from .console import counted
+from .console import Console, counted
+from .database import waiting_for_database
 from .destination import choose_destination, only_read
 from .dlt_runtime import dlt_log
 from .failures import causes
@@ -64,7 +65,7 @@ def parsed(text: Any) -> Any:
 
 
 @contextmanager
-def looking(options: Options) -> Iterator[Look]:
+def looking(options: Options, console: Console) -> Iterator[Look]:
     """The destination with its state. Raises SettingsError if no run has ever come to its end there.
 
     The state comes from the destination into a folder that is thrown away: dlt's own folder may belong to
@@ -76,6 +77,7 @@ def looking(options: Options) -> Iterator[Look]:
         tempfile.TemporaryDirectory(prefix="zoho-") as folder,
         only_read(destination),
         dlt_log(folder, name),
+        waiting_for_database(options.wait_for_database, console.text),
     ):
         pipeline = _open(options, place, destination, folder)
         held = Held(pipeline, Path(folder))

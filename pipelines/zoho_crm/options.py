@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from .names import FolderName, Names, Word
 from .privacy_options import PRIVACY, protecting, rules_from
-from .sync_options import ALL, Moment, Span, keeping
+from .sync_options import ALL, Moment, Span, keeping, patience
 
 if TYPE_CHECKING:
     from sources.zoho_crm.policy import Policy
@@ -66,6 +66,7 @@ class Options:
     self_client: bool = False
     no_browser: bool = False
     wait: timedelta = timedelta(minutes=5)
+    wait_for_database: timedelta = timedelta(minutes=1)
     notify: str | None = None
     metrics_file: str | None = None
 
@@ -132,7 +133,10 @@ def connecting() -> list[click.Parameter]:
             show_default=True,
             help="Name that the state is kept under.",
         ),
-        option("--pipelines-dir", type=Word("DIR"), help="Where dlt keeps the state. [default: dlt's own]"),
+        option(
+            "--pipelines-dir", type=Word("DIR"), help="Where runs work. [default: one a working directory]"
+        ),
+        patience(option),
         option(
             "--log-format",
             type=click.Choice(["text", "json"]),

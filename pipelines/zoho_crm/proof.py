@@ -11,6 +11,7 @@ from sources.zoho_crm.survey import read_count
 from sources.zoho_crm.synced import Synced
 from sources.zoho_crm.windows import CONVERTED, is_due
 
+from .database import raise_if_gone
 from .failures import innermost
 from .held import Held
 from .mending import is_record
@@ -25,6 +26,7 @@ def prove(run: Run, held: Held, client: ZohoClient, count_every: timedelta) -> N
         flags = {r.table: flag for r in read if (flag := _converted(r))}
         run.converted_counts = held.count(flags, flags)
     except Exception as error:  # noqa: BLE001 - each destination has errors of its own
+        raise_if_gone(error)
         run.troubles.append(("the destination", f"its tables could not be counted: {innermost(error)}"))
     for reading in read:
         counted = run.table_counts.get(reading.table)

@@ -10,18 +10,45 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import dlt
 from dlt.common.destination.client import WithStateSync
 from dlt.common.destination.reference import Destination
 
 from sources.zoho_crm.errors import SettingsError
 
 from .account import pipelines_dir
+from .database import told_when_gone, waiting_for_database
 from .destination import database_file, only_read
+from .dlt_runtime import dlt_log
 from .lock import alone, alone_in
+from .opening import open_pipeline
 from .options import Options
+from .progress import Progress
 
 LOOK = "look-"
 DAY = 24 * 60 * 60  # seconds
+
+
+@contextmanager
+def opened_pipeline(
+    options: Options, destination: Any, progress: Progress, command: str | None
+) -> Iterator[dlt.Pipeline]:
+    """The pipeline of a command that loads, or to look at the destination with if `command` is None.
+
+    A DuckDB file that is open elsewhere is waited for. Raises Busy, or DatabaseLost in the middle.
+    """
+    name = options.pipeline_name
+    with ExitStack() as stack:
+        if command is not None:
+            place = stack.enter_context(working_folder(options, destination, command))
+        else:
+            place, destination = stack.enter_context(looking_folder(options, destination))
+        stack.enter_context(dlt_log(place, name))
+        waiting = stack.enter_context(waiting_for_database(options.wait_for_database, progress.wait))
+        pipeline = open_pipeline(name, destination, options.dataset, place, progress)
+        waiting.began = True
+        with told_when_gone(pipeline):
+            yield pipeline
 
 
 @contextmanager
