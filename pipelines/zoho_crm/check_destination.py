@@ -99,9 +99,9 @@ def check_destination(state: State) -> Finding:
 @contextmanager
 def _opened(state: State) -> Iterator[dlt.Pipeline]:
     """From a folder of its own: a run may begin meanwhile."""
-    options = state.options
+    options, place = state.options, state.place if Path(state.place).is_dir() else None
     with (
-        tempfile.TemporaryDirectory(prefix=LOOK, dir=state.place, ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(prefix=LOOK, dir=place, ignore_cleanup_errors=True) as folder,
         dlt_log(folder, options.pipeline_name),
         unfilled(state.destination, state.database),
     ):

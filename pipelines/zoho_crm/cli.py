@@ -28,7 +28,7 @@ from .failures import (
     one_line,
     without_secrets,
 )
-from .look_options import seeing, writing
+from .look_options import judging_age, seeing, writing
 from .misspelt import warn_of_unknown_keys
 from .options import (
     ConfigOption,
@@ -188,7 +188,7 @@ cli = Commands(
         _command(commands.check, [*choosing(), *documenting(), *connecting()]),
         _command(commands.verify, [*choosing(), *repairing(), *paying(), *telling(), *connecting()]),
         completion(),
-        _command(commands.status, seeing()),
+        _command(commands.status, [*judging_age(), *seeing()]),
         _command(commands.report, [*writing(), *seeing()]),
     ],
 )

@@ -143,8 +143,7 @@ def status(options: Options, console: Console) -> int:
     from .status import print_status
 
     with looking(options, console) as look:
-        print_status(console, look, options)
-    return 0
+        return print_status(console, look, options)
 
 
 def report(options: Options, console: Console) -> int:
@@ -152,10 +151,16 @@ def report(options: Options, console: Console) -> int:
 
     From the destination alone, on any machine; it loads nothing from the network.
     """
+    from sources.zoho_crm.errors import SettingsError
+
+    from .headline import headline
     from .looking import looking
     from .page import write_page
 
     with looking(options, console) as look:
+        if not look.log.has_tables:
+            told = headline([], look.log.stopped())
+            raise SettingsError(f"No run has come to its end here ({look.place}). {told.sentence}")
         path, told = write_page(look, options)
         facts = told.facts(look)
     console.event("page", {"path": str(path), "headline": told.sentence})

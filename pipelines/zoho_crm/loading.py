@@ -114,7 +114,7 @@ class Landing:
             made = [table_resource(log.table, log.columns, rows, "append")]
             made += [table_resource(o.table, o.columns, partial(iter, [o]), "append") for o in others]
             with STOP.unbroken():
-                self.pipeline.run(_source_of(made))
+                self.pipeline.run(source_of(made))
         except PipelineStepFailed as error:
             self._clear(error)
             log.end("failed", f"the destination refused it: {innermost(error)}")
@@ -175,7 +175,7 @@ class Landing:
             )
             if resources:
                 with gently(self.pipeline, self._many(files, ways), self.room):
-                    self.pipeline.run(_source_of(resources))
+                    self.pipeline.run(source_of(resources))
 
     def _many(self, readings: Sequence[Reading], ways: Mapping[str, TWriteDispositionConfig]) -> list[Path]:
         """The files, for a load in little memory; none where many rows are merged: there a limit costs time."""
@@ -252,5 +252,5 @@ def older_columns(found: Survey) -> dict[str, list[str]]:
     return older
 
 
-def _source_of(resources: Iterable[Any]) -> DltSource:
+def source_of(resources: Iterable[Any]) -> DltSource:
     return dlt.source(lambda: list(resources), name=SOURCE, section=SOURCE)()

@@ -51,6 +51,7 @@ class Options:
     log_format: str = "text"
     demo: bool = False
     repair: bool = False
+    max_age: timedelta | None = None
     stale_after: timedelta = timedelta(hours=24)
     output: str = "zoho_report.html"
     privacy: tuple[str, ...] = ()
@@ -139,6 +140,7 @@ def connecting() -> list[click.Parameter]:
         patience(option),
         option(
             "--log-format",
+            "--format",
             type=click.Choice(["text", "json"]),
             default="text",
             show_default=True,

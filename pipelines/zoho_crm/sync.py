@@ -95,6 +95,7 @@ def _write_down(run: Run, found: Survey, landing: Landing, client: ZohoClient, s
     log = sync_runs_reading(run, landing.folder)
     more = seats.log(landing.folder) if SEAT_COUNTS.table not in found.choice.never else []
     landing.append(log, run.synced, *more)
+    run.is_logged = not log.error
     if log.error:
         run.troubles.append((log.name, log.error))
 

@@ -17,6 +17,7 @@ from dlt.common.destination.reference import Destination
 from sources.zoho_crm.errors import SettingsError
 
 from .account import pipelines_dir
+from .attempts import keep_killed
 from .database import told_when_gone, waiting_for_database
 from .destination import database_file, only_read
 from .dlt_runtime import dlt_log
@@ -61,7 +62,7 @@ def working_folder(options: Options, destination: Any, command: str) -> Iterator
     """
     place, name = pipelines_dir(options), options.pipeline_name
     with ExitStack() as stack:
-        stack.enter_context(alone(place, name, command))
+        keep_killed(place, name, stack.enter_context(alone(place, name, command)))
         file = database_file(destination, name, options.demo)
         stack.enter_context(alone_in(file, options.dataset, command))
         own = Path(place, name)
