@@ -67,8 +67,11 @@ def check_lock(state: State) -> Finding:
     holder = next((held for lock in locks if (held := holder_of(lock)) and held.is_alive), None)
     if holder is not None:
         state.busy = True
-        told = f"another run is in progress ({holder}), and keeps a second one out"
-        return warning("lock", told, "wait until it is done")
+        return warning(
+            "lock",
+            f"another run is in progress ({holder}), and keeps a second one out",
+            "wait until it is done",
+        )
     return ok("lock", f"no other run of the pipeline {name} is in progress")
 
 
@@ -176,7 +179,7 @@ def _remember_runs(state: State, pipeline: dlt.Pipeline) -> None:
             state.rows = _number(sql.execute_sql(f"select sum(most) from ({most}) as m"))
             names = sql.execute_sql(f"select distinct module from {runs} where status = 'read'")
             state.loaded = frozenset(name for (name,) in names or ())
-            last = f"select run_id from {runs} order by started_at desc limit 1"
+            last = f"select run_id from {runs} where module is not null order by started_at desc limit 1"
             state.last_credits = _number(
                 sql.execute_sql(f"select sum(credits) from {runs} where run_id in ({last})")
             )

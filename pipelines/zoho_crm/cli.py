@@ -57,8 +57,8 @@ Each option is also a key of dlt's configuration: --modules is SOURCES__ZOHO_CRM
 and `modules` below [sources.zoho_crm] in .dlt/config.toml. The command line wins.
 
 Exit codes: 0 all is synced, 1 something failed, 2 wrong usage or configuration, 3 Zoho refused the
-credentials or the scopes, 4 `verify` found a difference, 5 another run of this pipeline is in progress,
-6 stopped at the credit limit, 130 interrupted.
+credentials or the scopes, 4 `verify` found a difference, 5 another run is in progress or the
+database is open elsewhere, 6 stopped at the credit limit, 130 interrupted.
 
 README.md and docs/ have the rest: docs/setup.md the clicks at Zoho, docs/troubleshooting.md what each sentence means."""
 

@@ -69,14 +69,14 @@ class Waiting:
 
     def _end(self, file: str, holder: str) -> Exception:
         by = f", {holder}," if holder else ""
-        waited = f"{file} is open in another process{by} for longer than {self.seconds:,.0f} s"
         if self.began:
             return DatabaseLost(
-                f"{waited}: close it there. Nothing that was loaded is lost; the next run continues."
+                f"{file} is open in another process{by} for longer than {self.seconds:,.0f} s: close it there."
+                " Nothing that was loaded is lost; the next run continues."
             )
         return DatabaseInUse(
-            f"{waited}: close it there and run again, or wait longer with --wait-for-database;"
-            " nothing was done."
+            f"{file} is open in another process{by} for longer than {self.seconds:,.0f} s: close it there and run"
+            " again, or wait longer with --wait-for-database; nothing was done."
         )
 
 

@@ -67,7 +67,7 @@ def parsed(text: Any) -> Any:
 
 
 @contextmanager
-def looking(options: Options, console: Console) -> Iterator[Look]:
+def looking(options: Options, console: Console | None = None) -> Iterator[Look]:
     """The destination with its state. Raises SettingsError if no run has ever come to its end there.
 
     The state comes from the destination into a folder that is thrown away: dlt's own folder may belong to
@@ -79,7 +79,7 @@ def looking(options: Options, console: Console) -> Iterator[Look]:
         tempfile.TemporaryDirectory(prefix="zoho-") as folder,
         only_read(destination),
         dlt_log(folder, name),
-        waiting_for_database(options.wait_for_database, console.text),
+        waiting_for_database(options.wait_for_database, (console or Console(silent=True)).text),
     ):
         pipeline = _open(options, place, destination, folder)
         held = Held(pipeline, Path(folder))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from click.core import ParameterSource
 
+from .format_options import speaking
 from .names import FolderName, Names, Word
 from .privacy_options import PRIVACY, protecting, rules_from
 from .sync_options import ALL, Moment, Span, keeping, patience
@@ -138,17 +139,8 @@ def connecting() -> list[click.Parameter]:
             "--pipelines-dir", type=Word("DIR"), help="Where runs work. [default: one a working directory]"
         ),
         patience(option),
-        option(
-            "--log-format",
-            "--format",
-            type=click.Choice(["text", "json"]),
-            default="text",
-            show_default=True,
-            help="json: each line of the output is one JSON object.",
-        ),
         option("--demo", is_flag=True, help="Use a simulated Zoho CRM on 127.0.0.1 and zoho_demo.duckdb."),
-        option("-v", "--verbose", is_flag=True, help="Name every field and module, however many."),
-        option("-q", "--quiet", is_flag=True, help="Say nothing but errors and the last line."),
+        *speaking(option),
     ]
 
 
