@@ -39,37 +39,3 @@ def test_idle_runs_and_looks_leave_no_file_more(command, tmp_path, api):
     assert after[2] == after[1]
     assert len(after[0].keys() - before.keys()) <= 3
     assert [path for path in after[2] if MARKER.encode() in path.read_bytes()] == []
-
-
-def test_a_run_that_fails_while_it_loads_leaves_no_package(command, monkeypatch, tmp_path):
-    import duckdb
-    from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
-
-    def refuse(self):
-        raise duckdb.IOException("No space left on device")
-
-    org = shop()
-    with serve(org) as zoho:
-        words = (
-            "--connection",
-            f"{zoho.connection_string}{QUICK}",
-            "--modules",
-            "Leads",
-            "--progress",
-            "off",
-        )
-        assert command(*words).code == 0
-        before = files(tmp_path)
-        org.clock.advance(hours=1)
-        org.insert("Leads", {"Last_Name": MARKER})
-        with monkeypatch.context() as full:
-            full.setattr(DuckDbCopyJob, "run", refuse)
-            done = command(*words)
-        assert done.code == 1
-        assert done.err.splitlines()[0] == (
-            "Error: Leads, modules, fields, sync_runs: The disk is full: make room and run again."
-            " Nothing half-written counts as loaded."
-        )
-        assert {path.suffix for path in files(tmp_path).keys() - before.keys()} <= {".log", ".attempts"}
-        org.clock.advance(hours=1)
-        assert command(*words).code == 0

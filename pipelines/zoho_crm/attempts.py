@@ -70,12 +70,15 @@ def _killed(holder: Holder) -> Attempt:
 def keep(place: str, name: str, attempts: Iterable[Attempt]) -> None:
     """The newest lines, in the place of those before; a folder that cannot be written keeps none."""
     lines = [json.dumps(asdict(attempt), default=str) for attempt in attempts][-MOST:]
+    file = attempts_file(place, name)
+    new = file.with_suffix(".new")
     with suppress(OSError):
-        file = attempts_file(place, name)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        new = file.with_suffix(".new")
-        new.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        new.replace(file)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            new.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            new.replace(file)
+        finally:
+            new.unlink(missing_ok=True)
 
 
 def attempts_file(place: str, name: str) -> Path:

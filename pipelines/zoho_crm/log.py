@@ -52,7 +52,9 @@ class Entry:
 
 
 COLUMNS = tuple(field.name for field in fields(Entry))
+NUMBERS = ("rows_read", "rows_deleted", "crm_count", "table_count", "calls", "credits")
 KINDS = {name: pa.timestamp("us", tz="UTC") for name in ("started_at", "finished_at", "since", "until")}
+KINDS |= dict.fromkeys(NUMBERS, pa.int64())
 
 
 @dataclass(frozen=True)
@@ -115,14 +117,15 @@ class Log:
     def __init__(self, rows: pa.Table, attempts: Sequence[Attempt] = ()) -> None:
         """`attempts` are runs that were stopped and have no row yet."""
         if not rows.num_columns:
-            rows = pa.table({name: pa.array([], KINDS.get(name, pa.string())) for name in COLUMNS})
+            rows = pa.table({"run_id": pa.array([], pa.string())})
         for name in COLUMNS:
             if name not in rows.column_names:
-                rows = rows.append_column(name, pa.nulls(rows.num_rows))
+                rows = rows.append_column(name, pa.nulls(rows.num_rows, KINDS.get(name, pa.string())))
         rows = rows.select(list(COLUMNS))
         if attempts:
-            more = pa.Table.from_pylist([_row(a) for a in attempts], schema=_schema_for(rows))
-            rows = pa.concat_tables([rows.cast(more.schema), more])
+            schema = pa.schema([field.with_nullable(True) for field in rows.schema])
+            more = pa.Table.from_pylist([_row(attempt) for attempt in attempts], schema=schema)
+            rows = pa.concat_tables([rows.cast(schema), more])
         usable = pc.and_(pc.is_valid(rows["run_id"]), pc.is_valid(rows["started_at"]))
         rows = rows.filter(usable).sort_by("started_at")
         self._all = rows
@@ -188,14 +191,3 @@ def _entries(rows: pa.Table) -> Iterable[Entry]:
 
 def _row(attempt: Attempt) -> dict[str, Any]:
     return {**dict.fromkeys(COLUMNS), **vars(attempt), "status": "failed"}
-
-
-def _schema_for(rows: pa.Table) -> pa.Schema:
-    """The types of the rows, where a column without values has one that takes those of an attempt."""
-    kinds = {**KINDS, "calls": pa.int64(), "credits": pa.int64()}
-    return pa.schema(
-        [
-            field.with_type(kinds.get(field.name, pa.string())) if pa.types.is_null(field.type) else field
-            for field in (field.with_nullable(True) for field in rows.schema)
-        ]
-    )

@@ -15,7 +15,7 @@ from dlt.common.runtime.collector_base import Collector
 from sources.zoho_crm.errors import SettingsError
 
 from .database import DatabaseInUse, DatabaseLost
-from .failures import causes, innermost
+from .failures import causes, innermost, is_disk_full
 from .held import Held
 
 
@@ -42,7 +42,7 @@ def open_pipeline(
             pipeline = _open(name, destination, dataset, pipelines_dir, collector)
     except Exception as error:
         for cause in causes(error):
-            if isinstance(cause, (DatabaseInUse, DatabaseLost)):
+            if isinstance(cause, (DatabaseInUse, DatabaseLost)) or is_disk_full(cause):
                 raise cause from None
         raise SettingsError(
             f"the destination cannot be opened: {_why_not_open(error, destination)}"
