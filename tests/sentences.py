@@ -15,6 +15,8 @@ ERRORS = {
     "CreditLimit",
     "ReadFailed",
     "Busy",
+    "DatabaseInUse",
+    "DatabaseLost",
     "Unwritable",
     "JobFailed",
     "BadArchive",

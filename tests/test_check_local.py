@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 
 import duckdb
-import filelock
 import pytest
 
-from pipelines.zoho_crm.lock import lock_file
+from pipelines.zoho_crm.lock import alone
 from simulators.zoho_crm import serve
 from tests.checking import MEMORY, Checked, check, small
 from tests.commanding import command, restored_environment
@@ -260,13 +259,12 @@ def test_a_pipelines_dir_that_cannot_be_used_is_2(check):
 # ---- lock and disk
 
 
-def test_another_run_in_progress_is_5_and_the_account_is_checked_all_the_same(check, tmp_path):
-    file = lock_file(str(tmp_path / "p"), "zoho_crm")
-    file.parent.mkdir()
-    with filelock.FileLock(file):
+def test_another_run_in_progress_is_a_warning_and_the_account_is_checked_all_the_same(check, tmp_path):
+    with alone(str(tmp_path / "p"), "zoho_crm"):
         done = check(small(), "--pipelines-dir", str(tmp_path / "p"))
-    assert (done.code, done["lock"], done["destination"]) == (5, "failed", "unknown")
-    assert "another run of the pipeline zoho_crm is in progress -> wait" in done.says("lock")
+    assert (done.code, done["lock"], done["destination"]) == (0, "warning", "unknown")
+    assert f"another run is in progress (process {os.getpid()} on " in done.says("lock")
+    assert "keeps a second one out -> wait until it is done" in done.says("lock")
     assert done["token"] == "ok"
 
 

@@ -222,7 +222,7 @@ def wrapped(error):
         (zoho_error("GET /x", 500, {"code": "INTERNAL_ERROR"}), 1, "500 INTERNAL_ERROR GET /x"),
         (OSError(errno.ENOSPC, "No space left on device", "/data/x"), 1, f"{DISK_FULL} (/data/x)"),
         (OSError(errno.EACCES, "Permission denied", "/data/x"), 1, "No permission to write (/data/x)"),
-        (duckdb.IOException("IO Error: Could not set lock on file"), 2, "open in another process"),
+        (duckdb.IOException("IO Error: Could not set lock on file"), 5, "open in another process"),
         (duckdb.IOException("No space left on device"), 1, DISK_FULL),
         (KeyboardInterrupt(), 130, "Interrupted."),
     ],

@@ -68,7 +68,7 @@ def test_the_demo_runs_twice_says_that_it_is_simulated_and_its_sql_works(tmp_pat
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.splitlines()[0].startswith("This is a simulated Zoho CRM on 127.0.0.1")
         assert done.stdout.count("This is a simulated Zoho CRM") == 2
-    assert sorted(path.name for path in tmp_path.glob("*.duckdb*")) == ["zoho_demo.duckdb"]
+    assert sorted(path.name for path in tmp_path.glob("*.duckdb")) == ["zoho_demo.duckdb"]
     sql = [
         line.strip() for line in second.stdout.partition("Try it in Python:")[2].splitlines() if line.strip()
     ]

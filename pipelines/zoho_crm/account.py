@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -78,18 +79,22 @@ def _time_in(note: Path) -> datetime | None:
 
 
 def pipelines_dir(options: Options) -> str:
-    """Where the state lies; a demo has its own, which belongs to the working directory and the destination."""
+    """Where a run works and keeps its lock: by default a folder of the working directory's own.
+
+    So two accounts in two folders share nothing, though their pipelines have one name.
+    """
     from dlt.common.pipeline import get_dlt_pipelines_dir
 
     from .destination import DEMO_FILE
 
     if options.pipelines_dir:
         return str(Path(options.pipelines_dir).expanduser().absolute())
-    if not options.demo:
-        return str(get_dlt_pipelines_dir())
-    place = f"{Path(DEMO_FILE).absolute()} {options.destination} {options.dataset}"
-    own = hashlib.sha256(place.encode()).hexdigest()[:12]
-    return str(Path(get_dlt_pipelines_dir()).parent / "zoho_demo" / own)
+    here, root = Path.cwd(), Path(get_dlt_pipelines_dir()).parent
+    place = here / DEMO_FILE if options.demo else here
+    own = hashlib.sha256(f"{place} {options.destination} {options.dataset}".encode()).hexdigest()[:12]
+    if options.demo:
+        return str(root / "zoho_demo" / own)
+    return str(root / "zoho_crm" / (re.sub(r"[^0-9A-Za-z.-]+", "-", here.name)[:40] + f"-{own}"))
 
 
 def empty_connection() -> Exception:

@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -16,11 +16,12 @@ from sources.zoho_crm.errors import SettingsError
 from .check_finding import Finding, failed, ok, unknown, warning
 from .destination import choose_destination, database_file, unfilled
 from .dlt_runtime import dlt_log
-from .failures import BUSY, USAGE, Busy, one_line
+from .failures import USAGE, one_line
 from .held import Held
-from .lock import alone
+from .lock import dataset_lock_file, holder_of, lock_file
 from .opening import open_pipeline
 from .progress import Progress
+from .working import LOOK
 
 if TYPE_CHECKING:
     import dlt
@@ -51,18 +52,26 @@ def check_names(state: State) -> Finding:
 
 
 def check_lock(state: State) -> Finding:
-    """Whether another run of this pipeline is in progress."""
+    """Whether another run of this pipeline is in progress. Takes no lock: that would refuse a run that begins."""
     name = state.options.pipeline_name
     try:
-        with alone(state.place, name):
+        Path(state.place).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=state.place):
             pass
-    except Busy:
+    except OSError as error:
+        told = f"The pipelines dir {state.place} cannot be used ({error.strerror})"
+        return failed("lock", told, "name a folder that you may write to with --pipelines-dir", USAGE)
+    locks = [lock_file(state.place, name)]
+    if state.database is not None:
+        locks.append(dataset_lock_file(state.database.resolve(), state.options.dataset))
+    holder = next((held for lock in locks if (held := holder_of(lock)) and held.is_alive), None)
+    if holder is not None:
         state.busy = True
-        return failed(
-            "lock", f"another run of the pipeline {name} is in progress", "wait until it is done", BUSY
+        return warning(
+            "lock",
+            f"another run is in progress ({holder}), and keeps a second one out",
+            "wait until it is done",
         )
-    except SettingsError as error:
-        return failed("lock", str(error), "name a folder that you may write to with --pipelines-dir", USAGE)
     return ok("lock", f"no other run of the pipeline {name} is in progress")
 
 
@@ -84,7 +93,7 @@ def check_destination(state: State) -> Finding:
                 told = f"{options.destination} is open, but not writable: {one_line(str(error), 300)}"
                 return failed(name, told, "grant the right to create schemas and tables", USAGE)
             _remember_runs(state, pipeline)
-    except (SettingsError, Busy) as error:
+    except SettingsError as error:
         return _not_open(state, str(error))
     where = str(file) if file is not None else options.destination
     return ok(name, f"{where} is open and writable, dataset {options.dataset}")
@@ -92,12 +101,14 @@ def check_destination(state: State) -> Finding:
 
 @contextmanager
 def _opened(state: State) -> Iterator[dlt.Pipeline]:
-    options, place = state.options, state.place
-    with ExitStack() as stack:
-        stack.enter_context(alone(place, options.pipeline_name))
-        stack.enter_context(dlt_log(place, options.pipeline_name))
-        stack.enter_context(unfilled(state.destination, state.database))
-        yield open_pipeline(options.pipeline_name, state.destination, options.dataset, place, Progress())
+    """From a folder of its own: a run may begin meanwhile."""
+    options, place = state.options, state.place if Path(state.place).is_dir() else None
+    with (
+        tempfile.TemporaryDirectory(prefix=LOOK, dir=place, ignore_cleanup_errors=True) as folder,
+        dlt_log(folder, options.pipeline_name),
+        unfilled(state.destination, state.database),
+    ):
+        yield open_pipeline(options.pipeline_name, state.destination, options.dataset, folder, Progress())
 
 
 def _not_open(state: State, told: str) -> Finding:
@@ -168,7 +179,7 @@ def _remember_runs(state: State, pipeline: dlt.Pipeline) -> None:
             state.rows = _number(sql.execute_sql(f"select sum(most) from ({most}) as m"))
             names = sql.execute_sql(f"select distinct module from {runs} where status = 'read'")
             state.loaded = frozenset(name for (name,) in names or ())
-            last = f"select run_id from {runs} order by started_at desc limit 1"
+            last = f"select run_id from {runs} where module is not null order by started_at desc limit 1"
             state.last_credits = _number(
                 sql.execute_sql(f"select sum(credits) from {runs} where run_id in ({last})")
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -27,7 +28,7 @@ from .failures import (
     one_line,
     without_secrets,
 )
-from .look_options import seeing, writing
+from .look_options import judging_age, seeing, writing
 from .misspelt import warn_of_unknown_keys
 from .options import (
     ConfigOption,
@@ -56,8 +57,8 @@ Each option is also a key of dlt's configuration: --modules is SOURCES__ZOHO_CRM
 and `modules` below [sources.zoho_crm] in .dlt/config.toml. The command line wins.
 
 Exit codes: 0 all is synced, 1 something failed, 2 wrong usage or configuration, 3 Zoho refused the
-credentials or the scopes, 4 `verify` found a difference, 5 another run of this pipeline is in progress,
-6 stopped at the credit limit, 130 interrupted.
+credentials or the scopes, 4 `verify` found a difference, 5 another run is in progress or the
+database is open elsewhere, 6 stopped at the credit limit, 130 interrupted.
 
 README.md and docs/ have the rest: docs/setup.md the clicks at Zoho, docs/troubleshooting.md what each sentence means."""
 
@@ -118,6 +119,7 @@ def answer(command: Callable[[Options, Console], int]) -> int:
     """Settle the options, run the command, and end every error in one sentence."""
     ctx = click.get_current_context()
     options: Options | None = None
+    logging.raiseExceptions = False  # a full disk, say, is told once and not by each line of a log
     try:
         configured = start_dlt()
         if not ctx.params.get("demo"):
@@ -186,7 +188,7 @@ cli = Commands(
         _command(commands.check, [*choosing(), *documenting(), *connecting()]),
         _command(commands.verify, [*choosing(), *repairing(), *paying(), *telling(), *connecting()]),
         completion(),
-        _command(commands.status, seeing()),
+        _command(commands.status, [*judging_age(), *seeing()]),
         _command(commands.report, [*writing(), *seeing()]),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +48,11 @@ def run(options: Options, console: Console) -> int:
     from .report import print_report
     from .sync import sync
 
-    with telling_the_end(options, "run") as ending, opened(options, console) as work, closing(work.progress):
+    with (
+        telling_the_end(options, "run") as ending,
+        opened(options, console, "run") as work,
+        closing(work.progress),
+    ):
         result = sync(work.pipeline, work.client, work.choice, work.credentials.api, work.progress)
         work.progress.close()
         ending.run, ending.code = result, result.exit_code
@@ -67,7 +71,7 @@ def plan(options: Options, console: Console) -> int:
     from .held import Held
     from .offers import print_plan
 
-    with opened(options, console, loads=False) as work:
+    with opened(options, console, "plan", loads=False) as work:
         found = work.look()
         counts = Held(work.pipeline, Path(work.pipeline.working_dir)).count(counted_tables(found))
         print_plan(console, found, work.client, counts, verbose=options.verbose)
@@ -79,7 +83,7 @@ def modules(options: Options, console: Console) -> int:
     from .complaints import code_of
     from .offers import print_fields, print_modules
 
-    with opened(options, console, loads=False) as work:
+    with opened(options, console, "modules", loads=False) as work:
         found = work.look()
         if options.modules:
             print_fields(console, found)
@@ -113,7 +117,7 @@ def verify(options: Options, console: Console) -> int:
     from .complaints import complain_about
     from .verifying import Verifier
 
-    opening = opened(options, console, loads=options.repair)
+    opening = opened(options, console, "verify", loads=options.repair)
     with telling_the_end(options, "verify") as ending, opening as work, closing(work.progress):
         verifier = Verifier(work.pipeline, work.client, work.choice, work.credentials.api, work.progress)
         result = verifier.verify(repair=options.repair)
@@ -138,9 +142,8 @@ def status(options: Options, console: Console) -> int:
     from .looking import looking
     from .status import print_status
 
-    with looking(options) as look:
-        print_status(console, look, options)
-    return 0
+    with looking(options, console) as look:
+        return print_status(console, look, options)
 
 
 def report(options: Options, console: Console) -> int:
@@ -148,10 +151,16 @@ def report(options: Options, console: Console) -> int:
 
     From the destination alone, on any machine; it loads nothing from the network.
     """
+    from sources.zoho_crm.errors import SettingsError
+
+    from .headline import headline
     from .looking import looking
     from .page import write_page
 
-    with looking(options) as look:
+    with looking(options, console) as look:
+        if not look.log.has_tables:
+            told = headline([], look.log.stopped())
+            raise SettingsError(f"No run has come to its end here ({look.place}). {told.sentence}")
         path, told = write_page(look, options)
         facts = told.facts(look)
     console.event("page", {"path": str(path), "headline": told.sentence})
@@ -161,34 +170,34 @@ def report(options: Options, console: Console) -> int:
 
 
 @contextmanager
-def opened(options: Options, console: Console, *, loads: bool = True) -> Iterator[Work]:
+def opened(options: Options, console: Console, command: str, *, loads: bool = True) -> Iterator[Work]:
     """Settings, lock and destination, in the order in which their mistakes should be told."""
     from sources.zoho_crm.client import connect
     from sources.zoho_crm.survey import Choice
 
-    from .account import opened_account, pipelines_dir
-    from .destination import choose_destination, unfilled
-    from .dlt_runtime import dlt_log
-    from .lock import alone
-    from .opening import open_pipeline
+    from .account import opened_account
+    from .destination import choose_destination
     from .showing import choose_progress
     from .stopping import STOP
+    from .working import opened_pipeline
 
-    name, place, policy = options.pipeline_name, pipelines_dir(options), policy_of(options)
-    with opened_account(options, console) as credentials:
+    name, policy = options.pipeline_name, policy_of(options)
+    with ExitStack() as stack:
+        credentials = stack.enter_context(opened_account(options, console))
         destination = choose_destination(options.destination, options.dataset, name, options.demo)
         progress = choose_progress(options.progress, console, verbose=options.verbose)
+        stack.enter_context(closing(progress))
         STOP.tell = progress.stopping
-        with alone(place, name), dlt_log(place, name), nullcontext() if loads else unfilled(destination):
-            pipeline = open_pipeline(name, destination, options.dataset, place, progress)
-            choice = Choice(options.modules, options.exclude, options.full_refresh, policy)
-            client = connect(credentials)
-            client.door.max_credits = options.max_credits
-            try:
-                yield Work(console, options, credentials, client, pipeline, choice, progress)
-            except KeyboardInterrupt:
-                client.door.max_credits = 0  # what still reads makes no more calls
-                raise
+        opening = opened_pipeline(options, destination, progress, command if loads else None)
+        pipeline = stack.enter_context(opening)
+        choice = Choice(options.modules, options.exclude, options.full_refresh, policy)
+        client = connect(credentials)
+        client.door.max_credits = options.max_credits
+        try:
+            yield Work(console, options, credentials, client, pipeline, choice, progress)
+        except BaseException:
+            client.door.max_credits = 0  # what still reads makes no more calls
+            raise
 
 
 def _print_sql(work: Work, run_id: str) -> None:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def complain_about(result: Run, place: str, name: str) -> None:
     """What failed; modules of one reason share a line."""
-    for why, names in group(failed(result)).items():
+    failures = [(name, DISK_FULL if "No space left" in why else why) for name, why in failed(result)]
+    for why, names in group(failures).items():
         complain(f"{', '.join(names)}: {why}")
     for why, names in group(pairs_of(result.waiting)).items():
         complain(f"{', '.join(names)}: {why}")
@@ -25,8 +26,6 @@ def complain_about(result: Run, place: str, name: str) -> None:
         complain(f"{module} was asked for and is skipped: {why}")
     if result.exit_code == REFUSED and not failed(result) and not named:
         _complain_of_scopes(result)
-    if any("No space left" in why for _, why in failed(result)):
-        complain(DISK_FULL)
     log = log_file(place, name)
     if failed(result) and log.exists() and log.stat().st_mtime >= result.started.timestamp():
         remark(f"What dlt said is in {log}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
@@ -59,4 +59,5 @@ def dlt_log(place: str, name: str) -> Iterator[None]:
         yield
     finally:
         logger.handlers[:] = kept
-        file.close()
+        with suppress(OSError):  # the disk is full, which the run tells
+            file.close()

@@ -9,6 +9,7 @@ from sources.zoho_crm.naming import TEXT_TWIN, snake_case
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.survey import Survey
 
+from .database import raise_if_gone
 from .deleted_records import DELETED_RECORDS
 from .failures import innermost
 from .held import Held
@@ -35,6 +36,7 @@ def empty_columns(held: Held, found: Survey) -> None:
                 module = plan.module.api_name.replace("'", "''")
                 held.empty(DELETED_RECORDS.table, ["display_name"], f"module = '{module}'")
         except Exception as error:  # each destination has errors of its own
+            raise_if_gone(error)
             raise NotEmptied(
                 f"{plan.module.api_name}: what its privacy rules forbid could not be taken out of the"
                 f" destination, so nothing was read: {innermost(error)}"

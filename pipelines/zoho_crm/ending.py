@@ -20,6 +20,7 @@ class Ending:
     pipeline: str
     code: int = FAILED
     sentence: str = ""
+    error: BaseException | None = None  # that broke it off
     run: Run | None = None
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     finished: datetime | None = None

@@ -134,11 +134,22 @@ def _of_ours(error: BaseException) -> tuple[str, int] | None:
     return (str(error), FAILED) if isinstance(error, ZohoCrmError) else None
 
 
+def is_disk_full(error: BaseException) -> bool:
+    """Whether the system, or DuckDB, says that there is no room."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return _is_duckdbs(error) and "No space left" in str(error)
+
+
+def _is_duckdbs(error: BaseException) -> bool:
+    return type(error).__module__.startswith(("duckdb", "_duckdb"))
+
+
 def _of_the_system(error: BaseException) -> tuple[str, int] | None:
     if not isinstance(error, OSError):
         return None
     where = f" ({error.filename})" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(error):
         return f"{DISK_FULL}{where}", FAILED
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"No permission to write{where}.", FAILED
@@ -160,11 +171,10 @@ def _of_dlt(error: BaseException) -> tuple[str, int] | None:
 
 
 def _of_duckdb(error: BaseException) -> tuple[str, int] | None:
-    if not type(error).__module__.startswith(("duckdb", "_duckdb")):
+    if not _is_duckdbs(error):
         return None
-    text = str(error)
-    if "No space left" in text:
+    if is_disk_full(error):
         return DISK_FULL, FAILED
-    if "Could not set lock" in text:
-        return "The DuckDB file is open in another process: close it there and run again.", USAGE
+    if "Could not set lock" in str(error):
+        return "The DuckDB file is open in another process: close it there and run again.", BUSY
     return None

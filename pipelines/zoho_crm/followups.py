@@ -19,6 +19,7 @@ from sources.zoho_crm.sweep import confirm_gone, narrow, read_narrow
 from sources.zoho_crm.tables import Table
 from sources.zoho_crm.windows import CHANGED, mark, with_window
 
+from .database import raise_if_gone
 from .failures import innermost
 from .fetching import as_they_come
 from .loading import Landing
@@ -125,6 +126,7 @@ class FollowUps:
             self.mending.mend(reading, plan, followed.missing | followed.stale, followed.gone)
             return followed.gone
         except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
+            raise_if_gone(error)
             reading.fail(error) if isinstance(error, ZohoCrmError) else reading.end(
                 "failed", innermost(error)
             )
@@ -200,6 +202,7 @@ class FollowUps:
             if brought is None or not (brought.plan and brought.plan.whole):  # which has newer values
                 self.mending.patch(reading, reading.plan, thin, found)
         except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
+            raise_if_gone(error)
             reading.fail(error) if isinstance(error, ZohoCrmError) else reading.end(
                 "failed", innermost(error)
             )

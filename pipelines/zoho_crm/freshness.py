@@ -120,7 +120,7 @@ class Clerk:
             return "skipped"
         if told.status in ("failed", "differs"):
             return "failing"
-        late = seen is None or self.look.now - seen.at > self.options.stale_after
+        late = seen is None or self.look.now - seen.at > (self.options.max_age or self.options.stale_after)
         return "stale" if late else "fresh"
 
     def _error(self, told: Entry) -> str | None:

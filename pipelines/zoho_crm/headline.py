@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .attempts import stopped_words
 from .console import counted
 from .freshness import Freshness, Word, span
+from .log import PastRun
 from .looking import Look
 
 WORST_FIRST: tuple[Word, ...] = ("failing", "stale", "differs")
@@ -30,13 +32,18 @@ class Headline:
         return {"state": self.word, "headline": self.sentence, "place": look.place, "at": at}
 
 
-def headline(tables: Sequence[Freshness]) -> Headline:
-    """The worst first; a count that may just be late, and what Zoho took away, are said but are no fault."""
+def headline(tables: Sequence[Freshness], stopped: PastRun | None = None) -> Headline:
+    """The worst first; a count that may just be late, and what Zoho took away, are said but are no fault.
+
+    `stopped` is the last run, if it ended before its tables could.
+    """
     of = {word: [t for t in tables if t.word == word] for word in (*WORST_FIRST, "fresh", "skipped")}
     fresh = len(of["fresh"])
     parts = [_trouble(word, of[word]) for word in WORST_FIRST if of[word]]
     parts.append(f"{counted(fresh, 'table')} {'is' if fresh == 1 else 'are'} fresh")
-    sentences = [f"{'; '.join(parts)}."]
+    stop = stopped.stop if stopped else None
+    sentences = [f"{stopped_words(stop).rstrip('.')}."] if stop else []
+    sentences.append(f"{'; '.join(parts)}.")
     if late := [t for t in tables if t.difference and t.word == "fresh"]:
         sentences.append(
             f"In {_names(late)} the CRM's count differs from the table:"
@@ -44,7 +51,8 @@ def headline(tables: Sequence[Freshness]) -> Headline:
         )
     if of["skipped"]:
         sentences.append(f"Zoho no longer offers {_names(of['skipped'])}.")
-    return Headline(next((word for word in WORST_FIRST if of[word]), "fresh"), " ".join(sentences))
+    word: Word = next((word for word in WORST_FIRST if of[word]), "fresh")
+    return Headline("failing" if stop else word, " ".join(sentences))
 
 
 def _trouble(word: Word, tables: Sequence[Freshness]) -> str:

@@ -20,6 +20,7 @@ from sources.zoho_crm.values import Misfit, convert
 from sources.zoho_crm.windows import ALONG_BY_NAME, CHANGED, CREATED
 
 from .comparison import Comparison, ids_since
+from .database import raise_if_gone
 from .failures import innermost
 from .mending import TooManyGone, check_gone
 
@@ -135,6 +136,7 @@ def carefully(comparison: Comparison, step: Callable[[Comparison], None]) -> Non
     except ZohoCrmError as error:
         thin.fail(error)
     except Exception as error:  # noqa: BLE001 - each destination has errors of its own
+        raise_if_gone(error)
         thin.end("failed", innermost(error))
 
 

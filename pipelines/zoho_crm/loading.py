@@ -24,6 +24,7 @@ from sources.zoho_crm.spool import GROUP_ROWS, Spooled
 from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
 
+from .database import raise_if_gone
 from .deleted_records import DELETED_RECORDS, deleted_records_reading
 from .failures import causes, innermost
 from .gentle import gently, starved
@@ -86,11 +87,15 @@ class Landing:
                     file.path.unlink(missing_ok=True)
 
     def _clear(self, error: Exception) -> None:
-        """Give up the package that could not be loaded; whoever interrupts the run is obeyed."""
+        """Give up the package that could not be loaded; whoever interrupts the run is obeyed.
+
+        So is a destination that is gone.
+        """
         if any(isinstance(cause, KeyboardInterrupt) for cause in causes(error)):
             raise KeyboardInterrupt from error  # dlt wraps Ctrl-C and SIGTERM like a failed load
         if isinstance(error, PipelineStepFailed):
             self.pipeline.abort_packages()
+        raise_if_gone(error)
 
     def append(
         self,
@@ -123,7 +128,7 @@ class Landing:
             made = [table_resource(log.table, log.columns, rows, "append")]
             made += [table_resource(o.table, o.columns, partial(iter, [o]), "append") for o in others]
             with STOP.unbroken():
-                self.pipeline.run(_source_of(made))
+                self.pipeline.run(source_of(made))
         except PipelineStepFailed as error:
             self._clear(error)
             log.end("failed", f"the destination refused it: {innermost(error)}")
@@ -184,7 +189,7 @@ class Landing:
             )
             if resources:
                 with gently(self.pipeline, self._many(files, ways), self.room):
-                    self.pipeline.run(_source_of(resources))
+                    self.pipeline.run(source_of(resources))
 
     def _many(self, readings: Sequence[Reading], ways: Mapping[str, TWriteDispositionConfig]) -> list[Path]:
         """The files, for a load in little memory; none where many rows are merged: there a limit costs time."""
@@ -263,5 +268,5 @@ def older_columns(found: Survey) -> dict[str, list[str]]:
     return older
 
 
-def _source_of(resources: Iterable[Any]) -> DltSource:
+def source_of(resources: Iterable[Any]) -> DltSource:
     return dlt.source(lambda: list(resources), name=SOURCE, section=SOURCE)()

@@ -24,6 +24,17 @@ def seeing() -> list[click.Parameter]:
     return [stale, *rhythm, *(p for p in connecting() if p.name != "connection")]
 
 
+def judging_age() -> list[click.Parameter]:
+    """The options of `status` alone."""
+    return [
+        option(
+            "--max-age",
+            type=Span(),
+            help="Exit with 1 if a table's last good run is older, or the last run failed.",
+        )
+    ]
+
+
 def writing() -> list[click.Parameter]:
     """The option of `report` alone."""
     return [

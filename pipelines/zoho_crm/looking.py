@@ -19,7 +19,10 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from sources.zoho_crm.errors import SettingsError
 from sources.zoho_crm.resources import SOURCE, memory_of
 
-from .console import counted
+from .account import pipelines_dir
+from .attempts import kept_attempts, stopped_words
+from .console import Console, counted
+from .database import waiting_for_database
 from .destination import choose_destination, only_read
 from .dlt_runtime import dlt_log
 from .failures import causes
@@ -64,7 +67,7 @@ def parsed(text: Any) -> Any:
 
 
 @contextmanager
-def looking(options: Options) -> Iterator[Look]:
+def looking(options: Options, console: Console | None = None) -> Iterator[Look]:
     """The destination with its state. Raises SettingsError if no run has ever come to its end there.
 
     The state comes from the destination into a folder that is thrown away: dlt's own folder may belong to
@@ -76,13 +79,15 @@ def looking(options: Options) -> Iterator[Look]:
         tempfile.TemporaryDirectory(prefix="zoho-") as folder,
         only_read(destination),
         dlt_log(folder, name),
+        waiting_for_database(options.wait_for_database, (console or Console(silent=True)).text),
     ):
         pipeline = _open(options, place, destination, folder)
         held = Held(pipeline, Path(folder))
         there = held.tables(["sync_runs"]).get("sync_runs", frozenset())
         columns = [column for column in COLUMNS if column in there]
-        log = Log(pq.read_table(held.read("sync_runs", columns)) if columns else pa.table({}))
-        if not log:
+        attempts = kept_attempts(pipelines_dir(options), name)
+        log = Log(pq.read_table(held.read("sync_runs", columns)) if columns else pa.table({}), attempts)
+        if not columns or not log:
             raise _without_a_run(options, place, _tables_there(pipeline, held))
         state = pipeline.state.get("sources", {}).get(SOURCE, {})
         memory = memory_of(state, held.tables() if held.merges else None)
@@ -112,9 +117,11 @@ def _tables_there(pipeline: dlt.Pipeline, held: Held) -> int:
 
 def _without_a_run(options: Options, place: str, tables: int) -> SettingsError:
     command = f"python -m pipelines.zoho_crm{' --demo' if options.demo else ''}"
+    attempts = kept_attempts(pipelines_dir(options), options.pipeline_name)
+    last = f" {stopped_words(attempts[-1])}" if attempts else ""
     if not tables:
-        return SettingsError(f"Nothing was ever synced here ({place}): `{command}` does it.")
+        return SettingsError(f"Nothing was ever synced here ({place}): `{command}` does it.{last}")
     return SettingsError(
         f"No run has come to its end here ({place}), but one that broke off left {counted(tables, 'table')}:"
-        f" run `{command}` again, which does the rest."
+        f" run `{command}` again, which does the rest.{last}"
     )

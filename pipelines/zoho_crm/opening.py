@@ -14,7 +14,8 @@ from dlt.common.runtime.collector_base import Collector
 
 from sources.zoho_crm.errors import SettingsError
 
-from .failures import causes, innermost
+from .database import DatabaseInUse, DatabaseLost
+from .failures import causes, innermost, is_disk_full
 from .held import Held
 
 
@@ -40,6 +41,9 @@ def open_pipeline(
             shutil.rmtree(pipeline.working_dir)
             pipeline = _open(name, destination, dataset, pipelines_dir, collector)
     except Exception as error:
+        for cause in causes(error):
+            if isinstance(cause, (DatabaseInUse, DatabaseLost)) or is_disk_full(cause):
+                raise cause from None
         raise SettingsError(
             f"the destination cannot be opened: {_why_not_open(error, destination)}"
         ) from error

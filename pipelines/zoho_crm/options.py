@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from click.core import ParameterSource
 
+from .format_options import speaking
 from .names import FolderName, Names, Word
 from .privacy_options import PRIVACY, protecting, rules_from
-from .sync_options import ALL, Moment, Span, keeping
+from .sync_options import ALL, Moment, Span, keeping, patience
 
 if TYPE_CHECKING:
     from sources.zoho_crm.policy import Policy
@@ -51,6 +52,7 @@ class Options:
     log_format: str = "text"
     demo: bool = False
     repair: bool = False
+    max_age: timedelta | None = None
     stale_after: timedelta = timedelta(hours=24)
     output: str = "zoho_report.html"
     privacy: tuple[str, ...] = ()
@@ -66,6 +68,7 @@ class Options:
     self_client: bool = False
     no_browser: bool = False
     wait: timedelta = timedelta(minutes=5)
+    wait_for_database: timedelta = timedelta(minutes=1)
     notify: str | None = None
     metrics_file: str | None = None
 
@@ -132,17 +135,12 @@ def connecting() -> list[click.Parameter]:
             show_default=True,
             help="Name that the state is kept under.",
         ),
-        option("--pipelines-dir", type=Word("DIR"), help="Where dlt keeps the state. [default: dlt's own]"),
         option(
-            "--log-format",
-            type=click.Choice(["text", "json"]),
-            default="text",
-            show_default=True,
-            help="json: each line of the output is one JSON object.",
+            "--pipelines-dir", type=Word("DIR"), help="Where runs work. [default: one a working directory]"
         ),
+        patience(option),
         option("--demo", is_flag=True, help="Use a simulated Zoho CRM on 127.0.0.1 and zoho_demo.duckdb."),
-        option("-v", "--verbose", is_flag=True, help="Name every field and module, however many."),
-        option("-q", "--quiet", is_flag=True, help="Say nothing but errors and the last line."),
+        *speaking(option),
     ]
 
 

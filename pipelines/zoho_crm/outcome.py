@@ -44,6 +44,7 @@ class Run:
     calls: int = 0
     credits: int = 0
     credits_remaining: int | None = None
+    is_logged: bool = False  # `sync_runs` has its rows
     spent: bool = False  # the limit of credits was too low for all of it
     expected: Expectation | None = None  # what it was to take, before it began to read
 

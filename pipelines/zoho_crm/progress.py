@@ -45,6 +45,10 @@ class Progress(Collector):
     def remark(self, text: str) -> None:
         """What goes on beside the tables."""
 
+    def wait(self, text: str) -> None:
+        """Something is waited for that may take long."""
+        self.remark(text)
+
     def start(self, expectation: Expectation) -> None:
         """The account was asked what it offers; now the reading begins."""
 
@@ -87,6 +91,9 @@ class LogProgress(Progress):
         self._console = console
         self._verbose = verbose
         self._lock = threading.Lock()
+
+    def wait(self, text: str) -> None:
+        self.tell(text, "waiting", {"reason": text})
 
     def start(self, expectation: Expectation) -> None:
         facts: dict[str, object] = {

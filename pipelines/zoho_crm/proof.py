@@ -14,6 +14,7 @@ from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
 from sources.zoho_crm.windows import CONVERTED
 
+from .database import raise_if_gone
 from .failures import innermost
 from .held import Held
 from .mending import is_record
@@ -30,6 +31,7 @@ def prove(run: Run, held: Held, client: ZohoClient, found: Survey) -> None:
         flags = {r.table: flag for r in read if (flag := _converted(r))}
         run.converted_counts = held.count(flags, flags)
     except Exception as error:  # noqa: BLE001 - each destination has errors of its own
+        raise_if_gone(error)
         run.troubles.append(("the destination", f"its tables could not be counted: {innermost(error)}"))
     for reading in read:
         counted = run.table_counts.get(reading.table)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .console import Console
+from .failures import FAILED, complain
 from .freshness import Clerk, Freshness, due, span, spell
 from .headline import headline
 from .log import PastRun
@@ -42,8 +43,8 @@ LAST_RUNS, ALL_RUNS = 10, 100
 WHOLE = "This destination cannot change single rows: every run reads every module whole."
 
 
-def print_status(console: Console, look: Look, options: Options) -> None:
-    """All of it; the headline stands last, as with the other commands."""
+def print_status(console: Console, look: Look, options: Options) -> int:
+    """All of it; the headline stands last, as with the other commands. Gives the exit code."""
     clerk = Clerk(look, options)
     tables = clerk.tables()
     runs = look.log.runs(newest=ALL_RUNS if options.verbose else LAST_RUNS)
@@ -61,10 +62,15 @@ def print_status(console: Console, look: Look, options: Options) -> None:
     console.paragraph("Left as they are", [f"{', '.join(names)}: {why}" for why, names in kept])
     _print_failures(console, tables)
     print_skips(console, clerk.skips())
-    told = headline(tables)
+    told = headline(tables, look.log.stopped())
+    code = FAILED if options.max_age and told.word in ("failing", "stale") else 0
+    limit = {"max_age": round(options.max_age.total_seconds())} if options.max_age else {}
     console.text()
-    console.event("summary", told.facts(look))
+    console.event("summary", {**told.facts(look), **limit, "exit_code": code})
     console.last(str(told))
+    if code:
+        complain(str(told))
+    return code
 
 
 def facts(table: Freshness) -> dict[str, Any]:
@@ -85,6 +91,7 @@ def run_facts(run: PastRun) -> dict[str, Any]:
         "failed": run.failed,
         "differ": run.differ,
         "outcome": run.outcome,
+        "error": run.stop.error if run.stop else None,
     }
 
 

@@ -94,3 +94,14 @@ def keeping(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
         ),
         option("--history", type=Modules(), help="Keep every version of the rows of these modules."),
     ]
+
+
+def patience(option: Callable[..., click.Parameter]) -> click.Parameter:
+    """How long a DuckDB file is waited for."""
+    return option(
+        "--wait-for-database",
+        type=Span(),
+        default="1m",
+        show_default=True,
+        help="How long to wait for a DuckDB file that another process has open.",
+    )

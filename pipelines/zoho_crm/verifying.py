@@ -134,6 +134,7 @@ class Verifier:
         log = keep_rows(log, SYNC_RUNS, rows, landing.folder, {})
         proven = [c for c in result.comparisons if c.verdict in ("equal", "repaired")]
         landing.append(log, {c.name: _proven(c, c.plan.synced) for c in proven if c.plan.synced})
+        result.run.is_logged = not log.error
         if log.error:
             result.run.troubles.append((log.name, log.error))
 

@@ -60,7 +60,8 @@ class Page:
 
 def gathered(look: Look, options: Options) -> Page:
     clerk = Clerk(look, options)
-    tables, runs = clerk.tables(), look.log.runs(within=WINDOW)
+    tables, every = clerk.tables(), look.log.runs(within=WINDOW)
+    runs = [run for run in every if not run.stop]
     drawer = Drawer(look, runs, span_of(runs, WINDOW))
     ties = lookups(look)
     company = next((row["company_name"] for row in look.rows("org", ["company_name"])), None)
@@ -68,13 +69,13 @@ def gathered(look: Look, options: Options) -> Page:
         company=str(company or ""),
         place=look.place,
         made=look.now,
-        headline=headline(tables),
-        tiles=_tiles(look, tables, runs, drawer.limit()),
+        headline=headline(tables, look.log.stopped()),
+        tiles=_tiles(look, tables, every, drawer.limit()),
         tables=tables,
-        runs=list(reversed(runs[-LAST_RUNS:])),
+        runs=list(reversed(every[-LAST_RUNS:])),
         number_of_runs=look.log.number_of_runs,
-        shown=len(runs),
-        first=runs[0].started,
+        shown=len(every),
+        first=every[0].started,
         merges=look.held.merges,
         figures={figure.name: figure for figure in drawer.all()},
         changes=schema_changes(look, runs),

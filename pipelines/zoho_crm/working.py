@@ -1,0 +1,115 @@
+"""The folder that dlt works in: of a run one that nobody else uses, of a look one that is thrown away."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.common.destination.client import WithStateSync
+from dlt.common.destination.reference import Destination
+
+from sources.zoho_crm.errors import SettingsError
+
+from .account import pipelines_dir
+from .attempts import keep_killed
+from .database import told_when_gone, waiting_for_database
+from .destination import database_file, only_read
+from .dlt_runtime import dlt_log
+from .lock import alone, alone_in
+from .opening import open_pipeline
+from .options import Options
+from .progress import Progress
+
+LOOK = "look-"
+DAY = 24 * 60 * 60  # seconds
+
+
+@contextmanager
+def opened_pipeline(
+    options: Options, destination: Any, progress: Progress, command: str | None
+) -> Iterator[dlt.Pipeline]:
+    """The pipeline of a command that loads, or to look at the destination with if `command` is None.
+
+    A DuckDB file that is open elsewhere is waited for. Raises Busy, or DatabaseLost in the middle.
+    """
+    name = options.pipeline_name
+    with ExitStack() as stack:
+        if command is not None:
+            place = stack.enter_context(working_folder(options, destination, command))
+        else:
+            place, destination = stack.enter_context(looking_folder(options, destination))
+        stack.enter_context(dlt_log(place, name))
+        waiting = stack.enter_context(waiting_for_database(options.wait_for_database, progress.wait))
+        pipeline = open_pipeline(name, destination, options.dataset, place, progress)
+        waiting.began = True
+        with told_when_gone(pipeline):
+            yield pipeline
+
+
+@contextmanager
+def working_folder(options: Options, destination: Any, command: str) -> Iterator[str]:
+    """The pipelines dir of a run, alone in it and in the dataset. Raises Busy.
+
+    dlt's own folder in it is empty before and gone afterwards: the destination holds the state, and what was
+    not loaded is read again. So nothing grows, no row of the CRM stays on the disk, and no run goes on from
+    what another destination's has left.
+    """
+    place, name = pipelines_dir(options), options.pipeline_name
+    with ExitStack() as stack:
+        keep_killed(place, name, stack.enter_context(alone(place, name, command)))
+        file = database_file(destination, name, options.demo)
+        stack.enter_context(alone_in(file, options.dataset, command))
+        own = Path(place, name)
+        _clear(own, destination)
+        _clear_looks(Path(place))
+        try:
+            yield place
+        finally:
+            _clear(own, destination)
+
+
+@contextmanager
+def looking_folder(options: Options, destination: Any) -> Iterator[tuple[str, Any]]:
+    """A pipelines dir to look from, whoever else is at work, and the destination as it is for reading.
+
+    To look makes no database: where there is none yet, an empty one in that folder stands for it.
+    """
+    place = Path(pipelines_dir(options))
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix=LOOK, dir=place, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise SettingsError(
+            f"The pipelines dir {place} cannot be used ({error.strerror}): name another with --pipelines-dir."
+        ) from None
+    with folder as name:
+        file = database_file(destination, options.pipeline_name, options.demo)
+        if file is not None and not file.exists() and file.parent.is_dir():
+            yield name, Destination.from_reference(options.destination, credentials=f"{name}/empty.duckdb")
+            return
+        with only_read(destination):
+            yield name, destination
+
+
+def _clear(own: Path, destination: Any) -> None:
+    """Remove dlt's folder of a pipeline, unless its destination is one that keeps no state."""
+    try:
+        keeps_state = issubclass(destination.client_class, WithStateSync)
+    except ImportError:  # a library is missing, which the destination says when it is opened
+        keeps_state = False
+    if keeps_state:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _clear_looks(place: Path) -> None:
+    """Remove what looks have left that were killed."""
+    with suppress(OSError):
+        for folder in place.glob(f"{LOOK}*"):
+            if time.time() - folder.stat().st_mtime > DAY:
+                shutil.rmtree(folder, ignore_errors=True)
