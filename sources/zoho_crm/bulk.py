@@ -31,6 +31,7 @@ from .walks import any_hidden
 JOBS_PER_PAGE = 3  # a job that fails is made again, this often in all
 FETCHES_PER_JOB = 2  # a damaged archive is fetched again before its job is made again
 REFUSED_DOWNLOAD = 60.5  # seconds; somebody else downloads, too, and the minute is the account's
+OUR_DOWNLOADS = "archives of other tables are downloaded and unpacked first"
 GONE = (400, 404, 410)  # how Zoho refuses a file of yesterday is not documented
 
 UNKNOWN_FIELD = frozenset({"FIELD_NOT_SUPPORTED", "FIELD_NOT_AVAILABLE"})
@@ -202,7 +203,8 @@ class _Reader:
 
     def _fetch(self, job: Job, result: Result, folder: Path, number: int) -> Iterator[pa.Table | Forget]:
         """Download the archive of a page's nth job and read it, once more if it is damaged. Raises JobFailed."""
-        self.client.door.archives.acquire()
+        turns = self.client.door.archives
+        self.client.waits.for_a_turn(lambda seconds: turns.acquire(timeout=seconds), OUR_DOWNLOADS)
         self.holds_page = True
         path = place_of(self.plan, job, self.chapter, folder)
         reason, kept = "", job.earlier is not None and is_there(path)
@@ -228,7 +230,7 @@ class _Reader:
     def _wait_after(self, refusal: Retriable) -> None:
         if isinstance(refusal, UsedUp):
             raise refusal
-        self.client.door.pace.sleep(REFUSED_DOWNLOAD)
+        self.client.waits.sleep(REFUSED_DOWNLOAD, f"Zoho allows no download now ({refusal.code})")
 
     def _read(self, path: Archive, count: int, number: int) -> Iterator[pa.Table | Forget]:
         """The archive, without the columns that an earlier job did not bring either."""
