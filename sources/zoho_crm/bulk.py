@@ -23,6 +23,7 @@ from .errors import Fatal, ReadFailed, Retriable, Unreachable, UsedUp, ZohoError
 from .jobs import Job, JobFailed, Result, chapter_of
 from .mend import Mender
 from .notes import Notes
+from .page_chain import RowLimit
 from .plan import Plan, flags_to_name
 from .slices import Slice, Ways, keys_of, rest_of, whole_rows
 from .spool import Forget
@@ -89,6 +90,8 @@ class _Reader:
         self.resumes = False  # whether the pages are those of an earlier run's jobs
         self.job: Job | None = None  # of the page that comes next
         self.pages = 0
+        self.counts: dict[int, int] = {}  # page -> its rows, of those that another one follows
+        self.limit = RowLimit(client, plan)
         self.holds_page = False
         self.settled = False
         self.lacking: dict[frozenset[str], int] = {}  # columns -> which job was the first not to bring them
@@ -132,6 +135,7 @@ class _Reader:
                 borders.see(table)
                 yield veil_table(mender.mend(table), self.plan.columns)
             self._let_go()
+            borders.check_last_page(more=self.job is not None)
         yield from borders.missed(self._flags())
 
     def _begin_anew(self) -> None:
@@ -169,6 +173,8 @@ class _Reader:
             try:
                 result = job.wait()
                 if result.next_page_token and self.job is None:
+                    self.counts[self.pages] = result.count
+                    self.limit.check(sum(self.counts.values()))
                     # The token stands for module, fields and criteria: the body holds nothing else.
                     body = {"query": {"page_token": result.next_page_token}}
                     with self._watching_tokens():

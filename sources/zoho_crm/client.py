@@ -41,6 +41,7 @@ from .credentials import ZohoCredentials
 from .door import Door, Usage
 from .errors import ReadFailed, Retriable, Unreachable
 from .pacing import LONGEST_PAUSE, Downloads, Pace
+from .page_chain import PageChain
 from .transport import LimitedClient, limited_adapter
 from .waiting import Waits, pause
 from .watch import UNWATCHED, Watch
@@ -170,7 +171,7 @@ class ZohoClient:
             response.json = lambda **_: body  # type: ignore[method-assign]
             return response
 
-        last: list[Any] = []
+        chain = PageChain(key)
         bill = Bill(self.usage.add, 1)
         rest = RESTClient(self._url("").rstrip("/"), auth=self.door.auth, session=self.door.http.session)
         pages = rest.paginate(
@@ -188,12 +189,11 @@ class ZohoClient:
             self.waits.answered()
             if page is None:
                 return
-            if page and page == last:
-                raise ReadFailed(f"Zoho brings one page of {path} again and again")
+            more = paginator.has_next_page
+            chain.page((str(row.get("id") or row) for row in page), more=more, most_repeats=1)
             yield list(page)
-            if not paginator.has_next_page:
+            if not more:
                 return  # before another call is paid for
-            last = list(page)
 
     def _url(self, path: str, root: str = "crm") -> str:
         return f"{self.door.auth.api_domain}/{root}/{limits.API_VERSION}/{path}"
