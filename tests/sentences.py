@@ -14,6 +14,7 @@ ERRORS = {
     "Unreachable",
     "CreditLimit",
     "ReadFailed",
+    "TookTooLong",
     "Busy",
     "DatabaseInUse",
     "DatabaseLost",

@@ -35,6 +35,7 @@ class Line:
     thin: bool = False  # it is read to be compared, not to be loaded
     phase: Phase = "to come"
     state: str = ""  # of Zoho's job, in its words
+    pause: str = ""  # what it has waited for longer than usual, and until when
     rows: int = 0
     bytes: int = 0
     began: float | None = None
@@ -82,11 +83,17 @@ class Board:
             line = self._lines.setdefault(table, Line(table, ""))
             now = self.now()
             line.phase, line.state = phase, state
+            line.pause = "" if phase in OVER else line.pause
             line.rows += rows
             line.bytes += size
             line.began = now if line.began is None else line.began
             if phase in OVER or phase == "read":
                 line.ended = line.ended or now
+
+    def pause(self, table: str, text: str) -> None:
+        """A long wait; an empty text ends it."""
+        with self._lock:
+            self._lines.setdefault(table, Line(table, "")).pause = text
 
     def done(self, reading: Reading) -> None:
         """It has been read and loaded, or has failed."""
@@ -115,6 +122,10 @@ class _Watch(Watch):
 
     def downloads(self, size: int) -> None:
         self._set("downloading", size=size)
+
+    def pauses(self, text: str, facts: dict[str, object]) -> bool:
+        self.board.pause(self.table, "" if "waited" in facts else text)
+        return True
 
     def _set(self, phase: Phase, rows: int = 0, size: int = 0, state: str = "") -> None:
         self.board.set(self.table, phase, rows, size, state)

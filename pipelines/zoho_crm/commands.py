@@ -173,6 +173,7 @@ def report(options: Options, console: Console) -> int:
 def opened(options: Options, console: Console, command: str, *, loads: bool = True) -> Iterator[Work]:
     """Settings, lock and destination, in the order in which their mistakes should be told."""
     from sources.zoho_crm.client import connect
+    from sources.zoho_crm.pacing import Pace
     from sources.zoho_crm.survey import Choice
 
     from .account import opened_account
@@ -191,8 +192,9 @@ def opened(options: Options, console: Console, command: str, *, loads: bool = Tr
         opening = opened_pipeline(options, destination, progress, command if loads else None)
         pipeline = stack.enter_context(opening)
         choice = Choice(options.modules, options.exclude, options.full_refresh, policy)
-        client = connect(credentials)
+        client = connect(credentials, Pace(table_deadline=options.table_timeout.total_seconds()))
         client.door.max_credits = options.max_credits
+        client.waits.watch = progress.waits()
         try:
             yield Work(console, options, credentials, client, pipeline, choice, progress)
         except BaseException:

@@ -27,6 +27,17 @@ if TYPE_CHECKING:
 EVERY = 0.2  # seconds
 
 
+class _Remarks(Watch):
+    """Long waits of calls that belong to no table, below the tables."""
+
+    def __init__(self, live: LiveProgress) -> None:
+        self._live = live
+
+    def pauses(self, text: str, facts: dict[str, object]) -> bool:
+        self._live.board.remark = "" if "waited" in facts else text
+        return self._live.shown
+
+
 class LiveProgress(Progress):
     """Keeps a board and shows it. The painter is a thread of its own, so that no reading waits for a terminal."""
 
@@ -50,6 +61,10 @@ class LiveProgress(Progress):
     def follow(self, door: Door) -> None:
         self._door = door
 
+    @property
+    def shown(self) -> bool:
+        return self._painter.ident is not None and not self._closed.is_set()
+
     def remark(self, text: str) -> None:
         self.board.remark = text
         if not self._painter.ident and not self._closed.is_set():
@@ -65,6 +80,9 @@ class LiveProgress(Progress):
 
     def watch(self, table: Table) -> Watch:
         return self.board.watch(table.table)
+
+    def waits(self) -> Watch:
+        return _Remarks(self)
 
     def read(self, reading: Reading) -> None:
         self.board.set(reading.table, "read")

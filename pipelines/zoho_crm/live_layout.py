@@ -142,7 +142,8 @@ def _footer(board: Board, lines: Sequence[Line], door: Door | None) -> list[Text
             "Stopping: what is being loaded is finished first. Ctrl-C again kills at once.", "bold red"
         )
     else:
-        word = Text(board.remark or "Ctrl-C stops; the next run goes on from there.", "dim")
+        paused = next((f"{line.name}: {line.pause}" for line in lines if line.pause), "")
+        word = Text(plain(board.remark or paused) or "Ctrl-C stops; the next run goes on from there.", "dim")
     return [sums, word]
 
 

@@ -42,6 +42,7 @@ class Options:
     verify_every: timedelta = timedelta(days=7)
     settings_refresh: timedelta = timedelta(hours=24)
     max_credits: int | None = None
+    table_timeout: timedelta = timedelta(hours=6)
     destination: str = "duckdb"
     dataset: str = DEFAULT_NAME
     pipeline_name: str = DEFAULT_NAME
@@ -174,6 +175,13 @@ def paying() -> list[click.Parameter]:
             type=click.IntRange(min=1),
             metavar="N",
             help="Spend no more API credits than this; what is left over fails with exit code 6.",
+        ),
+        option(
+            "--table-timeout",
+            type=Span(),
+            default="6h",
+            show_default=True,
+            help="A table that is not read in this time fails; the others go on.",
         ),
         option(
             "--progress",

@@ -59,6 +59,10 @@ class Progress(Collector):
         """A thread begins to read a table; gives what it is to tell."""
         return UNWATCHED
 
+    def waits(self) -> Watch:
+        """What calls that belong to no table are to tell: of long waits only."""
+        return UNWATCHED
+
     def read(self, reading: Reading) -> None:
         """A thread is through with a table; it waits to be loaded, or to be told."""
 
@@ -110,7 +114,10 @@ class LogProgress(Progress):
         )
 
     def watch(self, table: Table) -> Watch:
-        return _LogWatch(self, table) if self._verbose else UNWATCHED
+        return _LogWatch(self, table.name, table.table, verbose=self._verbose)
+
+    def waits(self) -> Watch:
+        return _LogWatch(self, "", "", verbose=False)
 
     def done(self, reading: Reading) -> None:
         self.tell(done_line(reading), "read", facts(reading))
@@ -130,10 +137,11 @@ class LogProgress(Progress):
 
 
 class _LogWatch(Watch):
-    """A line for each way station of a table."""
+    """A line for a long wait of a table; with `verbose` also one for each of its stages."""
 
-    def __init__(self, log: LogProgress, table: Table) -> None:
-        self._log, self._table, self._last = log, table, ("", "")
+    def __init__(self, log: LogProgress, name: str, table: str, *, verbose: bool) -> None:
+        self._log, self._name, self._table, self._verbose = log, name, table, verbose
+        self._last = ("", "")
 
     def rows(self, count: int) -> None:
         self._tell("reading")
@@ -144,12 +152,17 @@ class _LogWatch(Watch):
     def downloads(self, size: int) -> None:
         self._tell("downloading")
 
+    def pauses(self, text: str, facts: dict[str, object]) -> bool:
+        whose = {"module": self._name or None, "table": self._table or None}
+        self._log.tell(f"{self._name}: {text}" if self._name else text, "wait", {**whose, **facts})
+        return True
+
     def _tell(self, phase: str, state: str = "") -> None:
-        if (phase, state) != self._last:
+        if self._verbose and (phase, state) != self._last:
             self._last = (phase, state)
             told = f"waiting at Zoho: {state}" if state else phase
-            facts = {"module": self._table.name, "table": self._table.table, "phase": phase, "state": state}
-            self._log.tell(f"{self._table.name}: {told}", "phase", dict(facts))
+            facts = {"module": self._name, "table": self._table, "phase": phase, "state": state}
+            self._log.tell(f"{self._name}: {told}", "phase", dict(facts))
 
 
 def facts(reading: Reading) -> dict[str, object]:

@@ -39,6 +39,7 @@ def dispatch(org: Org, host: str, request: Request) -> Answer:
         answer.headers.update(fault.headers or {} if fault else {})
     if fault is not None:
         answer.cut_after, answer.truncate = fault.cut_after, fault.truncate_json
+        answer.drip, answer.drip_body = fault.drip, fault.drip_body
     _enter(org, request, known, answer)
     return answer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import datetime, timedelta, timezone
 
 START = datetime(2026, 3, 2, 9, 0, 0, tzinfo=timezone.utc)
@@ -32,6 +33,15 @@ class Clock:
         with self._lock:
             base = datetime.now(timezone.utc) if self._real else self._start
             return base + self._ahead
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass: really if the clock runs, else by moving it."""
+        with self._lock:
+            real = self._real
+        if real:
+            time.sleep(seconds)
+        else:
+            self.advance(seconds)
 
     def advance(
         self, seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0

@@ -29,6 +29,9 @@ class Fault:
     """200 with an empty body."""
     truncate_json: bool = False
     """The body ends in the middle, with a length that says it is whole."""
+    drip: float | None = None
+    """Seconds between two bytes of the answer, its head included; `drip_body`: of the body alone."""
+    drip_body: bool = False
     job_states: Sequence[str] | None = None
     """The states a Bulk Read job made by this call goes through."""
     corrupt_zip: str | None = None

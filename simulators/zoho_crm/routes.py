@@ -74,6 +74,8 @@ class Answer:
     cut_after: int | None = None
     truncate: bool = False
     reset: bool = False
+    drip: float | None = None
+    drip_body: bool = False
     """What a fault does to the answer on its way."""
 
 

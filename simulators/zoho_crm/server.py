@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import socket
 import struct
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .api import dispatch
+from .clock import Clock
 from .org import Org
 from .records_json import dumps
 from .routes import Answer, Request
@@ -122,6 +124,23 @@ class _Server(ThreadingHTTPServer):
             self.mistakes.append(mistake)
 
 
+class _Dripping(io.RawIOBase):
+    """Lets time pass before each byte that it sends, from the head or from the body on."""
+
+    def __init__(self, sink: Any, seconds: float, clock: Clock, *, begun: bool) -> None:
+        self._sink, self._seconds, self._clock, self._begun = sink, seconds, clock, begun
+
+    def write(self, piece: Any) -> int:
+        if not self._begun:  # the head comes in one piece
+            self._begun = True
+            self._sink.write(piece)
+            return len(piece)
+        for byte in bytes(piece):
+            self._clock.wait(self._seconds)
+            self._sink.write(bytes((byte,)))
+        return len(piece)
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
@@ -148,10 +167,17 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, answer: Answer) -> None:
         if answer.reset:
             self._die()
-        elif answer.file is not None:
-            self._send_file(answer)
-        else:
-            self._send_bytes(answer)
+            return
+        whole = self.wfile
+        if answer.drip is not None:
+            self.wfile: Any = _Dripping(whole, answer.drip, self.server.org.clock, begun=not answer.drip_body)
+        try:
+            if answer.file is not None:
+                self._send_file(answer)
+            else:
+                self._send_bytes(answer)
+        finally:
+            self.wfile = whole
 
     def _send_bytes(self, answer: Answer) -> None:
         body = answer.raw if answer.raw is not None else b""

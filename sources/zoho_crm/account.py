@@ -31,7 +31,7 @@ def read_endpoint(
 ) -> Reading:
     """Read one table of the account; what its edition or the scopes do not offer is a skip."""
     reading = Reading(endpoint.table, endpoint.table, "settings", "read whole")
-    client = client.metered(reading.usage)
+    client = client.metered(reading.usage, name=endpoint.table)
     try:
         rows = list(_rows(client, endpoint, modules, reading))
         return keep_rows(reading, endpoint, rows, folder, remembered)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -10,13 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from dlt.sources.helpers.requests import Client
 
 from .answers import refuse_redirect
 from .credentials import ZohoCredentials
 from .errors import CredentialsError, Unreachable
 from .settings import CONSENT_AGAIN
 from .token_cache import Token
+from .transport import LimitedClient, limited_adapter
 
 Post = Callable[[str, Mapping[str, str]], requests.Response]
 
@@ -60,9 +61,17 @@ class Refused(Exception):
         self.code = code
 
 
-def token_post(credentials: ZohoCredentials, *, attempts: int = ATTEMPTS, backoff: float = 1.0) -> Post:
+def token_post(
+    credentials: ZohoCredentials,
+    *,
+    attempts: int = ATTEMPTS,
+    backoff: float = 1.0,
+    now: Callable[[], float] = time.monotonic,
+) -> Post:
     """POST a form, with a few attempts; a redirect is not followed, because the form holds secrets."""
-    client = Client(
+    client = LimitedClient(
+        limited_adapter(now, float(credentials.timeout or 60)),
+        lambda seconds: time.sleep(seconds),
         request_timeout=credentials.timeout,
         raise_for_status=False,
         request_max_attempts=attempts,
@@ -84,8 +93,11 @@ def token_post(credentials: ZohoCredentials, *, attempts: int = ATTEMPTS, backof
 
 def knock(credentials: ZohoCredentials) -> datetime | None:
     """Whether the accounts server answers at all, whatever it says; its time. Raises Unreachable."""
-    client = Client(
-        request_timeout=min(float(credentials.timeout or KNOCKING), KNOCKING),
+    seconds = min(float(credentials.timeout or KNOCKING), KNOCKING)
+    client = LimitedClient(
+        limited_adapter(time.monotonic, seconds),
+        lambda seconds: time.sleep(seconds),
+        request_timeout=seconds,
         raise_for_status=False,
         status_codes=(),
         request_max_attempts=2,

@@ -18,14 +18,26 @@ from requests import Response
 from urllib3.exceptions import NewConnectionError
 
 from .errors import ReadFailed, Retriable, Unreachable, UsedUp, zoho_error
+from .transport import TooSlow
 
 logger = logging.getLogger("zoho_crm")
 
 REMAINING = "X-API-CREDITS-REMAINING"  # in answers, once half of the day's credits are used
 
-# The call under way, until something was said about it.
-_call: ContextVar[list[str] | None] = ContextVar("zoho_crm_call", default=None)
+SLOW_TRIES = 2  # of a call whose answer does not come whole in time: each takes long
+
+_call: ContextVar[Call | None] = ContextVar("zoho_crm_call", default=None)
 _PARSED = "_zoho_body"  # where a response keeps its body, so that it is parsed once
+
+
+@dataclass
+class Call:
+    """The call under way, with all its tries."""
+
+    what: str
+    reason: str = ""  # why it is tried again
+    told: bool = False
+    slow: int = 0  # tries whose answer did not come whole in time
 
 
 class Redirected(Unreachable):
@@ -139,7 +151,7 @@ def calling(method: str, url: str) -> Iterator[None]:
         yield
         return
     parts = urlsplit(url)
-    mark = _call.set([f"{method} {parts.netloc}{parts.path}"])
+    mark = _call.set(Call(f"{method} {parts.netloc}{parts.path}"))
     try:
         yield
     finally:
@@ -149,12 +161,24 @@ def calling(method: str, url: str) -> Iterator[None]:
 def tell(reason: str) -> None:
     """Say that the call is tried again and why, unless that was said; a person waits where nobody answers."""
     call = _call.get()
-    if not call:
+    if call is None:
         return
-    what = call.pop()
-    logger.info("Trying again: %s (%s)", what, reason)
+    call.reason = reason
+    if call.told:
+        return
+    call.told = True
+    logger.info("Trying again: %s (%s)", call.what, reason)
     if reason.endswith(("ConnectionError", "Timeout")):
-        _warn_of_silence(what.split()[1].partition("/")[0], reason)
+        _warn_of_silence(call.what.split()[1].partition("/")[0], reason)
+
+
+def why_again() -> str:
+    """Why the call under way is tried again, as a sentence."""
+    call = _call.get()
+    if call is None:
+        return "a call is tried again"
+    words = f"the answer is {call.reason}" if call.reason[:3].isdecimal() else f"no answer, {call.reason}"
+    return f"{call.what} is tried again ({words})"
 
 
 @lru_cache
@@ -194,11 +218,25 @@ def where(response: Response) -> str:
 def unreachable(url: str, error: requests.RequestException) -> Unreachable:
     """The sentence for a call that got no answer."""
     host = urlsplit(url).netloc
+    if (slow := too_slow(error)) is not None:
+        return Unreachable(f"{host} is too slow: {slow}. Raise Timeout if it is the network")
     if isinstance(error, requests.exceptions.SSLError):
         return Unreachable(f"TLS to {host} failed: check the certificates, a proxy in between, and the clock")
     if isinstance(error, requests.Timeout):
         return Unreachable(f"{host} did not answer in time")
     return Unreachable(f"{host} could not be reached: check the network, a proxy and the host's name")
+
+
+def too_slow(error: BaseException | None) -> TooSlow | None:
+    """What says that an answer did not come whole in time, in whatever the libraries wrapped it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, TooSlow):
+            return error
+        seen.add(id(error))
+        inner = next((part for part in error.args if isinstance(part, BaseException)), None)
+        error = error.__cause__ or inner or error.__context__
+    return None
 
 
 def _passing(error: BaseException | None) -> str:
@@ -211,7 +249,14 @@ def _passing(error: BaseException | None) -> str:
         Unreachable,
     )
     lasting = (requests.exceptions.SSLError, Redirected, UsedUp)
-    return type(error).__name__ if isinstance(error, lost) and not isinstance(error, lasting) else ""
+    if not isinstance(error, lost) or isinstance(error, lasting):
+        return ""
+    if too_slow(error) is None:
+        return type(error).__name__
+    call = _call.get()
+    if call is not None:
+        call.slow += 1
+    return "too slow" if call is not None and call.slow < SLOW_TRIES else ""
 
 
 def _trouble(response: Response) -> str:

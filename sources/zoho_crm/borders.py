@@ -17,7 +17,7 @@ from . import limits
 from .arrow import records_table
 from .client import ZohoClient
 from .coql import named, quote, select_query, within
-from .errors import ZohoError
+from .errors import ReadFailed, ZohoError
 from .notes import Notes
 from .plan import Plan, Window
 from .records import read_rows
@@ -58,6 +58,14 @@ class Borders:
     def begin_page(self) -> None:
         self._pages.append(_Page())
 
+    def check_last_page(self, *, more: bool) -> None:
+        """Raises ReadFailed if Zoho goes on after a page that brought no id past those before it."""
+        page, before = self._pages[-1], self._pages[:-1]
+        if not more or not all(one.in_order for one in self._pages):
+            return
+        if not page.rows or page.last <= max((one.last for one in before), default=0):
+            raise ReadFailed("Bulk Read says that there are more pages, and the last one brought nothing new")
+
     def begin_page_anew(self) -> None:
         self._pages[-1] = _Page()
 
@@ -74,7 +82,7 @@ class Borders:
             return
         try:
             ids = [found for border in self._borders() for found in self._between(border, flags)]
-        except ZohoError as error:
+        except (ZohoError, ReadFailed) as error:
             self._remark(str(error))
             return
         if ids:
@@ -104,6 +112,8 @@ class Borders:
             ids = [str(row["id"]) for row in answer.get("data", [])]
             yield from ids
             more = bool(ids) and bool(answer.get("info", {}).get("more_records"))
+            if more and int(ids[-1]) <= after:
+                raise ReadFailed("COQL says that there are more records, and brings none")
             after = int(ids[-1]) if ids else after
 
     def _remark(self, why: str) -> None:

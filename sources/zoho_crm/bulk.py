@@ -23,6 +23,7 @@ from .errors import Fatal, ReadFailed, Retriable, Unreachable, UsedUp, ZohoError
 from .jobs import Job, JobFailed, Result, chapter_of
 from .mend import Mender
 from .notes import Notes
+from .page_chain import RowLimit
 from .plan import Plan, flags_to_name
 from .slices import Slice, Ways, keys_of, rest_of, whole_rows
 from .spool import Forget
@@ -30,6 +31,7 @@ from .spool import Forget
 JOBS_PER_PAGE = 3  # a job that fails is made again, this often in all
 FETCHES_PER_JOB = 2  # a damaged archive is fetched again before its job is made again
 REFUSED_DOWNLOAD = 60.5  # seconds; somebody else downloads, too, and the minute is the account's
+OUR_DOWNLOADS = "archives of other tables are downloaded and unpacked first"
 GONE = (400, 404, 410)  # how Zoho refuses a file of yesterday is not documented
 
 UNKNOWN_FIELD = frozenset({"FIELD_NOT_SUPPORTED", "FIELD_NOT_AVAILABLE"})
@@ -87,6 +89,8 @@ class _Reader:
         self.resumes = False  # whether the pages are those of an earlier run's jobs
         self.job: Job | None = None  # of the page that comes next
         self.pages = 0
+        self.counts: dict[int, int] = {}  # page -> its rows, of those that another one follows
+        self.limit = RowLimit(client, plan)
         self.holds_page = False
         self.settled = False
         self.lacking: dict[frozenset[str], int] = {}  # columns -> which job was the first not to bring them
@@ -130,6 +134,7 @@ class _Reader:
                 borders.see(table)
                 yield veil_table(mender.mend(table), self.plan.columns)
             self._let_go()
+            borders.check_last_page(more=self.job is not None)
         yield from borders.missed(self._flags())
 
     def _begin_anew(self) -> None:
@@ -167,6 +172,8 @@ class _Reader:
             try:
                 result = job.wait()
                 if result.next_page_token and self.job is None:
+                    self.counts[self.pages] = result.count
+                    self.limit.check(sum(self.counts.values()))
                     # The token stands for module, fields and criteria: the body holds nothing else.
                     body = {"query": {"page_token": result.next_page_token}}
                     with self._watching_tokens():
@@ -201,7 +208,8 @@ class _Reader:
 
     def _fetch(self, job: Job, result: Result, folder: Path, number: int) -> Iterator[pa.Table | Forget]:
         """Download the archive of a page's nth job and read it, once more if it is damaged. Raises JobFailed."""
-        self.client.door.archives.acquire()
+        turns = self.client.door.archives
+        self.client.waits.for_a_turn(lambda seconds: turns.acquire(timeout=seconds), OUR_DOWNLOADS)
         self.holds_page = True
         path = place_of(self.plan, job, self.chapter, folder)
         reason, kept = "", job.earlier is not None and is_there(path)
@@ -227,7 +235,7 @@ class _Reader:
     def _wait_after(self, refusal: Retriable) -> None:
         if isinstance(refusal, UsedUp):
             raise refusal
-        self.client.door.pace.sleep(REFUSED_DOWNLOAD)
+        self.client.waits.sleep(REFUSED_DOWNLOAD, f"Zoho allows no download now ({refusal.code})")
 
     def _read(self, path: Archive, count: int, number: int) -> Iterator[pa.Table | Forget]:
         """The archive, without the columns that an earlier job did not bring either."""

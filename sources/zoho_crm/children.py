@@ -14,7 +14,7 @@ from . import limits
 from .answers import more_in, rows_in
 from .client import ZohoClient
 from .columns import Kind
-from .coql import after, quote, select_query
+from .coql import after, goes_forward, quote, select_query
 from .errors import Fatal, ReadFailed, Skippable
 from .metadata import BESIDE, WITH_RECORDS, Field, Module
 from .plan import Plan
@@ -160,7 +160,7 @@ def _rows_with(
         if not more_in(answer):
             return
         earlier, key = key, str(rows[-1]["id"]) if rows else key
-        if key == earlier:
+        if not rows or not goes_forward([("id", earlier)] if earlier else [], [("id", key)]):
             raise ReadFailed("COQL says that there are more records, and brings none")
 
 

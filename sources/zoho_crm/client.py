@@ -13,13 +13,14 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from dlt.sources.helpers.requests import Client
 from dlt.sources.helpers.requests.retry import RetryPredicate
 from dlt.sources.helpers.rest_client.client import RESTClient
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from requests import Response
+from requests.adapters import HTTPAdapter
 
 from . import limits
+from .accounts import token_post
 from .answers import (
     Bill,
     body_of,
@@ -28,8 +29,10 @@ from .answers import (
     root_of,
     rows_in,
     tell,
+    too_slow,
     unreachable,
     where,
+    why_again,
     worth_making_again,
     worth_retrying,
 )
@@ -38,6 +41,9 @@ from .credentials import ZohoCredentials
 from .door import Door, Usage
 from .errors import ReadFailed, Retriable, Unreachable
 from .pacing import LONGEST_PAUSE, Downloads, Pace
+from .page_chain import PageChain
+from .transport import LimitedClient, limited_adapter
+from .waiting import Waits, pause
 from .watch import UNWATCHED, Watch
 
 CHUNK = 1 << 20  # bytes of a download held at once
@@ -49,12 +55,15 @@ class ZohoClient:
     """Calls of Zoho CRM's API, counted in `usage`; threads may share it."""
 
     door: Door
+    waits: Waits
     usage: Usage = field(default_factory=Usage)
     watch: Watch = UNWATCHED
 
-    def metered(self, usage: Usage, watch: Watch | None = None) -> ZohoClient:
-        """The same client, counting elsewhere."""
-        return replace(self, usage=usage, watch=watch or self.watch)
+    def metered(self, usage: Usage, watch: Watch | None = None, name: str = "") -> ZohoClient:
+        """The same client for the reading of one table, which counts elsewhere and may take its time."""
+        pace, watch = self.door.pace, watch or self.watch
+        waits = Waits(pace, name, watch, pace.table_deadline)
+        return replace(self, usage=usage, watch=watch, waits=waits)
 
     def now(self) -> datetime:
         """Zoho's time at its latest answer; ours may be wrong. Before any answer, our own."""
@@ -91,7 +100,7 @@ class ZohoClient:
                 if not leaves_open(error):
                     raise
                 tell(type(error).__name__)
-            self.door.pace.sleep(SECOND_TRY)
+            self.waits.sleep(SECOND_TRY, why_again())
             return self._make_job(url, body)
 
     def _make_job(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,24 +125,27 @@ class ZohoClient:
                 for chunk in response.iter_content(CHUNK):
                     file.write(chunk)
                     self.watch.downloads(len(chunk))
+                    self.waits.check()
             except requests.RequestException as error:
-                raise Unreachable(f"the download {where(response)} broke off") from error
+                slow = too_slow(error)
+                why = f"was too slow: {slow}" if slow else "broke off"
+                raise Unreachable(f"the download {where(response)} {why}") from error
 
     def _begin_download(self, url: str, stack: ExitStack) -> Response:
         """Each try is one of the ten a minute, so each waits for its own turn."""
         with calling("GET", url):
-            for pause in self.door.pace.pauses():
+            for seconds in self.door.pace.pauses():
                 try:
                     return self._try_download(url, stack)
                 except (Unreachable, Retriable) as error:
                     if not worth_retrying(None, root_of(error)):
                         raise
-                self.door.pace.sleep(pause)
+                self.waits.sleep(seconds, why_again())
             return self._try_download(url, stack)
 
     def _try_download(self, url: str, stack: ExitStack) -> Response:
         with ExitStack() as held:
-            with self.door.downloads.turn():
+            with self.door.downloads.turn(self.waits.sleep):
                 held.enter_context(self.door.calls)
                 response = held.enter_context(self._send("GET", url, 1, http=self.door.once, stream=True))
             if response.status_code != 200:
@@ -142,6 +154,7 @@ class ZohoClient:
                 except requests.RequestException as error:
                     raise unreachable(url, error) from error
                 raise Unreachable(f"{response.status_code} {where(response)} brought no archive")
+            self.waits.answered()
             stack.enter_context(held.pop_all())
         return response
 
@@ -158,7 +171,7 @@ class ZohoClient:
             response.json = lambda **_: body  # type: ignore[method-assign]
             return response
 
-        last: list[Any] = []
+        chain = PageChain(key)
         bill = Bill(self.usage.add, 1)
         rest = RESTClient(self._url("").rstrip("/"), auth=self.door.auth, session=self.door.http.session)
         pages = rest.paginate(
@@ -173,26 +186,28 @@ class ZohoClient:
         while True:
             with self._paying(bill, "GET", self._url(path)), self.door.calls:
                 page = next(pages, None)
+            self.waits.answered()
             if page is None:
                 return
-            if page and page == last:
-                raise ReadFailed(f"Zoho brings one page of {path} again and again")
+            more = paginator.has_next_page
+            chain.page((str(row.get("id") or row) for row in page), more=more, most_repeats=1)
             yield list(page)
-            if not paginator.has_next_page:
+            if not more:
                 return  # before another call is paid for
-            last = list(page)
 
     def _url(self, path: str, root: str = "crm") -> str:
         return f"{self.door.auth.api_domain}/{root}/{limits.API_VERSION}/{path}"
 
     def _call(self, method: str, url: str, credits: int, **kwargs: Any) -> dict[str, Any]:
         with self.door.calls:
-            return body_of(self._send(method, url, credits, **kwargs))
+            body = body_of(self._send(method, url, credits, **kwargs))
+        self.waits.answered()
+        return body
 
     def _send(self, method: str, url: str, credits: int, **kwargs: Any) -> Response:
         """One call with its tries. `http` has the policy of repeating; `makes` says that a try makes a job."""
         makes = kwargs.pop("makes", False)
-        http: Client = kwargs.pop("http", self.door.making if makes else self.door.http)
+        http: LimitedClient = kwargs.pop("http", self.door.making if makes else self.door.http)
         bill = Bill(self.usage.add, credits, makes)
         with self._paying(bill, method, url):
             return http.session.request(
@@ -208,10 +223,11 @@ class ZohoClient:
     @contextmanager
     def _paying(self, bill: Bill, method: str, url: str) -> Iterator[None]:
         """Around one call: may the run afford it, what did it cost, and did an answer come."""
+        self.waits.check()
         self.door.afford(bill.credits)
         before = bill.paid
         try:
-            with calling(method, url):
+            with calling(method, url), self.waits.current():
                 yield
         except requests.RequestException as error:
             bill.lost(error, before)
@@ -223,10 +239,18 @@ class ZohoClient:
 def connect(credentials: ZohoCredentials, pace: Pace | None = None) -> ZohoClient:
     """A client for one account. No call is made yet; the first one renews the token if need be."""
     pace = pace or Pace()
+    seconds = float(credentials.timeout or 60)
+    answers, archives = (limited_adapter(pace.answer_clock, seconds, by_rate=rate) for rate in (False, True))
 
-    def http(attempts: int = pace.attempts, condition: RetryPredicate = worth_retrying) -> Client:
-        return Client(
-            request_timeout=float(credentials.timeout or 60),
+    def http(
+        attempts: int = pace.attempts,
+        condition: RetryPredicate = worth_retrying,
+        adapter: HTTPAdapter = answers,
+    ) -> LimitedClient:
+        return LimitedClient(
+            adapter,
+            lambda seconds: pause(pace, seconds, why_again()),
+            request_timeout=seconds,
             raise_for_status=False,
             status_codes=(),
             exceptions=(),
@@ -236,6 +260,8 @@ def connect(credentials: ZohoCredentials, pace: Pace | None = None) -> ZohoClien
             request_max_retry_delay=LONGEST_PAUSE,
         )
 
+    auth = ZohoAuth(credentials, post=token_post(credentials, now=pace.answer_clock))
     calls = threading.BoundedSemaphore(limits.CALLS_AT_ONCE)
-    https = http(), http(condition=worth_making_again), http(1, lambda response, error: False)
-    return ZohoClient(Door(ZohoAuth(credentials), *https, pace, Downloads(pace), calls, credentials.proxies))
+    https = http(), http(condition=worth_making_again), http(1, lambda response, error: False, archives)
+    door = Door(auth, *https, pace, Downloads(pace), calls, credentials.proxies)
+    return ZohoClient(door, Waits(pace))

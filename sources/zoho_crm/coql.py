@@ -14,6 +14,7 @@ from .arrow import records_table
 from .client import ZohoClient
 from .errors import Fatal, ReadFailed, ZohoError
 from .notes import Notes
+from .page_chain import RowLimit
 from .plan import Plan, Window, coql_page, flags_to_name
 from .records import add_chunk, field_chunks, mend_rich_text, read_rows
 from .slices import Ways, whole_rows
@@ -81,6 +82,23 @@ def after(key: Sequence[tuple[str, str]]) -> str:
     return any_of([greater, all_of([f"{name} = {quote(value)}", after(rest)])]) if rest else greater
 
 
+def goes_forward(earlier: Sequence[tuple[str, str]], key: Sequence[tuple[str, str]]) -> bool:
+    """Whether a page ended further on in the order than the one before it, whose key it was asked by."""
+    if not earlier:
+        return True
+    try:
+        return _place(key) > _place(earlier)
+    except ValueError:
+        return key != earlier
+
+
+def _place(key: Sequence[tuple[str, str]]) -> list[datetime | int]:
+    return [
+        int(text) if name == "id" else datetime.fromisoformat(text.replace("Z", "+00:00"))
+        for name, text in key
+    ]
+
+
 def within(window: Window) -> list[str]:
     """The conditions of a window; none for one that is open at both ends."""
     ends: tuple[tuple[str, datetime | None], ...] = ((">=", window.since), ("<", window.until))
@@ -115,12 +133,14 @@ class _Reader:
     hidden: list[str] = field(default_factory=list)
     opened: tuple[list[Record], bool] | None = None  # the first page of a window
     last: Record = field(default_factory=dict)  # the last row of the latest page, before repairs
+    came: int = 0  # rows
 
     @property
     def _module(self) -> str:
         return self.plan.module.api_name
 
     def __post_init__(self) -> None:
+        self.limit = RowLimit(self.client, self.plan)
         self.hidden = flags_to_name(self.plan)
         self._find_out()
 
@@ -191,8 +211,10 @@ class _Reader:
                 yield rows
             if not more:
                 return
+            self.came += len(rows)
+            self.limit.check(self.came)
             earlier, key = key, [(name, str(self.last.get(name))) for name in order]
-            if not self.last or key == earlier:
+            if not self.last or not goes_forward(earlier, key):
                 raise ReadFailed("COQL says that there are more records, and brings none")
             rows, more = self._page([*conditions, after(key)], order, size)
 

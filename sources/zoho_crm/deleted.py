@@ -11,9 +11,11 @@ from . import limits
 from .answers import rows_in
 from .client import ZohoClient
 from .errors import CredentialsError, ReadFailed, Retriable, ZohoError
+from .page_chain import PageChain
 from .walks import since_header
 
 WALKS = 5  # over a feed that goes on changing
+MOST_PAGES = 500  # 100,000 deletions: comparing every id costs less
 NAMELESS = "its list of deletions has a row without an id"
 
 # How a record was deleted. Permanent ones last: a record that goes from the bin meanwhile is met again.
@@ -52,7 +54,7 @@ def read_deletions(client: ZohoClient, module: str, since: datetime) -> Feed:
     """
     reader = _Reader(client, module, since)
     reader.read("all")
-    if reader.cut:
+    if reader.cut and not reader.endless:
         reader.gaps.clear()
         for kind in KINDS:
             reader.read(kind)
@@ -70,6 +72,7 @@ class _Reader:
     found: dict[tuple[str, str, str], Deletion] = field(default_factory=dict)
     gaps: list[str] = field(default_factory=list)
     offered: bool = True
+    endless: bool = False  # it was not read to its end, as comparing every id costs less
     cut: bool = False  # the feed goes on, but Zoho gives no further page of it
 
     def read(self, kind: str) -> None:
@@ -100,7 +103,7 @@ class _Reader:
     def _walk(self, kind: str) -> int:
         """The number of pages."""
         self.cut, page, more = False, 0, True
-        last: list[dict[str, Any]] = []
+        chain = PageChain("deletions")
         while more:
             page += 1
             try:
@@ -110,10 +113,14 @@ class _Reader:
                     raise
                 return self._end_at(page, str(error))
             rows, more = rows_in(answer, "data"), _goes_on(answer)
-            if more and rows == last:  # both are empty if the first page is
+            try:
+                chain.page(map(_key, rows), more=more, most_repeats=1)
+            except ReadFailed:
                 return self._end_at(page, "Zoho says so, and brings nothing new")
             self._add(rows)
-            last = rows
+            if more and page >= MOST_PAGES:
+                self.endless = True
+                return self._end_at(page + 1, "more is compared by id")
         return page
 
     def _end_at(self, page: int, why: str) -> int:
@@ -130,9 +137,13 @@ class _Reader:
         for row in rows:
             if row.get("id"):
                 deletion = _deletion(row, self.client.now())
-                self.found.setdefault((deletion.id, deletion.type, str(row.get("deleted_time"))), deletion)
+                self.found.setdefault(_key(row), deletion)
             elif NAMELESS not in self.gaps:
                 self.gaps.append(NAMELESS)
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return str(row.get("id")), str(row.get("type") or "unknown"), str(row.get("deleted_time"))
 
 
 def _goes_on(answer: Mapping[str, Any]) -> bool:

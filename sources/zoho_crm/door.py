@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dlt.sources.helpers.requests import Client
 from requests import Response
 
 from . import limits
@@ -19,6 +18,7 @@ from .errors import CreditLimit
 from .journal import Journal
 from .pacing import Downloads, JobSlots, Pace
 from .timetable import Timetable
+from .transport import LimitedClient
 
 
 @dataclass
@@ -38,9 +38,9 @@ class Door:
     """What all views of one client share."""
 
     auth: ZohoAuth
-    http: Client
-    making: Client  # repeats what certainly made nothing
-    once: Client  # repeats nothing
+    http: LimitedClient
+    making: LimitedClient  # repeats what certainly made nothing
+    once: LimitedClient  # repeats nothing
     pace: Pace
     downloads: Downloads
     calls: threading.BoundedSemaphore

@@ -11,6 +11,7 @@ ZohoCrmError
 │   │   └── UsedUp        the day's API credits are gone
 │   └── Skippable         this module or table is not offered to this user
 ├── CreditLimit           the run may spend no more API credits
+├── TookTooLong           a table had its time, and was not read in it
 └── ReadFailed            the module could not be read whole
     └── OtherApi          by this API; another one may do it
 """
@@ -48,6 +49,10 @@ class Unreachable(ZohoCrmError, ConnectionError):
 
 class CreditLimit(ZohoCrmError):
     """The run may spend no more API credits; what was not read is read by the next run."""
+
+
+class TookTooLong(ZohoCrmError):
+    """A table was not read in the time that a run gives it."""
 
 
 class ReadFailed(ZohoCrmError):

@@ -18,6 +18,8 @@ from .walks import CHANGED
 WORKING = frozenset({"ADDED", "QUEUED", "IN PROGRESS"})
 PATIENCE = 3  # refusals of a queue that is full without us; each was tried for a minute by the client
 FULL_QUEUE = 30.0  # seconds between them
+AT_WORK = "Zoho works on a Bulk Read job"
+OUR_QUEUE = "as many Bulk Read jobs as Zoho takes are under way for other tables"
 SHORT_SLEEP = 1.0  # seconds; the end of another job may change when this one is due
 
 
@@ -59,14 +61,14 @@ class Job:
             self._make()
             self._turn = client.door.timetable.enter(self._rows, self.id)
             return
-        self._slots.take()  # it may still wait in Zoho's queue
+        client.waits.for_a_turn(self._slots.take, OUR_QUEUE)  # it may still wait in Zoho's queue
         self._holds_slot = True
         self.id, self.earlier = known.job_id, known.until
 
     def _make(self) -> None:
         patience = PATIENCE
         while not self._holds_slot:
-            self._slots.take()
+            self._client.waits.for_a_turn(self._slots.take, OUR_QUEUE)
             self._holds_slot = True
             ended = self._slots.ended
             try:
@@ -87,7 +89,9 @@ class Job:
                 patience -= 1
                 if not patience:
                     raise
-                self._client.door.pace.sleep(FULL_QUEUE)
+                self._client.waits.sleep(
+                    FULL_QUEUE, f"Zoho takes no more Bulk Read jobs now ({refusal.code})"
+                )
             except BaseException:
                 self.abandon()
                 raise
@@ -117,6 +121,7 @@ class Job:
             except JobFailed as failure:
                 self._outcome = failure
             finally:
+                self._client.waits.over()
                 self.abandon()
         return self._outcome
 
@@ -152,7 +157,7 @@ class Job:
         """Until the job is worth a question, by what other jobs tell meanwhile; False after the deadline."""
         pace, turn = self._client.door.pace, self._turn
         while turn and (left := self._client.door.timetable.due(turn) - pace.monotonic()) > 0:
-            pace.sleep(min(left, SHORT_SLEEP))
+            self._client.waits.sleep(min(left, SHORT_SLEEP), AT_WORK, until=end, retries=False)
         return pace.monotonic() < end
 
     def _result(self, job: Mapping[str, Any]) -> Result:

@@ -8,6 +8,7 @@ API_VERSION = "v8"
 FIELDS_PER_CALL = 50
 RECORDS_PER_PAGE = 200
 IDS_PER_CALL = 100
+RECORDS_REACH = 100_000  # records that page tokens reach
 
 # COQL overview, v8: LIMIT is at most 2,000; "Kaizen #183": 500 fields in SELECT, 100 values in IN.
 COQL_ROWS_PER_CALL = 2_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
@@ -12,23 +11,28 @@ from dataclasses import dataclass
 
 from . import limits
 
-logger = logging.getLogger("zoho_crm")
-
 PER_MINUTE = limits.BULK_DOWNLOADS_PER_MINUTE
 LONGEST_PAUSE = 90.0  # seconds between two tries
 MOST_NEEDED = 64  # jobs taken in a row before another place is tried
-WORTH_A_WORD = 5.0  # seconds
+
+
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 @dataclass(frozen=True)
 class Pace:
     """The clock to wait by, and how patiently; tests bring a clock that does not wait."""
 
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = _sleep
     monotonic: Callable[[], float] = time.monotonic
+    answer_clock: Callable[[], float] = (
+        time.monotonic
+    )  # that answers are timed by; simulated pauses don't move it
     backoff: float = 2.0  # seconds before the second try of a call, doubled each time
     attempts: int = 6
     job_deadline: float = 3600.0  # seconds that one Bulk Read job may take, queue included
+    table_deadline: float = 6 * 3600.0  # seconds that the reading of one table may take
 
     def pauses(self) -> list[float]:
         """The seconds between the tries of one call."""
@@ -47,13 +51,12 @@ class Downloads:
         self._recent: deque[_Turn] = deque()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self, wait: Callable[[float, str], None]) -> Iterator[None]:
         """Wait for a turn; leave when the answer has begun."""
         turn = _Turn()
         while (pause := self._take(turn)) > 0:
-            if pause > WORTH_A_WORD:
-                logger.warning("Waiting %.0f s: Zoho allows %d downloads a minute.", pause, PER_MINUTE)
-            self._pace.sleep(pause)  # without the lock: others have their answers to enter meanwhile
+            # Without the lock: others have their answers to enter meanwhile.
+            wait(pause, f"Zoho allows {PER_MINUTE} downloads a minute")
         try:
             yield
         finally:
@@ -97,10 +100,12 @@ class JobSlots:
         self.ended = 0  # jobs that gave their place back
         self._changed = threading.Condition()
 
-    def take(self) -> None:
+    def take(self, timeout: float | None = None) -> bool:
+        """Whether there was a place within so many seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: self._taken < self._limit)
-            self._taken += 1
+            free = self._changed.wait_for(lambda: self._taken < self._limit, timeout)
+            self._taken += free
+            return free
 
     def free(self) -> None:
         with self._changed:

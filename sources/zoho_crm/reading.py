@@ -141,7 +141,7 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNW
     reading = Reading(plan.module.api_name, plan.table, plan.api, plan.reason, plan.columns, plan=plan)
     # Of a window these are the changes, and the count knows no filter.
     reading.crm_count = plan.rows if plan.whole and not plan.filters else None
-    client = client.metered(reading.usage, watch)
+    client = client.metered(reading.usage, watch, reading.name)
     attempts, came = [plan], Counter[str]()
     while True:
         plan, notes = attempts[-1], Notes()

@@ -12,6 +12,7 @@ from . import limits
 from .answers import more_in, rows_in
 from .client import ZohoClient
 from .errors import ReadFailed, ZohoError
+from .page_chain import PageChain, RowLimit
 from .plan import FirstPage, Plan
 
 Record = dict[str, Any]
@@ -68,6 +69,7 @@ class _Walker:
         self.turned = 0  # pages
         self.deleted: set[str] | None = None  # while the walks went on, once that was asked
         self.no_feed = False
+        self.limit = RowLimit(client, plan)
         self.started = self._start()
 
     def _start(self) -> datetime:
@@ -112,6 +114,7 @@ class _Walker:
         for records in way.pages(self.client, self.plan.module.api_name, self.fields):
             fresh = [record for record in records if record["id"] not in self.seen]
             self.seen.update(record["id"] for record in fresh)
+            self.limit.check(len(self.seen))
             self.turned += 1
             yield fresh
 
@@ -232,7 +235,7 @@ class _Walk:
         Ends early, with `whole` false, where tokens go no further (PAGINATION_LIMIT_EXCEEDED), which no
         new walk of the same kind cures.
         """
-        token = None
+        token, chain = None, PageChain(path)
         if self.first is not None and self._has(fields):
             yield self._look_at([dict(record) for record in self.first.records], self.first.more)
             token = self.first.token
@@ -246,10 +249,14 @@ class _Walk:
                     token = None
                     continue
                 raise
-            yield self._look_at(rows_in(page, "data"), more_in(page))
-            earlier, token = token, _token(page)
-            if not self.whole and (not token or token == earlier):
+            records = self._look_at(rows_in(page, "data"), more_in(page))
+            chain.page((record["id"] for record in records), more=not self.whole)
+            yield records
+            token = _token(page)
+            if not self.whole and not token:
                 raise ReadFailed("Zoho has more records but gave no token for the next page")
+            if not self.whole and token:
+                chain.token(token)
 
     def _has(self, fields: list[str]) -> bool:
         """Whether the first page has all these fields; they may be others than when it was read."""

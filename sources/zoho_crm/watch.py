@@ -12,6 +12,10 @@ class Watch:
     def waits(self, state: str) -> None:
         """Zoho works on it: the state of a Bulk Read job, in Zoho's words."""
 
+    def pauses(self, text: str, facts: dict[str, object]) -> bool:
+        """A wait of more than half a minute, with its reason and its end, or that it is over; whether anybody heard."""
+        return False
+
     def downloads(self, size: int) -> None:
         """So many more bytes of an archive have come; none where it begins."""
 
