@@ -28,6 +28,7 @@ from .failures import causes, innermost
 from .gentle import gently, starved
 from .held import Held
 from .history import Kept, disposition, extra_hints, kept_already
+from .packages import remove_loaded_rows
 from .patching import carried
 from .replacing import replaced_safely
 from .stopping import STOP
@@ -90,6 +91,7 @@ class Landing:
             raise KeyboardInterrupt from error  # dlt wraps Ctrl-C and SIGTERM like a failed load
         if isinstance(error, PipelineStepFailed):
             self.pipeline.abort_packages()
+            remove_loaded_rows(self.pipeline)
 
     def append(self, log: Reading, synced: Mapping[str, Synced], *others: Reading) -> None:
         """Load the log of the run, and with it the watermarks that waited for the end of the run.

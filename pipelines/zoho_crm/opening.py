@@ -16,6 +16,7 @@ from sources.zoho_crm.errors import SettingsError
 
 from .failures import causes, innermost
 from .held import Held
+from .packages import close_to_others, remove_loaded_rows
 
 
 def open_pipeline(
@@ -43,6 +44,8 @@ def open_pipeline(
         raise SettingsError(
             f"the destination cannot be opened: {_why_not_open(error, destination)}"
         ) from error
+    close_to_others(pipeline)
+    remove_loaded_rows(pipeline)
     return pipeline
 
 
