@@ -22,6 +22,8 @@ def start_dlt() -> Callable[[str], Any]:
     os.environ.setdefault(SIGNALS, "false")
     # A table is replaced from a staging dataset; without this it would keep a copy of the account.
     os.environ.setdefault("LOAD__TRUNCATE_STAGING_DATASET", "true")
+    # The files of what is loaded would stay in the pipeline's folder for good.
+    os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")
     import dlt
     from dlt.common.configuration.container import Container
     from dlt.common.configuration.specs import PluggableRunContext

@@ -30,6 +30,7 @@ from .failures import causes, innermost
 from .gentle import gently, starved
 from .held import Held
 from .history import MERGE, Kept, disposition, extra_hints, kept_already
+from .packages import remove_loaded_rows
 from .patching import carried
 from .replacing import replaced_safely
 from .stopping import STOP
@@ -95,6 +96,7 @@ class Landing:
             raise KeyboardInterrupt from error  # dlt wraps Ctrl-C and SIGTERM like a failed load
         if isinstance(error, PipelineStepFailed):
             self.pipeline.abort_packages()
+            remove_loaded_rows(self.pipeline)
         raise_if_gone(error)
 
     def append(

@@ -17,6 +17,7 @@ from sources.zoho_crm.errors import SettingsError
 from .database import DatabaseInUse, DatabaseLost
 from .failures import causes, innermost, is_disk_full
 from .held import Held
+from .packages import close_to_others, remove_loaded_rows
 
 
 def open_pipeline(
@@ -47,6 +48,8 @@ def open_pipeline(
         raise SettingsError(
             f"the destination cannot be opened: {_why_not_open(error, destination)}"
         ) from error
+    close_to_others(pipeline)
+    remove_loaded_rows(pipeline)
     return pipeline
 
 

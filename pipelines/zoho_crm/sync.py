@@ -17,6 +17,7 @@ from sources.zoho_crm.endpoints import OUR_TABLES
 from sources.zoho_crm.errors import CredentialsError, CreditLimit, SettingsError, Skippable
 from sources.zoho_crm.journal import Journal
 from sources.zoho_crm.plan import Wish
+from sources.zoho_crm.privacy import Rules
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.resources import SOURCE, memory_of
 from sources.zoho_crm.survey import Choice, Survey, survey
@@ -151,9 +152,8 @@ def _journal(pipeline: dlt.Pipeline, found: Survey) -> Journal:
     journal.tidy(found.until)
     for module, synced in found.memory.synced.items():
         journal.done(module, synced.until)
-    for plan in found.plans:
-        if plan.private or plan.filters:  # its archives may be of a run without these rules
-            journal.remove_files(plan.module.api_name)
+    if found.choice.policy.rules != Rules():  # archives may be of a run without these rules
+        journal.remove_files(but=[plan.module.api_name for plan in found.plans if not plan.secret])
     return journal
 
 

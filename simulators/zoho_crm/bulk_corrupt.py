@@ -13,6 +13,9 @@ CHANGED_ROWS: dict[str, Callable[[Rows], Rows]] = {
     "extra_row": lambda rows: [*rows, rows[-1]],
     "foreign_rows": lambda rows: [rows[0], *([f"9{id}", *cells] for id, *cells in rows[2:])],
     "missing_column": lambda rows: [row[:-1] for row in rows],
+    "null_id": lambda rows: [*rows[:-1], ["", *rows[-1][1:]]],
+    "text_id": lambda rows: [*rows[:-1], ["none", *rows[-1][1:]]],
+    "no_header": lambda rows: rows[1:],
 }
 
 

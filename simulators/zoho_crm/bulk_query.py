@@ -185,19 +185,23 @@ def is_place(field: Field) -> bool:
 def find_columns(org: Org, columns: Columns, query: dict[str, Any]) -> list[Column]:
     """The columns asked for, or all that the API reads; `id` comes by itself, under a name of its own."""
     if "fields" not in query:
-        readable = [field for field in columns.module.readable_fields if field.api_name != "id"]
-        found = [
-            columns.find(field.api_name) for field in readable if not columns.refuses(columns.module, field)
-        ]
-        unlisted = [] if columns.module.field(UNLISTED.path) or columns.module.generated else [UNLISTED]
-        return found + unlisted
+        return every_column(columns)
     fields, cap = query["fields"], org.quirks.bulk_field_cap
     well_formed = isinstance(fields, list) and all(isinstance(name, str) for name in fields)
     if not well_formed or not fields or len(set(fields)) < len(fields):
         refuse(400, "INVALID_DATA", api_name="fields", expected_data_type="jsonarray")
     if cap is not None and len(fields) > cap:
         refuse(400, "LIMIT_EXCEEDED", api_name="fields", limit=cap)
-    return [find_column(columns, name) for name in fields if name != "id"]
+    found = [find_column(columns, name) for name in fields if name != "id"]
+    return every_column(columns) if len(fields) > org.rules.bulk_fields else found
+
+
+def every_column(columns: Columns) -> list[Column]:
+    """All that the API reads: where no fields are named, and where more are named than a job takes."""
+    readable = [field for field in columns.module.readable_fields if field.api_name != "id"]
+    found = [columns.find(field.api_name) for field in readable if not columns.refuses(columns.module, field)]
+    unlisted = [] if columns.module.field(UNLISTED.path) or columns.module.generated else [UNLISTED]
+    return found + unlisted
 
 
 def find_column(columns: Columns, name: str) -> Column:

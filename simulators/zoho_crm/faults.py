@@ -35,8 +35,8 @@ class Fault:
     job_states: Sequence[str] | None = None
     """The states a Bulk Read job made by this call goes through."""
     corrupt_zip: str | None = None
-    """truncated, two_members, not_zip, missing_row, extra_row, foreign_rows (and one row less) or
-    missing_column."""
+    """truncated, two_members, not_zip, missing_row, extra_row, foreign_rows (and one row less),
+    missing_column, null_id, text_id or no_header."""
     seen: int = 0
 
     @property

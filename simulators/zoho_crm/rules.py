@@ -44,6 +44,8 @@ class Rules:
     bulk_page_token_hours: float = 24
     bulk_criteria: int = 25
     bulk_in_values: int = 200
+    # With more, every field of the module is exported, without an error.
+    bulk_fields: int = 200
     # Not documented, but any real queue is finite: None means that it is never full.
     bulk_jobs_waiting: int | None = None
 

@@ -50,12 +50,17 @@ def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table |
     The first job is made at once. More fields than one job takes are read in slices, and what only the
     Records API has is one slice more.
     """
-    first = _Reader(client, replace(plan, columns=tuple(c for c in plan.columns if c.in_bulk)), notes)
+    readable = replace(plan, columns=tuple(c for c in plan.columns if c.in_bulk))
+    some, *others = _cut(readable, limits.BULK_FIELDS_PER_JOB)
+    first = _Reader(client, replace(plan, columns=some), notes)
     try:
         cap = first.begin()
         slices: list[Slice] = [(lambda *_: first.tables(), first.plan.columns)]
+        slices += [(_extract_slice, columns) for columns in others]
         if cap is not None:
-            slices = [(_extract_slice, columns) for columns in _cut(first.plan, cap)]
+            slices = [
+                (_extract_slice, columns) for columns in _cut(readable.without(set(notes.refused)), cap)
+            ]
         yield from whole_rows(client, plan, notes, slices, WAYS)
     finally:
         first.end()
@@ -74,9 +79,11 @@ def _extract_slice(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.
 
 def _cut(plan: Plan, cap: int) -> list[tuple[Column, ...]]:
     """The columns in slices of at most `cap`, each with the keys that join it to the others."""
+    if len(plan.columns) <= cap:
+        return [plan.columns]
     keys = keys_of(plan)
     rest = rest_of(plan)
-    size = cap - len(keys)
+    size = max(1, cap - len(keys))
     return [(*keys, *rest[i : i + size]) for i in range(0, len(rest), size)]
 
 
@@ -103,9 +110,8 @@ class _Reader:
                 self.job = Job(self.client, self._first_body(), self.plan.rows, self.chapter)
                 return None
             except ZohoError as error:
-                if error.code == "LIMIT_EXCEEDED" and len(self.plan.columns) > 3:
-                    told = error.details.get("limit") or error.details.get("max_limit")
-                    return int(told or min(limits.BULK_FIELDS_PER_JOB, len(self.plan.columns) - 1))
+                if cap := self._field_limit(error):
+                    return cap
                 self._learn(error)
         raise ReadFailed(f"Bulk Read refuses every job of {self.plan.module.api_name}")
 
@@ -277,6 +283,13 @@ class _Reader:
 
     def _flags(self) -> list[str]:
         return flags_to_name(self.plan, self.refused_flags)
+
+    def _field_limit(self, error: ZohoError) -> int | None:
+        """The number of fields that a job takes, if it is less than it was asked for; not any other limit."""
+        told = str(error.details.get("limit") or error.details.get("max_limit") or "")
+        if error.code != "LIMIT_EXCEEDED" or error.details.get("api_name") not in (None, "fields"):
+            return None
+        return int(told) if told.isdecimal() and 2 < int(told) < len(self.plan.columns) else None
 
     def _learn(self, error: ZohoError) -> None:
         """Drop the field that a refusal names, or the flag of the criteria, or raise it again.

@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -118,11 +118,11 @@ class Journal:
             self._make_folder()
         return self._folder / f"{job_id}{ARCHIVE}"
 
-    def remove_files(self, module: str) -> None:
-        """Remove a module's archives, but not its jobs: they hold what is not to be on this disk any more."""
+    def remove_files(self, but: Collection[str]) -> None:
+        """Remove the archives, not the jobs, of all modules but these: they may hold what is to be on no disk."""
         with self._lock:
             for entry in self._entries.values():
-                if entry.module == module:
+                if entry.module not in but:
                     self._remove_files(entry)
 
     def _forget(self, which: Callable[[Entry], bool]) -> None:

@@ -65,6 +65,7 @@ class Plan:
     loaded_before: bool = False  # its table is there: to lose the module now is a failure
     left_out: tuple[tuple[str, str], ...] = ()  # fields that are no columns here, and why
     private: tuple[str, ...] = ()  # what is done to which fields, dropped ones too, as the state has it
+    chosen: bool = False  # whether a user has named the fields to read
     shown: Veil | None = None  # what is done to the name by which Zoho shows a record
     counts_partly: bool = (
         False  # `rows` leaves out converted and unapproved records: Zoho refused to count them
@@ -78,8 +79,8 @@ class Plan:
 
     @property
     def secret(self) -> bool:
-        """Whether what Zoho sends may not be written as it is."""
-        return bool(self.filters) or any(column.veil for column in self.columns)
+        """Whether what Zoho sends may not be written as it is; it may send more than it was asked for."""
+        return bool(self.filters or self.private or self.chosen) or any(c.veil for c in self.columns)
 
     @property
     def raw(self) -> Plan:

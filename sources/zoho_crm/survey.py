@@ -133,6 +133,7 @@ class Survey:
             loaded_before=name in self.memory.tables,
             left_out=self._left_out(module),
             private=policy.rules.entries(module, self.known_fields(module)),
+            chosen=policy.rules.chooses(module),
             shown=policy.rules.display(module, self.fields[name]),
             filters=policy.rules.of(module),
             keeps=policy.keeps(name),
