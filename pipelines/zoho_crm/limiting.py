@@ -106,7 +106,9 @@ class _Shares:
         """Ask about one module after the other, or several while there is much room, until no more can be read."""
         first = True
         while queue:
-            asking = min(self.limit // 2 - self.wasted, self.room)
+            # Where nothing was found yet, it goes on: the tables that are too dear may just come first.
+            share = self.limit // 2 if self.found.order else self.limit - LEAST
+            asking = min(share - self.wasted, self.room)
             if isinstance(queue[0], Endpoint):
                 self._share(queue[0].table, calls_of(queue[0], self.found), 0)
                 queue.popleft()

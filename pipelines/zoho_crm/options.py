@@ -174,7 +174,7 @@ def paying() -> list[click.Parameter]:
             "--max-credits",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Spend no more API credits than this; what is left over fails with exit code 6.",
+            help="Spend no more API credits than this; what is left waits for the next run, with exit code 6.",
         ),
         option(
             "--table-timeout",
