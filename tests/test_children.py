@@ -43,11 +43,11 @@ def test_ids_by_parent_come_with_their_versions(family):
     assert len(queries(family.org)) == 1
 
 
-def test_many_parents_take_a_query_for_each_fifty(family):
+def test_many_parents_take_a_query_for_each_hundred(family):
     more = [family.org.insert("Quotes", {"Items": [{"Quantity": 9.0}]}) for _ in range(111)]
     asked = ids_by_parent(family.client, family.plan, ITEMS, [*more, *more])
     assert len(asked or ()) == 111
-    assert [query.count("'") // 2 for query in queries(family.org)] == [50, 50, 11]
+    assert [query.count("'") // 2 for query in queries(family.org)] == [100, 11]
 
 
 def test_parents_with_more_rows_than_a_page_are_read_to_their_end(family):

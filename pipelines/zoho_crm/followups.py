@@ -8,7 +8,7 @@ from functools import partial
 
 import pyarrow.parquet as pq
 
-from sources.zoho_crm.children import PARENTS_PER_QUERY, Link, Parents, follow
+from sources.zoho_crm.children import Link, Parents, follow
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.columns import COMPUTED
 from sources.zoho_crm.errors import ZohoCrmError
@@ -135,7 +135,7 @@ class FollowUps:
     def _is_cheaper_whole(self, plan: Plan, parents: int) -> bool:
         """Whether comparing every id costs less than asking for the rows of so many parents."""
         rows = self.landing.held.count([plan.table]).get(plan.table, 0)
-        return parents / PARENTS_PER_QUERY > narrow(plan, (), rows, self.wish).cost.credits
+        return parents / self.client.door.coql_in_values > narrow(plan, (), rows, self.wish).cost.credits
 
     def _leave_for_later(self) -> None:
         """Rows that could not follow in this run, for whatever reason: the next good one compares every id."""

@@ -23,7 +23,6 @@ from .values import Misfit, convert
 from .walks import CHANGED
 
 PARENT = "Parent_Id"
-PARENTS_PER_QUERY = 50  # values in IN: COQL's older pages say 50, "Kaizen #183" says 100
 
 
 @dataclass(frozen=True)
@@ -133,15 +132,30 @@ def ids_by_parent(
     wanted, found = sorted(set(parents)), dict[str, str]()
     fields = ["id", CHANGED] if plan.has(CHANGED) else ["id"]
     try:
-        for start in range(0, len(wanted), PARENTS_PER_QUERY):
-            some = wanted[start : start + PARENTS_PER_QUERY]
-            for row in _rows_with(client, link, some, fields):
-                found[str(row["id"])] = str(row.get(CHANGED) or "")
+        while wanted:
+            some = wanted[: client.door.coql_in_values]
+            try:
+                rows = list(_rows_with(client, link, some, fields))
+            except Fatal as error:
+                if not _learn_in_values(client, error, len(some)):
+                    raise
+                continue
+            found.update((str(row["id"]), str(row.get(CHANGED) or "")) for row in rows)
+            wanted = wanted[len(some) :]
     except (Skippable, Fatal) as error:
         if error.details.get("column_name") != CHANGED or not plan.has(CHANGED):
             return None
         return ids_by_parent(client, plan.without({CHANGED}), link, parents)  # listed, and yet hidden
     return found
+
+
+def _learn_in_values(client: ZohoClient, refusal: Fatal, asked: int) -> bool:
+    """Whether the refusal is of so many values in one IN; fewer are then asked for to the end of the run."""
+    fewer = limits.COQL_IN_VALUES[-1]
+    if refusal.code != "LIMIT_EXCEEDED" or asked <= fewer:
+        return False
+    client.door.coql_in_values = min(client.door.coql_in_values, fewer)
+    return True
 
 
 def _rows_with(

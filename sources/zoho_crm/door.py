@@ -56,6 +56,7 @@ class Door:
     journal: Journal | None = None  # of the jobs that a killed run made; None: each reading makes its own
     max_credits: int | None = None  # of one run
     spent: int = 0
+    coql_in_values: int = limits.COQL_IN_VALUES[0]  # that one IN takes, until a refusal says fewer
     _purse: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:

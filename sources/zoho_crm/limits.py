@@ -13,6 +13,7 @@ RECORDS_REACH = 100_000  # records that page tokens reach
 # COQL overview, v8: LIMIT is at most 2,000; "Kaizen #183": 500 fields in SELECT, 100 values in IN.
 COQL_ROWS_PER_CALL = 2_000
 COQL_PAGES = (200, 1_000, 2_000)  # API limits, v8: 1, 2 and 3 credits
+COQL_IN_VALUES = (100, 50)  # the older pages say 50
 COQL_FIELD_CAPS = (500, 200, 50)  # the older pages say 50, other clients met 200
 
 # Bulk Read overview, v8: 200,000 records a job, 10 downloads a minute.
