@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from sources.zoho_crm.redaction import redact
+
 from .console import counted
 from .ending import Ending
 from .report import failed, group, skipped, summary
@@ -37,7 +39,7 @@ def body(host: str, ending: Ending) -> dict[str, Any]:
     Slack takes `text` (as do Mattermost, Rocket.Chat and Google Chat), and refuses attachments that are not
     its own; a workflow of Teams takes adaptive cards only. So no body fits both.
     """
-    title, lines = headline(ending), reasons(ending)
+    title, lines = redact(headline(ending)), [redact(line) for line in reasons(ending)]
     if not host.endswith(TEAMS):
         return {"text": _escaped("\n".join((title, *(f"- {line}" for line in lines))))}
     blocks = [{"type": "TextBlock", "text": title, "wrap": True, "weight": "Bolder"}]
@@ -74,6 +76,7 @@ def reasons(ending: Ending) -> list[str]:
 
 
 def _short(text: str) -> str:
+    text = redact(text)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 

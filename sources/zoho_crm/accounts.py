@@ -15,6 +15,7 @@ import requests
 from .answers import refuse_redirect
 from .credentials import ZohoCredentials
 from .errors import CredentialsError, Unreachable
+from .redaction import remember_secrets
 from .settings import CONSENT_AGAIN
 from .token_cache import Token
 from .transport import LimitedClient, limited_adapter
@@ -134,6 +135,7 @@ def granted(post: Post, url: str, form: Mapping[str, str]) -> Mapping[str, Any]:
     answer = body_of(send(post, url, form), url)
     if not answer.get("access_token"):
         raise _refusal(answer)
+    remember_secrets(str(answer.get(key) or "") for key in ("access_token", "refresh_token"))
     return answer
 
 

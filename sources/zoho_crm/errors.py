@@ -18,21 +18,17 @@ ZohoCrmError
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-# How Zoho's tokens look; nobody keeps a list of those handed out.
-TOKEN = re.compile(r"1000\.[0-9A-Za-z.]{16,}")
-
-
-def without_tokens(text: str) -> str:
-    """The text with `***` for what looks like one of Zoho's tokens."""
-    return TOKEN.sub("***", text)
+from .redaction import redact
 
 
 class ZohoCrmError(Exception):
-    """The base of all errors here; prints as one sentence without a secret in it."""
+    """The base of all errors here; prints as one sentence without a secret or a control character in it."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(redact(part) if isinstance(part, str) else part for part in args))
 
 
 class SettingsError(ZohoCrmError, ValueError):
@@ -70,9 +66,9 @@ class ZohoError(ZohoCrmError):
         details = body.get("details")
         self.where = where
         self.status = status
-        self.code = str(body.get("code", ""))
+        self.code = redact(str(body.get("code", "")))
         self.details: Mapping[str, Any] = details if isinstance(details, Mapping) else {}
-        told = without_tokens(str(body.get("message") or "no message"))  # a gateway may repeat what it got
+        told = " ".join(str(body.get("message") or "no message").split())
         super().__init__(f"{status} {self.code} {where}: {told}")
 
 
