@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,9 +24,14 @@ def notify(webhook: str, ending: Ending) -> str | None:
     """Call it once. Returns what went wrong, without the URL, which is a secret but for its host."""
     import requests
 
+    from sources.zoho_crm.transport import limited_adapter
+
     host = urlsplit(webhook).hostname or ""
     try:
-        answer = requests.post(webhook, json=body(host, ending), timeout=TIMEOUT, allow_redirects=False)
+        with requests.Session() as session:
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, limited_adapter(time.monotonic, TIMEOUT[1]))
+            answer = session.post(webhook, json=body(host, ending), timeout=TIMEOUT, allow_redirects=False)
     except (requests.RequestException, ValueError, OSError) as error:
         return f"the notification was not sent: {host} cannot be reached ({type(error).__name__})"
     if not 200 <= answer.status_code < 300:

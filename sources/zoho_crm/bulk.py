@@ -25,6 +25,7 @@ from .mend import Mender
 from .notes import Notes
 from .page_chain import RowLimit
 from .plan import Plan, flags_to_name
+from .refusals import fields_per_job
 from .slices import Slice, Ways, keys_of, rest_of, whole_rows
 from .spool import Forget
 from .walks import any_hidden
@@ -104,9 +105,9 @@ class _Reader:
                 self.job = Job(self.client, self._first_body(), self.plan.rows, self.chapter)
                 return None
             except ZohoError as error:
-                if error.code == "LIMIT_EXCEEDED" and len(self.plan.columns) > 3:
-                    told = error.details.get("limit") or error.details.get("max_limit")
-                    return int(told or min(limits.BULK_FIELDS_PER_JOB, len(self.plan.columns) - 1))
+                cap = fields_per_job(error, len(self.plan.columns))
+                if cap is not None and len(self.plan.columns) > 3:
+                    return cap
                 self._learn(error)
         raise ReadFailed(f"Bulk Read refuses every job of {self.plan.module.api_name}")
 

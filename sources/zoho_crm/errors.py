@@ -6,6 +6,7 @@ ZohoCrmError
 ├── Unreachable           no answer that could be read: DNS, TLS, a dead connection, a gateway's HTML
 ├── ZohoError             Zoho answered with an error
 │   ├── Fatal             repeating does not help
+│   │   └── WrongHost     the host is not the account's (a SettingsError, too)
 │   ├── Refused           Zoho does not take the credentials (a CredentialsError, too)
 │   ├── Retriable         it would pass with time, but did not in the time allowed
 │   │   └── UsedUp        the day's API credits are gone
@@ -92,6 +93,15 @@ class Refused(ZohoError, CredentialsError):
     """Zoho does not take the credentials at all."""
 
 
+class WrongHost(Fatal, SettingsError):
+    """The host does not serve this account: a setting names another data centre or environment."""
+
+    def __init__(self, where: str, status: int, body: Mapping[str, Any]) -> None:
+        super().__init__(where, status, body)
+        told = f"{self}. This API host does not serve the account: set Region to its data centre and InstanceType to"
+        self.args = (f"{told} its environment, and leave APIDomain out or correct it",)
+
+
 class Skippable(ZohoError):
     """This module or table is not offered to this user."""
 
@@ -102,6 +112,7 @@ KINDS: Mapping[str, type[ZohoError]] = {
     "INTERNAL_ERROR": Retriable,
     "INTERNAL_SERVER_ERROR": Retriable,
     "AUTHENTICATION_FAILURE": Refused,
+    "INVALID_HOST": WrongHost,
     "NO_PERMISSION": Skippable,
     "AUTHORIZATION_FAILED": Skippable,
     "OAUTH_SCOPE_MISMATCH": Skippable,
