@@ -15,9 +15,8 @@ def socket_credentials(destination: str, pipeline_name: str) -> Any:
     dlt wants a host before the `/` and a password. PostgreSQL needs neither: the directory is the host, and an
     empty password means none.
     """
-    text = next(
-        (one for place in _places(destination, pipeline_name) if (one := dlt.secrets.get(place))), None
-    )
+    given: list[Any] = [dlt.secrets.get(place) for place in _places(destination, pipeline_name)]
+    text = next((one for one in given if one), None)
     if not isinstance(text, str) or not text.startswith(("postgresql:", "postgres:")):
         return None
     credentials = PostgresCredentials()
