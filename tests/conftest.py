@@ -27,6 +27,7 @@ from sources.zoho_crm.answers import _warn_of_silence
 from sources.zoho_crm.client import Pace, ZohoClient, connect
 from sources.zoho_crm.credentials import ZohoCredentials, resolve_credentials
 from sources.zoho_crm.policy import Policy
+from sources.zoho_crm.redaction import forget_secrets
 from sources.zoho_crm.survey import Choice
 from sources.zoho_crm.unknown import _warn_once
 from tests import browsing
@@ -38,9 +39,10 @@ settings.load_profile("house")
 
 @pytest.fixture(autouse=True)
 def nothing_said_yet() -> None:
-    """A warning that is given once a process is given once a test."""
+    """A warning that is given once a process is given once a test; a secret is one in its own test."""
     _warn_once.cache_clear()
     _warn_of_silence.cache_clear()
+    forget_secrets()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

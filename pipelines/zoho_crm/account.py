@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from .console import Console
 from .options import Options
@@ -17,6 +18,8 @@ from .options import Options
 if TYPE_CHECKING:
     from simulators.zoho_crm import Org
     from sources.zoho_crm.credentials import ZohoCredentials
+
+LONG = 16  # letters
 
 SIMULATED = "This is a simulated Zoho CRM on 127.0.0.1; no account of Zoho's is read."
 
@@ -130,22 +133,38 @@ def secrets_of(options: Options | None) -> list[str]:
     from sources.zoho_crm.credentials import resolve_credentials
     from sources.zoho_crm.errors import SettingsError
 
+    from .destination import KNOWN
+
     words = ("CREDENTIALS", "SECRET", "PASSWORD", "TOKEN", "KEY", "WEBHOOK")
     # The last part of a name tells: CREDENTIALS__DATABASE is no secret, CREDENTIALS__PASSWORD is.
-    found = [
-        value
+    named = {
+        name: value
         for name, value in os.environ.items()
         if any(word in name.upper().split("__")[-1] for word in words) and not _is_path(name, value)
-    ]
+    }
+    # What is no key of dlt's and short may be a word of every day: XDG_SESSION_TOKEN=default.
+    found = [value for name, value in named.items() if "__" in name or len(value) >= LONG]
+    found += [word for value in named.values() for word in passwords_in(value)]
     connection = options.connection if options else None
     found += [options.client_secret or "", options.code or ""] if options else []
     try:
         credentials = resolve_credentials(connection, for_consent=True, quiet=True)
     except SettingsError:
-        found.append(connection or "")
+        found.append(connection if connection and len(connection) >= LONG else "")
     else:
         found += credentials.secrets
-    return [text for text in found if len(text) >= 6]
+    return [text for text in found if len(text) >= 6 and text not in KNOWN]
+
+
+def passwords_in(value: str) -> list[str]:
+    """The password in a URL or in `host=... password=...`, unless it is the name of the user."""
+    found = re.findall(r"\bpassword\s*=\s*([^\s;&]+)", value, re.IGNORECASE)
+    try:
+        parts = urlsplit(value)
+        found += [parts.password] if parts.password and parts.password != parts.username else []
+    except ValueError:
+        return found
+    return [form for password in found for form in (password, unquote(password))]
 
 
 def _is_path(name: str, value: str) -> bool:

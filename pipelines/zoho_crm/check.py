@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +13,7 @@ from . import check_account, check_destination, check_scopes, check_settings
 from .account import opened_account, pipelines_dir, secrets_of
 from .check_finding import AUTHORIZE, Finding, failed
 from .check_state import State
-from .console import Console, counted
+from .console import Console, counted, json_text
 from .failures import FAILED, INTERRUPTED, REFUSED, explain, without_secrets
 from .options import Options
 from .streams import printing
@@ -67,9 +66,7 @@ def print_checks(options: Options, console: Console) -> int:
     code = next((finding.code for finding in found if finding.status == "failed"), 0)
     if options.json:
         with printing():
-            sys.stdout.write(
-                json.dumps([finding.facts() for finding in found], ensure_ascii=False, indent=2) + "\n"
-            )
+            sys.stdout.write(json_text([finding.facts() for finding in found], indent=2) + "\n")
     _print_summary(console, found, code)
     return code
 

@@ -8,16 +8,17 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from .check_finding import AUTHORIZE, Finding, failed, ok, unknown, warning
-from .failures import REFUSED, USAGE
+from .failures import FAILED, REFUSED, USAGE, explain
 
 if TYPE_CHECKING:
+    from sources.zoho_crm.errors import ZohoCrmError
+
     from .check_state import State
 
 HOUR = 3600.0
 FRESH = 600.0  # seconds: Zoho gives 10 tokens in 10 minutes, so a younger one is not renewed to see whether it can be
 SKEW = 60.0
 NETWORK = "check the network, a proxy (ProxyServer), Region and AccountsServer"
-LATER = "try again later; if it stays, look at Zoho's status page"
 CONSENT = (
     f"{AUTHORIZE}, which gets new tokens; if the client is new, too, put its id and secret into .env first"
 )
@@ -112,7 +113,7 @@ def check_organisation(state: State) -> Finding:
     if isinstance(found, Skippable):
         return unknown(name, f"may not be asked with this token ({found.code}), and a run can do without")
     if isinstance(found, ZohoCrmError):
-        return failed(name, str(found), LATER)
+        return failed(name, str(found), remedy_for(found), code_for(found))
     kind, zgid = str(found.get("type") or "production"), str(found.get("zgid"))
     edition = str(_part(found, "license_details").get("paid_type") or "unknown")
     told = (
@@ -128,6 +129,27 @@ def check_organisation(state: State) -> Finding:
     return ok(name, told)
 
 
+def remedy_for(error: ZohoCrmError) -> str:
+    """What to do about an error of a call; a refusal that lasts is not helped by trying again."""
+    from sources.zoho_crm.errors import CredentialsError, Retriable, SettingsError, Unreachable, UsedUp
+
+    if isinstance(error, SettingsError):
+        return "correct Region, InstanceType or APIDomain"
+    if isinstance(error, CredentialsError):
+        return AUTHORIZE
+    if isinstance(error, UsedUp):
+        return "wait: each call's credits come back 24 hours later"
+    if isinstance(error, (Retriable, Unreachable)):
+        return "try again later; if it stays, look at Zoho's status page"
+    return "trying again brings the same: docs/troubleshooting.md explains the sentence"
+
+
+def code_for(error: ZohoCrmError) -> int:
+    """The exit code of a run that meets it while it plans."""
+    known = explain(error)
+    return known[1] if known else FAILED
+
+
 def check_user(state: State) -> Finding:
     """Whose token it is: what this user may not see does not exist for a run."""
     from sources.zoho_crm.errors import Skippable, ZohoCrmError
@@ -139,7 +161,7 @@ def check_user(state: State) -> Finding:
     except Skippable as error:
         return unknown("user", f"may not be asked with this token ({error.code}), and a run can do without")
     except ZohoCrmError as error:
-        return unknown("user", str(error), "try again later")
+        return unknown("user", str(error), remedy_for(error))
     profile = str(_part(user, "profile").get("name") or "no profile")
     told = f"the token acts as {user.get('full_name')} ({profile})"
     if profile != "Administrator":

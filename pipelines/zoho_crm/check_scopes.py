@@ -49,7 +49,7 @@ def check_modules(state: State) -> Finding:
     from sources.zoho_crm.metadata import list_modules
     from sources.zoho_crm.survey import Choice, known_names
 
-    from .check_account import LATER
+    from .check_account import code_for, remedy_for
 
     options, grants = state.options, state.grants
     if state.client is None or grants is None:
@@ -62,7 +62,7 @@ def check_modules(state: State) -> Finding:
             return failed(
                 "modules", f"cannot be listed: {error}", f"{AUTHORIZE}, for {LIST_MODULES}", REFUSED
             )
-        return failed("modules", f"cannot be listed: {error}", LATER)
+        return failed("modules", f"cannot be listed: {error}", remedy_for(error), code_for(error))
     grants.learn(LIST_MODULES, True)
     choice = Choice(options.modules, options.exclude, policy=policy_of(options))
     names = [m.api_name for m in state.modules]

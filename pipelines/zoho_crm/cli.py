@@ -126,6 +126,7 @@ def answer(command: Callable[[Options, Console], int]) -> int:
             load_env_file(ctx, configured)
             warn_of_unknown_keys(keys())
         options = settle(ctx, configured)
+        hide_secrets(options)
         console = Console(options.log_format, quiet=options.quiet)
         return command(options, console)
     except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
@@ -140,6 +141,15 @@ def answer(command: Callable[[Options, Console], int]) -> int:
         sentence, code = known or (_unexpected(error, options), FAILED)
         told = without_secrets(sentence, secrets_of(options)) if known else sentence
         return _end(told, code, as_json=_reads_json(ctx, options))
+
+
+def hide_secrets(options: Options) -> None:
+    """Cut what is configured as a secret out of all that is printed and kept from now on."""
+    from sources.zoho_crm.redaction import remember_secrets
+
+    from .account import secrets_of
+
+    remember_secrets(secrets_of(options))
 
 
 def keys() -> set[str]:

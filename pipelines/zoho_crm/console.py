@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Literal
 
+from .safe_text import redact
 from .streams import printing
 
 NUMBER = re.compile(r"(\* )?[\d,.]*")  # with the mark of a count that differs
@@ -64,7 +65,7 @@ class Console:
         if self.json and not self._silent and (not self.quiet or matters or name in LAST):
             now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
             told = {"event": name, "time": now, **facts}
-            self._write(json.dumps(told, ensure_ascii=False, default=str))
+            self._write(json_text(told))
 
     def paragraph(self, title: str, lines: Sequence[str]) -> None:
         """A title and its lines; nothing without lines."""
@@ -130,8 +131,13 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """One line without control characters: what Zoho sends must not move a terminal's cursor."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    """One line without secrets, and with escape codes for what would move a terminal's cursor."""
+    return redact(" ".join(re.split(r"[\n\t]", text)))
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """JSON without secrets, and without raw control characters."""
+    return redact(json.dumps(value, ensure_ascii=False, default=str, indent=indent))
 
 
 def counted(number: int, noun: str) -> str:

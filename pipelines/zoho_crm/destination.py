@@ -47,8 +47,15 @@ def choose_destination(name: str, dataset: str, pipeline_name: str, demo: bool =
     """dlt's destination. Raises SettingsError for a name nobody knows, and for a file named like the dataset."""
     try:
         found: Any = Destination.from_reference(name)
-    except (UnknownDestinationModule, ImportError):
+    except UnknownDestinationModule:
         raise SettingsError(_unknown(name)) from None
+    except ImportError as error:
+        raise SettingsError(missing_library(error, name)) from None
+    if found.destination_type == "dlt.destinations.postgres" and not demo:
+        from .postgres_socket import socket_credentials
+
+        credentials = socket_credentials(found.destination_name, pipeline_name)
+        return Destination.from_reference(name, credentials=credentials) if credentials else found
     if found.destination_type != "dlt.destinations.duckdb":
         return found
     configured = None if demo else _configured(found.destination_name, pipeline_name)
@@ -62,6 +69,23 @@ def choose_destination(name: str, dataset: str, pipeline_name: str, demo: bool =
     if configured:
         return found
     return Destination.from_reference(name, credentials=path)
+
+
+def missing_library(error: ImportError, destination: str) -> str:
+    """What to install for a destination, by dlt's own name for it."""
+    from importlib.metadata import metadata
+
+    from dlt.common.exceptions import MissingDependencyException
+
+    extra = destination.rpartition(".")[2]
+    if isinstance(error, MissingDependencyException):
+        wanted = " ".join(f'"{name}"' for name in error.dependencies)
+    elif extra in (metadata("dlt").get_all("Provides-Extra") or ()):
+        wanted = f'"dlt[{extra}]"'
+    else:
+        wanted = f'"{error.name}"'
+    which = f" ({error.name})" if error.name else ""
+    return f"a library of the destination {extra} is not installed{which}: run pip install {wanted}"
 
 
 def database_file(destination: Any, pipeline_name: str, demo: bool = False) -> Path | None:

@@ -48,7 +48,10 @@ def dlt_log(place: str, name: str) -> Iterator[None]:
     """
     import dlt
 
+    from sources.zoho_crm.redaction import watch_log
+
     logger = logging.getLogger("dlt")
+    watch_log("dlt")
     if dlt.config.get("runtime.log_level") is not None:
         yield
         return

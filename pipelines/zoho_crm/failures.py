@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
+from .safe_text import redact
 from .streams import Unwritable, remark
 
 FAILED, USAGE, REFUSED, BUSY, SPENT, INTERRUPTED = 1, 2, 3, 5, 6, 130
@@ -68,11 +69,9 @@ def complain(sentence: str) -> None:
 
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
     """The text with each secret as `***`: a library may repeat what it could not read."""
-    from sources.zoho_crm.errors import without_tokens
-
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
-    return without_tokens(text)
+    return redact(text)
 
 
 def keep_traceback(

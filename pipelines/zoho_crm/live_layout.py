@@ -100,7 +100,7 @@ def _busy(line: Line) -> bool:
 
 def _phase(line: Line) -> str:
     if line.phase == "waiting":
-        return f"Zoho: {STATES.get(line.state, line.state.lower())}"
+        return f"Zoho: {STATES.get(line.state, plain(line.state.lower()))}"
     if line.phase == "downloading":
         return f"downloading {line.bytes / 1e6:,.1f} MB"
     if line.phase == "read":

@@ -8,6 +8,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 from prometheus_client.parser import text_string_to_metric_families
 
+from sources.zoho_crm.redaction import redact
+
 from .ending import Ending
 from .report import rows_of
 
@@ -45,7 +47,7 @@ def write_metrics(path: str, ending: Ending) -> str | None:
     labels = ["pipeline", "module"]
     of_module = {n: Gauge(n, text, labels, registry=registry) for n, text in OF_A_MODULE.items()}
     for name, module, value in _of_the_modules(ending):
-        of_module[name].labels(ending.pipeline, module).set(value)
+        of_module[name].labels(ending.pipeline, redact(module)).set(value)
     try:
         write_to_textfile(path, registry)
     except OSError as error:

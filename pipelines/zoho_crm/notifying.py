@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import urlsplit
+
+from sources.zoho_crm.redaction import redact
 
 from .console import counted
 from .ending import Ending
@@ -21,9 +24,14 @@ def notify(webhook: str, ending: Ending) -> str | None:
     """Call it once. Returns what went wrong, without the URL, which is a secret but for its host."""
     import requests
 
+    from sources.zoho_crm.transport import limited_adapter
+
     host = urlsplit(webhook).hostname or ""
     try:
-        answer = requests.post(webhook, json=body(host, ending), timeout=TIMEOUT, allow_redirects=False)
+        with requests.Session() as session:
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, limited_adapter(time.monotonic, TIMEOUT[1]))
+            answer = session.post(webhook, json=body(host, ending), timeout=TIMEOUT, allow_redirects=False)
     except (requests.RequestException, ValueError, OSError) as error:
         return f"the notification was not sent: {host} cannot be reached ({type(error).__name__})"
     if not 200 <= answer.status_code < 300:
@@ -37,7 +45,7 @@ def body(host: str, ending: Ending) -> dict[str, Any]:
     Slack takes `text` (as do Mattermost, Rocket.Chat and Google Chat), and refuses attachments that are not
     its own; a workflow of Teams takes adaptive cards only. So no body fits both.
     """
-    title, lines = headline(ending), reasons(ending)
+    title, lines = redact(headline(ending)), [redact(line) for line in reasons(ending)]
     if not host.endswith(TEAMS):
         return {"text": _escaped("\n".join((title, *(f"- {line}" for line in lines))))}
     blocks = [{"type": "TextBlock", "text": title, "wrap": True, "weight": "Bolder"}]
@@ -74,6 +82,7 @@ def reasons(ending: Ending) -> list[str]:
 
 
 def _short(text: str) -> str:
+    text = redact(text)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 

@@ -15,6 +15,7 @@ from dlt.common.runtime.collector_base import Collector
 from sources.zoho_crm.errors import SettingsError
 
 from .database import DatabaseInUse, DatabaseLost
+from .destination import missing_library
 from .failures import causes, innermost, is_disk_full
 from .held import Held
 from .packages import close_to_others, remove_loaded_rows
@@ -74,6 +75,8 @@ def _open(
 
 def _why_not_open(error: BaseException, destination: Any) -> str:
     for cause in causes(error):
+        if isinstance(cause, ImportError):
+            return missing_library(cause, getattr(destination, "destination_type", str(destination)))
         if isinstance(cause, ConfigFieldMissingException):
             name = getattr(destination, "destination_name", destination)
             keys = [f"DESTINATION__{name}__{field}".upper() for field in cause.fields]

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from .safe_text import redact
+
 STREAMS = ("stdin", "stdout", "stderr")
 
 
@@ -44,7 +46,7 @@ def printing() -> Iterator[None]:
 def remark(line: str) -> None:
     """A line on standard error, if that takes it: the exit code tells as well."""
     with suppress(OSError):
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{redact(line)}\n")
 
 
 def flushed() -> None:

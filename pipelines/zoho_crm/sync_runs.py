@@ -10,6 +10,7 @@ from typing import Any
 from sources.zoho_crm.account import keep_rows
 from sources.zoho_crm.endpoints import Endpoint, fields
 from sources.zoho_crm.reading import Reading
+from sources.zoho_crm.redaction import redact
 
 from .outcome import Run
 
@@ -30,7 +31,13 @@ SYNC_RUNS = Endpoint(
 def sync_runs_reading(run: Run, folder: Path) -> Reading:
     """The rows of this run as a reading to append."""
     reading = Reading("sync_runs", "sync_runs", "", "")
-    return keep_rows(reading, SYNC_RUNS, [*_read_rows(run), *_skip_rows(run)], folder, {})
+    rows = [_redacted(row) for row in (*_read_rows(run), *_skip_rows(run))]
+    return keep_rows(reading, SYNC_RUNS, rows, folder, {})
+
+
+def _redacted(row: dict[str, Any]) -> dict[str, Any]:
+    """What Zoho said is shown for years, on pages and terminals that nobody knows of."""
+    return {name: redact(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _read_rows(run: Run) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import requests
 from .answers import refuse_redirect
 from .credentials import ZohoCredentials
 from .errors import CredentialsError, Unreachable
+from .redaction import remember_secrets
 from .settings import CONSENT_AGAIN
 from .token_cache import Token
 from .transport import LimitedClient, limited_adapter
@@ -29,7 +30,9 @@ WINDOW = 600.0  # Zoho: 10 access tokens from one refresh token in 10 minutes
 
 REFUSALS: Mapping[str, str] = {
     "invalid_code": (
-        "Zoho does not know this refresh token: it was revoked or pushed out by newer ones, or it belongs to"
+        "Zoho does not know this refresh token. It does not end by not being used; one of these ended it: the user's"
+        ' password was changed with "terminate all API tokens", the app was removed under Connected Apps, it was'
+        " revoked, or the client got a 21st refresh token for this user, which ends the first. Or it belongs to"
         " another data centre than Region={region} ({host}). Check Region, or " + CONSENT_AGAIN + "."
     ),
     "invalid_client": (
@@ -134,6 +137,7 @@ def granted(post: Post, url: str, form: Mapping[str, str]) -> Mapping[str, Any]:
     answer = body_of(send(post, url, form), url)
     if not answer.get("access_token"):
         raise _refusal(answer)
+    remember_secrets(str(answer.get(key) or "") for key in ("access_token", "refresh_token"))
     return answer
 
 

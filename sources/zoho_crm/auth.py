@@ -16,6 +16,7 @@ from .answers import refuse_redirect
 from .credentials import ZohoCredentials
 from .data_centres import choose_api_domain
 from .errors import CredentialsError, Unreachable, ZohoCrmError
+from .redaction import remember_secrets
 from .settings import CONSENT_AGAIN
 from .token_cache import Token, TokenCache, cache_key
 
@@ -113,6 +114,7 @@ class ZohoAuth(AuthBase):
             if self._token is not None and self._usable(self._token, refused):
                 return self._token
             self._token = self._given(refused) or self._shared_or_new(refused)
+            remember_secrets([self._token.access_token])
             return self._token
 
     def _given(self, refused: str | None) -> Token | None:

@@ -25,6 +25,7 @@ from .mend import Mender
 from .notes import Notes
 from .page_chain import RowLimit
 from .plan import Plan, flags_to_name
+from .refusals import fields_per_job
 from .slices import Slice, Ways, keys_of, rest_of, whole_rows
 from .spool import Forget
 
@@ -110,7 +111,8 @@ class _Reader:
                 self.job = Job(self.client, self._first_body(), self.plan.rows, self.chapter)
                 return None
             except ZohoError as error:
-                if cap := self._field_limit(error):
+                cap = fields_per_job(error, len(self.plan.columns))
+                if cap is not None and len(self.plan.columns) > 3:
                     return cap
                 self._learn(error)
         raise ReadFailed(f"Bulk Read refuses every job of {self.plan.module.api_name}")
@@ -283,13 +285,6 @@ class _Reader:
 
     def _flags(self) -> list[str]:
         return flags_to_name(self.plan, self.refused_flags)
-
-    def _field_limit(self, error: ZohoError) -> int | None:
-        """The number of fields that a job takes, if it is less than it was asked for; not any other limit."""
-        told = str(error.details.get("limit") or error.details.get("max_limit") or "")
-        if error.code != "LIMIT_EXCEEDED" or error.details.get("api_name") not in (None, "fields"):
-            return None
-        return int(told) if told.isdecimal() and 2 < int(told) < len(self.plan.columns) else None
 
     def _learn(self, error: ZohoError) -> None:
         """Drop the field that a refusal names, or the flag of the criteria, or raise it again.

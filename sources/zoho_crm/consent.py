@@ -13,6 +13,7 @@ from .accounts import WINDOW, Post, Refused, Throttled, granted
 from .credentials import ZohoCredentials
 from .data_centres import DataCentre, data_centre, data_centre_of_accounts_host, origin
 from .errors import CredentialsError, SettingsError
+from .redaction import remember_secrets
 
 DEFAULT_CALLBACK = "http://localhost:8080/callback"  # to be registered in the API console, letter by letter
 CODE = re.compile(r"[A-Za-z0-9._~-]{8,300}")
@@ -166,6 +167,7 @@ def exchange(
     }
     if callback is not None:
         form["redirect_uri"] = callback
+    remember_secrets([grant.code])
     try:
         answer = granted(post, f"{credentials.accounts_url}/oauth/v2/token", form)
     except Refused as refused:

@@ -22,6 +22,7 @@ from .connection_string import join_settings, pieces_of
 from .converters import proxy_secrets, with_scheme
 from .data_centres import DataCentre, Instance, data_centre, data_centre_of_accounts_host
 from .errors import SettingsError
+from .redaction import remember_secrets
 from .settings import (
     BY_ATTRIBUTE,
     DEFAULT_SCOPES,
@@ -185,6 +186,7 @@ class ZohoCredentials(CredentialsConfiguration):
         self._settle_instance()
         self._settle_api()
         self._settle_rest()
+        remember_secrets(self.secrets)
         self._require()
 
     def __repr__(self) -> str:

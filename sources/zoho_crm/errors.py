@@ -6,6 +6,7 @@ ZohoCrmError
 ├── Unreachable           no answer that could be read: DNS, TLS, a dead connection, a gateway's HTML
 ├── ZohoError             Zoho answered with an error
 │   ├── Fatal             repeating does not help
+│   │   └── WrongHost     the host is not the account's (a SettingsError, too)
 │   ├── Refused           Zoho does not take the credentials (a CredentialsError, too)
 │   ├── Retriable         it would pass with time, but did not in the time allowed
 │   │   └── UsedUp        the day's API credits are gone
@@ -18,21 +19,17 @@ ZohoCrmError
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-# How Zoho's tokens look; nobody keeps a list of those handed out.
-TOKEN = re.compile(r"1000\.[0-9A-Za-z.]{16,}")
-
-
-def without_tokens(text: str) -> str:
-    """The text with `***` for what looks like one of Zoho's tokens."""
-    return TOKEN.sub("***", text)
+from .redaction import redact
 
 
 class ZohoCrmError(Exception):
-    """The base of all errors here; prints as one sentence without a secret in it."""
+    """The base of all errors here; prints as one sentence without a secret or a control character in it."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(redact(part) if isinstance(part, str) else part for part in args))
 
 
 class SettingsError(ZohoCrmError, ValueError):
@@ -70,9 +67,9 @@ class ZohoError(ZohoCrmError):
         details = body.get("details")
         self.where = where
         self.status = status
-        self.code = str(body.get("code", ""))
+        self.code = redact(str(body.get("code", "")))
         self.details: Mapping[str, Any] = details if isinstance(details, Mapping) else {}
-        told = without_tokens(str(body.get("message") or "no message"))  # a gateway may repeat what it got
+        told = " ".join(str(body.get("message") or "no message").split())
         super().__init__(f"{status} {self.code} {where}: {told}")
 
 
@@ -96,6 +93,15 @@ class Refused(ZohoError, CredentialsError):
     """Zoho does not take the credentials at all."""
 
 
+class WrongHost(Fatal, SettingsError):
+    """The host does not serve this account: a setting names another data centre or environment."""
+
+    def __init__(self, where: str, status: int, body: Mapping[str, Any]) -> None:
+        super().__init__(where, status, body)
+        told = f"{self}. This API host does not serve the account: set Region to its data centre and InstanceType to"
+        self.args = (f"{told} its environment, and leave APIDomain out or correct it",)
+
+
 class Skippable(ZohoError):
     """This module or table is not offered to this user."""
 
@@ -106,6 +112,7 @@ KINDS: Mapping[str, type[ZohoError]] = {
     "INTERNAL_ERROR": Retriable,
     "INTERNAL_SERVER_ERROR": Retriable,
     "AUTHENTICATION_FAILURE": Refused,
+    "INVALID_HOST": WrongHost,
     "NO_PERMISSION": Skippable,
     "AUTHORIZATION_FAILED": Skippable,
     "OAUTH_SCOPE_MISMATCH": Skippable,

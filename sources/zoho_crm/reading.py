@@ -32,6 +32,7 @@ from .errors import (
 from .notes import Notes
 from .plan import Api, Plan, unknown_types
 from .records import read_rows
+from .redaction import redact
 from .sieve import sift
 from .spool import Forget, Spooled, Tables, groups_of, spool, without_rows
 from .synced import Synced
@@ -132,7 +133,8 @@ class Reading:
         return self.end("kept")
 
     def end(self, status: Status, error: str | None = None) -> Reading:
-        self.status, self.error, self.finished = status, error, datetime.now(timezone.utc)
+        self.status, self.error = status, None if error is None else redact(error)
+        self.finished = datetime.now(timezone.utc)
         return self
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.redaction import redact
 
 from ..headline import Headline
 from ..looking import Look
@@ -30,5 +31,5 @@ def write_page(look: Look, options: Options) -> tuple[Path, Headline]:
     path = Path(options.output).expanduser().absolute()
     with replaced(path) as file:
         page = gathered(look, options)
-        file.write(rendered(page))
+        file.write(redact(rendered(page)))
     return path, page.headline
