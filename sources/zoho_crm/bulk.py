@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from . import coql, limits
 from .archive import Archive, BadArchive, LacksColumns, read_archive
-from .archives import bring, is_there, place_of
+from .archives import bring, is_there, place_of, throw_away
 from .arrow import veil_table
 from .borders import Borders
 from .client import ZohoClient
@@ -57,7 +57,9 @@ def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table |
         slices: list[Slice] = [(lambda *_: first.tables(), first.plan.columns)]
         slices += [(_extract_slice, columns) for columns in others]
         if cap is not None:
-            slices = [(_extract_slice, columns) for columns in _cut(readable.without(set(notes.refused)), cap)]
+            slices = [
+                (_extract_slice, columns) for columns in _cut(readable.without(set(notes.refused)), cap)
+            ]
         yield from whole_rows(client, plan, notes, slices, WAYS)
     finally:
         first.end()
@@ -219,6 +221,7 @@ class _Reader:
                 yield from self._read(path, result.count, number)
                 return
             except (BadArchive, Unreachable) as error:
+                throw_away(path)
                 reason = str(error)
             except Retriable as error:
                 reason = f"the download was refused ({error.code})"

@@ -113,7 +113,11 @@ class Rules:
         if rule is not None and rule.how == "drop":
             return f"dropped by the privacy rule {rule}"
         named = [pattern for pattern in self.chosen if matches(pattern.module, module.api_name)]
-        if not self.chooses(module) or _is_needed(module, field) or any(p.fits(module.api_name, field) for p in named):
+        if (
+            not self.chooses(module)
+            or _is_needed(module, field)
+            or any(p.fits(module.api_name, field) for p in named)
+        ):
             return None
         if any(f.field.casefold() == field.api_name.casefold() for f in self.of(module)):
             return None
