@@ -12,7 +12,9 @@ from typing import Any
 import dlt
 import pyarrow.parquet as pq
 from dlt.common.schema.typing import TWriteDispositionConfig
+from dlt.destinations.exceptions import DatabaseTransientException
 from dlt.extract import DltResource, DltSource
+from dlt.load.exceptions import LoadClientJobRetry
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from sources.zoho_crm.errors import ZohoCrmError
@@ -78,6 +80,7 @@ class Landing:
                 self._land(whole)
                 return
             if len(whole) == 1:
+                whole[0].unloadable = not _passes(error)
                 whole[0].end("failed", f"the destination refused it: {innermost(error)}")
                 return
             for reading in whole:
@@ -268,6 +271,12 @@ def older_columns(found: Survey) -> dict[str, list[str]]:
             if name not in current and form not in current
         ]
     return older
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether the same rows may well be taken another time: the disk, memory or the connection is to blame."""
+    passing = (OSError, MemoryError, DatabaseTransientException, LoadClientJobRetry)
+    return starved(error) or any(isinstance(cause, passing) for cause in causes(error))
 
 
 def source_of(resources: Iterable[Any]) -> DltSource:

@@ -140,9 +140,11 @@ def _land(run: Run, landing: Landing, readings: Sequence[Reading], progress: Pro
 
 
 def _forget_jobs(journal: Journal, readings: Sequence[Reading], found: Survey) -> None:
-    """Their rows have landed."""
+    """Their rows have landed, or never will."""
     for reading in readings:
-        if reading.status == "read" and reading.plan is not None:
+        if reading.plan is None:
+            continue
+        if reading.status == "read" or reading.unloadable:
             journal.done(reading.name, found.until)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv as text_csv
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 
 from .arrow import assemble, cast_cells
@@ -24,8 +26,20 @@ WIDE = 100  # columns
 Archive: TypeAlias = Path | BytesIO  # in memory where it may not be written
 
 # What a spoilt zip raises, by where it is spoilt: RuntimeError stands for encrypted, NotImplementedError
-# for an unknown compression.
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, pa.ArrowException, text_csv.Error)
+# for an unknown compression, the last three for headers that say what cannot be.
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    OSError,
+    pa.ArrowException,
+    text_csv.Error,
+    struct.error,
+    ValueError,
+    OverflowError,
+)
+ID = r"^\d{1,38}$"
 
 
 class BadArchive(Exception):
@@ -53,6 +67,8 @@ def read_archive(path: Archive, columns: tuple[Column, ...], count: int) -> Iter
             rows += table.num_rows
             yield table
     except DAMAGE as error:
+        if isinstance(error, MemoryError):  # Arrow's own is both
+            raise
         raise BadArchive(f"the archive is damaged ({type(error).__name__})") from error
     if rows != count:
         raise BadArchive(f"the archive has {rows:,} rows where the job counted {count:,}")
@@ -99,8 +115,23 @@ def _tables(
             ),
         )
         for batch in batches:
-            cells = zip(columns, map(_decode, batch.columns), strict=True)
+            cells = list(zip(columns, map(_decode, batch.columns), strict=True))
+            _check_ids(cells)
             yield assemble(columns, [cast_cells(c, array) for c, array in cells])
+
+
+def _check_ids(cells: Sequence[tuple[Column, pa.Array]]) -> None:
+    """Raises BadArchive for a row that no record could have."""
+    for column, array in cells:
+        if column.api_name != "id":
+            continue
+        if array.null_count:
+            raise BadArchive("the archive has a row without an id")
+        try:
+            pc.cast(array, pa.int64())  # much faster
+        except pa.ArrowInvalid as error:
+            if not pc.all(pc.match_substring_regex(array, ID), min_count=0).as_py():
+                raise BadArchive("the archive has a row whose id is no number") from error
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -21,6 +22,13 @@ def place_of(plan: Plan, job: Job, chapter: Chapter | None, folder: Path) -> Arc
 
 def is_there(archive: Archive) -> bool:
     return isinstance(archive, Path) and archive.exists()
+
+
+def throw_away(archive: Archive) -> None:
+    """Nobody is to read it again."""
+    if isinstance(archive, Path):
+        with suppress(OSError):
+            archive.unlink(missing_ok=True)
 
 
 def bring(client: ZohoClient, url: str, archive: Archive) -> None:

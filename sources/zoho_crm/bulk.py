@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from . import coql, limits
 from .archive import Archive, BadArchive, LacksColumns, read_archive
-from .archives import bring, is_there, place_of
+from .archives import bring, is_there, place_of, throw_away
 from .arrow import veil_table
 from .borders import Borders
 from .client import ZohoClient
@@ -230,6 +230,7 @@ class _Reader:
                 yield from self._read(path, result.count, number)
                 return
             except (BadArchive, Unreachable) as error:
+                throw_away(path)
                 reason = str(error)
             except Retriable as error:
                 reason = f"the download was refused ({error.code})"

@@ -85,6 +85,7 @@ class Reading:
     recent: int = 0  # changes of which Zoho's count may not know yet
     followed: int = 0  # rows that were read later in the same run
     deleted_rows: int = 0  # that left the table, or were marked
+    unloadable: bool = False  # the destination refused the rows, and will do so again
 
     @property
     def rows(self) -> int | None:
@@ -164,9 +165,16 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNW
             code = refusal.code if isinstance(refusal, ZohoError) else None
             why = f"{plan.api} refused it: {code}" if code else str(refusal)
         except Exception as error:  # noqa: BLE001 - one module's trouble never ends the others
+            _forget_jobs(client, plan, error)
             return reading.fail(error)
         attempts.append(plan.by(others[0], why))
         reading.api, reading.reason = attempts[-1].api, attempts[-1].reason
+
+
+def _forget_jobs(client: ZohoClient, plan: Plan, error: Exception) -> None:
+    """No later run uses again what an archive has brought, unless it is certain that something else is to blame."""
+    if client.door.journal is not None and not isinstance(error, (ZohoCrmError, OSError, MemoryError)):
+        client.door.journal.done(plan.module.api_name)
 
 
 def _finish(reading: Reading, plan: Plan, notes: Notes) -> Reading:
