@@ -111,6 +111,8 @@ def org():
     org.add_module(Module("Deals", [Field("Deal_Name", "text"), score]))
     for number in range(3):
         org.insert("Deals", {"Deal_Name": f"Deal {number}"})
+    org.add_module(Module("Firms", [Field("Name", "text")], generated_type="custom"))
+    org.insert("Firms", {"Name": "A firm that never changes"})
     org.clock.advance(hours=1)  # so that later runs do not look back at these
     return org
 
@@ -129,8 +131,8 @@ def test_a_nightly_run_refreshes_counts_and_reads_settings_every_night(org, acco
         assert held == {record.id: record.values.get("Score") for record in org.records("Deals")}
         assert landed(file, "select name from zoho_crm.tags") == [(f"tag {night}",)]
         org.clock.advance(hours=23, minutes=59, seconds=58)
-    counts = "select crm_count from zoho_crm.sync_runs where module = 'Deals' order by started_at"
-    assert landed(file, counts) == [(3,)] * 3
+    counts = "select crm_count from zoho_crm.sync_runs where module = 'Firms' order by started_at"
+    assert landed(file, counts) == [(1,)] * 3
 
 
 def test_every_id_is_compared_after_seven_nights_and_plan_says_so(org, account, command, tmp_path):

@@ -308,8 +308,13 @@ def test_a_feed_of_deletions_that_fails_fails_its_module(load, org):
 
 def test_the_limit_of_credits_is_6(load, org):
     things(org, 3)
-    sync(load)
-    assert attempt(load, max_credits=3).exit_code == 6
+    org.add_module(Module("Pears", [Field("Title", "text")], generated_type="custom"))
+    sync(load, "Things", "Pears")
+    result = attempt(load, "Things", "Pears", max_credits=6)
+    assert result.exit_code == 6
+    assert [comparison.verdict for comparison in result.comparisons] == ["equal"]
+    assert len(result.run.waiting) == 1
+    assert attempt(load, "Things", "Pears", max_credits=9).exit_code == 0
 
 
 # ---- what is printed
