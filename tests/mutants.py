@@ -288,6 +288,55 @@ MUTANTS = (
         "False",
         "tests/test_state.py",
     ),
+    Mutant(
+        "records that wait for approval are not looked for",
+        "left_out.py",
+        "missing = came.lacks(waiting.ids)",
+        "missing = frozenset[str]()",
+        "tests/test_unapproved_records.py",
+    ),
+    Mutant(
+        "a list that ignores `approved` is believed",
+        "left_out.py",
+        "if not waiting.all_known and",
+        "if False and",
+        "tests/test_unapproved_records.py",
+    ),
+    Mutant(
+        "converted leads that could not be named are not looked for",
+        "left_out.py",
+        "missing |= _converted(client, plan, came)",
+        "pass",
+        "tests/test_unapproved_records.py",
+    ),
+    Mutant(
+        "converted and unapproved records are not counted",
+        "counting.py",
+        "{**which, **ALL_RECORDS}",
+        "which",
+        "tests/test_counts.py",
+    ),
+    Mutant(
+        "a refused count is asked for in full each time",
+        "windows.py",
+        "counts_partly=plan.counts_partly,\n    )",
+        "counts_partly=False,\n    )",
+        "tests/test_counts.py",
+    ),
+    Mutant(
+        "a linking module is known by an object only",
+        "metadata.py",
+        "return (module or None) if isinstance(module, str) else",
+        "return",
+        "tests/test_multi_user_lookups.py",
+    ),
+    Mutant(
+        "a refusal of many values in one IN is forgotten",
+        "children.py",
+        "client.door.coql_in_values = min(client.door.coql_in_values, fewer)",
+        "pass",
+        "tests/test_coql_in_values.py",
+    ),
 )
 
 

@@ -80,6 +80,27 @@ def test_changes_past_the_first_page_are_there_too(load_from, api, lists):
     assert last_run(load)[0] == api
 
 
+def test_a_list_that_does_not_know_the_state_still_tells_who_waits(load, org):
+    body = {"code": "INVALID_DATA", "details": {"param_name": "fields"}, "message": "no", "status": "error"}
+    org.faults.add(LIST, module="Leads", status=400, body=body)
+    leads(org, rows=300, waiting=250)
+    sync(load, "Leads", settings="ReadAPI=Bulk")
+    agrees(load, "Leads")
+    assert org.faults.unspent() == []
+
+
+def test_a_list_that_is_refused_is_said_in_the_report(load_from):
+    org = Org(quirks=Quirks(bulk_hides_unapproved=False))
+    load = load_from(org)
+    body = {"code": "NOT_SUPPORTED", "details": {}, "message": "no", "status": "error"}
+    org.faults.add(LIST, module="Leads", status=403, body=body)
+    leads(org, rows=30)
+    sync(load, "Leads", settings="ReadAPI=Bulk")
+    agrees(load, "Leads")
+    words = "not checked whether records that wait for approval are missing"
+    assert any(line.startswith(words) for line in load.reading("Leads").notes.lines())
+
+
 @pytest.mark.parametrize("api", ["bulk", "coql"])
 def test_formulas_of_records_that_wait_are_refreshed(load, api):
     score = Field("Score", "formula", return_type="double")

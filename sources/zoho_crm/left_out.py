@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -71,9 +72,9 @@ class _Waiting:
 
 
 def _waiting(client: ZohoClient, plan: Plan, notes: Notes) -> _Waiting:
-    module, fields = plan.module.api_name, ["id", STATE]
+    fields = ["id", STATE]
     try:
-        page = list_page(client, module, fields, UNAPPROVED, plan.window.since)
+        page = _first_page(client, plan, fields)
     except ZohoError as refusal:
         if isinstance(refusal, (Retriable, CredentialsError)):
             raise
@@ -91,6 +92,17 @@ def _waiting(client: ZohoClient, plan: Plan, notes: Notes) -> _Waiting:
         if any(map(_is_approved, some)):
             return _found(records, all_known=False)
     return _found(records, all_known=True)
+
+
+def _first_page(client: ZohoClient, plan: Plan, fields: list[str]) -> dict[str, Any]:
+    """The first records that are not approved; without the state where Zoho does not know its name."""
+    module, since = plan.module.api_name, plan.window.since
+    try:
+        return list_page(client, module, fields, UNAPPROVED, since)
+    except ZohoError as refusal:
+        if refusal.status != 400:
+            raise
+    return list_page(client, module, ["id"], UNAPPROVED, since)
 
 
 def _found(records: Collection[Record], *, all_known: bool) -> _Waiting:
