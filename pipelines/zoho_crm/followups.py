@@ -14,17 +14,19 @@ from sources.zoho_crm.columns import COMPUTED
 from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.plan import Plan, Wish
 from sources.zoho_crm.reading import Reading, read_module
-from sources.zoho_crm.survey import Survey, with_api
+from sources.zoho_crm.survey import Survey, read_count, with_api
 from sources.zoho_crm.sweep import confirm_gone, narrow, read_narrow
 from sources.zoho_crm.tables import Table
-from sources.zoho_crm.windows import CHANGED, mark, with_window
+from sources.zoho_crm.windows import CHANGED, LIST_REFUSED, goes_along, mark, spell, with_window
 
+from .console import counted
 from .failures import innermost
 from .fetching import as_they_come
 from .loading import Landing
-from .mending import Mending, check_gone
+from .mending import Mending, check_gone, is_record
 from .outcome import Run
 from .progress import Progress
+from .proof import judged
 
 
 @dataclass
@@ -137,6 +139,11 @@ class FollowUps:
 
     def _leave_for_later(self) -> None:
         """Rows that could not follow in this run, for whatever reason: the next good one compares every id."""
+        for reading in self.run.readings:
+            known = self.found.memory.synced.get(reading.name)
+            if reading.refused and reading.status == "failed" and known:
+                since = known.deletions_refused_since or known.until
+                self.run.overdue[reading.name] = replace(known, deletions_refused_since=since)
         for link in self.run.links:
             touched = self.mended.get(link.parent) or self.run.touched.get(link.parent, Parents())
             known = self.found.memory.synced.get(link.child)
@@ -146,6 +153,7 @@ class FollowUps:
                 and known
                 and not any(r.name == link.child and r.status == "read" for r in self.run.readings)
             ):
+                known = self.run.overdue.get(link.child, known)
                 self.run.overdue[link.child] = replace(known, verified_at=None)
 
     # ---- every id
@@ -169,11 +177,32 @@ class FollowUps:
                 self.progress.compared(thin_reading)
 
     def _why(self, reading: Reading) -> str | None:
+        plan = reading.plan
         if reading.name in self.unasked:
             return "its rows could not be asked by their parents"
-        if reading.plan is None or reading.plan.sweep:
-            return reading.plan.sweep if reading.plan else None
-        return None if reading.feedless else reading.gap
+        if plan is None or (plan.sweep and plan.sweep != LIST_REFUSED):
+            return plan.sweep if plan else None
+        return self._why_without_list(reading, plan) if reading.feedless else reading.gap
+
+    def _why_without_list(self, reading: Reading, plan: Plan) -> str | None:
+        """Records of which Zoho has no list of deletions are counted in each run, once all else has landed.
+
+        Rows of subforms, links and histories go with the records that they hang on.
+        """
+        if not is_record(plan) or reading.name in self.run.swept:
+            return None
+        none = "Zoho has no list of its deletions"
+        if plan.filters:
+            return f"{none}, and a filter leaves rows out that it counts"
+        synced = self.run.synced.get(reading.name) or reading.synced
+        count = read_count(self.client.metered(reading.usage), reading.name)
+        held = self.landing.held.count([plan.table]).get(plan.table)
+        if count is None or held is None or synced is None:
+            return f"{none}, and gives no count"
+        reading.crm_count = count
+        recent = reading.recent + reading.followed
+        entry = judged(synced, held - count, 0, recent, self.client.now())
+        return f"{none}, and counts {count:,} for {held:,} rows" if entry.difference_at else None
 
     def _sweep(self, thin: Reading) -> None:
         reading = self._reading(thin.name)
@@ -183,6 +212,7 @@ class FollowUps:
             if thin.spooled is None:
                 reading.also(thin)
                 reading.end("failed", f"its ids could not be compared: {thin.error}")
+                _tell_unknown(reading)
                 return
             found, held = self.mending.compared(thin, reading.plan)
             reading.also(thin, rows=False)
@@ -200,8 +230,10 @@ class FollowUps:
             reading.fail(error) if isinstance(error, ZohoCrmError) else reading.end(
                 "failed", innermost(error)
             )
+            _tell_unknown(reading)
         if reading.status == "read":
             self._remember(reading, thin)
+            _tell_compared(reading, thin)
 
     def _went_with_others(self, child: str) -> bool:
         """Whether rows may have gone with records that no deletion of this run names."""
@@ -214,14 +246,32 @@ class FollowUps:
             return
         read = {c.api_name for c in thin.columns}
         computed = {c.api_name for c in reading.plan.columns if c.field.data_type in COMPUTED}
+        along = {c.api_name for c in reading.plan.columns if goes_along(c)}
         until = reading.plan.until
         self.run.swept.add(reading.name)
         self.run.synced[reading.name] = replace(
             synced,
             filled=tuple(dict.fromkeys((*synced.filled, *map(mark, reading.plan.columns)))),
-            verified_at=until,
+            verified_at=until if along <= read else synced.verified_at,
             computed_at=until if computed <= read else synced.computed_at,
         )
+
+
+def _tell_compared(reading: Reading, thin: Reading) -> None:
+    """Where ids stand in for a list of deletions that Zoho refuses, each run says so, and the price."""
+    if reading.refused:
+        price = counted(thin.usage.credits, "credit")
+        reading.reason += f"; every id compared for {price}, as {reading.gap}"
+        reading.notes.remarks.append(
+            f"every id was compared, for {price}, as {reading.gap}. Let the token's user see the deleted records"
+        )
+
+
+def _tell_unknown(reading: Reading) -> None:
+    """A table whose deletions nothing tells has failed, and says since when that is."""
+    if reading.gap and not reading.feedless and reading.plan and reading.plan.synced:
+        since = spell(reading.plan.synced.until)
+        reading.error = f"deletions unknown since {since} UTC: {reading.gap}; {reading.error}"
 
 
 def _by_child(links: Iterable[Link]) -> Mapping[tuple[str, str], list[Link]]:

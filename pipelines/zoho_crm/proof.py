@@ -60,7 +60,8 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, count
         touched = touched or synced.difference or (reading.feedless and is_record(plan))
         if not touched and not is_due(synced.counted_at, count_every, client.now()):
             return
-        reading.crm_count = read_count(client.metered(reading.usage), reading.name)
+        if reading.crm_count is None:  # or it was counted already, for want of a list of deletions
+            reading.crm_count = read_count(client.metered(reading.usage), reading.name)
     if reading.crm_count is None:
         return
     more, converted = counted - reading.crm_count, run.converted_counts.get(reading.table, 0)

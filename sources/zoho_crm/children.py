@@ -20,10 +20,9 @@ from .metadata import Field, Module
 from .plan import Plan
 from .records import read_ids
 from .values import Misfit, convert
-from .walks import CHANGED
+from .walks import BESIDE, CHANGED
 
 PARENT = "Parent_Id"
-BESIDE = frozenset({"Notes", "Attachments"})  # they hang on records of any module
 WITH_RECORDS = frozenset({"default", "custom", "web"})  # generated types of modules whose records people make
 
 

@@ -23,6 +23,7 @@ CHANGED = "Modified_Time"
 LONG_AGO = datetime(1970, 1, 2, tzinfo=timezone.utc)
 SECOND = timedelta(seconds=1)  # what Zoho's times are exact to
 MARGIN = timedelta(minutes=1)  # by which the feed of deletions is asked for more than the walk took
+BESIDE = frozenset({"Notes", "Attachments"})  # they hang on records of any module
 ROWS_OF_OTHERS = frozenset({"subform", "linking"})  # they go with their record, and no feed tells
 
 
