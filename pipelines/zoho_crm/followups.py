@@ -8,25 +8,25 @@ from functools import partial
 
 import pyarrow.parquet as pq
 
-from sources.zoho_crm.children import PARENTS_PER_QUERY, Link, Parents, follow
+from sources.zoho_crm.children import ACTIVITIES, PARENTS_PER_QUERY, Followed, Link, Parents, follow
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.columns import COMPUTED
 from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.plan import Plan, Wish
 from sources.zoho_crm.reading import Reading, read_module
-from sources.zoho_crm.survey import Survey, read_count, with_api
+from sources.zoho_crm.survey import Survey, with_api
 from sources.zoho_crm.sweep import confirm_gone, narrow, read_narrow
 from sources.zoho_crm.tables import Table
-from sources.zoho_crm.windows import CHANGED, LIST_REFUSED, goes_along, mark, spell, with_window
+from sources.zoho_crm.windows import CHANGED, LIST_REFUSED, goes_along, mark, with_window
 
-from .console import counted
 from .failures import innermost
 from .fetching import as_they_come
 from .loading import Landing
-from .mending import Mending, check_gone, is_record
+from .mending import Mending, check_gone
 from .outcome import Run
 from .progress import Progress
-from .proof import judged
+from .restored import deleted_lately, restored
+from .without_list import remember_refused, tell_compared, tell_unknown, why_without_list
 
 
 @dataclass
@@ -41,6 +41,7 @@ class FollowUps:
     progress: Progress
     mended: dict[str, Parents] = field(default_factory=dict)  # records that only a comparison showed
     unasked: set[str] = field(default_factory=set)  # modules whose rows could not be asked by their parents
+    doubtful: dict[str, str] = field(default_factory=dict)  # module -> why every id is to be compared
 
     @property
     def mending(self) -> Mending:
@@ -49,6 +50,7 @@ class FollowUps:
     def finish(self) -> None:
         """Changes since an older archive first, then children: what cannot be asked of them is compared whole."""
         self._catch_up()
+        self._bring_back()
         self._children(self.run.touched)
         self._sweeps()
         if self.mended:
@@ -82,6 +84,30 @@ class FollowUps:
                 if more.status == "read":
                     reading.synced = more.synced
 
+    # ---- records that were restored
+
+    def _bring_back(self) -> None:
+        """Records that an earlier run saw deleted and that are here again, and then what went with them."""
+        if not self.landing.held.merges:
+            return
+        lately = deleted_lately(self.landing.held, self.client.now())
+        for name, deleted in lately.items():
+            reading = self._reading(name)
+            if reading is None or reading.plan is None or reading.plan.whole:
+                continue
+            client = self.client.metered(reading.usage)
+            try:
+                found = restored(client, self.landing.held, reading, reading.plan, deleted)
+                self.mending.mend(reading, reading.plan, found.ids, ())
+            except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
+                _fail(reading, error)
+                continue
+            if found.more:
+                self.doubtful[name] = found.more
+            if found.ids:
+                known = self.run.touched.get(name, Parents())
+                self.run.touched[name] = Parents(known.gone, known.changed | found.ids)
+
     # ---- rows that hang on other records
 
     def _children(self, changes: dict[str, Parents]) -> None:
@@ -96,9 +122,9 @@ class FollowUps:
             )
             parents = Parents(gone, edited | self._restored(others))
             if parents.gone or parents.changed:
-                gone = self._follow(child, name, links, parents)
+                followed = self._follow(child, name, links, parents)
                 known = changes.get(child, Parents())
-                changes[child] = Parents(known.gone | gone, known.changed)
+                changes[child] = Parents(known.gone | followed.gone, known.changed | followed.missing)
 
     def _restored(self, changed: Collection[str]) -> frozenset[str]:
         """The records that were deleted once and are here again: what hung on them comes back with them."""
@@ -107,11 +133,11 @@ class FollowUps:
         path = self.landing.held.read("deleted_records", ["id"], ids=changed)
         return frozenset(pq.read_table(path)["id"].to_pylist())
 
-    def _follow(self, child: str, name: str, links: Collection[Link], parents: Parents) -> frozenset[str]:
-        """Bring and take away the rows of these records; returns the ids of those that are gone."""
+    def _follow(self, child: str, name: str, links: Collection[Link], parents: Parents) -> Followed:
+        """Bring and take away the rows of these records."""
         reading = self._reading(child)
         if reading is None or reading.plan is None or not reading.plan.has(name):
-            return frozenset()
+            return Followed()
         plan, link = reading.plan, next(iter(links))
         if not self.client.may_use_coql or self._is_cheaper_whole(plan, len(parents.changed)):
             self.unasked.add(child)
@@ -125,12 +151,10 @@ class FollowUps:
             if not followed.asked:
                 self.unasked.add(child)
             self.mending.mend(reading, plan, followed.missing | followed.stale, followed.gone)
-            return followed.gone
+            return followed
         except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
-            reading.fail(error) if isinstance(error, ZohoCrmError) else reading.end(
-                "failed", innermost(error)
-            )
-        return frozenset()
+            _fail(reading, error)
+        return Followed()
 
     def _is_cheaper_whole(self, plan: Plan, parents: int) -> bool:
         """Whether comparing every id costs less than asking for the rows of so many parents."""
@@ -139,15 +163,12 @@ class FollowUps:
 
     def _leave_for_later(self) -> None:
         """Rows that could not follow in this run, for whatever reason: the next good one compares every id."""
-        for reading in self.run.readings:
-            known = self.found.memory.synced.get(reading.name)
-            if reading.refused and reading.status == "failed" and known:
-                since = known.deletions_refused_since or known.until
-                self.run.overdue[reading.name] = replace(known, deletions_refused_since=since)
+        remember_refused(self.run, self.found.memory.synced)
         for link in self.run.links:
             touched = self.mended.get(link.parent) or self.run.touched.get(link.parent, Parents())
             known = self.found.memory.synced.get(link.child)
-            moved = touched.gone or touched.changed or link.parent in self.run.unknown
+            moved = touched.gone or link.parent in self.run.unknown or (touched.changed and link.edited)
+            moved = moved or self._restored(touched.changed)
             if (
                 moved
                 and known
@@ -180,29 +201,14 @@ class FollowUps:
         plan = reading.plan
         if reading.name in self.unasked:
             return "its rows could not be asked by their parents"
+        if reading.name in self.doubtful:
+            return self.doubtful[reading.name]
         if plan is None or (plan.sweep and plan.sweep != LIST_REFUSED):
             return plan.sweep if plan else None
-        return self._why_without_list(reading, plan) if reading.feedless else reading.gap
-
-    def _why_without_list(self, reading: Reading, plan: Plan) -> str | None:
-        """Records of which Zoho has no list of deletions are counted in each run, once all else has landed.
-
-        Rows of subforms, links and histories go with the records that they hang on.
-        """
-        if not is_record(plan) or reading.name in self.run.swept:
-            return None
-        none = "Zoho has no list of its deletions"
-        if plan.filters:
-            return f"{none}, and a filter leaves rows out that it counts"
-        synced = self.run.synced.get(reading.name) or reading.synced
-        count = read_count(self.client.metered(reading.usage), reading.name)
-        held = self.landing.held.count([plan.table]).get(plan.table)
-        if count is None or held is None or synced is None:
-            return f"{none}, and gives no count"
-        reading.crm_count = count
-        recent = reading.recent + reading.followed
-        entry = judged(synced, held - count, 0, recent, self.client.now())
-        return f"{none}, and counts {count:,} for {held:,} rows" if entry.difference_at else None
+        if not reading.feedless:
+            return reading.gap
+        client = self.client.metered(reading.usage)
+        return why_without_list(self.run, self.landing.held, client, reading, plan)
 
     def _sweep(self, thin: Reading) -> None:
         reading = self._reading(thin.name)
@@ -212,7 +218,7 @@ class FollowUps:
             if thin.spooled is None:
                 reading.also(thin)
                 reading.end("failed", f"its ids could not be compared: {thin.error}")
-                _tell_unknown(reading)
+                tell_unknown(reading)
                 return
             found, held = self.mending.compared(thin, reading.plan)
             reading.also(thin, rows=False)
@@ -227,17 +233,18 @@ class FollowUps:
             if brought is None or not (brought.plan and brought.plan.whole):  # which has newer values
                 self.mending.patch(reading, reading.plan, thin, found)
         except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
-            reading.fail(error) if isinstance(error, ZohoCrmError) else reading.end(
-                "failed", innermost(error)
-            )
-            _tell_unknown(reading)
+            _fail(reading, error)
+            tell_unknown(reading)
         if reading.status == "read":
             self._remember(reading, thin)
-            _tell_compared(reading, thin)
+            tell_compared(reading, thin)
 
     def _went_with_others(self, child: str) -> bool:
         """Whether rows may have gone with records that no deletion of this run names."""
-        return any(link.child == child and link.parent in self.run.unknown for link in self.run.links)
+        unknown = set(self.run.unknown)
+        if child in ACTIVITIES:  # they go with deletions only, which a whole reading has asked for, too
+            unknown &= {reading.name for reading in self.run.readings if reading.gap}
+        return any(link.child == child and link.parent in unknown for link in self.run.links)
 
     def _remember(self, reading: Reading, thin: Reading) -> None:
         """What was compared needs no comparison for a while; a parent that waits goes on waiting."""
@@ -257,21 +264,8 @@ class FollowUps:
         )
 
 
-def _tell_compared(reading: Reading, thin: Reading) -> None:
-    """Where ids stand in for a list of deletions that Zoho refuses, each run says so, and the price."""
-    if reading.refused:
-        price = counted(thin.usage.credits, "credit")
-        reading.reason += f"; every id compared for {price}, as {reading.gap}"
-        reading.notes.remarks.append(
-            f"every id was compared, for {price}, as {reading.gap}. Let the token's user see the deleted records"
-        )
-
-
-def _tell_unknown(reading: Reading) -> None:
-    """A table whose deletions nothing tells has failed, and says since when that is."""
-    if reading.gap and not reading.feedless and reading.plan and reading.plan.synced:
-        since = spell(reading.plan.synced.until)
-        reading.error = f"deletions unknown since {since} UTC: {reading.gap}; {reading.error}"
+def _fail(reading: Reading, error: Exception) -> None:
+    reading.fail(error) if isinstance(error, ZohoCrmError) else reading.end("failed", innermost(error))
 
 
 def _by_child(links: Iterable[Link]) -> Mapping[tuple[str, str], list[Link]]:
