@@ -17,7 +17,8 @@ def found_in(load):
 
 def test_the_metadata_tells_which_modules_hang_on_which(load_from):
     found = found_in(load_from(company()))
-    own = [link for link in found if link.child not in ("Notes", "Attachments")]
+    beside = ("Notes", "Attachments", "Tasks", "Events", "Calls")
+    own = [link for link in found if link.child not in beside]
     assert own == [
         Link("Quotes", "Quoted_Items", "Parent_Id"),
         Link("Deals", "DealHistory", "Potential_Name", edited=False),
@@ -36,6 +37,17 @@ def test_notes_and_files_hang_on_records_of_every_module_and_files_on_notes(load
     assert {"Leads", "Deals", "Lighthouses", "客户反馈"} <= parents["Notes"]
     assert not {"Quoted_Items", "DealHistory", "Lighthouses_X_Products", "Attachments"} & parents["Notes"]
     assert [link.child for link in found] == sorted((link.child for link in found), reverse=True)
+
+
+def test_activities_hang_on_what_they_are_about_and_notes_on_them(load_from):
+    found = found_in(load_from(company()))
+    about = [link for link in found if link.child in ("Tasks", "Events", "Calls")]
+    assert {(link.child, link.field) for link in about} >= {("Tasks", "What_Id"), ("Events", "Who_Id")}
+    assert not any(link.edited for link in about)
+    parents = {link.parent for link in about if (link.child, link.field) == ("Tasks", "What_Id")}
+    assert {"Leads", "Deals", "Lighthouses"} <= parents
+    assert not {"Tasks", "Events", "Notes", "Quoted_Items"} & parents
+    assert {"Tasks", "Events", "Calls"} <= {link.parent for link in found if link.child == "Notes"}
 
 
 def test_a_subform_whose_parent_only_the_parent_names_is_tied_to_it():

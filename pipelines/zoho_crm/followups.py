@@ -8,7 +8,7 @@ from functools import partial
 
 import pyarrow.parquet as pq
 
-from sources.zoho_crm.children import Link, Parents, follow
+from sources.zoho_crm.children import ACTIVITIES, Followed, Link, Parents, follow
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.columns import COMPUTED
 from sources.zoho_crm.errors import ZohoCrmError
@@ -17,7 +17,7 @@ from sources.zoho_crm.reading import Reading, read_module
 from sources.zoho_crm.survey import Survey, with_api
 from sources.zoho_crm.sweep import confirm_gone, narrow, read_narrow
 from sources.zoho_crm.tables import Table
-from sources.zoho_crm.windows import CHANGED, mark, with_window
+from sources.zoho_crm.windows import CHANGED, LIST_REFUSED, goes_along, mark, with_window
 
 from .database import raise_if_gone
 from .failures import innermost
@@ -26,6 +26,8 @@ from .loading import Landing
 from .mending import Mending, check_gone
 from .outcome import Run
 from .progress import Progress
+from .restored import deleted_lately, restored
+from .without_list import remember_refused, tell_compared, tell_unknown, why_without_list
 
 
 @dataclass
@@ -40,6 +42,7 @@ class FollowUps:
     progress: Progress
     mended: dict[str, Parents] = field(default_factory=dict)  # records that only a comparison showed
     unasked: set[str] = field(default_factory=set)  # modules whose rows could not be asked by their parents
+    doubtful: dict[str, str] = field(default_factory=dict)  # module -> why every id is to be compared
 
     @property
     def mending(self) -> Mending:
@@ -48,6 +51,7 @@ class FollowUps:
     def finish(self) -> None:
         """Changes since an older archive first, then children: what cannot be asked of them is compared whole."""
         self._catch_up()
+        self._bring_back()
         self._children(self.run.touched)
         self._sweeps()
         if self.mended:
@@ -81,6 +85,30 @@ class FollowUps:
                 if more.status == "read":
                     reading.synced = more.synced
 
+    # ---- records that were restored
+
+    def _bring_back(self) -> None:
+        """Records that an earlier run saw deleted and that are here again, and then what went with them."""
+        if not self.landing.held.merges:
+            return
+        lately = deleted_lately(self.landing.held, self.client.now())
+        for name, deleted in lately.items():
+            reading = self._reading(name)
+            if reading is None or reading.plan is None or reading.plan.whole:
+                continue
+            client = self.client.metered(reading.usage)
+            try:
+                found = restored(client, self.landing.held, reading, reading.plan, deleted)
+                self.mending.mend(reading, reading.plan, found.ids, ())
+            except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
+                _fail(reading, error)
+                continue
+            if found.more:
+                self.doubtful[name] = found.more
+            if found.ids:
+                known = self.run.touched.get(name, Parents())
+                self.run.touched[name] = Parents(known.gone, known.changed | found.ids)
+
     # ---- rows that hang on other records
 
     def _children(self, changes: dict[str, Parents]) -> None:
@@ -95,9 +123,9 @@ class FollowUps:
             )
             parents = Parents(gone, edited | self._restored(others))
             if parents.gone or parents.changed:
-                gone = self._follow(child, name, links, parents)
+                followed = self._follow(child, name, links, parents)
                 known = changes.get(child, Parents())
-                changes[child] = Parents(known.gone | gone, known.changed)
+                changes[child] = Parents(known.gone | followed.gone, known.changed | followed.missing)
 
     def _restored(self, changed: Collection[str]) -> frozenset[str]:
         """The records that were deleted once and are here again: what hung on them comes back with them."""
@@ -106,11 +134,11 @@ class FollowUps:
         path = self.landing.held.read("deleted_records", ["id"], ids=changed)
         return frozenset(pq.read_table(path)["id"].to_pylist())
 
-    def _follow(self, child: str, name: str, links: Collection[Link], parents: Parents) -> frozenset[str]:
-        """Bring and take away the rows of these records; returns the ids of those that are gone."""
+    def _follow(self, child: str, name: str, links: Collection[Link], parents: Parents) -> Followed:
+        """Bring and take away the rows of these records."""
         reading = self._reading(child)
         if reading is None or reading.plan is None or not reading.plan.has(name):
-            return frozenset()
+            return Followed()
         plan, link = reading.plan, next(iter(links))
         if not self.client.may_use_coql or self._is_cheaper_whole(plan, len(parents.changed)):
             self.unasked.add(child)
@@ -124,13 +152,10 @@ class FollowUps:
             if not followed.asked:
                 self.unasked.add(child)
             self.mending.mend(reading, plan, followed.missing | followed.stale, followed.gone)
-            return followed.gone
+            return followed
         except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
-            raise_if_gone(error)
-            reading.fail(error) if isinstance(error, ZohoCrmError) else reading.end(
-                "failed", innermost(error)
-            )
-        return frozenset()
+            _fail(reading, error)
+        return Followed()
 
     def _is_cheaper_whole(self, plan: Plan, parents: int) -> bool:
         """Whether comparing every id costs less than asking for the rows of so many parents."""
@@ -139,6 +164,7 @@ class FollowUps:
 
     def _leave_for_later(self) -> None:
         """Rows that could not follow in this run, for whatever reason: the next good one compares every id."""
+        remember_refused(self.run, self.found.memory.synced)
         for link in self.run.links:
             touched = self.mended.get(link.parent) or self.run.touched.get(link.parent, Parents())
             known = self.found.memory.synced.get(link.child)
@@ -149,6 +175,7 @@ class FollowUps:
                 and known
                 and not any(r.name == link.child and r.status == "read" for r in self.run.readings)
             ):
+                known = self.run.overdue.get(link.child, known)
                 self.run.overdue[link.child] = replace(known, verified_at=None)
 
     # ---- every id
@@ -174,11 +201,17 @@ class FollowUps:
                 self.progress.compared(thin_reading)
 
     def _why(self, reading: Reading) -> str | None:
+        plan = reading.plan
         if reading.name in self.unasked:
             return "its rows could not be asked by their parents"
-        if reading.plan is None or reading.plan.sweep:
-            return reading.plan.sweep if reading.plan else None
-        return None if reading.feedless else reading.gap
+        if reading.name in self.doubtful:
+            return self.doubtful[reading.name]
+        if plan is None or (plan.sweep and plan.sweep != LIST_REFUSED):
+            return plan.sweep if plan else None
+        if not reading.feedless:
+            return reading.gap
+        client = self.client.metered(reading.usage)
+        return why_without_list(self.run, self.landing.held, client, reading, plan)
 
     def _sweep(self, thin: Reading) -> None:
         reading = self._reading(thin.name)
@@ -188,6 +221,7 @@ class FollowUps:
             if thin.spooled is None:
                 reading.also(thin)
                 reading.end("failed", f"its ids could not be compared: {thin.error}")
+                tell_unknown(reading)
                 return
             found, held = self.mending.compared(thin, reading.plan)
             reading.also(thin, rows=False)
@@ -202,16 +236,18 @@ class FollowUps:
             if brought is None or not (brought.plan and brought.plan.whole):  # which has newer values
                 self.mending.patch(reading, reading.plan, thin, found)
         except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
-            raise_if_gone(error)
-            reading.fail(error) if isinstance(error, ZohoCrmError) else reading.end(
-                "failed", innermost(error)
-            )
+            _fail(reading, error)
+            tell_unknown(reading)
         if reading.status == "read":
             self._remember(reading, thin)
+            tell_compared(reading, thin)
 
     def _went_with_others(self, child: str) -> bool:
         """Whether rows may have gone with records that no deletion of this run names."""
-        return any(link.child == child and link.parent in self.run.unknown for link in self.run.links)
+        unknown = set(self.run.unknown)
+        if child in ACTIVITIES:  # they go with deletions only, which a whole reading has asked for, too
+            unknown &= {reading.name for reading in self.run.readings if reading.gap}
+        return any(link.child == child and link.parent in unknown for link in self.run.links)
 
     def _remember(self, reading: Reading, thin: Reading) -> None:
         """What was compared needs no comparison for a while; a parent that waits goes on waiting."""
@@ -220,14 +256,21 @@ class FollowUps:
             return
         read = {c.api_name for c in thin.columns}
         computed = {c.api_name for c in reading.plan.columns if c.field.data_type in COMPUTED}
+        along = {c.api_name for c in reading.plan.columns if goes_along(c)}
         until = reading.plan.until
         self.run.swept.add(reading.name)
         self.run.synced[reading.name] = replace(
             synced,
             filled=tuple(dict.fromkeys((*synced.filled, *map(mark, reading.plan.columns)))),
-            verified_at=until,
+            verified_at=until if along <= read else synced.verified_at,
             computed_at=until if computed <= read else synced.computed_at,
         )
+
+
+def _fail(reading: Reading, error: Exception) -> None:
+    """One table's trouble never ends the others; a destination that is gone does."""
+    raise_if_gone(error)
+    reading.fail(error) if isinstance(error, ZohoCrmError) else reading.end("failed", innermost(error))
 
 
 def _by_child(links: Iterable[Link]) -> Mapping[tuple[str, str], list[Link]]:

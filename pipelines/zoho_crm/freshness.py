@@ -42,6 +42,8 @@ class Freshness:
     next_verify: datetime | None = None
     next_computed: datetime | None = None
     next_settings: datetime | None = None
+    deletions_refused_since: datetime | None = None  # every id is compared instead, unless it is failing
+    deletions_unknown_since: datetime | None = None
 
     @property
     def is_module(self) -> bool:
@@ -131,6 +133,7 @@ class Clerk:
     def _with_state(self, table: Freshness, synced: Synced) -> Freshness:
         """What is due of a module; where single rows cannot be changed every run reads it whole."""
         since = synced.difference_at if synced.difference else None
+        unknown = synced.until if synced.deletions_refused_since and table.word == "failing" else None
         known = replace(
             table,
             word="differs" if since and table.word == "fresh" else table.word,
@@ -138,6 +141,8 @@ class Clerk:
             difference=synced.difference,
             differs_since=since,
             verified_at=synced.verified_at,
+            deletions_refused_since=synced.deletions_refused_since,
+            deletions_unknown_since=unknown,
         )
         if not self.look.held.merges:
             return known

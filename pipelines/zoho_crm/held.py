@@ -104,9 +104,14 @@ class Held:
         return int(rows[0][0]) if rows else 0
 
     def read(
-        self, table: str, columns: Sequence[str], ids: Iterable[str] | None = None, by: str = "id"
+        self,
+        table: str,
+        columns: Sequence[str],
+        ids: Iterable[str] | None = None,
+        by: str = "id",
+        since: tuple[str, datetime] | None = None,
     ) -> Path:
-        """Live rows as a Parquet file: all, or those whose column `by` is one of the ids.
+        """Live rows as a Parquet file: all, or those whose column `by` is one of the ids, or of such a time and later.
 
         The types are those of the schema, so JSON is text. Raises NotHeld for what does not exist.
         """
@@ -115,6 +120,8 @@ class Held:
         path = self._folder / f"{table}-{uuid4().hex}.parquet"
         with self._pipeline.sql_client() as sql:
             query = f"from {sql.make_qualified_table_name(table)} where {_live(sql, found)}"
+            if since is not None:
+                query += f" and {sql.escape_column_name(since[0])} >= {_instant(sql, since[1])}"
             queries = [query]
             if ids is not None:
                 queries = [f"{query} and {some}" for some in among(sql, by, ids)]

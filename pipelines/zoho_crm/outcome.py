@@ -67,6 +67,8 @@ class Run:
                 continue  # it lands with its watermark, and nothing has to follow
             if plan.whole:
                 self.unknown.add(reading.name)
+                gone = frozenset(deletion.id for deletion in reading.deletions)
+                self.touched[reading.name] = Parents(gone)
             elif reading.name in parents:
                 self.touched[reading.name] = Parents(frozenset(reading.gone), ids_of(reading))
             idle = not reading.rows and not reading.deletions

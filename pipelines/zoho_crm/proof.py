@@ -68,15 +68,7 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, found
         every, gap = found.choice.policy.count_every, found.memory.gap
         if not touched and not is_due(synced.counted_at, every, found.until, gap):
             return
-        try:
-            count = read_count(client.metered(reading.usage), reading.name, partly=synced.counts_partly)
-        except CreditLimit as error:
-            run.spent = True
-            run.troubles.append((reading.name, f"its rows have landed and were not counted: {error}"))
-            run.synced[reading.name] = replace(synced, counted_at=None)  # the next run does it
-            return
-        reading.crm_count = count.records if count else None
-        synced = replace(synced, counts_partly=bool(count and count.partly) or synced.counts_partly)
+        synced = _count(run, reading, synced, client)
     if reading.crm_count is None:
         return
     if synced.counts_partly:
@@ -91,6 +83,21 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, found
         entry = replace(entry, hides_converted=hides, explained=more - (converted if hides else 0))
         entry = judged(entry, more, converted, recent, now)
     run.synced[reading.name] = entry
+
+
+def _count(run: Run, reading: Reading, synced: Synced, client: ZohoClient) -> Synced:
+    """Ask Zoho's count, unless it was asked already; the entry then knows whether it has all records."""
+    if reading.crm_count is not None:  # for want of a list of deletions
+        return synced
+    try:
+        count = read_count(client.metered(reading.usage), reading.name, partly=synced.counts_partly)
+    except CreditLimit as error:
+        run.spent = True
+        run.troubles.append((reading.name, f"its rows have landed and were not counted: {error}"))
+        run.synced[reading.name] = replace(synced, counted_at=None)  # the next run does it
+        return synced
+    reading.crm_count = count.records if count else None
+    return replace(synced, counts_partly=bool(count and count.partly) or synced.counts_partly)
 
 
 def judged(synced: Synced, more: int, converted: int, recent: int, now: datetime) -> Synced:

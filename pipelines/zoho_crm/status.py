@@ -61,6 +61,7 @@ def print_status(console: Console, look: Look, options: Options) -> int:
     kept = group(clerk.kept()).items()
     console.paragraph("Left as they are", [f"{', '.join(names)}: {why}" for why, names in kept])
     _print_failures(console, tables)
+    _print_deletions(console, tables)
     print_skips(console, clerk.skips())
     told = headline(tables, look.log.stopped())
     code = FAILED if options.max_age and told.word in ("failing", "stale") else 0
@@ -120,6 +121,19 @@ def _print_failures(console: Console, tables: list[Freshness]) -> None:
             {"module": table.module, "error": table.error, "last_success": _plain(table.last_success)},
         )
     console.paragraph("Failing", lines)
+
+
+def _print_deletions(console: Console, tables: list[Freshness]) -> None:
+    """Where Zoho refuses a list of deletions, and whether anything stands in for it."""
+    unknown = [t for t in tables if t.deletions_unknown_since]
+    lines = [f"{t.module}: since {spell(t.deletions_unknown_since)} UTC" for t in unknown]
+    console.paragraph("Deletions that are not known", lines)
+    for table in tables:
+        if table.deletions_refused_since and not table.deletions_unknown_since:
+            console.text(
+                f"Zoho has refused the list of deletions of {table.module} since"
+                f" {spell(table.deletions_refused_since)} UTC: each run compares every id instead."
+            )
 
 
 def _cells(table: Freshness, now: datetime) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ROW_MODULES = ("subform", "linking")
 NOTES = ("Notes", "Attachments")
+ACTIVITIES = ("Tasks", "Events", "Calls")
 
 
 def delete(org: Org, module: str, id: str, permanent: bool) -> None:
@@ -83,35 +84,43 @@ def restore(org: Org, module: str, id: str) -> None:
         found.record.values["Modified_Time"] = org.now()
 
 
-def merge(org: Org, module: str, master: str, losers: list[str]) -> None:
+def merge(org: Org, module: str, master: str, losers: list[str], background: bool = False) -> None:
     shown = org.quirks.merged_shown_as
+    if background:
+        org.merging += [(module, loser, master) for loser in losers]
     for loser in losers:
-        if org.quirks.merge_moves_notes != "lost":
-            move_notes(org, module, loser, master)
+        if org.quirks.merge_moves_notes != "lost" and not background:
+            move_related(org, module, loser, master)
         remove(org, module, loser, shown or "permanent", shown=shown is not None)
     org.edit(module, master)
 
 
-def move_notes(org: Org, module: str, loser: str, master: str) -> None:
-    for note in notes_of(org, loser):
-        org.remember(note.module, note.id)
-        note.values["Parent_Id"] = {
-            "id": master,
-            "name": org.display_name(module, master),
-            "module": module,
-        }
-        if org.quirks.merge_moves_notes == "moved":
-            note.values["Modified_Time"] = org.now()
+def move_related(org: Org, module: str, loser: str, master: str) -> None:
+    """Notes, attachments and activities of a loser go over to the master."""
+    there = {"id": master, "name": org.display_name(module, master)}
+    for row in (*notes_of(org, loser), *activities_of(org, loser)):
+        org.remember(row.module, row.id)
+        for name in ("Parent_Id", "What_Id", "Who_Id"):
+            if points_at(row, name, loser):
+                typed = "module" in row.values[name]
+                row.values[name] = {**there, "module": module} if typed else there
+        if org.quirks.merge_moves_notes != "silently":
+            row.values["Modified_Time"] = org.now()
 
 
 # -- what hangs on a record
 
 
 def children(org: Org, module: str, id: str) -> tuple[Record, ...]:
-    """What goes with a record: rows of its subforms, its links, its notes, and the files of all these notes."""
+    """What goes with a record: rows of its subforms, its links, its activities, the notes of all, and their files."""
     found = list(rows_of(org, module, id))
+    if any(id == loser for _, loser, _ in org.merging):  # the rest moves later
+        return tuple(found)
+    activities = list(activities_of(org, id)) if org.quirks.activities_go_with_record else []
+    found += activities
     if org.quirks.notes_go_with_record:
-        notes = list(notes_of(org, id))
+        parents = (id, *(activity.id for activity in activities))
+        notes = [note for parent in parents for note in notes_of(org, parent)]
         files = [file for note in notes for file in notes_of(org, note.id)]
         found += [*notes, *files]
     return tuple(found)
@@ -136,6 +145,13 @@ def notes_of(org: Org, id: str) -> Iterator[Record]:
     for name in NOTES:
         for record in org.tables.get(name, {}).values():
             if points_at(record, "Parent_Id", id):
+                yield record
+
+
+def activities_of(org: Org, id: str) -> Iterator[Record]:
+    for name in ACTIVITIES:
+        for record in org.tables.get(name, {}).values():
+            if points_at(record, "What_Id", id) or points_at(record, "Who_Id", id):
                 yield record
 
 
@@ -187,6 +203,8 @@ def told_of(org: Org, module: str) -> tuple[bool, bool]:
     quirks = org.quirks
     if module in NOTES:
         return quirks.notes_in_deleted, quirks.notes_in_recycle_bin
+    if module in ACTIVITIES:
+        return quirks.activities_in_deleted, True
     return quirks.subform_rows_in_deleted, False
 
 

@@ -38,6 +38,8 @@ class Org(Schema):
         self.bulk_states = ["ADDED", "QUEUED", "IN PROGRESS", "COMPLETED"]
         """The states that a Bulk Read job goes through, one a poll."""
         self.jobs: dict[str, Any] = {}
+        self.merging: list[tuple[str, str, str]] = []
+        """Module, loser and master of merges whose related rows have not moved yet."""
         self.page_tokens: dict[str, Any] = {}
         self.orders: dict[tuple[str, ...], tuple[int, list[Record]]] = {}
         """Sorted lists, kept while the module's version stands."""
@@ -141,7 +143,7 @@ class Org(Schema):
     def delete(self, module: str, id: str, permanent: bool = False) -> None:
         """Delete a record, or empty the recycle bin of one that is deleted already.
 
-        Its subform rows, links, notes and attachments go along. Of a subform or linking module it removes the
+        Its subform rows, links, activities, notes and attachments go along. Of a subform or linking module it removes the
         row, as `remove_row` does.
         """
         with self.lock:
@@ -167,10 +169,19 @@ class Org(Schema):
             known = {name: value for name, value in names.items() if self.modules[module].field(name)}
             self.edit(module, id, **known, **targets)
 
-    def merge(self, module: str, master: str, losers: list[str]) -> None:
-        """The duplicates are deleted; nothing tells a reader which master took them in."""
+    def merge(self, module: str, master: str, losers: list[str], background: bool = False) -> None:
+        """The duplicates are deleted; nothing tells a reader which master took them in.
+
+        `background`: what hung on them moves to the master only in `finish_merges`, as where it is much.
+        """
         with self.lock:
-            deleting.merge(self, module, master, losers)
+            deleting.merge(self, module, master, losers, background)
+
+    def finish_merges(self) -> None:
+        with self.lock:
+            for merged in self.merging:
+                deleting.move_related(self, *merged)
+            self.merging.clear()
 
     def display_name(self, module: str, id: str) -> str | None:
         """The name that lookups show, as it is now."""

@@ -80,8 +80,11 @@ class Quirks:
     notes_go_with_record: bool = one_of(True, False)  # documented: a record's Notes and Attachments go along
     notes_in_deleted: bool = one_of(False, True)  # inferred: those that went along show in their own /deleted
     notes_in_recycle_bin: bool = one_of(True, False)  # inferred: they show there next to their record
-    merged_shown_as: str | None = one_of("recycle", "permanent", None)
-    # ^ inferred: how a merge's losers show in /deleted; None hides them
+    activities_go_with_record: bool = one_of(True, False)
+    # ^ documented for tasks: they go to the bin with their record and come back with it
+    activities_in_deleted: bool = one_of(False, True)  # inferred: those show in their own /deleted
+    merged_shown_as: str | None = one_of("permanent", "recycle", None)
+    # ^ documented: a merge's losers never enter the recycle bin; None hides them in /deleted
     merge_moves_notes: str = one_of("moved", "silently", "lost")
     # ^ inferred: a loser's notes go to the master, with or without a new Modified_Time, or with the loser
     restore_moves_modified_time: bool = one_of(False, True)  # inferred: a restored record looks as before
@@ -158,6 +161,8 @@ def impossible(quirks: Quirks) -> dict[str, Any]:
         found |= {"notes_in_deleted": False, "notes_in_recycle_bin": False}
         if quirks.merge_moves_notes == "lost":
             found["merge_moves_notes"] = "moved"
+    if not quirks.activities_go_with_record:
+        found["activities_in_deleted"] = False
     if quirks.deleted_of_notes != "offered":
         found["notes_in_deleted"] = False
     if quirks.deleted_of_rows != "offered":

@@ -23,6 +23,9 @@ from .values import Misfit, convert
 from .walks import CHANGED
 
 PARENT = "Parent_Id"
+# Zoho takes them to the recycle bin with the record that they are about, and brings them back with it.
+ACTIVITIES = frozenset({"Tasks", "Events", "Calls"})
+ABOUT = ("What_Id", "Who_Id")
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,13 @@ def links(fields: Mapping[str, Sequence[Field]], modules: Mapping[str, Module]) 
         edited = module.generated_type in ("subform", "linking")
         for field in _ties(module, fields.get(name, ()), parent):
             own = _target(field) or parent or ""
-            parents = _any_record(module, modules) if module.api_name in BESIDE else [own]
+            anything = module.api_name in BESIDE or field.api_name in ABOUT
+            parents = _any_record(module, modules) if anything else [own]
             found += [Link(known, name, field.api_name, edited) for known in parents if known in modules]
-    return sorted(found, key=lambda link: link.child == "Attachments")  # they hang on notes, too
+    # Notes hang on activities, too, and files on both.
+    return sorted(
+        found, key=lambda link: ("Notes", "Attachments").index(link.child) + 1 if link.child in BESIDE else 0
+    )
 
 
 def links_not_asked(
@@ -95,6 +102,8 @@ def _ties(module: Module, listed: Sequence[Field], parent: str | None) -> list[F
     named = [f for f in listed if f.api_name == PARENT]
     if module.api_name in BESIDE:
         return named
+    if module.api_name in ACTIVITIES:
+        return [f for f in listed if f.api_name in ABOUT]
     if module.generated_type == "subform":
         return named or [f for f in lookups if _target(f) == parent]
     return lookups if module.generated_type in ("linking", "field_tracker") else []
@@ -104,6 +113,7 @@ def _any_record(module: Module, modules: Mapping[str, Module]) -> list[str]:
     """The modules on whose records notes and files may hang; files hang on notes, too."""
     made_by_people = [name for name, m in modules.items() if m.generated_type in WITH_RECORDS]
     beside = BESIDE if module.api_name == "Notes" else {module.api_name}
+    beside = {*BESIDE, *ACTIVITIES} if module.api_name in ACTIVITIES else beside
     return [name for name in made_by_people if name not in beside]
 
 

@@ -11,6 +11,7 @@ from . import limits
 from .answers import rows_in
 from .client import ZohoClient
 from .errors import CredentialsError, ReadFailed, Retriable, ZohoError
+from .metadata import BESIDE, Module
 from .page_chain import PageChain
 from .walks import since_header
 
@@ -20,6 +21,21 @@ NAMELESS = "its list of deletions has a row without an id"
 
 # How a record was deleted. Permanent ones last: a record that goes from the bin meanwhile is met again.
 KINDS = ("recycle", "permanent")
+
+# Zoho's page on deleted records names the modules that have such a list: none of rows, links and histories,
+# and neither of these two, though their records lie in the recycle bin.
+WITHOUT_LIST = frozenset({"subform", "linking", "field_tracker"})
+# What Zoho says where a module has no such list. Any other refusal is one of this user or this token.
+NO_SUCH_LIST = frozenset(
+    {
+        "INVALID_MODULE",
+        "MODULE_NOT_AVAILABLE",
+        "MODULE_NOT_SUPPORTED",
+        "NOT_SUPPORTED",
+        "API_NOT_SUPPORTED",
+        "INVALID_URL_PATTERN",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -37,12 +53,21 @@ class Deletion:
 class Feed:
     """The deletions in the order of their times; `gap` is why some may be missing.
 
-    Not `offered`: Zoho refuses the list, and will do so in the next run.
+    `refusal` is the code with which Zoho refused the list, so that nothing came.
     """
 
     deletions: tuple[Deletion, ...]
     gap: str | None = None
-    offered: bool = True
+    refusal: str | None = None
+
+
+def has_no_list(module: Module, refusal: str | None, *, read_before: bool) -> bool:
+    """Whether a refusal says that Zoho has no list of this module's deletions at all.
+
+    Only of modules of which Zoho documents none, and not once there was one.
+    """
+    documented = module.generated_type in WITHOUT_LIST or module.api_name in BESIDE
+    return documented and refusal in NO_SUCH_LIST and not read_before
 
 
 def read_deletions(client: ZohoClient, module: str, since: datetime) -> Feed:
@@ -59,7 +84,7 @@ def read_deletions(client: ZohoClient, module: str, since: datetime) -> Feed:
         for kind in KINDS:
             reader.read(kind)
     found = sorted(reader.found.values(), key=lambda deletion: (deletion.deleted_time, deletion.id))
-    return Feed(tuple(found), reader.gaps[0] if reader.gaps else None, reader.offered)
+    return Feed(tuple(found), reader.gaps[0] if reader.gaps else None, reader.refusal)
 
 
 @dataclass
@@ -71,7 +96,7 @@ class _Reader:
     since: datetime
     found: dict[tuple[str, str, str], Deletion] = field(default_factory=dict)
     gaps: list[str] = field(default_factory=list)
-    offered: bool = True
+    refusal: str | None = None
     endless: bool = False  # it was not read to its end, as comparing every id costs less
     cut: bool = False  # the feed goes on, but Zoho gives no further page of it
 
@@ -88,7 +113,8 @@ class _Reader:
             except (ZohoError, ReadFailed) as error:
                 if isinstance(error, (Retriable, CredentialsError)):
                     raise
-                self.offered = not isinstance(error, ZohoError)
+                if isinstance(error, ZohoError) and not self.found:
+                    self.refusal = error.code or str(error.status)
                 self.gaps.append(f"its list of deletions could not be read: {error}")
                 return
             new = self.found.keys() - before

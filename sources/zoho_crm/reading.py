@@ -18,7 +18,7 @@ from . import bulk, coql, left_out, records
 from .arrow import records_table, twins_of
 from .client import ZohoClient
 from .columns import Column, Kind
-from .deleted import Deletion, read_deletions
+from .deleted import Deletion, Feed, has_no_list, read_deletions
 from .door import Usage
 from .errors import (
     CredentialsError,
@@ -80,7 +80,8 @@ class Reading:
     deletions: tuple[Deletion, ...] = ()  # since the last sync
     gone: dict[str, datetime] = field(default_factory=dict)  # ids whose rows have to leave, and since when
     gap: str | None = None  # why the feed of deletions may not be whole
-    feedless: bool = False  # Zoho offers no such feed of the module: only counts and comparisons tell
+    feedless: bool = False  # Zoho has no list of deletions of the module: only counts and comparisons tell
+    refused: bool = False  # Zoho has one, and refuses it: every id is to be compared
     synced: Synced | None = None  # what the state is to remember once all of it has landed
     recent: int = 0  # changes of which Zoho's count may not know yet
     followed: int = 0  # rows that were read later in the same run
@@ -185,7 +186,8 @@ def _finish(reading: Reading, plan: Plan, notes: Notes) -> Reading:
     reading.spooled = without_rows(reading.spooled, {*reading.gone, *notes.outside})
     reading.columns = tuple(c for c in plan.columns if c.name in reading.spooled.schema.names)
     if plan.until is not None:
-        reading.synced = synced_after(plan, notes.empty, notes.read_as_of)
+        known = synced_after(plan, notes.empty, notes.read_as_of)
+        reading.synced = _with_list(known, plan, reading)
         reading.recent = _recent(reading, plan.until - COUNT_LAG)
     notes.remarks += unknown_types(plan)
     return reading.end("read")
@@ -243,7 +245,7 @@ def _deletions(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -
             raise
         raise ReadFailed(f"its deletions could not be read: {error}") from error
     alive = {str(row["id"]) for row in back}
-    reading.gap, reading.feedless = feed.gap, not feed.offered
+    _take_refusal(reading, plan, feed, notes)
     deletions = (gone for gone in feed.deletions if gone.id not in alive)
     reading.deletions = tuple(
         replace(gone, display_name=veiled_name(plan.shown, gone.display_name)) for gone in deletions
@@ -253,6 +255,29 @@ def _deletions(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -
     if not plan.whole:
         reading.gone = {gone.id: gone.deleted_time for gone in reading.deletions}
         yield records_table(back, plan.columns)
+
+
+def _take_refusal(reading: Reading, plan: Plan, feed: Feed, notes: Notes) -> None:
+    """What a refused list of deletions means: that there is none, or that every id has to be compared."""
+    known = plan.synced
+    reading.gap = feed.gap
+    read_before = known is not None and known.deletions_read_at is not None
+    reading.feedless = has_no_list(plan.module, feed.refusal, read_before=read_before)
+    reading.refused = feed.refusal is not None and not reading.feedless
+    if reading.gap and not reading.feedless and plan.whole:
+        notes.remarks.append(f"deleted_records lacks what was deleted since the last run: {reading.gap}")
+
+
+def _with_list(synced: Synced, plan: Plan, reading: Reading) -> Synced:
+    """What the state is to remember of Zoho's list of deletions, which a first reading does not ask for."""
+    known = plan.synced
+    if known is None:
+        return synced
+    if reading.refused:
+        since = known.deletions_refused_since or known.until
+        return replace(synced, deletions_read_at=known.deletions_read_at, deletions_refused_since=since)
+    read_at = known.deletions_read_at if reading.feedless or reading.gap else plan.until
+    return replace(synced, deletions_read_at=read_at, deletions_refused_since=None)
 
 
 def _watched(tables: Tables, watch: Watch, came: Counter[str]) -> Iterator[pa.Table | Forget]:

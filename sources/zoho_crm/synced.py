@@ -10,7 +10,15 @@ Keeps = Literal["hard", "soft", "history"]  # a deleted record leaves, is marked
 
 
 NAMES = ("filled", "empty", "private", "filters")
-TIMES = ("until", "computed_at", "verified_at", "counted_at", "difference_at")
+TIMES = (
+    "until",
+    "computed_at",
+    "verified_at",
+    "counted_at",
+    "difference_at",
+    "deletions_read_at",
+    "deletions_refused_since",
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,8 @@ class Synced:
     counts_partly: bool = False  # Zoho refused to count converted and unapproved records, too
     private: tuple[str, ...] = ()  # what was done to which fields: `Email: hash 1f2e...`
     filters: tuple[str, ...] = ()  # that its rows have passed
+    deletions_read_at: datetime | None = None  # when Zoho's list of deletions was last read
+    deletions_refused_since: datetime | None = None  # while Zoho refuses that list
     explained: int = 0  # a difference that a comparison of every id has shown to be the count's own
 
     def to_state(self) -> dict[str, Any]:

@@ -124,7 +124,12 @@ def with_upkeep(plan: Plan, policy: Policy, held: Collection[str], gap: timedelt
         computed = ()
     sweep = _why_sweep(plan, policy, gap)
     along = tuple(c.api_name for c in plan.columns if goes_along(c)) if sweep else ()
+    if sweep is None and synced.deletions_refused_since is not None:
+        sweep = LIST_REFUSED  # ids and versions do, in each run
     return replace(plan, refresh=tuple(dict.fromkeys((*new, *computed, *along))), sweep=sweep)
+
+
+LIST_REFUSED = "Zoho refused its list of deletions in the run before"
 
 
 def _why_sweep(plan: Plan, policy: Policy, gap: timedelta | None) -> str | None:
