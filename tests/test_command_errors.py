@@ -9,7 +9,7 @@ import filelock
 import pytest
 
 from pipelines.zoho_crm import account, commands
-from pipelines.zoho_crm.failures import DISK_FULL, causes, explain, one_line
+from pipelines.zoho_crm.failures import DISK_FULL, _places, causes, explain, innermost, one_line
 from pipelines.zoho_crm.lock import lock_file
 from simulators.zoho_crm import serve
 from sources.zoho_crm.errors import CredentialsError, SettingsError, Unreachable, zoho_error
@@ -249,6 +249,8 @@ def test_causes_that_go_in_a_circle_end():
     one, other = ValueError(1), ValueError(2)
     one.__cause__, other.__cause__ = other, one
     assert list(causes(one)) == [one, other]
+    assert innermost(one) == "2"
+    assert _places(one) == ["builtins.ValueError\n", "\nand then\n\n", "builtins.ValueError\n"]
 
 
 def test_a_sentence_has_one_line_and_an_end():

@@ -51,9 +51,8 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 def innermost(error: BaseException) -> str:
     """The first line of the error that began it all."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    *_, first = causes(error)
+    return (str(first).strip() or type(first).__name__).splitlines()[0]
 
 
 def one_line(text: str, room: int = 1000) -> str:
@@ -100,12 +99,12 @@ def keep_traceback(
 
 def _places(error: BaseException) -> list[str]:
     """The frames of an error and of those that it came from, the first one first, and their types."""
-    earlier = error.__cause__ or error.__context__
-    own = [
-        *traceback.format_tb(error.__traceback__),
-        f"{type(error).__module__}.{type(error).__qualname__}\n",
-    ]
-    return [*_places(earlier), "\nand then\n\n", *own] if earlier else own
+    lines: list[str] = []
+    for one in reversed([*causes(error)]):
+        lines += ["\nand then\n\n"] if lines else []
+        lines += traceback.format_tb(one.__traceback__)
+        lines.append(f"{type(one).__module__}.{type(one).__qualname__}\n")
+    return lines
 
 
 def _of_ours(error: BaseException) -> tuple[str, int] | None:
