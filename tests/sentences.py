@@ -14,6 +14,7 @@ ERRORS = {
     "Unreachable",
     "CreditLimit",
     "ReadFailed",
+    "ApiFailed",
     "Busy",
     "Unwritable",
     "JobFailed",

@@ -20,7 +20,7 @@ from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.naming import TEXT_TWIN
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.reading import Reading
-from sources.zoho_crm.resources import SOURCE, remember_synced, table_resource
+from sources.zoho_crm.resources import SOURCE, remember_refusals, remember_synced, table_resource
 from sources.zoho_crm.spool import GROUP_ROWS, Spooled
 from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
@@ -96,16 +96,20 @@ class Landing:
             self.pipeline.abort_packages()
             remove_loaded_rows(self.pipeline)
 
-    def append(self, log: Reading, synced: Mapping[str, Synced], *others: Reading) -> None:
-        """Load the log of the run, and with it the watermarks that waited for the end of the run.
+    def append(
+        self, log: Reading, synced: Mapping[str, Synced], *others: Reading, read: Collection[Reading] = ()
+    ) -> None:
+        """Load the log of the run, and with it what is to be remembered of the whole run.
 
-        `others` are logs, too, which land or fail with it.
+        `others` are logs, too, which land or fail with it; `read` are the readings of the run.
         """
         if log.spooled is None:
             return
 
         def rows() -> Iterator[Reading]:
             remember_synced(dlt.current.source_state(), synced)
+            for reading in read:
+                remember_refusals(dlt.current.source_state(), reading)
             yield log
 
         try:

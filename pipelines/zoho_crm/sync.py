@@ -95,7 +95,7 @@ def _write_down(run: Run, found: Survey, landing: Landing, client: ZohoClient, s
     run.close(client)
     log = sync_runs_reading(run, landing.folder)
     more = seats.log(landing.folder) if SEAT_COUNTS.table not in found.choice.never else []
-    landing.append(log, run.synced, *more)
+    landing.append(log, run.synced, *more, read=run.readings)
     if log.error:
         run.troubles.append((log.name, log.error))
 
