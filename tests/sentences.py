@@ -15,6 +15,7 @@ ERRORS = {
     "CreditLimit",
     "ReadFailed",
     "TookTooLong",
+    "ApiFailed",
     "Busy",
     "DatabaseInUse",
     "DatabaseLost",

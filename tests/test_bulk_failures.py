@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Rules
+from sources.zoho_crm.reading import OTHER_WAYS
 from tests.reading import read, rows_of, things
 from tests.test_bulk import BULK, CREATE, DOWNLOAD, POLL, QUERY, assert_true, bodies, lines
 from tests.truth import landed, truth
@@ -48,7 +49,7 @@ class TestAJobThatBringsNothing:
         org.faults.add(CREATE, times=3, job_states=states)
         reading = read(load, "Things", BULK)
         assert reading.status == "failed"
-        assert reading.error == f"Bulk Read failed 3 times, the last time because {words}"
+        assert reading.error == f"Bulk Read failed 3 times, the last time because {words}; {OTHER_WAYS}"
         assert len(bodies(org)) == 3
 
 
@@ -113,7 +114,8 @@ def test_an_archive_that_is_never_whole_fails_its_module_and_lands_no_row(load, 
     reading = read(load, "Things", BULK)
     assert reading.status == "failed"
     assert reading.error == (
-        "Bulk Read failed 3 times, the last time because the archive has 3 rows where the job counted 4"
+        "Bulk Read failed 3 times, the last time because the archive has 3 rows where the job counted 4;"
+        f" {OTHER_WAYS}"
     )
     assert org.faults.unspent() == []
 

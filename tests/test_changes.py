@@ -11,6 +11,7 @@ from sources.zoho_crm.changes import Changes, choose_api, plan_changes
 from sources.zoho_crm.errors import Refused, Retriable
 from sources.zoho_crm.metadata import Field, Module
 from sources.zoho_crm.naming import name_columns
+from sources.zoho_crm.plan import Usable
 from tests.reading import DAY, LIST, QUERY, things
 from tests.windowing import changed, planned, since_then, window
 
@@ -59,7 +60,7 @@ def many(rows, *, counted=True, at_most=None):
     ],
 )
 def test_the_choice_and_its_reason(module, wish, changes, api, reason):
-    assert choose_api(module, wish, changes, columns(), coql=True) == (api, reason)
+    assert choose_api(module, wish, changes, columns(), Usable(coql=True)) == (api, reason)
 
 
 @pytest.mark.parametrize(
@@ -75,15 +76,15 @@ def test_the_choice_and_its_reason(module, wish, changes, api, reason):
     ],
 )
 def test_without_the_scope_of_coql(module, changes, api):
-    assert choose_api(module, "auto", changes, columns(), coql=False)[0] == api
+    assert choose_api(module, "auto", changes, columns(), Usable(coql=False))[0] == api
 
 
 def test_rich_text_makes_lists_dear():
-    assert choose_api(DEALS, "auto", many(300), columns(rich_text=True), coql=False)[0] == "bulk"
+    assert choose_api(DEALS, "auto", many(300), columns(rich_text=True), Usable(coql=False))[0] == "bulk"
 
 
 def test_wide_modules_make_coql_dear():
-    assert choose_api(DEALS, "auto", many(30_000), columns(1_200), coql=True)[0] == "bulk"
+    assert choose_api(DEALS, "auto", many(150_000), columns(1_200), Usable(coql=True))[0] == "bulk"
 
 
 # ---- against an account

@@ -104,7 +104,7 @@ def _of_plan(plan: Plan, counts: Mapping[str, int]) -> Iterator[Expected]:
     calls, credits = cost.calls, cost.credits
     if not plan.whole:
         calls = max(calls - 1, 0)  # its first page has come already
-        credits = max(costs_of(plan.rows or 0, plan.columns)[plan.api], 0)
+        credits = max(costs_of(plan.rows or 0, plan.columns, plan.usable.coql)[plan.api], 0)
     if plan.synced is not None:
         calls, credits = calls + 1, credits + limits.DELETED_CREDITS
     guess = estimate(plan.api, plan.rows or 0, len(plan.columns), calls)

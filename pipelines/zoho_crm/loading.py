@@ -21,7 +21,13 @@ from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.naming import TEXT_TWIN
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.reading import Reading
-from sources.zoho_crm.resources import SOURCE, remember_start, remember_synced, table_resource
+from sources.zoho_crm.resources import (
+    SOURCE,
+    remember_refusals,
+    remember_start,
+    remember_synced,
+    table_resource,
+)
 from sources.zoho_crm.spool import GROUP_ROWS, Spooled
 from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
@@ -107,13 +113,14 @@ class Landing:
         log: Reading,
         synced: Mapping[str, Synced],
         *others: Reading,
+        read: Collection[Reading] = (),
         started: datetime | None = None,
         turns: Mapping[str, str] | None = None,
     ) -> None:
-        """Load the log of the run, and with it the watermarks that waited for the end of the run.
+        """Load the log of the run, and with it what is to be remembered of the whole run.
 
-        `others` are logs, too, which land or fail with it. `started` is when the run began, by Zoho's clock,
-        and `turns` what had its turn in a run with a limit of credits.
+        `others` are logs, too, which land or fail with it; `read` are the readings of the run. `started` is
+        when the run began, by Zoho's clock, and `turns` what had its turn in a run with a limit of credits.
         """
         if log.spooled is None:
             return
@@ -125,6 +132,8 @@ class Landing:
                 remember_start(state, started)
             if turns:
                 state.setdefault("turns", {}).update(turns)
+            for reading in read:
+                remember_refusals(state, reading)
             yield log
 
         try:

@@ -107,7 +107,7 @@ def _write_down(run: Run, found: Survey, landing: Landing, client: ZohoClient, s
     log = sync_runs_reading(run, landing.folder)
     more = seats.log(landing.folder) if SEAT_COUNTS.table not in found.choice.never else []
     turns = turns_of(found, run.cut) if found.order is not None else {}
-    landing.append(log, run.synced, *more, started=found.until, turns=turns)
+    landing.append(log, run.synced, *more, read=run.readings, started=found.until, turns=turns)
     run.is_logged = not log.error
     if log.error:
         run.troubles.append((log.name, log.error))

@@ -19,17 +19,18 @@ from .borders import Borders
 from .client import ZohoClient
 from .columns import Column
 from .criteria import criteria_of
-from .errors import Fatal, ReadFailed, Retriable, Unreachable, UsedUp, ZohoError
+from .errors import ApiFailed, Fatal, ReadFailed, Retriable, Unreachable, UsedUp, ZohoError
+from .job_limits import fields_per_job
 from .jobs import Job, JobFailed, Result, chapter_of
 from .mend import Mender
 from .notes import Notes
 from .page_chain import RowLimit
-from .plan import Plan, flags_to_name
-from .refusals import fields_per_job
+from .plan import BULK_JOB_CREDITS, Plan, flags_to_name
 from .slices import Slice, Ways, keys_of, rest_of, whole_rows
 from .spool import Forget
 
 JOBS_PER_PAGE = 3  # a job that fails is made again, this often in all
+GIVE_UP = 3  # jobs that fail in one run, while none is any good, before other modules make none
 FETCHES_PER_JOB = 2  # a damaged archive is fetched again before its job is made again
 REFUSED_DOWNLOAD = 60.5  # seconds; somebody else downloads, too, and the minute is the account's
 OUR_DOWNLOADS = "archives of other tables are downloaded and unpacked first"
@@ -42,7 +43,7 @@ class Outdated(Exception):
     """Zoho refuses the page token of an earlier run's job: the pages have to be read from the first one on."""
 
 
-WAYS = Ways(lambda column: column.in_bulk, coql.is_empty)
+WAYS = Ways(lambda column: column.in_bulk, coql.is_empty, coql.read_beside)
 
 
 def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table | Forget]:
@@ -51,6 +52,7 @@ def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table |
     The first job is made at once. More fields than one job takes are read in slices, and what only the
     Records API has is one slice more.
     """
+    _check_health(client, plan)
     readable = replace(plan, columns=tuple(c for c in plan.columns if c.in_bulk))
     some, *others = _cut(readable, limits.BULK_FIELDS_PER_JOB)
     first = _Reader(client, replace(plan, columns=some), notes)
@@ -65,6 +67,13 @@ def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table |
         yield from whole_rows(client, plan, notes, slices, WAYS)
     finally:
         first.end()
+
+
+def _check_health(client: ZohoClient, plan: Plan) -> None:
+    """Raises ApiFailed where jobs of other modules have failed in this run and none has brought anything."""
+    jobs = client.door.bulk_jobs
+    if not plan.asked and plan.alternatives and jobs["failed"] >= GIVE_UP and not jobs["good"]:
+        raise ApiFailed(f"Bulk Read has failed {jobs['failed']} times in this run and brought nothing")
 
 
 def _extract_slice(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table | Forget]:
@@ -168,7 +177,7 @@ class _Reader:
         job, self.job, self.pages = self.job, None, self.pages + 1
         assert job is not None
         reason = ""
-        attempts = JOBS_PER_PAGE + bool(job.earlier)
+        attempts = self._tries() + bool(job.earlier)
         for attempt in range(attempts):
             if attempt:
                 self.notes.repairs[f"Bulk Read jobs made again, {reason}"] += 1
@@ -187,13 +196,23 @@ class _Reader:
                     with self._watching_tokens():
                         self.job = Job(self.client, body, self._left(), self.chapter)
                 yield from self._fetch(job, result, folder, attempt)
+                self.client.door.bulk_jobs["good"] += 1
                 self._tell_age(job)
                 return
             except JobFailed as failure:
                 self._let_go()
                 job.forget()
+                self.client.door.bulk_jobs["failed"] += 1
                 reason = str(failure)
-        raise ReadFailed(f"Bulk Read failed {attempts} times, the last time because {reason}")
+        times = "once" if attempts == 1 else f"{attempts} times"
+        raise ApiFailed(f"Bulk Read failed {times}, the last time because {reason}")
+
+    def _tries(self) -> int:
+        """How many jobs may fail: one more is worth its price only where another API costs much more."""
+        if self.plan.asked or not self.plan.alternatives:
+            return JOBS_PER_PAGE
+        instead = self.plan.credits_of(self.plan.alternatives[0])
+        return min(JOBS_PER_PAGE, 1 + instead // (2 * BULK_JOB_CREDITS))
 
     def _left(self) -> int | None:
         """How many rows may be left for the next page, by the count before the reading."""
@@ -256,6 +275,7 @@ class _Reader:
                 raise
             self.plan = self.plan.without(set(error.names))
             self.notes.refused.update(dict.fromkeys(sorted(error.names), "Bulk Read sends no such column"))
+            self.notes.refusals.update({("bulk", name): "no such column" for name in error.names})
             yield from self._believed(path, count)
 
     def _believed(self, path: Archive, count: int) -> Iterator[pa.Table | Forget]:
@@ -298,6 +318,7 @@ class _Reader:
         if error.code in UNKNOWN_FIELD and name != "id" and self.plan.has(name):
             self.plan = self.plan.without({name})
             self.notes.refused[name] = f"Bulk Read refuses it ({error.code})"
+            self.notes.refusals["bulk", name] = error.code
         elif error.status == 400 and isinstance(error, Fatal) and flags:
             self.refused_flags.update(flags)
             self.notes.converted_unnamed = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from math import ceil
@@ -13,14 +12,9 @@ from .columns import Column
 from .counting import Count, read_count_of
 from .errors import CredentialsError, Retriable, ZohoError
 from .metadata import Module
-from .plan import Api, FirstPage, Plan, Wish, cost_of, why_not_bulk
+from .plan import MANY, NAMES, Api, FirstPage, Plan, Usable, Wish, cost_of, why_not_bulk
 from .records import field_chunks
 from .walks import CHANGED, first_page
-
-NAMES: Mapping[Api, str] = {"records": "Records", "coql": "COQL", "bulk": "Bulk Read"}
-
-# Where Zoho gives no count: so many that Bulk Read is cheaper than lists, and COQL cheaper than both.
-MANY = 20_000
 
 
 @dataclass(frozen=True)
@@ -50,11 +44,12 @@ class Changes:
 def plan_changes(client: ZohoClient, plan: Plan, wish: Wish, coql: bool) -> Plan:
     """The plan of a window with its API, its reason, and the first page, which often is all there is.
 
-    `coql` is whether COQL's scope may be there. Takes one call, and a second one, to count, where more
+    `coql` is whether COQL may be asked. Takes one call, and a second one, to count, where more
     changed than fits a page; none for a wish of COQL. Raises what passes with time or needs a person.
     """
     since = plan.window.since
     assert since is not None
+    plan = replace(plan, usable=replace(plan.usable, coql=coql))
     if wish == "coql":
         return replace(plan.by("coql", f"as configured, what changed since {_spell(since)}"), rows=None)
     try:
@@ -62,15 +57,19 @@ def plan_changes(client: ZohoClient, plan: Plan, wish: Wish, coql: bool) -> Plan
     except ZohoError as refusal:
         if isinstance(refusal, (Retriable, CredentialsError)):
             raise
-        return _past(refusal, plan, wish, coql)
+        return _past(refusal, plan, wish)
     changes = _changes(client, plan, first)
-    api, reason = choose_api(plan.module, wish, changes, plan.columns, coql)
+    api, reason = choose_api(plan.module, wish, changes, plan.columns, plan.usable)
     partly = plan.counts_partly or changes.counts_partly
     return replace(plan.by(api, reason), rows=changes.rows, first=first, counts_partly=partly)
 
 
 def choose_api(
-    module: Module, wish: Wish, changes: Changes, columns: tuple[Column, ...], coql: bool
+    module: Module,
+    wish: Wish,
+    changes: Changes,
+    columns: tuple[Column, ...],
+    usable: Usable,
 ) -> tuple[Api, str]:
     """The API for a window, and the reason that `plan` prints; of two that cost the same, the plainer one.
 
@@ -87,8 +86,10 @@ def choose_api(
         )
     if not changes.more or module.generated_type == "field_tracker":
         return "records", changes.words
-    costs = costs_of(changes.expected, columns)
-    possible = [api for api in costs if not (api == "coql" and not coql) and not (api == "bulk" and no_bulk)]
+    costs = costs_of(changes.expected, columns, usable.coql)
+    without = set() if usable.coql else {"coql"}
+    without |= {"bulk"} if no_bulk or "bulk" in dict(usable.failing) else set()
+    possible = [api for api in costs if api not in without]
     best = min(possible, key=costs.__getitem__)
     if not changes.counted:
         return best, f"{changes.words}, Zoho gives no count"
@@ -97,7 +98,7 @@ def choose_api(
     return best, f"{changes.words}: {chosen}" + (f"; {others}" if others else "")
 
 
-def costs_of(rows: int, columns: tuple[Column, ...]) -> dict[Api, int]:
+def costs_of(rows: int, columns: tuple[Column, ...], coql: bool = True) -> dict[Api, int]:
     """The credits of reading a window of so many rows, past the first page, by each API.
 
     COQL looks at no query of a window beforehand, and finds no row without a time in it.
@@ -106,7 +107,7 @@ def costs_of(rows: int, columns: tuple[Column, ...]) -> dict[Api, int]:
     return {
         "records": cost_of("records", rows, columns).credits - 1,
         "coql": cost_of("coql", rows, columns).credits - looks,
-        "bulk": cost_of("bulk", rows, columns).credits,
+        "bulk": cost_of("bulk", rows, columns, coql).credits,
     }
 
 
@@ -129,10 +130,10 @@ def _changes(client: ZohoClient, plan: Plan, first: FirstPage) -> Changes:
     return replace(changes, rows=count.records, counted=True, counts_partly=count.partly)
 
 
-def _past(refusal: ZohoError, plan: Plan, wish: Wish, coql: bool) -> Plan:
+def _past(refusal: ZohoError, plan: Plan, wish: Wish) -> Plan:
     """The plan of a module that the Records API does not list; where nothing else may, it is to say so."""
     possible: list[Api] = []
-    if wish == "auto" and coql:
+    if wish == "auto" and plan.usable.coql:
         possible.append("coql")
     if wish in ("auto", "bulk") and not why_not_bulk(plan.module):
         possible.append("bulk")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from enum import Enum
 
 import pyarrow as pa
@@ -85,6 +86,8 @@ BY_DATA_TYPE: Mapping[str, Kind] = {
 }
 BY_RETURN_TYPE: Mapping[str, Kind] = {**BY_DATA_TYPE, "string": Kind.TEXT, "number": Kind.DOUBLE}
 
+# Of an address: settings/fields lists them, and Bulk Read refuses them (FIELD_NOT_SUPPORTED), as met in accounts.
+PLACES = ("Coordinates", "nearby_distance__s", "Latitude__s", "Longitude__s")
 COMPUTED = frozenset({"formula", "rollup_summary"})  # they change without Modified_Time
 IN_OWN_TABLE = frozenset({"subform", "multiselectlookup", "multiuserlookup"})
 STRUCTURED = frozenset({"jsonobject", "jsonarray"})
@@ -98,6 +101,7 @@ class Column:
     field: Field
     kind: Kind  # of what lands
     veil: Veil | None = None  # what is done to the values before anything is written
+    refused: frozenset[str] = dataclass_field(default=frozenset(), repr=False)  # by these APIs, lately
 
     @property
     def raw(self) -> Column:
@@ -111,12 +115,17 @@ class Column:
     @property
     def in_bulk(self) -> bool:
         """Bulk Read writes cells of text; lists of objects do not come through it."""
-        return self.raw.kind not in (Kind.OBJECTS, Kind.IDS)
+        return self.raw.kind not in (Kind.OBJECTS, Kind.IDS) and "bulk" not in self.refused
+
+    @property
+    def likely_in_bulk(self) -> bool:
+        """Whether Bulk Read should bring it, as far as can be told before it is asked."""
+        return self.in_bulk and not self.api_name.endswith(PLACES)
 
     @property
     def in_coql(self) -> bool:
         """COQL overview: image uploads cannot be selected; file uploads cannot either."""
-        return self.field.data_type not in ("fileupload", "imageupload")
+        return self.field.data_type not in ("fileupload", "imageupload") and "coql" not in self.refused
 
 
 def kind_of(field: Field) -> Kind:

@@ -12,11 +12,12 @@ from . import limits
 from .answers import more_in, rows_in
 from .arrow import records_table
 from .client import ZohoClient
-from .errors import Fatal, ReadFailed, ZohoError
+from .errors import CredentialsError, Fatal, ReadFailed, Retriable, ZohoError
 from .notes import Notes
 from .page_chain import RowLimit
 from .plan import Plan, Window, coql_page, flags_to_name
 from .records import add_chunk, field_chunks, mend_rich_text, read_rows
+from .records import extract as records_extract
 from .slices import Ways, whole_rows
 from .spool import Forget
 from .walks import CHANGED, Record, any_converted
@@ -29,11 +30,29 @@ def extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table |
 
 
 def _extract(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table]:
-    reader = _Reader(client, plan, notes)
+    yield from _tables(_Reader(client, plan, notes))
+
+
+def _tables(reader: _Reader) -> Iterator[pa.Table]:
     yield records_table([], reader.plan.columns)
     for page in reader.pages():
-        mend_rich_text(client, reader.plan, page, notes)
+        mend_rich_text(reader.client, reader.plan, page, reader.notes)
         yield records_table(page, reader.plan.columns)
+
+
+def read_beside(client: ZohoClient, plan: Plan, notes: Notes) -> Iterator[pa.Table | Forget]:
+    """Fields that Bulk Read does not bring; by the Records API where COQL refuses the module or the query."""
+    try:
+        reader = _Reader(client, plan, notes)
+    except (ZohoError, ReadFailed) as error:
+        if isinstance(error, (Retriable, CredentialsError)):
+            raise
+        notes.failures["coql"] = str(error)
+        for column in plan.columns:
+            notes.refused.pop(column.api_name, None)
+        yield from records_extract(client, plan, notes)
+        return
+    yield from _tables(reader)
 
 
 def is_empty(client: ZohoClient, plan: Plan, name: str) -> bool:
@@ -182,6 +201,7 @@ class _Reader:
         elif error.code in ("INVALID_QUERY", "INVALID_DATA") and name != "id" and self.plan.has(name):
             self.plan = self.plan.without({name})
             self.notes.refused[name] = f"COQL refuses it ({error.code})"
+            self.notes.refusals["coql", name] = str(error.code)
         elif type(error) is Fatal and self.hidden and not any_converted(self.client, self._module):
             self.hidden = []  # it may be this flag that Zoho does not take, by whatever name
         else:

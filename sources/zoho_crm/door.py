@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -54,6 +55,7 @@ class Door:
     credits_remaining: int | None = None  # Zoho sends it once half of the day's credits are used
     scratch: Path | None = None  # where archives are kept while they are read; None: the system's own
     journal: Journal | None = None  # of the jobs that a killed run made; None: each reading makes its own
+    bulk_jobs: Counter[str] = field(default_factory=Counter)  # of this run: that were good, that failed
     max_credits: int | None = None  # of one run
     spent: int = 0
     coql_in_values: int = limits.COQL_IN_VALUES[0]  # that one IN takes, until a refusal says fewer

@@ -15,6 +15,7 @@ ZohoCrmError
 ├── TookTooLong           a table had its time, and was not read in it
 └── ReadFailed            the module could not be read whole
     └── OtherApi          by this API; another one may do it
+        └── ApiFailed     it failed again and again, and is left alone for a while
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ class ReadFailed(ZohoCrmError):
 
 class OtherApi(ReadFailed):
     """This API cannot read the module as it is wanted; another one may."""
+
+
+class ApiFailed(OtherApi):
+    """This API failed again and again, each time at a price."""
 
 
 class ZohoError(ZohoCrmError):

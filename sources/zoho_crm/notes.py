@@ -18,12 +18,16 @@ class Notes:
     remarks: list[str] = field(default_factory=list)
     outside: set[str] = field(default_factory=set)  # ids of rows that do not pass the filters
     converted_unnamed: bool = False  # the query could not name converted records, so they may be left out
+    refusals: dict[tuple[str, str], str] = field(default_factory=dict)  # API and field -> why, for later runs
+    failures: dict[str, str] = field(default_factory=dict)  # API that failed again and again -> why
     read_as_of: datetime | None = None  # rows may be as old as this: they come from jobs of an earlier run
 
     def add(self, more: Notes) -> None:
         """Add what a later reading of the same table has to say."""
         self.refused.update(more.refused)
         self.empty.update(more.empty)
+        self.refusals.update(more.refusals)
+        self.failures.update(more.failures)
         self.misfits.update(more.misfits)
         self.repairs.update(more.repairs)
         self.remarks += [remark for remark in more.remarks if remark not in self.remarks]

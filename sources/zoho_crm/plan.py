@@ -18,8 +18,10 @@ from .synced import Keeps, Synced
 Api = Literal["bulk", "coql", "records"]
 Wish = Literal["auto", "bulk", "coql", "records"]
 
-# The API that reads a module which the first one refuses.
-NEXT_API: Mapping[Api, tuple[Api, ...]] = {"bulk": ("records",), "coql": ("records",), "records": ()}
+NAMES: Mapping[Api, str] = {"records": "Records", "coql": "COQL", "bulk": "Bulk Read"}
+# Rows to choose by where Zoho gives no count: so many that it matters.
+MANY = 20_000
+BULK_JOB_CREDITS = limits.BULK_CREATE_CREDITS + 4  # polls of a job are guessed as three; one download
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,20 @@ class Cost:
     calls: int
     credits: int
 
+    def __add__(self, more: Cost) -> Cost:
+        return Cost(self.calls + more.calls, self.credits + more.credits)
+
+
+@dataclass(frozen=True)
+class Usable:
+    """What may be chosen for a module beside what it offers itself."""
+
+    coql: bool = True  # whether COQL may be asked
+    failing: tuple[tuple[str, str], ...] = ()  # APIs that failed to read the module lately, and why
+
+
+USABLE = Usable()
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -71,6 +87,8 @@ class Plan:
         False  # `rows` leaves out converted and unapproved records: Zoho refused to count them
     )
     filters: tuple[Filter, ...] = ()  # that a row has to pass, or it is none of the table's
+    asked: bool = False  # whether a user has asked for this API: then no other one takes its place
+    usable: Usable = USABLE
 
     @property
     def whole(self) -> bool:
@@ -93,13 +111,28 @@ class Plan:
 
     @property
     def cost(self) -> Cost:
-        cost = cost_of(self.api, self.rows or 0, self.columns)
+        cost = cost_of(self.api, self.rows or 0, self.valued, self.usable.coql)
         asks = self.api != "records" and self.module.may_wait_for_approval  # which records are not approved
         return Cost(cost.calls + asks, cost.credits + asks)
 
     @property
+    def valued(self) -> tuple[Column, ...]:
+        """The columns to reckon with: a refused field that no record had a value in takes a look, no reading."""
+        empty = self.synced.empty if self.synced else ()
+        return tuple(c for c in self.columns if not (c.refused and c.api_name in empty))
+
+    @property
     def alternatives(self) -> tuple[Api, ...]:
-        return NEXT_API[self.api]
+        """The APIs that may read the module where this one does not, the cheapest first."""
+        if self.api == "records":
+            return ()
+        if self.api == "coql" or not self.usable.coql or self.module.generated_type == "field_tracker":
+            return ("records",)
+        return tuple(sorted(("records", "coql"), key=self.credits_of))
+
+    def credits_of(self, api: Api) -> int:
+        """What another API would take for the same rows."""
+        return cost_of(api, MANY if self.rows is None else self.rows, self.valued, self.usable.coql).credits
 
     def has(self, api_name: str) -> bool:
         return any(c.api_name == api_name for c in self.columns)
@@ -124,20 +157,42 @@ class Skip:
     reason: str
 
 
-def choose_api(module: Module, wish: Wish, rows: int | None, columns: tuple[Column, ...]) -> tuple[Api, str]:
+def choose_api(
+    module: Module,
+    wish: Wish,
+    rows: int | None,
+    columns: tuple[Column, ...],
+    usable: Usable = USABLE,
+) -> tuple[Api, str]:
     """The API for a full reading, and the reason that `plan` prints."""
     no_bulk = why_not_bulk(module)
     if no_bulk and wish in ("auto", "bulk"):
         return "records", no_bulk
     if wish != "auto":
         return wish, "as configured"
+    if why := dict(usable.failing).get("bulk"):
+        return _without_bulk(rows, columns, usable.coql, why)
     if rows is None:
         return "bulk", "first load, Zoho gives no count"
-    records, bulk = cost_of("records", rows, columns).credits, cost_of("bulk", rows, columns).credits
+    records, bulk = (
+        cost_of("records", rows, columns).credits,
+        cost_of("bulk", rows, columns, usable.coql).credits,
+    )
     most, why = ("up to ", ", as lists cut rich text") if _rich_texts(columns) else ("", "")
     if records <= bulk:
         return "records", f"{most}{records:,} credit{'' if records == 1 else 's'}; Bulk Read {bulk:,}"
     return "bulk", f"{bulk:,} credits; Records {most}{records:,}{why}"
+
+
+def _without_bulk(rows: int | None, columns: tuple[Column, ...], coql: bool, why: str) -> tuple[Api, str]:
+    """The cheaper one of the others, where Bulk Read failed lately."""
+    possible: tuple[Api, ...] = ("records", "coql") if coql else ("records",)
+    costs = {api: cost_of(api, MANY if rows is None else rows, columns, coql).credits for api in possible}
+    best = min(possible, key=costs.__getitem__)
+    price = (
+        "Zoho gives no count" if rows is None else f"{costs[best]:,} credit{'' if costs[best] == 1 else 's'}"
+    )
+    return best, f"{price}; Bulk Read {why}"
 
 
 def why_not_bulk(module: Module) -> str | None:
@@ -149,25 +204,50 @@ def why_not_bulk(module: Module) -> str | None:
     return None
 
 
-def cost_of(api: Api, rows: int, columns: tuple[Column, ...]) -> Cost:
+def cost_of(api: Api, rows: int, columns: tuple[Column, ...], coql: bool = True) -> Cost:
     """Calls and credits of reading `rows` whole (API limits, v8).
 
     Polls of a job are guessed as three. Lists cut rich text, so each record may take a call of its own.
-    What an API does not bring, the Records API reads beside.
+    What an API does not bring, another one reads beside: COQL, if it may be asked, or the Records API.
     """
     if api == "records":
         return _cost_of_records(rows, columns)
-    beside = tuple(c for c in columns if not (c.in_bulk if api == "bulk" else c.in_coql))
-    more = _cost_of_records(rows, beside) if beside else Cost(0, 0)
     if api == "bulk":
-        jobs = max(1, ceil(rows / limits.BULK_ROWS_PER_JOB))
-        credits = (limits.BULK_CREATE_CREDITS + 4) * jobs
-        return Cost(5 * jobs + more.calls, credits + more.credits)
+        beside = tuple(c for c in columns if not c.likely_in_bulk)
+        more = cost_beside(rows, beside, coql)
+        if any(c.in_coql for c in beside):
+            more += Cost(1, 1)  # a look whether there are values
+        slices = max(1, ceil((len(columns) - len(beside) - 2) / (limits.BULK_FIELDS_PER_JOB - 2)))
+        jobs = slices * max(1, ceil(rows / limits.BULK_ROWS_PER_JOB))
+        return Cost(5 * jobs, BULK_JOB_CREDITS * jobs) + more
+    beside = tuple(c for c in columns if not c.in_coql)
+    return _cost_of_coql(rows, columns) + (_cost_of_records(rows, beside) if beside else Cost(0, 0))
+
+
+def cost_beside(rows: int, columns: tuple[Column, ...], coql: bool) -> Cost:
+    """What it takes to read some columns beside Bulk Read, by the cheaper way."""
+    if not columns:
+        return Cost(0, 0)
+    by_records = _cost_of_records(rows, columns)
+    by_coql = tuple(c for c in columns if c.in_coql)
+    if not coql or not by_coql:
+        return by_records
+    others = tuple(c for c in columns if not c.in_coql)
+    both = _cost_of_coql(rows, by_coql) + (_cost_of_records(rows, others) if others else Cost(0, 0))
+    return min(by_records, both, key=lambda cost: cost.credits)
+
+
+def pays_by_coql(rows: int | None, columns: tuple[Column, ...], coql: bool) -> bool:
+    """Whether COQL is the cheaper way to read what it takes of the columns beside Bulk Read."""
+    known = MANY if rows is None else rows
+    return cost_beside(known, columns, coql).credits < _cost_of_records(known, columns).credits
+
+
+def _cost_of_coql(rows: int, columns: tuple[Column, ...]) -> Cost:
     chunks = ceil(len(columns) / limits.COQL_FIELD_CAPS[0])
     calls = chunks * max(1, ceil(rows / limits.COQL_ROWS_PER_CALL))
     looks = chunks + 1  # the first one at each chunk, and at the rows without Modified_Time
-    credits = calls * limits.coql_credits(coql_page(rows)) + looks
-    return Cost(calls + looks + more.calls, credits + more.credits)
+    return Cost(calls + looks, calls * limits.coql_credits(coql_page(rows)) + looks)
 
 
 def _cost_of_records(rows: int, columns: tuple[Column, ...]) -> Cost:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,16 +15,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from . import bulk, coql, left_out, records
+from .answers import root_of
 from .arrow import records_table, twins_of
 from .client import ZohoClient
 from .columns import Column, Kind
 from .deleted import Deletion, Feed, has_no_list, read_deletions
 from .door import Usage
 from .errors import (
+    ApiFailed,
     CredentialsError,
     OtherApi,
     ReadFailed,
     Retriable,
+    Unreachable,
+    UsedUp,
     ZohoCrmError,
     ZohoError,
     means_not_offered,
@@ -44,6 +48,11 @@ Status = Literal["read", "kept", "skipped", "failed"]
 Extract = Callable[[ZohoClient, Plan, Notes], Iterator["pa.Table | Forget"]]
 
 logger = logging.getLogger("zoho_crm")
+
+OTHER_WAYS = (
+    "it was asked for by name: ReadAPI=Auto reads by another API where Bulk Read fails, ReadAPI=COQL and"
+    " ReadAPI=REST by that one"
+)
 
 EXTRACTORS: Mapping[Api, Extract] = {"bulk": bulk.extract, "coql": coql.extract, "records": records.extract}
 
@@ -148,7 +157,8 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNW
     client = client.metered(reading.usage, watch, reading.name)
     attempts, came = [plan], Counter[str]()
     while True:
-        plan, notes = attempts[-1], Notes()
+        plan = attempts[-1]
+        notes = Notes(refusals=reading.notes.refusals, failures=reading.notes.failures)
         others = [api for api in attempts[0].alternatives if api not in {p.api for p in attempts}]
         try:
             # No name for the inner generator: an error that somebody keeps would keep it open.
@@ -160,9 +170,11 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNW
             why = f"{plan.api} refused {', '.join(notes.refused)}"
             if not others:
                 return reading.fail(ReadFailed(f"{why}, which the table has"))
-        except (ZohoError, OtherApi) as refusal:
-            if isinstance(refusal, (Retriable, CredentialsError)) or not others:
-                return reading.refuse(refusal, loaded_before=plan.loaded_before, rows_came=bool(came["rows"]))
+        except (ZohoError, OtherApi, Unreachable) as refusal:
+            if not _goes_on(reading, plan, refusal, others):
+                if reading.status == "read":
+                    reading.refuse(refusal, loaded_before=plan.loaded_before, rows_came=bool(came["rows"]))
+                return reading
             code = refusal.code if isinstance(refusal, ZohoError) else None
             why = f"{plan.api} refused it: {code}" if code else str(refusal)
         except Exception as error:  # noqa: BLE001 - one module's trouble never ends the others
@@ -170,6 +182,28 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNW
             return reading.fail(error)
         attempts.append(plan.by(others[0], why))
         reading.api, reading.reason = attempts[-1].api, attempts[-1].reason
+
+
+def _goes_on(
+    reading: Reading, plan: Plan, error: ZohoError | OtherApi | Unreachable, others: Sequence[Api]
+) -> bool:
+    """Whether another API is to read the module. One that was asked for by name, and failed, ends it with a sentence."""
+    failed = _has_failed(plan, error)
+    if failed:
+        reading.notes.failures[plan.api] = str(error)
+        if plan.asked:
+            reading.fail(ReadFailed(f"{error}; {OTHER_WAYS}"))
+            return False
+    passing = isinstance(error, (Retriable, CredentialsError, Unreachable)) and not failed
+    return bool(others) and not passing
+
+
+def _has_failed(plan: Plan, error: Exception) -> bool:
+    """Whether Bulk Read did its work badly again and again, at a price."""
+    if plan.api != "bulk" or isinstance(error, (UsedUp, CredentialsError)):
+        return False
+    answered = isinstance(error, Unreachable) and root_of(error) is error  # by something else than Zoho
+    return answered or isinstance(error, (ApiFailed, Retriable))
 
 
 def _forget_jobs(client: ZohoClient, plan: Plan, error: Exception) -> None:

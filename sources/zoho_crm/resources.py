@@ -15,8 +15,9 @@ from dlt.extract import DltResource
 
 from .arrow import twins_of
 from .columns import Column, arrow_schema
-from .naming import remember
+from .naming import remember as remember_columns
 from .reading import Reading, must_be_read
+from .refusals import Learned, remember
 from .schedule import REMEMBERED
 from .survey import Memory
 from .synced import Synced, from_state
@@ -36,8 +37,11 @@ def memory_of(state: Mapping[str, Any], held: Mapping[str, frozenset[str]] | Non
         state.get("settings_read", {}),
         {module: synced for module, synced in entries.items() if synced is not None},
         held,
-        _starts_in(state.get("run_starts")),
-        state.get("turns", {}),
+        starts=_starts_in(state.get("run_starts")),
+        turns=state.get("turns", {}),
+        refusals={
+            module: entry for module, entry in state.get("refusals", {}).items() if isinstance(entry, dict)
+        },
     )
 
 
@@ -108,6 +112,18 @@ def remember_synced(state: MutableMapping[str, Any], synced: Mapping[str, Synced
     state.setdefault("synced", {}).update({module: entry.to_state() for module, entry in synced.items()})
 
 
+def remember_refusals(state: MutableMapping[str, Any], reading: Reading) -> None:
+    """What a reading has learned of the APIs, whatever became of it."""
+    plan, notes = reading.plan, reading.notes
+    if plan is None or plan.module.api_name != reading.name:
+        return
+    fields = {column.api_name: column.field for column in plan.columns}
+    refused = {(api, name): fields[name] for api, name in notes.refusals if name in fields}
+    worked = reading.api if reading.status == "read" else None
+    now = plan.until or reading.started
+    remember(state, reading.name, Learned(refused, notes.failures, worked), now)
+
+
 def _hints(columns: tuple[Column, ...], key: tuple[str, ...], part_by: str | None) -> dict[str, Any]:
     hints: dict[str, Any] = {c.name: {"name": c.name, "data_type": c.kind.dlt_type} for c in columns}
     for name in key:
@@ -124,9 +140,10 @@ def _twin_hints(reading: Reading) -> dict[str, Any]:
 
 def _remember(state: MutableMapping[str, Any], reading: Reading) -> None:
     columns = state.setdefault("columns", {})
-    columns[reading.table] = remember(reading.columns, columns.get(reading.table, {}))
+    columns[reading.table] = remember_columns(reading.columns, columns.get(reading.table, {}))
     if reading.plan is not None:
         state.setdefault("tables", {})[reading.name] = reading.table
     remember_synced(state, {reading.name: reading.synced} if reading.synced else {})
+    remember_refusals(state, reading)
     if reading.read_at is not None:
         state.setdefault("settings_read", {})[reading.table] = reading.read_at.isoformat(timespec="seconds")

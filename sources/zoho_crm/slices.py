@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -18,7 +18,7 @@ from .columns import Column, arrow_schema
 from .errors import OtherApi
 from .naming import TEXT_TWIN, unique
 from .notes import Notes
-from .plan import Plan
+from .plan import Plan, pays_by_coql
 from .sieve import sift, without
 from .spool import Forget, Spooled, spool
 from .walks import CHANGED
@@ -35,6 +35,7 @@ class Ways:
 
     brings: Callable[[Column], bool]
     is_empty: Callable[[ZohoClient, Plan, str], bool]  # whether it is sure that no record has a value
+    beside: Extract | None = None  # what reads some columns that this one does not bring, if that is cheaper
 
 
 def keys_of(plan: Plan) -> tuple[Column, ...]:
@@ -52,7 +53,7 @@ def rest_of(plan: Plan) -> list[Column]:
 def whole_rows(
     client: ZohoClient, plan: Plan, notes: Notes, slices: Sequence[Slice], api: Ways
 ) -> Iterator[pa.Table | Forget]:
-    """The slices of an API, and beside them what it does not bring or refuses, by the Records API.
+    """The slices of an API, and beside them what it does not bring or refuses, by COQL or the Records API.
 
     So a module has the same columns whichever API reads it. A window whose fields are refused is for another
     API: these stay in `notes.refused`.
@@ -63,7 +64,7 @@ def whole_rows(
         tables = chain([next(source)], source)  # by now it is known which fields of this slice are refused
         _check_filters(plan, notes)
         alone = len(slices) == 1
-        rest = _rest(client, plan, notes, api) if alone else []
+        rest = _rest(client, plan, notes, api) if alone else {}
         if alone and not rest:
             yield from _with_nulls(tables, plan.columns)
             return
@@ -71,14 +72,41 @@ def whole_rows(
         def every() -> Iterator[Slice]:
             yield (lambda *_: tables), columns
             yield from slices[1:]
-            if beside := rest or _rest(client, plan, notes, api):
-                keys = keys_of(plan)
-                yield records.extract, (*keys, *(c for c in beside if c not in keys))
+            yield from _beside(client, plan, notes, api, rest or _rest(client, plan, notes, api))
 
         yield from _with_nulls(join_slices(client, plan, notes, every()), plan.columns)
     finally:
         if isinstance(source, Generator):
             source.close()  # now: an error that somebody keeps would keep it, and what it holds, alive
+
+
+def _beside(
+    client: ZohoClient, plan: Plan, notes: Notes, api: Ways, rest: Mapping[str, str]
+) -> Iterator[Slice]:
+    """The slices that bring what the API does not; what COQL refuses, the Records API reads after it."""
+    keys, columns = keys_of(plan), [c for c in plan.columns if c.api_name in rest]
+    if api.beside and pays_by_coql(plan.rows, tuple(columns), plan.usable.coql and client.may_use_coql):
+        taken = [c for c in columns if c.in_coql]
+        yield api.beside, (*keys, *(c for c in taken if c not in keys))
+        # What it refuses by now is refused there only: the first slice had its turn.
+        refused = {c.api_name for c in (*keys, *taken) if notes.refused.pop(c.api_name, None)}
+        columns = [c for c in columns if c not in taken or c.api_name in refused]
+        _tell(
+            notes,
+            rest,
+            [c for c in taken if c not in columns],
+            "records" if "coql" in notes.failures else "coql",
+        )
+    if columns:
+        yield records.extract, (*keys, *(c for c in columns if c not in keys))
+        _tell(notes, rest, columns, "records")
+
+
+def _tell(notes: Notes, rest: Mapping[str, str], columns: Sequence[Column], api: str) -> None:
+    way = {"coql": "COQL", "records": "the Records API"}[api]
+    for column in columns:
+        if why := rest[column.api_name]:
+            notes.remarks.append(f"field {column.api_name} came by {way}: {why}")
 
 
 def _check_filters(plan: Plan, notes: Notes) -> None:
@@ -88,21 +116,28 @@ def _check_filters(plan: Plan, notes: Notes) -> None:
         raise OtherApi(f"{plan.api} refused {', '.join(lacking)}, which a filter needs")
 
 
-def _rest(client: ZohoClient, plan: Plan, notes: Notes, api: Ways) -> list[Column]:
-    """What the Records API is to read beside: not fields without a value, to spare a call for each 200 records."""
-    refused = [c for c in plan.columns if c.api_name in notes.refused] if plan.whole else []
-    seen = records.first_look(client, plan, refused) if refused else None
-    rest = {c.api_name for c in plan.columns if not api.brings(c)}
-    for column in refused if seen else ():
-        name, why = column.api_name, notes.refused.pop(column.api_name)
-        if seen and name not in seen.sent and seen.rows:
+def _rest(client: ZohoClient, plan: Plan, notes: Notes, api: Ways) -> dict[str, str]:
+    """The fields to be read beside, and why if they were refused.
+
+    Not those without a value, which would take a call for each 200 records.
+    """
+    before = {c.api_name: "it was refused before" for c in plan.columns if plan.api in c.refused}
+    rest = {c.api_name: before.get(c.api_name, "") for c in plan.columns if not api.brings(c)}
+    refused = [c for c in plan.columns if c.api_name in notes.refused.keys() | before.keys()]
+    if not plan.whole or not refused:
+        return rest
+    seen = records.first_look(client, plan, refused)
+    for column in refused:
+        name = column.api_name
+        why = notes.refused.pop(name, None) or before[name]
+        rest.pop(name, None)
+        if name not in seen.sent and seen.rows:
             notes.empty[name] = f"{why}, and the Records API sends no values of it"
-        elif seen and name not in seen.valued and (seen.all or api.is_empty(client, plan, name)):
+        elif name not in seen.valued and (seen.all or api.is_empty(client, plan, name)):
             notes.empty[name] = f"{why}, and no record has a value"
         else:
-            notes.remarks.append(f"field {name} came by the Records API: {why}")
-            rest.add(name)
-    return [c for c in plan.columns if c.api_name in rest]
+            rest[name] = why
+    return rest
 
 
 def _with_nulls(

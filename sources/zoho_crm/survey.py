@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from . import limits
 from .changes import plan_changes
@@ -29,9 +29,10 @@ from .fitting import check_forgotten, check_rules
 from .metadata import Field, Module, list_fields, list_modules
 from .naming import Remembered, name_columns, name_tables
 from .nearest import nearest
-from .plan import Plan, Skip, Wish, choose_api
+from .plan import Plan, Skip, Usable, Wish, choose_api
 from .policy import Policy
 from .privacy import PEOPLE
+from .refusals import failing, refused_by
 from .schedule import usual_gap
 from .sieve import check_values
 from .synced import Synced
@@ -70,6 +71,7 @@ class Memory:
     settings_read: Mapping[str, str] = field(default_factory=dict)  # our table -> when, in ISO 8601
     synced: Mapping[str, Synced] = field(default_factory=dict)  # module -> how far
     held: Mapping[str, frozenset[str]] | None = None  # table -> columns; None: it takes whole tables only
+    refusals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # module -> what APIs refused
     starts: tuple[datetime, ...] = ()  # of the latest runs, by Zoho's clock
     turns: Mapping[str, str] = field(default_factory=dict)  # module or table -> its last turn under a limit
 
@@ -138,6 +140,7 @@ class Survey:
             filters=policy.rules.of(module),
             keeps=policy.keeps(name),
             synced=synced,
+            usable=Usable(failing=tuple(failing(self.memory.refusals.get(name, {}), self.until).items())),
             counts_partly=synced is not None and synced.counts_partly and not self.choice.refresh,
         )
         if not self.choice.refresh:
@@ -151,7 +154,11 @@ class Survey:
     def _columns(self, module: Module) -> tuple[Column, ...]:
         rules, known = self.choice.policy.rules, self.memory.columns.get(self.tables[module.api_name], {})
         fields = [f for f in with_id(self.fields[module.api_name]) if not rules.why_not(module, f)]
-        return name_columns(fields, known, partial(rules.veil, module))
+        refusals = self.memory.refusals.get(module.api_name, {})
+        return tuple(
+            replace(column, refused=refused_by(refusals, column.field, self.until))
+            for column in name_columns(fields, known, partial(rules.veil, module))
+        )
 
     def _left_out(self, module: Module) -> tuple[tuple[str, str], ...]:
         rules, fields = self.choice.policy.rules, self.fields[module.api_name]
@@ -252,6 +259,8 @@ def _may_have_fields(module: Module, found: Survey, fields: Mapping[str, Answer[
 
 def with_api(client: ZohoClient, plan: Plan, wish: Wish) -> Plan:
     """The plan with the API that reads it, by Zoho's count or by the first page of changes."""
+    coql = client.may_use_coql and "coql" not in dict(plan.usable.failing)
+    plan = replace(plan, asked=wish != "auto", usable=replace(plan.usable, coql=coql))
     if plan.filters:
         made = with_api(client, replace(plan, filters=()), wish)
         only = " and ".join(plan.filter_words)
@@ -261,10 +270,10 @@ def with_api(client: ZohoClient, plan: Plan, wish: Wish) -> Plan:
             reason=f"{made.reason}; only rows with {only}, which Zoho does not count",
         )
     if not plan.whole:
-        return plan_changes(client, plan, wish, client.may_use_coql)
+        return plan_changes(client, plan, wish, coql)
     count = read_count(client, plan.module.api_name, partly=plan.counts_partly)
     rows = count.records if count else None
-    api, reason = choose_api(plan.module, wish, rows, plan.columns)
+    api, reason = choose_api(plan.module, wish, rows, plan.valued, plan.usable)
     words = f"{plan.reason}; {reason}" if plan.reason else reason
     return replace(plan, api=api, reason=words, rows=rows, counts_partly=bool(count and count.partly))
 

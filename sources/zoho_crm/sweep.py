@@ -43,8 +43,9 @@ def narrow(plan: Plan, refresh: Collection[str], rows: int | None, wish: Wish = 
 
 def whole(plan: Plan, rows: int | None, wish: Wish = "auto") -> Plan:
     """The module read whole, by the API that is right for so many rows; deletions were asked for already."""
-    api, reason = choose_api(plan.module, wish, rows, plan.columns)
-    return replace(plan, api=api, reason=reason, rows=rows, window=Window(), first=None, synced=None)
+    api, reason = choose_api(plan.module, wish, rows, plan.valued, plan.usable)
+    plan = replace(plan, asked=wish != "auto", rows=rows, window=Window(), first=None, synced=None)
+    return plan.by(api, reason)
 
 
 def read_narrow(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNWATCHED) -> Reading:
