@@ -224,7 +224,14 @@ def _finish(reading: Reading, plan: Plan, notes: Notes) -> Reading:
         reading.synced = _with_list(known, plan, reading)
         reading.recent = _recent(reading, plan.until - COUNT_LAG)
     notes.remarks += unknown_types(plan)
+    if not reading.spooled.rows and (reading.crm_count or 0) > reading.recent:
+        return reading.fail(ReadFailed(shows_none(reading.crm_count or 0)))
     return reading.end("read")
+
+
+def shows_none(count: int) -> str:
+    """An empty answer is no proof of an empty module while Zoho counts records."""
+    return f"Zoho counts {count:,} record(s) and shows none of them: nothing is taken away; the next run tries again"
 
 
 def _recent(reading: Reading, since: datetime) -> int:

@@ -13,9 +13,11 @@ import pyarrow as pa
 from . import limits
 from .arrow import records_table
 from .client import ZohoClient
+from .counting import read_count
+from .errors import CreditLimit, ReadFailed
 from .notes import Notes
 from .plan import Cost, Plan, Window, Wish, choose_api
-from .reading import Reading, collect, read_module
+from .reading import Reading, collect, must_be_read, read_module, shows_none
 from .records import field_chunks, read_ids, read_rows
 from .sieve import sift, tester
 from .watch import UNWATCHED, Watch
@@ -54,7 +56,20 @@ def read_narrow(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNW
     folder.mkdir(parents=True, exist_ok=True)
     reading = read_module(client, plan, folder, watch)
     reading.crm_count = None  # what the plan counts are the destination's rows
+    if reading.status == "read" and plan.rows and not plan.filters and not must_be_read(reading).rows:
+        _check_none(client.metered(reading.usage), reading)
     return reading
+
+
+def _check_none(client: ZohoClient, reading: Reading) -> None:
+    """Fail a reading that brought no record though Zoho counts some: every row would be taken for deleted."""
+    try:
+        count = read_count(client, reading.name)
+    except CreditLimit as error:
+        reading.fail(error)
+        return
+    if count is not None and count.records:
+        reading.fail(ReadFailed(shows_none(count.records)))
 
 
 def confirm_gone(client: ZohoClient, module: str, ids: Collection[str], plan: Plan | None = None) -> set[str]:
