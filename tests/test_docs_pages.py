@@ -160,3 +160,12 @@ def test_the_hours_and_shares_are_those_of_the_code():
 def test_every_setting_that_decides_is_explained():
     named = {name for name in ("ReadAPI", "APIType", "UseCOQL") if f"`{name}" in PAGES["docs/choosing.md"]}
     assert named == {"ReadAPI", "APIType", "UseCOQL"} & {setting.name for setting in BY_ATTRIBUTE.values()}
+
+
+def test_every_row_about_reliability_names_a_test_that_is_there():
+    rows = [line for line in PAGES["docs/reliability.md"].splitlines() if line.startswith("| ")]
+    faults = [row for row in rows if not row.startswith(("| Fault", "| ---"))]
+    assert faults
+    for row in faults:
+        file, _, name = re.search(r"`(test_\w+\.py)::(test_\w+)` \|$", row).group(0)[1:-3].partition("::")
+        assert re.search(rf"^def {name}\(", (ROOT / "tests" / file).read_text(), re.MULTILINE), row
