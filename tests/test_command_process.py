@@ -84,11 +84,11 @@ def test_the_demo_runs_twice_says_that_it_is_simulated_and_its_sql_works(tmp_pat
     assert "Vendors" in shown
 
 
-def test_a_database_that_another_process_has_open_is_2(tmp_path):
+def test_a_database_that_another_process_has_open_is_5(tmp_path):
     with duckdb.connect(str(tmp_path / "zoho_demo.duckdb")):
-        done = run(tmp_path, "plan", "--demo")
-    assert done.returncode == 2
-    assert done.stderr.startswith("Error: the destination cannot be opened: ")
+        done = run(tmp_path, "plan", "--demo", "--wait-for-database", "0s")
+    assert done.returncode == 5
+    assert f" (PID {os.getpid()}), for longer than 0 s: close it there and run again" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
