@@ -109,7 +109,8 @@ class Quirks:
     bulk_multiselect_separator: str = one_of(";", ",")  # conflict: import pages, a production converter
     bulk_booleans: tuple[str, str] = one_of(("true", "false"), ("TRUE", "FALSE"))  # seen live: case varies
     bulk_id_header: str = one_of("Id", "id")  # seen live three times; the documentation says "id"
-    bulk_field_cap: int | None = one_of(None, 200)  # conflict: none in production, 200 by a third party
+    bulk_field_cap: int | None = one_of(None, 200)
+    # ^ documented: with more than 200 every field of the module comes; 200 refuses them, as a third party says
     bulk_refuses_address_fields: bool = one_of(True, False)  # seen live: FIELD_NOT_SUPPORTED names the field
     bulk_hides_converted: bool = one_of(False, True)
     # ^ inferred: a sample of a job without a view shows no such criteria; True: unless they name the flag

@@ -123,11 +123,24 @@ def test_the_flag_of_conversion_exists_only_where_records_convert(org: Org) -> N
         assert create(org, "Accounts", fields=[name]).code == "FIELD_NOT_AVAILABLE"
 
 
+def test_with_more_fields_than_a_job_takes_every_field_comes_without_an_error(org: Org) -> None:
+    for number in range(201):
+        org.add_field("Accounts", Field(f"F_{number}", "text"))
+    org.add_field("Accounts", Field("Not_Asked", "text"))
+    fields = [f"F_{number}" for number in range(201)]
+    columns = {}
+    for count in (200, 201):
+        job = create(org, "Accounts", fields=fields[:count])
+        assert job.status == 201
+        columns[count] = {c.path for c in org.jobs[job.body["data"][0]["details"]["id"]].query.columns}
+    assert columns[200] == set(fields[:200])
+    assert columns[201] >= {*fields, "Not_Asked", "Owner"}
+
+
 def test_the_cap_on_fields_is_a_switch(org: Org) -> None:
     for number in range(201):
         org.add_field("Accounts", Field(f"F_{number}", "text"))
     fields = [f"F_{number}" for number in range(201)]
-    assert create(org, "Accounts", fields=fields).status == 201
     org.quirks = Quirks(bulk_field_cap=200)
     assert create(org, "Accounts", fields=fields).details["limit"] == 200
     assert create(org, "Accounts", fields=fields[:200]).status == 201
