@@ -112,7 +112,7 @@ def test_a_refused_refresh_token_names_what_ends_one(command, account, org, lead
     for words in (
         "terminate all API tokens",
         "Connected Apps",
-        "21st refresh token",
+        "the 21st of a client",
         "does not end by not being used",
     ):
         assert words in done.err

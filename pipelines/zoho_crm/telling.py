@@ -36,6 +36,7 @@ def webhook_of(options: Options) -> str | None:
     import dlt
 
     from sources.zoho_crm.errors import SettingsError
+    from sources.zoho_crm.redaction import remember_secrets
 
     if options.notify == "never" or (options.demo and options.notify is None):
         return None
@@ -50,6 +51,7 @@ def webhook_of(options: Options) -> str | None:
         good = parts.scheme in ("http", "https") and parts.hostname and not set(url) & set(" \n\r\t")
     except ValueError:
         good = False
+    remember_secrets([url])
     if not good:
         raise SettingsError(f"notify_webhook is no URL that begins with https:// ({where}).")
     return url

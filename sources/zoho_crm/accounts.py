@@ -30,10 +30,10 @@ WINDOW = 600.0  # Zoho: 10 access tokens from one refresh token in 10 minutes
 
 REFUSALS: Mapping[str, str] = {
     "invalid_code": (
-        "Zoho does not know this refresh token. It does not end by not being used; one of these ended it: the user's"
-        ' password was changed with "terminate all API tokens", the app was removed under Connected Apps, it was'
-        " revoked, or the client got a 21st refresh token for this user, which ends the first. Or it belongs to"
-        " another data centre than Region={region} ({host}). Check Region, or " + CONSENT_AGAIN + "."
+        "Zoho does not know this refresh token: it was revoked or pushed out by newer ones (the 21st of a client ends"
+        " the first), the app was removed under Connected Apps, or the user's password was changed with \"terminate all"
+        ' API tokens"; or it belongs to another data centre than Region={region} ({host}). It does not end by not'
+        " being used. Check Region, or " + CONSENT_AGAIN + "."
     ),
     "invalid_client": (
         "Zoho does not know this client at {host}: OAuthClientId is wrong, or the client belongs to another data"
