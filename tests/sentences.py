@@ -25,7 +25,7 @@ ERRORS = {
     "complain",
     "fail",
 }
-SAYERS = {"usage"}  # functions that give the sentence to say
+SAYERS = {"usage", "why_away", "unknown_deletions"}  # functions that give the sentence to say
 FINDINGS = {"failed", "warning", "unknown"}  # of `check`: its name, what is wrong, what to do
 LETTERS = re.compile(r"[A-Za-z]{2}")
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sources.zoho_crm.client import ZohoClient
+from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.survey import read_count
 from sources.zoho_crm.synced import Synced
@@ -61,9 +62,14 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, count
         if not touched and not is_due(synced.counted_at, count_every, client.now()):
             return
         if reading.crm_count is None:  # or it was counted already, for want of a list of deletions
-            reading.crm_count = read_count(client.metered(reading.usage), reading.name)
+            reading.crm_count = _count(client, reading)
+        if reading.crm_count is None:
+            reading.notes.remarks.append("Zoho gave no count of its records: every id is compared once a day")
+            since = synced.uncounted_since or client.now()
+            run.synced[reading.name] = replace(synced, uncounted_since=since)
     if reading.crm_count is None:
         return
+    synced = replace(synced, uncounted_since=None)
     more, converted = counted - reading.crm_count, run.converted_counts.get(reading.table, 0)
     recent, now = reading.recent + reading.followed, client.now()
     entry = judged(synced, more, converted, recent, now)
@@ -73,6 +79,14 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, count
         entry = replace(entry, hides_converted=hides, explained=0 if hides else more)
         entry = judged(entry, more, converted, recent, now)
     run.synced[reading.name] = entry
+
+
+def _count(client: ZohoClient, reading: Reading) -> int | None:
+    """What a run cannot pay for at its end is no failure of a table that has landed."""
+    try:
+        return read_count(client.metered(reading.usage), reading.name)
+    except ZohoCrmError:
+        return None
 
 
 def judged(synced: Synced, more: int, converted: int, recent: int, now: datetime) -> Synced:

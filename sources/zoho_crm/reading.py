@@ -18,7 +18,7 @@ from . import bulk, coql, records
 from .arrow import records_table, twins_of
 from .client import ZohoClient
 from .columns import Column, Kind
-from .deleted import Deletion, Feed, has_no_list, read_deletions
+from .deleted import Deletion, Feed, after_list, has_no_list, read_deletions
 from .door import Usage
 from .errors import (
     CredentialsError,
@@ -80,6 +80,9 @@ class Reading:
     refused: bool = False  # Zoho has one, and refuses it: every id is to be compared
     synced: Synced | None = None  # what the state is to remember once all of it has landed
     recent: int = 0  # changes of which Zoho's count may not know yet
+    answered: set[str] = field(
+        default_factory=set
+    )  # calls that Zoho has ever answered, of an account's table
     followed: int = 0  # rows that were read later in the same run
     deleted_rows: int = 0  # that left the table, or were marked
 
@@ -156,13 +159,20 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNW
                 return reading.fail(ReadFailed(f"{why}, which the table has"))
         except (ZohoError, OtherApi) as refusal:
             if isinstance(refusal, (Retriable, CredentialsError)) or not others:
-                return reading.refuse(refusal, loaded_before=plan.loaded_before, rows_came=bool(came["rows"]))
+                return reading.refuse(
+                    refusal, loaded_before=plan.loaded_before, rows_came=_answered(reading, came)
+                )
             code = refusal.code if isinstance(refusal, ZohoError) else None
             why = f"{plan.api} refused it: {code}" if code else str(refusal)
         except Exception as error:  # noqa: BLE001 - one module's trouble never ends the others
             return reading.fail(error)
         attempts.append(plan.by(others[0], why))
         reading.api, reading.reason = attempts[-1].api, attempts[-1].reason
+
+
+def _answered(reading: Reading, came: Counter[str]) -> bool:
+    """Whether Zoho gave something of the module, be it a part of a page: what it refuses then is no skip."""
+    return bool(came["rows"]) or reading.usage.credits > 0
 
 
 def _finish(reading: Reading, plan: Plan, notes: Notes) -> Reading:
@@ -173,8 +183,9 @@ def _finish(reading: Reading, plan: Plan, notes: Notes) -> Reading:
     reading.spooled = without_rows(reading.spooled, {*reading.gone, *notes.outside})
     reading.columns = tuple(c for c in plan.columns if c.name in reading.spooled.schema.names)
     if plan.until is not None:
-        known = synced_after(plan, notes.empty, notes.read_as_of)
-        reading.synced = _with_list(known, plan, reading)
+        came = not (reading.gap or reading.feedless)
+        after = synced_after(plan, notes.empty, notes.read_as_of)
+        reading.synced = after_list(after, plan, came=came, refused=reading.refused)
         reading.recent = _recent(reading, plan.until - COUNT_LAG)
     notes.remarks += unknown_types(plan)
     return reading.end("read")
@@ -247,18 +258,6 @@ def _take_refusal(reading: Reading, plan: Plan, feed: Feed, notes: Notes) -> Non
     reading.refused = feed.refusal is not None and not reading.feedless
     if reading.gap and not reading.feedless and plan.whole:
         notes.remarks.append(f"deleted_records lacks what was deleted since the last run: {reading.gap}")
-
-
-def _with_list(synced: Synced, plan: Plan, reading: Reading) -> Synced:
-    """What the state is to remember of Zoho's list of deletions, which a first reading does not ask for."""
-    known = plan.synced
-    if known is None:
-        return synced
-    if reading.refused:
-        since = known.deletions_refused_since or known.until
-        return replace(synced, deletions_read_at=known.deletions_read_at, deletions_refused_since=since)
-    read_at = known.deletions_read_at if reading.feedless or reading.gap else plan.until
-    return replace(synced, deletions_read_at=read_at, deletions_refused_since=None)
 
 
 def _watched(tables: Tables, watch: Watch, came: Counter[str]) -> Iterator[pa.Table | Forget]:

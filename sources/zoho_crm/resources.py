@@ -34,6 +34,7 @@ def memory_of(state: Mapping[str, Any], held: Mapping[str, frozenset[str]] | Non
         state.get("settings_read", {}),
         {module: synced for module, synced in entries.items() if synced is not None},
         held,
+        {table: tuple(calls) for table, calls in state.get("answered", {}).items()},
     )
 
 
@@ -103,5 +104,7 @@ def _remember(state: MutableMapping[str, Any], reading: Reading) -> None:
     if reading.plan is not None:
         state.setdefault("tables", {})[reading.name] = reading.table
     remember_synced(state, {reading.name: reading.synced} if reading.synced else {})
+    if reading.answered:
+        state.setdefault("answered", {})[reading.table] = sorted(reading.answered)
     if reading.read_at is not None:
         state.setdefault("settings_read", {})[reading.table] = reading.read_at.isoformat(timespec="seconds")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,9 +25,10 @@ from .errors import (
     means_not_offered,
 )
 from .fitting import check_forgotten, check_rules
-from .metadata import Field, Module, list_fields, list_modules
+from .metadata import Field, Module, list_modules
 from .naming import Remembered, name_columns, name_tables
 from .nearest import nearest
+from .offered import GONE, NO_SUCH_MODULE, fields_of, why_away
 from .plan import Plan, Skip, Wish, choose_api
 from .policy import Policy
 from .privacy import PEOPLE
@@ -36,11 +37,6 @@ from .synced import Synced
 from .windows import check_kept, why_whole, with_upkeep, with_window
 
 logger = logging.getLogger("zoho_crm")
-
-# Other words of `settings/fields` for a module that is listed and nothing more.
-NO_SUCH_MODULE = frozenset({"INVALID_DATA", "PATTERN_NOT_MATCHED", "INVALID_URL_PATTERN"})
-
-GONE = "Zoho no longer lists it; its table stays as it is"
 
 T = TypeVar("T")
 Answer: TypeAlias = T | ZohoCrmError  # an error stays with its module
@@ -68,6 +64,9 @@ class Memory:
     settings_read: Mapping[str, str] = field(default_factory=dict)  # our table -> when, in ISO 8601
     synced: Mapping[str, Synced] = field(default_factory=dict)  # module -> how far
     held: Mapping[str, frozenset[str]] | None = None  # table -> columns; None: it takes whole tables only
+    answered: Mapping[str, Sequence[str]] = field(
+        default_factory=dict
+    )  # our table -> calls that Zoho answered
 
 
 @dataclass(frozen=True)
@@ -172,6 +171,8 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
     """One call for the modules, then for each chosen one its fields, and its count or its first changes."""
     ours = tuple(ours)
     modules = list_modules(client)
+    if not modules and not (choice.only and choice.only <= {*ours}):
+        raise ReadFailed("Zoho lists no modules, and every account has some")
     until = client.now()
     choice = known_names(choice, [*(m.api_name for m in modules), *memory.tables], ours)
     check_history(choice, modules, ours)
@@ -183,7 +184,7 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
     described = readable
     if "fields" in choice.only:  # the table, which is about all modules
         described = [m for m in modules if not why_not(m) and m.api_name not in choice.never]
-    fields = _at_once(lambda m: list_fields(client, m.api_name), described)
+    fields = _at_once(partial(fields_of, client, memory), described)
     listed = {name: found for name, found in fields.items() if isinstance(found, list)}
     result = Survey(choice, memory, modules, listed, [], [], [], tables, until)
     result.check_rules([m.api_name for m in modules if _may_have_fields(m, fields.get(m.api_name))])
@@ -192,8 +193,11 @@ def survey(client: ZohoClient, choice: Choice, wish: Wish, memory: Memory, ours:
     for module in chosen:
         result.judge(module, fields.get(module.api_name, []), plans.get(module.api_name))
     listed_names = {m.api_name for m in modules}
-    gone = [name for name in memory.tables if name not in listed_names and choice.wants(name)]
-    result.skips.extend(Skip(Module(name), GONE) for name in gone)
+    away = [Module(name) for name in memory.tables if name not in listed_names and choice.wants(name)]
+    for module, why in zip(away, _at_once(partial(why_away, client), away).values(), strict=True):
+        result.skips.append(Skip(module, GONE)) if why == GONE else result.failures.append(
+            Skip(module, str(why))
+        )
     return result
 
 
@@ -230,9 +234,11 @@ def with_id(fields: list[Field]) -> list[Field]:
 
 
 def read_count(client: ZohoClient, module: str) -> int | None:
-    """Zoho's own count of a module, up to ten minutes old; None where it gives none."""
+    """Zoho's own count, up to ten minutes old; None where it gives none. Raises CredentialsError, CreditLimit."""
     try:
         count = client.get(f"{module}/actions/count").get("count")
+    except (CredentialsError, CreditLimit):
+        raise
     except ZohoCrmError:
         return None
     return int(str(count)) if str(count).isdecimal() else None

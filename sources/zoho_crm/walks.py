@@ -167,6 +167,11 @@ class _Walker:
             )
 
 
+def any_record(client: ZohoClient, module: str) -> bool:
+    """Whether the module has a record; one call."""
+    return bool(rows_in(client.get(module, {"fields": "id", "per_page": 1, **ALL_RECORDS}), "data"))
+
+
 def any_hidden(client: ZohoClient, module: str, flag: str) -> bool:
     """Whether the module has records that a reading hides which does not name the flag; one call."""
     only = {"approved": "false"} if flag == "$approved" else {"converted": "true"}
