@@ -29,7 +29,13 @@ ERRORS = {
     "complain",
     "fail",
 }
-SAYERS = {"usage", "remedy_for", "missing_library"}  # functions that give the sentence to say
+SAYERS = {
+    "usage",
+    "remedy_for",
+    "missing_library",
+    "why_away",
+    "unknown_deletions",
+}  # functions that give the sentence to say
 FINDINGS = {"failed", "warning", "unknown"}  # of `check`: its name, what is wrong, what to do
 LETTERS = re.compile(r"[A-Za-z]{2}")
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from simulators.zoho_crm import Org, Quirks
-from tests.reading import readings, table
+from tests.reading import readings, table, things
 
 USERS, ORG = "GET /crm/v8/users", "GET /crm/v8/org"
 ONCE_A_DAY = {"tags", "layouts", "pipelines"}
@@ -99,6 +99,7 @@ def test_what_is_switched_off_is_a_skip_with_zohos_words(load_from, status, code
 
 def test_a_table_without_its_scope_is_a_skip_that_hides_no_other(load, org):
     org.scopes -= {"ZohoCRM.users.READ"}
+    things(org, 0)
     found = readings(load)
     assert (found["users"].status, "OAUTH_SCOPE_MISMATCH" in found["users"].error) == ("skipped", True)
     assert {name for name, r in found.items() if r.status != "read"} == {

@@ -82,6 +82,7 @@ def test_they_are_read_once_a_day_by_zohos_clock(load, org):
 
 
 def test_whoever_asks_for_one_by_name_gets_it_now(load, org):
+    things(org, 0)
     memory = Memory(
         settings_read={"tags": "2026-03-02T08:59:00+00:00", "layouts": "2026-03-02T08:59:00+00:00"}
     )
@@ -92,6 +93,7 @@ def test_whoever_asks_for_one_by_name_gets_it_now(load, org):
 
 
 def test_a_time_ahead_of_zohos_clock_is_no_reason_to_wait(load, org):
+    things(org, 0)
     memory = Memory(settings_read={"tags": "2031-01-01T00:00:00+00:00"})
     client, found = look(load, memory=memory)
     assert "tags" in {t.name for t in account_tables(client, found)}

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.counting import read_count
-from sources.zoho_crm.errors import CreditLimit
+from sources.zoho_crm.errors import CreditLimit, ZohoCrmError
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.schedule import is_due
 from sources.zoho_crm.survey import Survey
@@ -71,6 +71,7 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, found
         synced = _count(run, reading, synced, client)
     if reading.crm_count is None:
         return
+    synced = replace(synced, uncounted_since=None)
     if synced.counts_partly:
         reading.notes.remarks.append(COUNTED_PARTLY)
         synced = replace(synced, hides_converted=True)
@@ -96,6 +97,12 @@ def _count(run: Run, reading: Reading, synced: Synced, client: ZohoClient) -> Sy
         run.troubles.append((reading.name, f"its rows have landed and were not counted: {error}"))
         run.synced[reading.name] = replace(synced, counted_at=None)  # the next run does it
         return synced
+    except ZohoCrmError:  # no failure of a table that has landed
+        count = None
+    if count is None:
+        reading.notes.remarks.append("Zoho gave no count of its records: every id is compared once a day")
+        since = synced.uncounted_since or client.now()
+        run.synced[reading.name] = replace(synced, uncounted_since=since)
     reading.crm_count = count.records if count else None
     return replace(synced, counts_partly=bool(count and count.partly) or synced.counts_partly)
 

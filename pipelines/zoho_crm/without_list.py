@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.counting import read_count
-from sources.zoho_crm.errors import CreditLimit
+from sources.zoho_crm.errors import CreditLimit, ZohoCrmError
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.synced import Synced
@@ -36,6 +37,8 @@ def why_without_list(run: Run, held: Held, client: ZohoClient, reading: Reading,
         count = read_count(client, reading.name, partly=synced is not None and synced.counts_partly)
     except CreditLimit:  # the proof of the run says that it was not counted
         return None
+    except ZohoCrmError:
+        count = None
     rows = held.count([plan.table]).get(plan.table)
     if count is None or rows is None or synced is None:
         return f"{NONE}, and gives no count"
@@ -58,8 +61,11 @@ def tell_compared(reading: Reading, thin: Reading) -> None:
 def tell_unknown(reading: Reading) -> None:
     """A table whose deletions nothing tells has failed, and says since when that is."""
     if reading.gap and not reading.feedless and reading.plan and reading.plan.synced:
-        since = spell(reading.plan.synced.until)
-        reading.error = f"deletions unknown since {since} UTC: {reading.gap}; {reading.error}"
+        reading.error = unknown_deletions(reading, reading.plan.synced.until)
+
+
+def unknown_deletions(reading: Reading, since: datetime) -> str:
+    return f"deletions unknown since {spell(since)} UTC: {reading.gap}; {reading.error}"
 
 
 def remember_refused(run: Run, known: Mapping[str, Synced]) -> None:

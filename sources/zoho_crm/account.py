@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from .arrow import records_table
 from .client import ZohoClient
 from .columns import Kind
 from .endpoints import Endpoint
-from .errors import Fatal, Skippable, ZohoError
+from .errors import Fatal, ReadFailed, Skippable, ZohoError
 from .metadata import Field, Module
 from .naming import Remembered, unique
 from .notes import Notes
@@ -26,14 +27,29 @@ from .values import convert
 Row = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Before:
+    """What earlier runs know of a table of the account."""
+
+    columns: Remembered
+    answered: Sequence[str] = ()  # the calls that Zoho answered, by the values of their queries
+
+
 def read_endpoint(
-    client: ZohoClient, endpoint: Endpoint, modules: Sequence[str], folder: Path, remembered: Remembered
+    client: ZohoClient, endpoint: Endpoint, modules: Sequence[str], folder: Path, before: Before
 ) -> Reading:
-    """Read one table of the account; what its edition or the scopes do not offer is a skip."""
+    """Read one table of the account; what its edition or the scopes do not offer is a skip.
+
+    What was there before and is refused now is neither: the table fails, and stays as it is.
+    """
+    remembered = before.columns
     reading = Reading(endpoint.table, endpoint.table, "settings", "read whole")
+    reading.answered = set(before.answered)
     client = client.metered(reading.usage, name=endpoint.table)
     try:
         rows = list(_rows(client, endpoint, modules, reading))
+        if endpoint.never_empty and not rows:
+            raise ReadFailed(f"Zoho lists no {endpoint.key}, and every account has some")
         return keep_rows(reading, endpoint, rows, folder, remembered)
     except ZohoError as error:
         return reading.refuse(error, loaded_before=bool(remembered))
@@ -126,25 +142,36 @@ def gone_field_rows(module: str, listed: Sequence[Field], remembered: Remembered
 def _rows(client: ZohoClient, endpoint: Endpoint, modules: Sequence[str], reading: Reading) -> Iterator[Row]:
     """The rows of all calls. The first refusal of a table for the whole account refuses the table.
 
-    Any other hides nothing but its own rows: one module without tags, one type of users. If every call is
-    refused, for want of a scope, say, the table is.
+    Any other hides nothing but its own rows: one module without tags, one type of users; but not where an
+    earlier run got those. If every call is refused, for want of a scope, say, the table is.
     """
     refused: list[str] = []
+    answered = reading.answered
     calls, last = 0, None
     for number, (query, mark) in enumerate(_calls(client, endpoint, modules)):
-        calls += 1
+        calls, words = calls + 1, ", ".join(query.values())
         try:
             for row in _list(client, endpoint, query):
                 yield {**row, **mark}
+                answered.add(words)
         except (Skippable, Fatal) as error:
-            last = error
             if endpoint.each == "account" and number == 0:
                 raise
-            refused.append(f"{error.code} for {', '.join(query.values())}")
+            _check_new(words, answered, error)
+            last = error
+            refused.append(f"{error.code} for {words}")
+        else:
+            answered.add(words)
     if last is not None and len(refused) == calls:
         raise last
     if refused:
         reading.notes.remarks.append(f"not offered: {', '.join(refused)}")
+
+
+def _check_new(words: str, answered: Collection[str], error: ZohoError) -> None:
+    """Raises ReadFailed for a refusal of what an earlier call got, or a part of it."""
+    if words in answered:
+        raise ReadFailed(f"Zoho refuses what it gave before, {words}: {error}") from error
 
 
 def _calls(
@@ -158,7 +185,10 @@ def _calls(
         for module in modules:
             yield {"module": module}, {"module": module}
     elif "Deals" in modules:
-        for layout in rows_in(client.get("settings/layouts", {"module": "Deals"}), "layouts"):
+        layouts = rows_in(client.get("settings/layouts", {"module": "Deals"}), "layouts")
+        if not layouts:
+            raise ReadFailed("Zoho lists no layouts of Deals, and every such module has one")
+        for layout in layouts:
             key = convert(Kind.TEXT, layout.get("id"))
             yield {"layout_id": str(key)}, {"layout": {"id": key}}
 

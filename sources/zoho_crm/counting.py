@@ -18,13 +18,13 @@ class Count:
 
 
 def read_count(client: ZohoClient, module: str, *, partly: bool = False) -> Count | None:
-    """The records of a module; None where Zoho gives no count.
+    """The records of a module; None where Zoho gives no count. Raises CredentialsError, CreditLimit.
 
     A module that has refused to count converted and unapproved records before is asked for the others only.
     """
     try:
         return _count(client, module, {}, partly)
-    except CreditLimit:  # that says nothing of the count
+    except (CredentialsError, CreditLimit):  # they say nothing of the count
         raise
     except ZohoCrmError:
         return None

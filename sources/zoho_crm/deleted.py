@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,6 +13,8 @@ from .client import ZohoClient
 from .errors import CredentialsError, ReadFailed, Retriable, ZohoError
 from .metadata import BESIDE, Module
 from .page_chain import PageChain
+from .plan import Plan
+from .synced import Synced
 from .walks import since_header
 
 WALKS = 5  # over a feed that goes on changing
@@ -68,6 +70,16 @@ def has_no_list(module: Module, refusal: str | None, *, read_before: bool) -> bo
     """
     documented = module.generated_type in WITHOUT_LIST or module.api_name in BESIDE
     return documented and refusal in NO_SUCH_LIST and not read_before
+
+
+def after_list(synced: Synced, plan: Plan, *, came: bool, refused: bool) -> Synced:
+    """The entry with what the state is to remember of the list, which a first reading does not ask for."""
+    known = plan.synced
+    if known is None:
+        return synced
+    since = (known.deletions_refused_since or known.until) if refused else None
+    read_at = plan.until if came else known.deletions_read_at
+    return replace(synced, deletions_read_at=read_at, deletions_refused_since=since)
 
 
 def read_deletions(client: ZohoClient, module: str, since: datetime) -> Feed:

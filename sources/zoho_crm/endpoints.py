@@ -30,6 +30,7 @@ class Endpoint:
     paged: bool = False
     queries: tuple[Mapping[str, str], ...] = ({},)
     flat: tuple[str, ...] = ()
+    never_empty: bool = False  # every account has some of it
     rules: Rules = field(default_factory=Rules)  # hold for tables that tell of people, no others
 
     def columns(self, fields: Iterable[Field], remembered: Remembered) -> tuple[Column, ...]:
@@ -73,6 +74,7 @@ ENDPOINTS = (
         paged=True,
         # AllUsers shows some deleted users; Zoho does not promise all of them
         queries=({"type": "AllUsers"}, {"type": "DeletedUsers"}),
+        never_empty=True,
     ),
     Endpoint(
         "org",
@@ -89,6 +91,7 @@ ENDPOINTS = (
             datetime="created_time license_details_paid_expiry license_details_trial_expiry",
         ),
         flat=("license_details",),
+        never_empty=True,
     ),
     Endpoint(
         "roles",
@@ -100,12 +103,14 @@ ENDPOINTS = (
             lookup="reporting_to forecast_manager created_by__s modified_by__s",
             datetime="created_time__s modified_time__s",
         ),
+        never_empty=True,
     ),
     Endpoint(
         "profiles",
         "settings/profiles",
         "profiles",
         fields(text="id name display_label type description", boolean="custom default", **CHANGES),
+        never_empty=True,
     ),
     Endpoint(
         "currencies",

@@ -19,7 +19,7 @@ from .answers import root_of
 from .arrow import records_table, twins_of
 from .client import ZohoClient
 from .columns import Column, Kind
-from .deleted import Deletion, Feed, has_no_list, read_deletions
+from .deleted import Deletion, Feed, after_list, has_no_list, read_deletions
 from .door import Usage
 from .errors import (
     ApiFailed,
@@ -93,6 +93,9 @@ class Reading:
     refused: bool = False  # Zoho has one, and refuses it: every id is to be compared
     synced: Synced | None = None  # what the state is to remember once all of it has landed
     recent: int = 0  # changes of which Zoho's count may not know yet
+    answered: set[str] = field(
+        default_factory=set
+    )  # calls that Zoho has ever answered, of an account's table
     followed: int = 0  # rows that were read later in the same run
     deleted_rows: int = 0  # that left the table, or were marked
     unloadable: bool = False  # the destination refused the rows, and will do so again
@@ -173,7 +176,9 @@ def read_module(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNW
         except (ZohoError, OtherApi, Unreachable) as refusal:
             if not _goes_on(reading, plan, refusal, others):
                 if reading.status == "read":
-                    reading.refuse(refusal, loaded_before=plan.loaded_before, rows_came=bool(came["rows"]))
+                    reading.refuse(
+                        refusal, loaded_before=plan.loaded_before, rows_came=_answered(reading, came)
+                    )
                 return reading
             code = refusal.code if isinstance(refusal, ZohoError) else None
             why = f"{plan.api} refused it: {code}" if code else str(refusal)
@@ -212,6 +217,11 @@ def _forget_jobs(client: ZohoClient, plan: Plan, error: Exception) -> None:
         client.door.journal.done(plan.module.api_name)
 
 
+def _answered(reading: Reading, came: Counter[str]) -> bool:
+    """Whether Zoho gave something of the module, be it a part of a page: what it refuses then is no skip."""
+    return bool(came["rows"]) or reading.usage.credits > 0
+
+
 def _finish(reading: Reading, plan: Plan, notes: Notes) -> Reading:
     assert reading.spooled is not None
     reading.notes, reading.plan = notes, plan
@@ -220,8 +230,9 @@ def _finish(reading: Reading, plan: Plan, notes: Notes) -> Reading:
     reading.spooled = without_rows(reading.spooled, {*reading.gone, *notes.outside})
     reading.columns = tuple(c for c in plan.columns if c.name in reading.spooled.schema.names)
     if plan.until is not None:
-        known = synced_after(plan, notes.empty, notes.read_as_of)
-        reading.synced = _with_list(known, plan, reading)
+        came = not (reading.gap or reading.feedless)
+        after = synced_after(plan, notes.empty, notes.read_as_of)
+        reading.synced = after_list(after, plan, came=came, refused=reading.refused)
         reading.recent = _recent(reading, plan.until - COUNT_LAG)
     notes.remarks += unknown_types(plan)
     if not reading.spooled.rows and (reading.crm_count or 0) > reading.recent:
@@ -307,18 +318,6 @@ def _take_refusal(reading: Reading, plan: Plan, feed: Feed, notes: Notes) -> Non
     reading.refused = feed.refusal is not None and not reading.feedless
     if reading.gap and not reading.feedless and plan.whole:
         notes.remarks.append(f"deleted_records lacks what was deleted since the last run: {reading.gap}")
-
-
-def _with_list(synced: Synced, plan: Plan, reading: Reading) -> Synced:
-    """What the state is to remember of Zoho's list of deletions, which a first reading does not ask for."""
-    known = plan.synced
-    if known is None:
-        return synced
-    if reading.refused:
-        since = known.deletions_refused_since or known.until
-        return replace(synced, deletions_read_at=known.deletions_read_at, deletions_refused_since=since)
-    read_at = known.deletions_read_at if reading.feedless or reading.gap else plan.until
-    return replace(synced, deletions_read_at=read_at, deletions_refused_since=None)
 
 
 def _watched(tables: Tables, watch: Watch, came: Counter[str]) -> Iterator[pa.Table | Forget]:

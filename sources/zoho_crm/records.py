@@ -13,7 +13,7 @@ from .answers import rows_in
 from .arrow import records_table
 from .client import ZohoClient
 from .columns import Column
-from .errors import ReadFailed, ZohoError
+from .errors import CredentialsError, ReadFailed, Retriable, ZohoError
 from .notes import Notes
 from .plan import Plan
 from .walks import ALL_RECORDS, CHANGED, Record, walk
@@ -174,12 +174,18 @@ def is_cut(text: Any) -> bool:
 
 
 def read_full_texts(client: ZohoClient, module: str, record_id: str, fields: list[str]) -> Mapping[str, Any]:
-    """Rich texts of one record in full (fetch_full_data, v8); empty if the record is gone."""
+    """Rich texts of one record in full (fetch_full_data, v8); empty if the record is gone.
+
+    Raises ReadFailed if Zoho does not give them of a record that is there: they would be cut.
+    """
     try:
         answer = client.get(f"{module}/{record_id}/actions/fetch_full_data", {"fields": ",".join(fields)})
+        rows, why = rows_in(answer, "data"), "Zoho sends none"
     except ZohoError as error:
-        if error.status == 404 or "resource_path_index" in error.details:
-            return {}  # one of the ways in which Zoho says that it knows no such id
-        raise
-    rows = rows_in(answer, "data")
-    return {name: rows[0][name] for name in fields if name in rows[0]} if rows else {}
+        if isinstance(error, (Retriable, CredentialsError)):
+            raise
+        rows, why = [], str(error)  # be it that Zoho knows no such id
+    found = {name: rows[0][name] for name in fields if name in rows[0]} if rows else {}
+    if len(found) < len(fields) and read_ids(client, module, ["id"], [record_id]):
+        raise ReadFailed(f"rich text of {record_id} could not be read in full: {why}")
+    return found

@@ -25,7 +25,9 @@ KEPT = frozenset("\n\t")
 SUSPECT = re.compile(r"[^ -~]")
 
 _forms: dict[str, None] = {}
-_public: set[str] = set()  # ids of clients, which look like tokens and belong into the address of the consent page
+_public: set[str] = (
+    set()
+)  # ids of clients, which look like tokens and belong into the address of the consent page
 _lock = threading.Lock()
 
 

@@ -42,6 +42,7 @@ def memory_of(state: Mapping[str, Any], held: Mapping[str, frozenset[str]] | Non
         refusals={
             module: entry for module, entry in state.get("refusals", {}).items() if isinstance(entry, dict)
         },
+        answered={table: tuple(calls) for table, calls in state.get("answered", {}).items()},
     )
 
 
@@ -145,5 +146,7 @@ def _remember(state: MutableMapping[str, Any], reading: Reading) -> None:
         state.setdefault("tables", {})[reading.name] = reading.table
     remember_synced(state, {reading.name: reading.synced} if reading.synced else {})
     remember_refusals(state, reading)
+    if reading.answered:
+        state.setdefault("answered", {})[reading.table] = sorted(reading.answered)
     if reading.read_at is not None:
         state.setdefault("settings_read", {})[reading.table] = reading.read_at.isoformat(timespec="seconds")

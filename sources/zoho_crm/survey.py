@@ -26,9 +26,10 @@ from .errors import (
     means_not_offered,
 )
 from .fitting import check_forgotten, check_rules
-from .metadata import Field, Module, list_fields, list_modules
+from .metadata import Field, Module, list_modules
 from .naming import Remembered, name_columns, name_tables
 from .nearest import nearest
+from .offered import GONE, NO_SUCH_MODULE, fields_of, why_away
 from .plan import Plan, Skip, Usable, Wish, choose_api
 from .policy import Policy
 from .privacy import PEOPLE
@@ -39,11 +40,6 @@ from .synced import Synced
 from .windows import check_kept, why_whole, with_upkeep, with_window
 
 logger = logging.getLogger("zoho_crm")
-
-# Other words of `settings/fields` for a module that is listed and nothing more.
-NO_SUCH_MODULE = frozenset({"INVALID_DATA", "PATTERN_NOT_MATCHED", "INVALID_URL_PATTERN"})
-
-GONE = "Zoho no longer lists it; its table stays as it is"
 
 T = TypeVar("T")
 Answer: TypeAlias = T | ZohoCrmError  # an error stays with its module
@@ -71,6 +67,9 @@ class Memory:
     settings_read: Mapping[str, str] = field(default_factory=dict)  # our table -> when, in ISO 8601
     synced: Mapping[str, Synced] = field(default_factory=dict)  # module -> how far
     held: Mapping[str, frozenset[str]] | None = None  # table -> columns; None: it takes whole tables only
+    answered: Mapping[str, Sequence[str]] = field(
+        default_factory=dict
+    )  # our table -> calls that Zoho answered
     refusals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # module -> what APIs refused
     starts: tuple[datetime, ...] = ()  # of the latest runs, by Zoho's clock
     turns: Mapping[str, str] = field(default_factory=dict)  # module or table -> its last turn under a limit
@@ -214,6 +213,8 @@ def begin(client: ZohoClient, choice: Choice, memory: Memory, ours: Iterable[str
     """One call, for the modules; nothing is asked about any of them yet."""
     ours = tuple(ours)
     modules = list_modules(client)
+    if not modules and not (choice.only and choice.only <= {*ours}):
+        raise ReadFailed("Zoho lists no modules, and every account has some")
     until = client.now()
     choice = known_names(choice, [*(m.api_name for m in modules), *memory.tables], ours)
     check_history(choice, modules, ours)
@@ -221,9 +222,11 @@ def begin(client: ZohoClient, choice: Choice, memory: Memory, ours: Iterable[str
         raise SettingsError("nothing is left to read: every chosen module is excluded, too")
     tables = name_tables([m.api_name for m in modules], ours, memory.tables)
     listed = {m.api_name for m in modules}
-    gone = [name for name in memory.tables if name not in listed and choice.wants(name)]
-    skips = [Skip(Module(name), GONE) for name in gone]
-    return Survey(choice, memory, modules, {}, [], skips, [], tables, until)
+    away = [Module(name) for name in memory.tables if name not in listed and choice.wants(name)]
+    skips, failures = list[Skip](), list[Skip]()
+    for module, why in zip(away, _at_once(partial(why_away, client), away).values(), strict=True):
+        (skips if why == GONE else failures).append(Skip(module, str(why)))
+    return Survey(choice, memory, modules, {}, [], skips, failures, tables, until)
 
 
 def ask(
@@ -238,7 +241,7 @@ def ask(
     Under a limit of credits this is done for some modules after the other, and the rules are checked at the end.
     """
     fields = _at_once(
-        lambda m: list_fields(client, m.api_name), [m for m in described or modules if not why_not(m)]
+        partial(fields_of, client, found.memory), [m for m in described or modules if not why_not(m)]
     )
     found.fields.update({name: listed for name, listed in fields.items() if isinstance(listed, list)})
     if found.order is None:

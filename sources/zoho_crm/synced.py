@@ -18,6 +18,7 @@ TIMES = (
     "difference_at",
     "deletions_read_at",
     "deletions_refused_since",
+    "uncounted_since",
 )
 
 
@@ -42,6 +43,7 @@ class Synced:
     filters: tuple[str, ...] = ()  # that its rows have passed
     deletions_read_at: datetime | None = None  # when Zoho's list of deletions was last read
     deletions_refused_since: datetime | None = None  # while Zoho refuses that list
+    uncounted_since: datetime | None = None  # while Zoho gives no count
     explained: int = 0  # a difference that a comparison of every id has shown to be the count's own
 
     def to_state(self) -> dict[str, Any]:

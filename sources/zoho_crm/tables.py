@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
-from .account import Row, field_rows, gone_field_rows, keep_rows, module_rows, read_endpoint
+from .account import Before, Row, field_rows, gone_field_rows, keep_rows, module_rows, read_endpoint
 from .client import ZohoClient
 from .columns import Column
 from .endpoints import ENDPOINTS, FIELDS, MODULES, Endpoint
@@ -63,7 +63,8 @@ def _account_table(client: ZohoClient, survey: Survey, endpoint: Endpoint) -> Ta
     modules = _asked_for_settings(survey)
 
     def read(folder: Path, watch: Watch) -> Reading:
-        reading = read_endpoint(client, endpoint, modules, folder, known)
+        before = Before(known, survey.memory.answered.get(endpoint.table, ()))
+        reading = read_endpoint(client, endpoint, modules, folder, before)
         reading.read_at = survey.until  # the start of the run, as intervals are between starts
         watch.rows(reading.rows or 0)
         return reading

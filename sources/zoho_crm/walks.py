@@ -184,6 +184,11 @@ class _Walker:
             )
 
 
+def any_record(client: ZohoClient, module: str) -> bool:
+    """Whether the module has a record; one call."""
+    return bool(rows_in(client.get(module, {"fields": "id", "per_page": 1, **ALL_RECORDS}), "data"))
+
+
 def any_converted(client: ZohoClient, module: str) -> bool:
     """Whether the module has converted records; one call."""
     try:

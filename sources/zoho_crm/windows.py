@@ -138,6 +138,8 @@ def _why_sweep(plan: Plan, policy: Policy, gap: timedelta | None) -> str | None:
     assert now is not None
     if is_due(synced.verified_at, policy.verify_every, now, gap):
         return "every id is compared once in a while"
+    if synced.uncounted_since and is_due(synced.verified_at, policy.count_every, now, gap):
+        return "Zoho gives no count of it, so every id is compared once a day"
     if synced.difference and synced.difference_at:
         return f"its table differs from Zoho's count by {synced.difference:+,}"
     return None
