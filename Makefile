@@ -1,12 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint nightly oldest mutants bench lock clean
+.PHONY: help setup demo test test-long lint nightly oldest mutants bench lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 SEED ?= $(shell date +%y%m%d)00
 
 help:  ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
 
 setup: .venv/.ready  ## make .venv with the locked dependencies
 
@@ -21,6 +21,9 @@ demo: setup  ## sync a simulated Zoho CRM into zoho_demo.duckdb
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest -n auto
+
+test-long: setup  ## run the tests with the long ones: every call with every fault, longer random companies
+	ZOHO_TESTS=long $(BIN)/python -m pytest -n auto
 
 lint: setup  ## check style and types
 	$(BIN)/ruff check .

@@ -32,6 +32,8 @@ from sources.zoho_crm.survey import Choice
 from sources.zoho_crm.unknown import _warn_once
 from tests import browsing
 
+LONG = os.environ.get("ZOHO_TESTS") == "long"  # what `make test-long` sets
+
 # The same examples on every machine, and no clock that a busy one fails by.
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.load_profile("house")
@@ -46,12 +48,18 @@ def nothing_said_yet() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without a browser its tests are deselected."""
+    """Without a browser its tests are deselected, and without `make test-long` the long ones."""
     if left_out := browsing.leave_out(items):
         config.hook.pytest_deselected(items=left_out)
+    if not LONG and (long := [item for item in items if item.get_closest_marker("long")]):
+        items[:] = [item for item in items if item not in set(long)]
+        config.hook.pytest_deselected(items=long)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    tried = [dict(report.user_properties) for report in terminalreporter.getreports("passed")]
+    if faults := sum(properties.get("faults_tried", 0) for properties in tried):
+        terminalreporter.write_line(f"Faults x calls tried: {faults:,}")
     if not (browsing.REQUIRED or browsing.find_browser()):
         terminalreporter.write_line(f"Left out: {browsing.MISSING}")
 

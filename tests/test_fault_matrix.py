@@ -76,6 +76,10 @@ MAY_BE_EMPTY = {(name, "nothing, 204") for name in ("currencies", "territories",
 RUN_CALLS = {"token": "POST /oauth/v2/token", "modules": "GET /crm/v8/settings/modules"}
 
 
+# Zoho says that nothing changed, which may be true: only its count tells, and the next run compares every id.
+COUNT_TELLS = {(call, "nothing, 204") for call in ("list", "deletions", "COQL")}
+
+
 class Account:
     """A module for each fault, with a few records in each."""
 
@@ -120,6 +124,12 @@ def last_states():
     return {module: (status, error) for module, status, error in rows}
 
 
+def differing(command):
+    """The modules of which `status` says that the table differs from Zoho's count."""
+    told = command("status", "--log-format", "json").events
+    return {event["module"] for event in told if event.get("state") == "differs"}
+
+
 @pytest.fixture
 def crm_of(monkeypatch):
     """`crm_of(modules)` serves an account whose waits cost no time."""
@@ -138,8 +148,13 @@ def crm_of(monkeypatch):
         yield make
 
 
-@pytest.mark.parametrize("phase", ["first run", "later run"])
-@pytest.mark.parametrize("call", MODULE_CALLS)
+LATER = [pytest.param(call, "later run", id=f"{call}, later run") for call in MODULE_CALLS]
+FIRST = [
+    pytest.param(call, "first run", id=f"{call}, first run", marks=pytest.mark.long) for call in MODULE_CALLS
+]
+
+
+@pytest.mark.parametrize(("call", "phase"), [*LATER, *FIRST])
 def test_a_call_about_one_module(call, phase, crm_of, command, record_property):
     route, settings = MODULE_CALLS[call]
     modules = {f"Things_{number}": fault for number, fault in enumerate(FAULTS)}
@@ -167,8 +182,9 @@ def test_a_call_about_one_module(call, phase, crm_of, command, record_property):
             assert error, fault
             assert table(name) is None, fault
         elif table(name) != crm.expected(name):
-            loss.append(fault)
-    assert loss == []
+            loss.append((call, fault))
+            assert name in differing(command), fault
+    assert set(loss) <= (COUNT_TELLS if phase == "later run" else set())
     failed = any(status == "failed" for status, _ in states.values())
     assert done.code in ((1, 3) if failed else (0, 3)), done.err
 
@@ -180,7 +196,9 @@ def test_a_call_about_one_module(call, phase, crm_of, command, record_property):
     record_property("faults_tried", len(modules))
 
 
-@pytest.mark.parametrize("turn", range(len(FAULTS)))
+@pytest.mark.parametrize(
+    "turn", [pytest.param(t, marks=[pytest.mark.long] if t % 4 else []) for t in range(len(FAULTS))]
+)
 def test_calls_about_the_account(turn, crm_of, command, record_property):
     """Each call with another fault in each turn: the tables keep what they held, and the failed ones are named."""
     crm = crm_of(["Deals"])
