@@ -197,3 +197,10 @@ def test_names_of_other_alphabets_are_shown_as_they_are():
     names = "Größe 客户 לקוח مشتری‌ها 👩‍👩‍👧 a\u00a0b"
     assert redact(names) == names
     assert all(unicodedata.category(letter) != "Cc" for letter in redact(ODD))
+
+
+def test_a_clients_id_is_no_secret_and_a_token_nobody_knows_is_one():
+    client = "1000.ABCDEFGHIJ0123456789ABCDEFGHIJ"
+    assert redact(f"client_id={client}&x=1 {client}") == f"client_id={client}&x=1 {client}"
+    token = "1000.0123456789abcdef0123456789abcdef"
+    assert redact(f"{token} {token}.fedcba9876543210 {client}.AB") == "*** *** ***"

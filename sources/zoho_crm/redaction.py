@@ -13,8 +13,9 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus, unquote
 
-# How Zoho's tokens look; nobody keeps a list of those handed out.
-TOKEN = re.compile(r"1000\.[0-9A-Za-z.]{16,}")
+# How Zoho's tokens and codes look; nobody keeps a list of those handed out. A client's id is no secret: one part of
+# capitals and digits.
+TOKEN = re.compile(r"1000\.(?![0-9A-Z]+(?![0-9A-Za-z.]))[0-9A-Za-z.]{16,}")
 HIDDEN = "***"
 SHORTEST = 6  # letters of a secret: a shorter one is a part of too many words
 MOST = 2_000  # forms that are kept; a process that runs for weeks gets a token an hour
