@@ -208,7 +208,8 @@ def _has_failed(plan: Plan, error: Exception) -> bool:
     if plan.api != "bulk" or isinstance(error, (UsedUp, CredentialsError)):
         return False
     answered = isinstance(error, Unreachable) and root_of(error) is error  # by something else than Zoho
-    return answered or isinstance(error, (ApiFailed, Retriable))
+    refused = (answered or isinstance(error, Retriable)) and "/bulk/" in str(error)  # and no call beside
+    return refused or isinstance(error, ApiFailed)
 
 
 def _forget_jobs(client: ZohoClient, plan: Plan, error: Exception) -> None:
