@@ -9,6 +9,7 @@ from typing import Literal
 
 from sources.zoho_crm.columns import COMPUTED
 from sources.zoho_crm.endpoints import ENDPOINTS, OUR_TABLES
+from sources.zoho_crm.policy import Policy
 from sources.zoho_crm.schedule import next_due
 from sources.zoho_crm.synced import Synced
 
@@ -148,7 +149,13 @@ class Clerk:
             return known
         now, options = self.look.now, self.options
         starts = self.look.memory.starts
-        verify = now if since else next_due(synced.verified_at, options.verify_every, now, starts)
+        every = (
+            min(options.verify_every, Policy().count_every)
+            if synced.uncounted_since
+            else options.verify_every
+        )
+        soon = since or synced.deletions_refused_since
+        verify = now if soon else next_due(synced.verified_at, every, now, starts)
         computed = next_due(synced.computed_at, options.computed_refresh, now, starts)
         return replace(
             known, next_verify=verify, next_computed=computed if table.module in self._computed else None
