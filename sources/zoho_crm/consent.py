@@ -13,7 +13,7 @@ from .accounts import WINDOW, Post, Refused, Throttled, granted
 from .credentials import ZohoCredentials
 from .data_centres import DataCentre, data_centre, data_centre_of_accounts_host, origin
 from .errors import CredentialsError, SettingsError
-from .redaction import remember_secrets, show_client
+from .redaction import remember_secrets
 
 DEFAULT_CALLBACK = "http://localhost:8080/callback"  # to be registered in the API console, letter by letter
 CODE = re.compile(r"[A-Za-z0-9._~-]{8,300}")
@@ -100,11 +100,9 @@ def callback_of(credentials: ZohoCredentials) -> str:
 
 def consent_url(credentials: ZohoCredentials, scopes: Iterable[str], state: str) -> str:
     """Where a person consents; offline and prompted, because only that brings a refresh token every time."""
-    client_id = credentials.oauth_client_id or ""
-    show_client(client_id)
     query = {
         "response_type": "code",
-        "client_id": client_id,
+        "client_id": credentials.oauth_client_id or "",
         "scope": ",".join(scopes),
         "redirect_uri": callback_of(credentials),
         "access_type": "offline",

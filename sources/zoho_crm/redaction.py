@@ -26,9 +26,6 @@ KEPT = frozenset("\n\t")
 SUSPECT = re.compile(r"[^ -~]")
 
 _forms: dict[str, None] = {}
-_public: set[str] = (
-    set()
-)  # ids of clients, which look like tokens and belong into the address of the consent page
 _lock = threading.Lock()
 
 
@@ -44,17 +41,10 @@ def remember_secrets(secrets: Iterable[str | None]) -> None:
                     del _forms[next(iter(_forms))]
 
 
-def show_client(client_id: str) -> None:
-    """Let the id of a client be shown: it looks like a token, and whoever consents needs it."""
-    with _lock:
-        _public.add(client_id)
-
-
 def forget_secrets() -> None:
     """For tests: in one process they have secrets that are words elsewhere."""
     with _lock:
         _forms.clear()
-        _public.clear()
 
 
 def redact(text: str) -> str:
@@ -68,7 +58,7 @@ def without_secrets(text: str) -> str:
         found = [form for form in _forms if form in text]
     for form in sorted(found, key=len, reverse=True):
         text = text.replace(form, HIDDEN)
-    return TOKEN.sub(lambda found: found[0] if found[0] in _public else HIDDEN, text)
+    return TOKEN.sub(HIDDEN, text)
 
 
 def escaped(text: str) -> str:
