@@ -23,7 +23,7 @@ test: setup  ## run the tests
 	$(BIN)/python -m pytest -n auto
 
 test-long: setup  ## run the tests with the long ones: every call with every fault, longer random companies
-	ZOHO_TESTS=long $(BIN)/python -m pytest -n auto
+	ZOHO_TESTS=long ZOHO_MODEL_SHARDS=8 $(BIN)/python -m pytest -n auto
 
 lint: setup  ## check style and types
 	$(BIN)/ruff check .
