@@ -7,7 +7,7 @@ import pytest
 from pipelines.zoho_crm.scopes import covers
 from pipelines.zoho_crm.table_scopes import OF_TABLES, PROBES, needs
 from simulators.zoho_crm import Module, Quirks, serve
-from sources.zoho_crm.account import read_endpoint
+from sources.zoho_crm.account import Before, read_endpoint
 from sources.zoho_crm.endpoints import ENDPOINTS, OUR_TABLES
 from sources.zoho_crm.settings import DEFAULT_SCOPES
 from tests.checking import MEMORY, check, small
@@ -166,7 +166,7 @@ def test_the_scopes_of_our_tables_are_those_without_which_zoho_refuses_them(load
     def status(endpoint, scopes):
         org.scopes = scopes
         org.clock.advance(minutes=11)  # for another ten tokens
-        return read_endpoint(load.client(), endpoint, ["Deals"], load.folder, {}).status
+        return read_endpoint(load.client(), endpoint, ["Deals"], load.folder, Before({})).status
 
     for endpoint in ENDPOINTS:
         needed = {*OF_TABLES[endpoint.table]}

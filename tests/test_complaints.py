@@ -39,15 +39,14 @@ def test_an_account_that_grants_no_module_is_refused_with_a_sentence(org, accoun
 
 
 @pytest.mark.parametrize("name", ["run", "verify"])
-def test_a_limit_that_is_too_low_to_plan_ends_with_the_line_that_sums_up(name, account, command):
+def test_a_limit_that_is_too_low_to_plan_is_refused_with_the_number_that_would_do(name, account, command):
     done = command(name, "--max-credits", "1", "-q", "--pipelines-dir", "p")
-    assert (done.code, done.err) == (6, "Error: planning: stopped at the limit of 1 API credits\n")
-    [last] = done.out.splitlines()
-    assert last.endswith("1 call, 1 credit; 0 skipped, 1 failed.")
-    event = command(name, "--max-credits", "1", "-q", "--pipelines-dir", "p", "--log-format", "json").events[
-        -1
-    ]
-    assert (event["event"], event["exit_code"], event["credits"]) == ("summary", 6, 1)
+    assert (done.code, done.out) == (2, "")
+    assert "--max-credits 1 is too low for even one table: an empty module takes 4 credits" in done.err
+    assert done.err.count("\n") == 1
+    as_json = (name, "--max-credits", "1", "-q", "--pipelines-dir", "p", "--log-format", "json")
+    [event] = command(*as_json).events
+    assert (event["event"], event["exit_code"]) == ("error", 2)
 
 
 @pytest.mark.parametrize("names", ["users", "layouts", "sync_runs,Leads", "USERS"])

@@ -143,14 +143,15 @@ def test_no_address_makes_the_secret_leave_zoho(server):
 
 
 def test_a_location_that_nobody_knows_is_not_guessed():
-    with pytest.raises(CredentialsError, match=r"location sg\), which is none of"):
-        moved_settings(settled(), Grant(CODE_TEXT, "sg"))
+    with pytest.raises(CredentialsError, match=r"location zz\), which is none of"):
+        moved_settings(settled(), Grant(CODE_TEXT, "zz"))
 
 
 def test_a_server_that_the_user_named_is_never_left():
     own = settled("AccountsServer=http://127.0.0.1:9")
     assert moved_settings(own, Grant(CODE_TEXT, "us", "http://127.0.0.1:9/")) == {}
-    assert moved_settings(own, Grant(CODE_TEXT, "sg", "http://127.0.0.1:9")) == {}
+    assert moved_settings(own, Grant(CODE_TEXT, "zz", "http://127.0.0.1:9")) == {}
+    assert moved_settings(own, Grant(CODE_TEXT, "sg", "http://127.0.0.1:9")) == {"Region": "Singapore"}
     assert moved_settings(own, Grant(CODE_TEXT, "eu", "http://127.0.0.1:9")) == {"Region": "Europe"}
     assert moved_settings(own, Grant(CODE_TEXT, "eu", "https://accounts.zoho.eu")) == {"Region": "Europe"}
 

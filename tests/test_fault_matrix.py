@@ -90,7 +90,7 @@ class Account:
         for name in modules:
             fields = [Field("Title", "text"), Field("Amount", "currency"), Field("Story", "textarea")]
             self.org.add_module(Module(name, fields, generated_type="custom"))
-            for number in range(4):
+            for number in range(12):
                 story = None if number == 2 else 'several\nlines 🦊, "quoted"'
                 self.org.insert(name, {"Title": f"{name} {number}", "Amount": number, "Story": story})
 

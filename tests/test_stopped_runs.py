@@ -59,7 +59,11 @@ CAUSES = {
     "wrong setting": ({"settings": "Region=Mars;"}, 2, "Region has a wrong value"),
     "Zoho is down": ({"settings": "AccountsServer=http://127.0.0.1:9;"}, 1, "127.0.0.1:9 cannot be reached"),
     "refused token": ({"settings": "OAuthRefreshToken=1.2.3;"}, 3, "Zoho does not know this refresh token"),
-    "too few credits": ({"words": ("--max-credits", "1")}, 6, "planning: "),
+    "too few credits": (
+        {"words": ("--max-credits", "1")},
+        2,
+        "--max-credits 1 is too low for even one table",
+    ),
     "mistake": ({"look": unexpected}, 1, "Unexpected RuntimeError"),
     "Ctrl-C": ({"look": interrupted}, 130, "Interrupted."),
 }
