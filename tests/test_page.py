@@ -269,9 +269,11 @@ def test_a_browser_has_nothing_to_load(load, page, tmp_path):
     assert len(text) < 1_500_000
 
 
-def test_an_account_without_modules_has_a_page_of_sentences(load_from, page):
-    load = load_from(Org())
-    load()
+def test_an_account_whose_modules_are_left_out_has_a_page_of_sentences(load_from, page):
+    org = Org()
+    org.add_module(Module("Things"))
+    load = load_from(org)
+    load(never=["Things"])
     load.let_go()
     found = page(file_of(load))
     for sentence in (

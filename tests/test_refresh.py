@@ -62,7 +62,13 @@ def test_a_refresh_reads_the_computed_fields_alone_and_only_when_it_is_due(load,
     org.clock.advance(hours=1)
     org.ledger.clear()
     sync(load)
-    assert len(org.ledger.calls(LIST)) == 1
+    assert len(lists(org)) == 1
+
+
+def lists(org):
+    """Calls of the list, without the look for records that wait for approval or were restored."""
+    calls = org.ledger.calls(LIST)
+    return [call for call in calls if call.query.get("approved") != "false" and "ids" not in call.query]
 
 
 def test_a_record_that_is_edited_brings_its_computed_values_along(load, org):
@@ -274,4 +280,4 @@ def test_the_weekly_comparison_brings_what_nothing_told_of(load_from):
     assert late in landed(load, "things")
     org.ledger.clear()
     sync(load)
-    assert len(org.ledger.calls(LIST)) == 1
+    assert len(lists(org)) == 1

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from simulators.zoho_crm import Module
+
 SEATS = (
     "select edition, licenses, active, inactive, deleted, unconfirmed from zoho.seat_counts order by read_at"
 )
+
+
+@pytest.fixture(autouse=True)
+def module(org):
+    """An account without any module is not believed."""
+    org.add_module(Module("Things"))
 
 
 def test_each_run_writes_down_what_is_paid_for_and_who_uses_it(load, org):

@@ -17,7 +17,7 @@ from .counting import read_count
 from .errors import CreditLimit, ReadFailed
 from .notes import Notes
 from .plan import Cost, Plan, Window, Wish, choose_api
-from .reading import Reading, collect, must_be_read, read_module, shows_none
+from .reading import FEW, Reading, collect, must_be_read, read_module, shows_none
 from .records import field_chunks, read_ids, read_rows
 from .sieve import sift, tester
 from .watch import UNWATCHED, Watch
@@ -62,13 +62,16 @@ def read_narrow(client: ZohoClient, plan: Plan, folder: Path, watch: Watch = UNW
 
 
 def _check_none(client: ZohoClient, reading: Reading) -> None:
-    """Fail a reading that brought no record though Zoho counts some: every row would be taken for deleted."""
+    """Fail a reading that brought no record though Zoho counts some: every row would be taken for deleted.
+
+    A few that a count still has may have been deleted within the last minutes.
+    """
     try:
         count = read_count(client, reading.name)
     except CreditLimit as error:
         reading.fail(error)
         return
-    if count is not None and count.records:
+    if count is not None and count.records > FEW:
         reading.fail(ReadFailed(shows_none(count.records)))
 
 
