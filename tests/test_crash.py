@@ -11,10 +11,10 @@ from dlt.destinations.job_client_impl import SqlLoadJob
 from dlt.load.load import Load
 
 from pipelines.zoho_crm.followups import FollowUps
-from pipelines.zoho_crm.held import Held
 from pipelines.zoho_crm.loading import Landing
 from simulators.zoho_crm import Field, Org, Rules
 from sources.zoho_crm.client import ZohoClient
+from sources.zoho_crm.held import Held
 from tests.families import company
 from tests.reading import things
 from tests.syncing import agrees, live, sync, watermark

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from pipelines.zoho_crm import held as held_module
 from pipelines.zoho_crm import querying
-from pipelines.zoho_crm.held import Held, NotHeld
 from sources.zoho_crm.columns import DECIMAL, INSTANT
+from sources.zoho_crm.held import Held, NotHeld
 from tests.test_destinations import postgres  # noqa: F401 - a fixture
 
 TYPES = {

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.zoho_crm.held import Held
-from pipelines.zoho_crm.history import Kept, disposition, extra_hints, kept_already
 from sources.zoho_crm.arrow import records_table
 from sources.zoho_crm.columns import Column, Kind, arrow_schema
+from sources.zoho_crm.held import Held
+from sources.zoho_crm.history import Kept, disposition, extra_hints, kept_already
 from sources.zoho_crm.metadata import Field
 from sources.zoho_crm.spool import Spooled, spool
 from sources.zoho_crm.synced import Keeps

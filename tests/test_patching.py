@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.zoho_crm.held import Held
-from pipelines.zoho_crm.patching import carried, patched
 from sources.zoho_crm.arrow import TWIN_OF, twins_of
 from sources.zoho_crm.columns import DECIMAL, INSTANT
+from sources.zoho_crm.held import Held
+from sources.zoho_crm.patching import carried, patched
 
 SCHEMA = pa.schema(
     [

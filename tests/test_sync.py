@@ -12,8 +12,8 @@ import pytest
 from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from dlt.destinations.impl.filesystem.filesystem import FilesystemLoadJob
 
-from pipelines.zoho_crm.held import Held
 from simulators.zoho_crm import Field, Module, Org
+from sources.zoho_crm.held import Held
 from sources.zoho_crm.resources import table_resource
 
 NAMES = ("Apples", "Pears", "Plums")

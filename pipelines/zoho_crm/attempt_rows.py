@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from sources.zoho_crm.account import keep_rows
+from sources.zoho_crm.held import Held
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.resources import table_resource
 
@@ -20,7 +21,6 @@ from .destination import choose_destination, database_file
 from .ending import Ending
 from .failures import USAGE
 from .fetching import spool_folder
-from .held import Held
 from .loading import source_of
 from .options import Options
 from .progress import Progress

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.held import Held
 
 from .check_finding import Finding, failed, ok, unknown, warning
 from .destination import choose_destination, database_file, unfilled
 from .dlt_runtime import dlt_log
 from .failures import USAGE, one_line
-from .held import Held
 from .lock import dataset_lock_file, holder_of, lock_file
 from .opening import open_pipeline
 from .progress import Progress

@@ -66,9 +66,10 @@ def run(options: Options, console: Console) -> int:
 
 def plan(options: Options, console: Console) -> int:
     """Say what a run would read, how, and what it would cost."""
+    from sources.zoho_crm.held import Held
+
     from .complaints import code_of
     from .expectation import counted_tables
-    from .held import Held
     from .offers import print_plan
 
     with opened(options, console, "plan", loads=False) as work:

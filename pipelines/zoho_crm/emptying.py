@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sources.zoho_crm.deleted_records import DELETED_RECORDS
 from sources.zoho_crm.errors import ZohoCrmError
+from sources.zoho_crm.held import Held
 from sources.zoho_crm.naming import TEXT_TWIN, snake_case
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.survey import Survey
 
 from .database import raise_if_gone
-from .deleted_records import DELETED_RECORDS
 from .failures import innermost
-from .held import Held
 
 
 class NotEmptied(ZohoCrmError):

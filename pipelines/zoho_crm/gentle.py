@@ -14,10 +14,10 @@ import duckdb
 import pyarrow.parquet as pq
 from dlt.destinations.exceptions import DatabaseException
 
+from sources.zoho_crm.held import is_duckdb
 from sources.zoho_crm.spool import GROUP_ROWS
 
 from .failures import causes
-from .held import is_duckdb
 
 MANY = 64 << 20  # bytes of values, uncompressed, from which on the settings pay
 LEAST, MOST = 160 << 20, 700 << 20  # bytes of memory; MOST for more threads than one

@@ -17,8 +17,12 @@ from dlt.extract import DltResource, DltSource
 from dlt.load.exceptions import LoadClientJobRetry
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from sources.zoho_crm.deleted_records import DELETED_RECORDS, deleted_records_reading
 from sources.zoho_crm.errors import ZohoCrmError
+from sources.zoho_crm.held import Held
+from sources.zoho_crm.history import MERGE, Kept, disposition, extra_hints, kept_already
 from sources.zoho_crm.naming import TEXT_TWIN
+from sources.zoho_crm.patching import carried
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.resources import (
@@ -33,13 +37,9 @@ from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
 
 from .database import raise_if_gone
-from .deleted_records import DELETED_RECORDS, deleted_records_reading
 from .failures import causes, innermost
 from .gentle import gently, starved
-from .held import Held
-from .history import MERGE, Kept, disposition, extra_hints, kept_already
 from .packages import remove_loaded_rows
-from .patching import carried
 from .replacing import replaced_safely
 from .stopping import STOP
 

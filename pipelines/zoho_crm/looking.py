@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
 from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.held import Held
 from sources.zoho_crm.resources import SOURCE, memory_of
 
 from .account import pipelines_dir
@@ -26,7 +27,6 @@ from .database import waiting_for_database
 from .destination import choose_destination, only_read
 from .dlt_runtime import dlt_log
 from .failures import causes
-from .held import Held
 from .log import COLUMNS, Log
 from .opening import open_pipeline
 from .options import Options

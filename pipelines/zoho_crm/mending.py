@@ -13,12 +13,12 @@ from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.deleted import Deletion
 from sources.zoho_crm.differences import Differences, compare, held_columns
 from sources.zoho_crm.errors import ReadFailed
+from sources.zoho_crm.patching import patched
 from sources.zoho_crm.plan import Plan, Wish
 from sources.zoho_crm.reading import Reading, must_be_read
 from sources.zoho_crm.sweep import SOME, fetch, whole
 
 from .loading import Landing
-from .patching import patched
 
 UNTRACED = "untraced"  # the type of a deletion that Zoho's feed did not name
 

@@ -13,11 +13,11 @@ from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.common.runtime.collector_base import Collector
 
 from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.held import Held
 
 from .database import DatabaseInUse, DatabaseLost
 from .destination import missing_library
 from .failures import causes, innermost, is_disk_full
-from .held import Held
 from .packages import close_to_others, remove_loaded_rows
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.counting import read_count
 from sources.zoho_crm.errors import CreditLimit, ZohoCrmError
+from sources.zoho_crm.held import Held
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.schedule import is_due
 from sources.zoho_crm.survey import Survey
@@ -16,7 +17,6 @@ from sources.zoho_crm.windows import CONVERTED
 
 from .database import raise_if_gone
 from .failures import innermost
-from .held import Held
 from .mending import is_record
 from .outcome import Run
 

@@ -12,9 +12,11 @@ import dlt
 
 from sources.zoho_crm.children import Link, links, links_not_asked
 from sources.zoho_crm.client import ZohoClient
+from sources.zoho_crm.deleted_records import DELETED_RECORDS
 from sources.zoho_crm.door import Usage
 from sources.zoho_crm.endpoints import OUR_TABLES
 from sources.zoho_crm.errors import CredentialsError, CreditLimit, SettingsError, Skippable
+from sources.zoho_crm.held import Held
 from sources.zoho_crm.journal import Journal
 from sources.zoho_crm.plan import Wish
 from sources.zoho_crm.privacy import Rules
@@ -24,12 +26,10 @@ from sources.zoho_crm.survey import Choice, Survey, survey
 from sources.zoho_crm.tables import Table, account_tables, metadata_tables, module_tables, not_due
 from sources.zoho_crm.watch import UNWATCHED
 
-from .deleted_records import DELETED_RECORDS
 from .emptying import empty_columns
 from .expectation import Expectation, counted_tables, credits_of, expect
 from .fetching import as_they_come, spool_folder
 from .followups import FollowUps
-from .held import Held
 from .limiting import Prices, in_turn, rows_by_table, survey_within, turns_of
 from .loading import Landing, older_columns
 from .outcome import Run

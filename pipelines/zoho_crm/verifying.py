@@ -16,6 +16,7 @@ from sources.zoho_crm.columns import COMPUTED
 from sources.zoho_crm.differences import Differences
 from sources.zoho_crm.endpoints import OUR_TABLES
 from sources.zoho_crm.errors import CreditLimit, SettingsError
+from sources.zoho_crm.held import Held
 from sources.zoho_crm.plan import Plan, Wish
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.survey import Choice, Survey
@@ -27,7 +28,6 @@ from sources.zoho_crm.windows import CHANGED, CREATED, goes_along, mark
 from .comparison import KINDS, Comparison, ids_since
 from .console import counted
 from .fetching import as_they_come, spool_folder
-from .held import Held
 from .judging import Judge, carefully, column
 from .limiting import Prices
 from .loading import Landing, older_columns

@@ -9,13 +9,13 @@ from datetime import datetime
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.counting import read_count
 from sources.zoho_crm.errors import CreditLimit, ZohoCrmError
+from sources.zoho_crm.held import Held
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.synced import Synced
 from sources.zoho_crm.windows import spell
 
 from .console import counted
-from .held import Held
 from .mending import is_record
 from .outcome import Run
 from .proof import judged

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from sources.zoho_crm.account import keep_rows
-from sources.zoho_crm.endpoints import Endpoint, fields
-from sources.zoho_crm.reading import Reading
+from .account import keep_rows
+from .endpoints import Endpoint, fields
+from .reading import Reading
 
 DELETED_RECORDS = Endpoint(
     "deleted_records",

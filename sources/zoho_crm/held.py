@@ -14,11 +14,10 @@ import dlt
 from dlt.common.data_writers.escape import format_datetime_literal
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
-from sources.zoho_crm.errors import ZohoCrmError
-from sources.zoho_crm.spool import spool
-from sources.zoho_crm.synced import Keeps
-
+from .errors import ZohoCrmError
 from .querying import among, id_list, parts, tables_of, typed
+from .spool import spool
+from .synced import Keeps
 
 DELETED_AT, VALID_TO = "deleted_at", "_dlt_valid_to"
 

@@ -12,7 +12,7 @@ from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.libs.pyarrow import get_py_arrow_datatype
 from dlt.destinations.sql_client import DBApiCursorImpl
 
-from sources.zoho_crm.spool import GROUP_ROWS
+from .spool import GROUP_ROWS
 
 CELLS = 1_000_000  # in one batch, to bound memory: rows of some drivers are Python objects
 

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import pyarrow.parquet as pq
 from dlt.common.schema.typing import TWriteDispositionConfig
 
-from sources.zoho_crm.columns import Column
-from sources.zoho_crm.spool import Spooled
-from sources.zoho_crm.synced import Keeps
-from sources.zoho_crm.versions import (
+from .columns import Column
+from .spool import Spooled
+from .synced import Keeps
+from .versions import (
     ROW_VERSION,
     VALID_FROM,
     VALID_TO,

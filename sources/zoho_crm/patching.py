@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sources.zoho_crm.spool import Spooled, spool
+from .spool import Spooled, spool
 
 # DuckDB takes two columns of different types for one of a third, which may lose digits: each is cast first.
 DUCKDB_TYPES: Mapping[pa.DataType, str] = {
