@@ -12,9 +12,9 @@ import pytest
 from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from dlt.destinations.impl.filesystem.filesystem import FilesystemLoadJob
 
+from pipelines.zoho_crm.table_resource import table_resource
 from simulators.zoho_crm import Field, Module, Org
 from sources.zoho_crm.held import Held
-from sources.zoho_crm.resources import table_resource
 
 NAMES = ("Apples", "Pears", "Plums")
 

@@ -12,7 +12,6 @@ from uuid import uuid4
 from sources.zoho_crm.account import keep_rows
 from sources.zoho_crm.held import Held
 from sources.zoho_crm.reading import Reading
-from sources.zoho_crm.resources import table_resource
 
 from .account import pipelines_dir
 from .attempts import Attempt, attempts_file, keep, kept_attempts
@@ -25,6 +24,7 @@ from .loading import source_of
 from .options import Options
 from .progress import Progress
 from .sync_runs import SYNC_RUNS
+from .table_resource import table_resource
 from .working import opened_pipeline
 
 

@@ -14,6 +14,7 @@ from sources.zoho_crm.columns import COMPUTED
 from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.plan import Plan, Wish
 from sources.zoho_crm.reading import Reading, read_module
+from sources.zoho_crm.restored import deleted_lately, restored
 from sources.zoho_crm.survey import Survey, with_api
 from sources.zoho_crm.sweep import confirm_gone, narrow, read_narrow
 from sources.zoho_crm.tables import Table
@@ -26,7 +27,6 @@ from .loading import Landing
 from .mending import Mending, check_gone
 from .outcome import Run
 from .progress import Progress
-from .restored import deleted_lately, restored
 from .without_list import remember_refused, tell_compared, tell_unknown, why_without_list
 
 

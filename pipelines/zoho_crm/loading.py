@@ -21,17 +21,11 @@ from sources.zoho_crm.deleted_records import DELETED_RECORDS, deleted_records_re
 from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.held import Held
 from sources.zoho_crm.history import MERGE, Kept, disposition, extra_hints, kept_already
+from sources.zoho_crm.memory import SOURCE, remember_refusals, remember_start, remember_synced
 from sources.zoho_crm.naming import TEXT_TWIN
 from sources.zoho_crm.patching import carried
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.reading import Reading
-from sources.zoho_crm.resources import (
-    SOURCE,
-    remember_refusals,
-    remember_start,
-    remember_synced,
-    table_resource,
-)
 from sources.zoho_crm.spool import GROUP_ROWS, Spooled
 from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
@@ -42,6 +36,7 @@ from .gentle import gently, starved
 from .packages import remove_loaded_rows
 from .replacing import replaced_safely
 from .stopping import STOP
+from .table_resource import table_resource
 
 MOST_ROOM = 64
 

@@ -18,7 +18,7 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
 from sources.zoho_crm.errors import SettingsError
 from sources.zoho_crm.held import Held
-from sources.zoho_crm.resources import SOURCE, memory_of
+from sources.zoho_crm.memory import SOURCE, memory_of
 
 from .account import pipelines_dir
 from .attempts import kept_attempts, stopped_words

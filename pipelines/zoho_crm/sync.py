@@ -18,10 +18,10 @@ from sources.zoho_crm.endpoints import OUR_TABLES
 from sources.zoho_crm.errors import CredentialsError, CreditLimit, SettingsError, Skippable
 from sources.zoho_crm.held import Held
 from sources.zoho_crm.journal import Journal
+from sources.zoho_crm.memory import SOURCE, memory_of
 from sources.zoho_crm.plan import Wish
 from sources.zoho_crm.privacy import Rules
 from sources.zoho_crm.reading import Reading
-from sources.zoho_crm.resources import SOURCE, memory_of
 from sources.zoho_crm.survey import Choice, Survey, survey
 from sources.zoho_crm.tables import Table, account_tables, metadata_tables, module_tables, not_due
 from sources.zoho_crm.watch import UNWATCHED

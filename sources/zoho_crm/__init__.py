@@ -1,64 +1,72 @@
-"""Zoho CRM as a dlt source: one resource a module, and the account's own tables."""
+"""Zoho CRM as a dlt source: one resource a module, and the account's own tables. Each run reads what has changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Literal
 
 import dlt
 from dlt.extract import DltResource
 
 from .client import connect
 from .credentials import ZohoCredentials, resolve_credentials
-from .endpoints import OUR_TABLES
-from .errors import SettingsError
-from .plan import Plan
+from .endpoints import SOURCE_TABLES
+from .memory import SOURCE
+from .metadata import list_modules
+from .naming import name_tables
 from .policy import Policy
-from .resources import SOURCE, lazily, memory_of, table_resource
+from .resources import SourceRuns, SourceTable, resource_of
 from .rules import RULE_NAMES, configured_rules
-from .survey import Choice, Memory, survey
-from .tables import account_tables, metadata_tables, module_tables
+from .survey import Choice, why_not
 
 __all__ = ["ZohoCredentials", "zoho_crm"]
 
 
 @dlt.source(name=SOURCE, section=SOURCE)
-def zoho_crm(
+def zoho_crm(  # noqa: PLR0913 - what a user may set
     credentials: ZohoCredentials = dlt.secrets.value,
     modules: Sequence[str] | None = None,
     exclude: Sequence[str] | None = None,
+    deletes: Literal["hard", "soft"] = "hard",
+    history: bool | Sequence[str] = False,
+    since: datetime | None = None,
 ) -> Iterator[DltResource]:
     """Every module of a Zoho CRM account as a resource named like its table.
+
+    The first run reads everything, each later one what has changed, deletions too. How far it is lies in dlt's
+    state, and moves with the rows. Nothing is asked of Zoho before the pipeline runs if `modules` are named; else
+    one call lists the modules.
 
     Args:
         credentials: A connection string (`OAuthClientId=...;OAuthClientSecret=...;...`), or what dlt's
             configuration holds under `sources.zoho_crm.credentials`.
-        modules: API names of modules and names of our tables to read; all by default.
-        exclude: API names of modules and names of our tables to leave out.
+        modules: API names of modules and names of tables such as `users` to read; all by default.
+        exclude: API names of modules and names of tables to leave out.
+        deletes: `hard` removes deleted records, `soft` keeps them with `deleted_at` set.
+        history: Keep every version of a row, of all modules or of those named.
+        since: Read again what changed since then.
 
-    A module that cannot be read whole fails the run; the command line keeps failures apart by module. It
-    also reads changes only, which a source by itself cannot: it does not see what the destination holds.
+    Raises:
+        SettingsError: A setting is wrong; the message names it.
+        ReadFailed: A module could not be read whole. No row is loaded then, and the next run goes on.
     """
     settings = resolve_credentials(credentials)
-    client = connect(settings)
     # Rules of privacy hold here as they do in the command; dlt shows arguments, so they are none.
     rules = configured_rules({name: dlt.config.get(f"sources.{SOURCE}.{name}") for name in RULE_NAMES})
-    choice = Choice(frozenset(modules or ()), frozenset(exclude or ()), policy=Policy(rules=rules))
-    memory = memory_of(dlt.current.source_state())
-    # Without watermarks, and with none to store: those of the command tell of more than these rows.
-    found = survey(client, choice, settings.api, replace(memory, synced={}), OUR_TABLES)
-    found = replace(found, plans=[replace(plan, until=None) for plan in found.plans])
-    _spare_what_tables_keep(found.plans, memory)
-    for table in (*module_tables(client, found), *account_tables(client, found), *metadata_tables(found)):
-        yield table_resource(table.table, table.columns, lazily(table))
-
-
-def _spare_what_tables_keep(plans: Sequence[Plan], memory: Memory) -> None:
-    """A table that is replaced loses the versions or the deleted rows that the command has kept in it."""
-    names = [plan.module.api_name for plan in plans]
-    kept = [name for name in names if name in memory.synced and memory.synced[name].keeps != "hard"]
-    if kept:
-        raise SettingsError(
-            f"{', '.join(kept)}: the table keeps what was, and this source would replace it;"
-            " use python -m pipelines.zoho_crm, or exclude it"
-        )
+    keeps = None if history is True else frozenset(history or ())
+    policy = Policy(rules=rules, deletes=deletes, history=keeps, since=since)
+    left_out = frozenset(exclude or ())
+    choice = Choice(frozenset(modules or ()), left_out, policy=policy, upkeep_whole=True)
+    names = list(modules or ())
+    if not names:
+        listed = [m.api_name for m in list_modules(connect(settings)) if not why_not(m)]
+        names = [*listed, *SOURCE_TABLES]
+    names = [name for name in dict.fromkeys(names) if name not in left_out]
+    ours = [name for name in names if name in SOURCE_TABLES]
+    resources = name_tables([name for name in names if name not in ours], SOURCE_TABLES, {})
+    tables = [SourceTable(name, resources.get(name, name)) for name in names]
+    runs = SourceRuns(partial(connect, settings), choice, settings.api, tables)
+    for table in tables:
+        yield resource_of(runs, table)

@@ -197,11 +197,9 @@ FIELDS = Endpoint(
     each="module",
 )
 
+SOURCE_TABLES = (*(e.table for e in ENDPOINTS), "modules", "fields", "deleted_records")
 OUR_TABLES = (
-    *(e.table for e in ENDPOINTS),
-    "modules",
-    "fields",
-    "deleted_records",
+    *SOURCE_TABLES,
     "sync_runs",
     "seat_counts",
 )

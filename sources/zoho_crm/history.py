@@ -66,9 +66,16 @@ def kept_already(keeps: Keeps, columns: Collection[str], before: Keeps | None) -
     return HINTS[keeps].keys() <= set(columns) and before in (None, keeps)
 
 
-def extra_hints(keeps: Keeps) -> dict[str, dict[str, Any]]:
-    """The columns beside those of fields, for dlt."""
-    return {name: {"name": name, "nullable": True, **hint} for name, hint in HINTS[keeps].items()}
+def extra_hints(keeps: Keeps, *, merge: bool | None = None) -> dict[str, dict[str, Any]]:
+    """The columns beside those of fields, for dlt. With `merge`, also what makes a deletion of a row.
+
+    A hint of a deletion stays with the schema: it is taken back for tables that keep deleted rows.
+    """
+    hints = {name: {"name": name, "nullable": True, **hint} for name, hint in HINTS[keeps].items()}
+    if merge is not None:
+        marked = {"data_type": "timestamp", "hard_delete": keeps == "hard" and merge}
+        hints["deleted_at"] = {"name": "deleted_at", "nullable": True, **marked}
+    return hints
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,7 @@ class Kept:
         """
         if self.keeps == "history":
             return self._versions(held, spooled, columns, gone)
-        if self.keeps == "soft" and self.whole and self.exists:
+        if self.keeps == "soft" and self.exists and (self.whole or gone):
             return self._with_deleted(held, spooled, gone)
         return spooled
 
@@ -107,7 +114,8 @@ class Kept:
         rows = with_versions(spooled, columns, self.begins, folder / f"{self.table}.versions.parquet")
         if not self.exists:
             return rows
-        ids = None if self.whole else pq.read_table(rows.path, columns=["id"])["id"].to_pylist()
+        read = None if self.whole else pq.read_table(rows.path, columns=["id"])["id"].to_pylist()
+        ids = None if read is None else dict.fromkeys([*read, *gone])
         opened = held.read(self.table, ["id", ROW_VERSION, VALID_FROM], ids)
         next_ones = Succession(rows, opened, self.begins)
         ended = self._rows(held, next_ones.ending())
@@ -116,7 +124,7 @@ class Kept:
         return made
 
     def _with_deleted(self, held: Rows, spooled: Spooled, gone: Mapping[str, datetime]) -> Spooled:
-        live = held.read(self.table, ["id"])
+        live = held.read(self.table, ["id"], None if self.whole else list(gone))
         ended = self._rows(held, absent_ids(spooled, live))
         target = spooled.path.parent / f"{self.table}.kept.parquet"
         made = with_deleted(spooled, ended, gone, self.begins, target)

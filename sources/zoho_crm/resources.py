@@ -1,152 +1,254 @@
-"""Turns readings into dlt resources, and keeps in the pipeline's state the names that they were given."""
+"""The resources of the source, one a table. The first that dlt asks reads them all; each yields its own rows."""
 
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from datetime import datetime
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dlt
 from dlt.common.schema.typing import TWriteDispositionConfig
+from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 
 from .arrow import twins_of
-from .columns import Column, arrow_schema
-from .naming import remember as remember_columns
+from .client import ZohoClient
+from .deleted_records import DELETED_RECORDS, KEY, deleted_records_reading
+from .errors import CredentialsError, ReadFailed
+from .extraction import Extraction
+from .held import Held
+from .history import MERGE
+from .landing import Rows, column_hints, groups, references, rows_of
+from .memory import memory_of, remember_reading, remember_start, remember_synced
+from .plan import Wish
 from .reading import Reading, must_be_read
-from .refusals import Learned, remember
-from .schedule import REMEMBERED
-from .survey import Memory
-from .synced import Synced, from_state
-from .tables import Table
-from .watch import UNWATCHED
+from .survey import Choice, Memory
 
-SOURCE = "zoho_crm"
 logger = logging.getLogger("zoho_crm")
 
 
-def memory_of(state: Mapping[str, Any], held: Mapping[str, frozenset[str]] | None = None) -> Memory:
-    """What earlier runs remembered, from the state of the source; `held` is what the destination has."""
-    entries = {module: from_state(entry) for module, entry in state.get("synced", {}).items()}
-    return Memory(
-        state.get("tables", {}),
-        state.get("columns", {}),
-        state.get("settings_read", {}),
-        {module: synced for module, synced in entries.items() if synced is not None},
-        held,
-        starts=_starts_in(state.get("run_starts")),
-        turns=state.get("turns", {}),
-        refusals={
-            module: entry for module, entry in state.get("refusals", {}).items() if isinstance(entry, dict)
-        },
-        answered={table: tuple(calls) for table, calls in state.get("answered", {}).items()},
-    )
+@dataclass(frozen=True)
+class SourceTable:
+    """A table of the source: of a module, or one of ours."""
+
+    name: str  # the module's API name, or the name of our table
+    resource: str  # the name of the resource, and of the table unless an earlier run gave another
 
 
-def lazily(table: Table) -> Callable[[], Iterator[Reading]]:
-    """Read the table when dlt asks for it, and throw its file away once dlt has taken it."""
+@dataclass
+class SourceRuns:
+    """The extractions of one source object: one for each time that dlt extracts it.
 
-    def read() -> Iterator[Reading]:
-        with tempfile.TemporaryDirectory(prefix="zoho-") as folder:
-            yield table.read(Path(folder), UNWATCHED)
-
-    return read
-
-
-def table_resource(
-    table: str,
-    columns: tuple[Column, ...],
-    read: Callable[[], Iterator[Reading]],
-    disposition: TWriteDispositionConfig = "replace",
-    extra: Mapping[str, Any] | None = None,
-) -> DltResource:
-    """The resource of one table: by default it replaces the table by one file in one statement.
-
-    A reading that failed raises ReadFailed. One that Zoho does not offer leaves the table as it is.
-    The columns are those of the file: a field that an API refuses is none. `extra` are hints of columns that
-    are no field's.
+    Nothing is shared between two of them, so that a source can run in two pipelines, threads or tasks.
     """
 
-    def rows() -> Iterator[Any]:
-        for reading in read():
-            if reading.status in ("kept", "skipped"):
-                log = logger.info if reading.status == "kept" else logger.warning
-                log("%s is left as it is: %s", reading.name, reading.error or reading.reason)
-                unchanged = dlt.mark.make_hints(write_disposition="append")
-                yield dlt.mark.with_hints(arrow_schema(columns).empty_table(), unchanged)
-                continue
-            spooled = reading.landed or must_be_read(reading)
-            _remember(dlt.current.source_state(), reading)
-            # The types of every column are given, so that dlt takes the file as it is.
-            hints = dlt.mark.make_hints(
-                columns={
-                    **_hints(reading.columns, reading.key, reading.part_by),
-                    **_twin_hints(reading),
-                    **(extra or {}),
-                }
+    connect: Callable[[], ZohoClient]
+    choice: Choice
+    wish: Wish
+    tables: Sequence[SourceTable]
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _running: weakref.WeakKeyDictionary[Any, SourceRun] = field(
+        default_factory=weakref.WeakKeyDictionary, repr=False
+    )
+
+    def current(self) -> SourceRun:
+        """The extraction that dlt is in; it begins with the first resource that asks."""
+        source, load_id = dlt.current.source(), _load_id()
+        with self._lock:
+            run = self._running.get(source)
+            if run is None or run.load_id != load_id or load_id is None:
+                run = self._running[source] = SourceRun(self, load_id)
+                weakref.finalize(run, shutil.rmtree, run.folder, ignore_errors=True)
+        return run
+
+
+class SourceRun:
+    """One extraction: what is read for the selected resources, and the tables that it becomes."""
+
+    def __init__(self, runs: SourceRuns, load_id: str | None) -> None:
+        self.load_id = load_id
+        self.choice = runs.choice
+        self.tables = {table.name: table for table in runs.tables}
+        pipeline = dlt.current.pipeline()
+        self.folder = Path(tempfile.mkdtemp(prefix="zoho-", dir=pipeline.working_dir))
+        self.selected = dlt.current.source().selected_resources
+        state = dlt.current.source_state()
+        held = Held(pipeline, self.folder)
+        memory = self._memory(state, held)
+        names = [t.name for t in runs.tables if t.resource in self.selected]
+        self.extraction = Extraction(
+            runs.connect(),
+            replace(runs.choice, only=self._chosen(names, runs)),
+            runs.wish,
+            memory,
+            held,
+            self.folder,
+            journal=Path(pipeline.pipelines_dir, f"{pipeline.pipeline_name}.jobs"),
+        )
+        self.extraction.run()
+
+    def _chosen(self, names: Sequence[str], runs: SourceRuns) -> frozenset[str]:
+        """What is asked for: all if all is selected, so that a new module is seen; else these."""
+        everything = not runs.choice.only and len(names) == len(runs.tables)
+        return frozenset() if everything else frozenset(names)
+
+    def _memory(self, state: Mapping[str, Any], held: Held) -> Memory:
+        """What earlier runs left, without tables that are read whole: under `refresh`, and what is replaced."""
+        there = held.tables() if held.merges else None
+        memory = memory_of(state, there)
+        again = {table["name"] for table in _refreshed()}
+        again |= {name for name, resource in self.selected.items() if _replaces(resource.write_disposition)}
+        again_modules = {
+            name
+            for name in memory.synced
+            if memory.tables.get(name) in again
+            or (name in self.tables and self.tables[name].resource in again)
+        }
+        synced = {name: entry for name, entry in memory.synced.items() if name not in again_modules}
+        lost = {memory.tables.get(name, "") for name in again_modules} | again
+        return replace(
+            memory,
+            synced=synced,
+            held=None if there is None else {t: c for t, c in there.items() if t not in lost},
+        )
+
+    def items(self, table: SourceTable) -> Iterator[Any]:
+        """What dlt is given for one table; the state moves once dlt has taken all of it."""
+        reading = self._reading(table)
+        if reading is None:
+            return
+        if reading.name == DELETED_RECORDS.table:
+            yield from self._deleted_records(table, reading)
+            return
+        if reading.plan is None:
+            hints = column_hints(reading.columns, reading.key)
+            yield from self._yielded(table, reading, Rows(must_be_read(reading), "replace", {}), hints)
+        else:
+            user = _strategy(self.selected[table.resource].write_disposition)
+            rows = rows_of(
+                self.extraction, reading, tombstones=user is None or user["disposition"] == "merge"
             )
-            yield dlt.mark.with_file_import(str(spooled.path), "parquet", spooled.rows, hints)
+            hints = column_hints(reading.columns, reading.key)
+            if rows is not None:
+                if user is not None and (rows.disposition != "replace" or user["disposition"] != "merge"):
+                    rows = replace(rows, disposition=user)
+                yield from self._yielded(table, reading, rows, hints)
+        self._remember(table, reading)
 
-    return dlt.resource(rows, name=table, write_disposition=disposition)
+    def _reading(self, table: SourceTable) -> Reading | None:
+        """The reading of a table that was read. Raises what it failed with."""
+        found = self.extraction.found
+        if table.name == DELETED_RECORDS.table:
+            reading = deleted_records_reading(self._modules(), self.folder, new=True)
+            assert reading is not None
+            return reading
+        reading = self.extraction.readings.get(table.name) or self.extraction.readings.get(
+            next((m.api_name for m in found.modules if m.api_name.casefold() == table.name.casefold()), "")
+        )
+        if reading is None:
+            named = {s.module.api_name.casefold(): s for s in (*found.failures, *found.skips)}
+            skip = named.get(table.name.casefold())
+            if skip is not None and (skip in found.failures or self.choice.only):
+                raise ReadFailed(f"{table.name}: {skip.reason}")
+            logger.warning("%s is not read: %s", table.name, skip.reason if skip else "Zoho lists it no more")
+            return None
+        if reading.status == "failed":
+            raise (
+                reading.cause
+                if isinstance(reading.cause, CredentialsError)
+                else ReadFailed(f"{reading.name}: {reading.error}")
+            ) from reading.cause
+        if reading.status == "skipped" and table.name in self.choice.only:
+            raise ReadFailed(f"{reading.name}: {reading.error}")
+        if reading.status in ("kept", "skipped"):
+            log = logger.info if reading.status == "kept" else logger.warning
+            log("%s is left as it is: %s", reading.name, reading.error or reading.reason)
+            return None
+        return reading
+
+    def _modules(self) -> list[Reading]:
+        return [r for r in self.extraction.readings.values() if r.plan is not None and r.status == "read"]
+
+    def _deleted_records(self, table: SourceTable, reading: Reading) -> Iterator[Any]:
+        there = table.resource in (self.extraction.memory.held or {})
+        if reading.rows or not there:
+            how: TWriteDispositionConfig = MERGE if self.extraction.held.merges else "append"
+            hints = column_hints(reading.columns, KEY)
+            yield from self._yielded(table, reading, Rows(must_be_read(reading), how, {}), hints)
+        remember_reading(dlt.current.source_state(), reading)
+
+    def _yielded(
+        self, table: SourceTable, reading: Reading, rows: Rows, hints: dict[str, dict[str, Any]]
+    ) -> Iterator[Any]:
+        """The file itself where nothing stands behind the resource, which is fastest; else its rows as Arrow tables."""
+        extra = {name: dict(hint) for name, hint in rows.hints.items()}
+        twins = {name: {"name": name, "data_type": "text"} for name in twins_of(rows.file.schema)}
+        by_module = {name: one.resource for name, one in self.tables.items()}
+        made = dlt.mark.make_hints(
+            table_name=reading.table if reading.table != table.resource else None,
+            write_disposition=rows.disposition,
+            columns={**hints, **twins, **extra},
+            references=references(reading.columns, by_module) or None,
+        )
+        if _stands_alone():
+            yield dlt.mark.with_file_import(str(rows.file.path), "parquet", rows.file.rows, made)
+        else:
+            for group in groups(rows.file.path):
+                yield dlt.mark.with_hints(group, made)
+        rows.file.path.unlink(missing_ok=True)
+
+    def _remember(self, table: SourceTable, reading: Reading) -> None:
+        state = dlt.current.source_state()
+        remember_reading(state, reading, table.resource)
+        remember_start(state, self.extraction.found.until)
+        for name, synced in self.extraction.state_of_others.items():
+            remember_synced(state, {name: synced})
 
 
-def _starts_in(entries: Any) -> tuple[datetime, ...]:
-    """When runs began; nothing of an entry that cannot be read."""
+def resource_of(runs: SourceRuns, table: SourceTable) -> DltResource:
+    """The resource of one table. Nothing is asked before dlt extracts it."""
+
+    def rows() -> Iterator[Any]:
+        yield from runs.current().items(table)
+
+    return dlt.resource(rows, name=table.resource, write_disposition=MERGE)
+
+
+def _load_id() -> str | None:
     try:
-        starts = [datetime.fromisoformat(text) for text in entries or ()]
-    except (TypeError, ValueError):
-        return ()
-    return tuple(starts) if all(start.tzinfo for start in starts) else ()
+        return str(dlt.current.load_package_state()["load_id"])
+    except CurrentLoadPackageStateNotAvailable:  # iterated outside of a pipeline
+        return None
 
 
-def remember_start(state: MutableMapping[str, Any], started: datetime) -> None:
-    """Keep when this run began beside the starts of the latest ones, from which the next learns how often it runs."""
-    starts = [*_starts_in(state.get("run_starts")), started][-REMEMBERED:]
-    state["run_starts"] = [start.isoformat(timespec="seconds") for start in starts]
+def _refreshed() -> list[Any]:
+    """The tables that dlt drops or empties with this load, under `refresh`."""
+    try:
+        state: Mapping[str, Any] = dlt.current.load_package_state()["state"]
+    except CurrentLoadPackageStateNotAvailable:
+        return []
+    return [*state.get("dropped_tables", ()), *state.get("truncated_tables", ())]
 
 
-def remember_synced(state: MutableMapping[str, Any], synced: Mapping[str, Synced]) -> None:
-    """Move watermarks; only ever called while a package is made, so that they are stored with its load."""
-    state.setdefault("synced", {}).update({module: entry.to_state() for module, entry in synced.items()})
+def _strategy(disposition: Any) -> Any:
+    """The disposition that a user has put in the place of ours; None for ours."""
+    if disposition in (MERGE, "merge", None):
+        return None
+    return {"disposition": disposition} if isinstance(disposition, str) else disposition
 
 
-def remember_refusals(state: MutableMapping[str, Any], reading: Reading) -> None:
-    """What a reading has learned of the APIs, whatever became of it."""
-    plan, notes = reading.plan, reading.notes
-    if plan is None or plan.module.api_name != reading.name:
-        return
-    fields = {column.api_name: column.field for column in plan.columns}
-    refused = {(api, name): fields[name] for api, name in notes.refusals if name in fields}
-    worked = reading.api if reading.status == "read" else None
-    now = plan.until or reading.started
-    remember(state, reading.name, Learned(refused, notes.failures, worked), now)
+def _replaces(disposition: Any) -> bool:
+    """Whether a user's disposition wants every row in each run."""
+    user = _strategy(disposition)
+    return user is not None and (user["disposition"] == "replace" or user.get("strategy") == "scd2")
 
 
-def _hints(columns: tuple[Column, ...], key: tuple[str, ...], part_by: str | None) -> dict[str, Any]:
-    hints: dict[str, Any] = {c.name: {"name": c.name, "data_type": c.kind.dlt_type} for c in columns}
-    for name in key:
-        if name in hints:
-            hints[name].update(nullable=False, primary_key=True)
-    if part_by is not None:
-        hints[part_by].update(merge_key=True)
-    return hints
-
-
-def _twin_hints(reading: Reading) -> dict[str, Any]:
-    return {name: {"name": name, "data_type": "text"} for name in twins_of(must_be_read(reading).schema)}
-
-
-def _remember(state: MutableMapping[str, Any], reading: Reading) -> None:
-    columns = state.setdefault("columns", {})
-    columns[reading.table] = remember_columns(reading.columns, columns.get(reading.table, {}))
-    if reading.plan is not None:
-        state.setdefault("tables", {})[reading.name] = reading.table
-    remember_synced(state, {reading.name: reading.synced} if reading.synced else {})
-    remember_refusals(state, reading)
-    if reading.answered:
-        state.setdefault("answered", {})[reading.table] = sorted(reading.answered)
-    if reading.read_at is not None:
-        state.setdefault("settings_read", {})[reading.table] = reading.read_at.isoformat(timespec="seconds")
+def _stands_alone() -> bool:
+    """Whether no step stands behind the resource: one would see no rows of a file."""
+    return _load_id() is not None and len(cast(Any, dlt.current.pipe()).steps) == 1

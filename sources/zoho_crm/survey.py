@@ -37,7 +37,7 @@ from .refusals import failing, refused_by
 from .schedule import usual_gap
 from .sieve import check_values
 from .synced import Synced
-from .windows import check_kept, why_whole, with_upkeep, with_window
+from .windows import check_kept, why_refresh, why_whole, with_upkeep, with_window
 
 logger = logging.getLogger("zoho_crm")
 
@@ -53,6 +53,7 @@ class Choice:
     never: frozenset[str] = frozenset()
     refresh: bool = False  # read everything whole, also what is read once a day only
     policy: Policy = field(default_factory=Policy)
+    upkeep_whole: bool = False  # what the changes never show is read with the whole module
 
     def wants(self, name: str) -> bool:
         return (not self.only or name in self.only) and name not in self.never
@@ -148,7 +149,10 @@ class Survey:
         if why is not None:
             return replace(plan, reason=why)
         held = (self.memory.held or {})[table]
-        return with_upkeep(with_window(plan, policy), policy, held, self.memory.gap)
+        changes = with_upkeep(with_window(plan, policy), policy, held, self.memory.gap)
+        if self.choice.upkeep_whole and (changes.sweep or changes.refresh):
+            return replace(plan, reason=changes.sweep or why_refresh(changes))
+        return changes
 
     def _columns(self, module: Module) -> tuple[Column, ...]:
         rules, known = self.choice.policy.rules, self.memory.columns.get(self.tables[module.api_name], {})

@@ -129,6 +129,14 @@ def with_upkeep(plan: Plan, policy: Policy, held: Collection[str], gap: timedelt
     return replace(plan, refresh=tuple(dict.fromkeys((*new, *computed, *along))), sweep=sweep)
 
 
+def why_refresh(plan: Plan) -> str:
+    """Why fields are read for every record, though few records have changed."""
+    names = ", ".join(plan.refresh)
+    computed = all(plan.column(name).field.data_type in COMPUTED for name in plan.refresh)
+    what = "changes without Modified_Time" if computed else "is new, or changes without Modified_Time"
+    return f"{names} {what}"
+
+
 LIST_REFUSED = "Zoho refused its list of deletions in the run before"
 
 

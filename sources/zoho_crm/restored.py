@@ -9,14 +9,14 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sources.zoho_crm.client import ZohoClient
-from sources.zoho_crm.counting import read_count
-from sources.zoho_crm.deleted_records import DELETED_RECORDS
-from sources.zoho_crm.held import Held
-from sources.zoho_crm.plan import Plan
-from sources.zoho_crm.reading import Reading
-from sources.zoho_crm.records import read_ids
-from sources.zoho_crm.windows import FEED
+from .client import ZohoClient
+from .counting import read_count
+from .deleted_records import DELETED_RECORDS
+from .held import Held
+from .plan import Plan
+from .reading import Reading
+from .records import read_ids
+from .windows import FEED
 
 PERMANENT = "permanent"
 ASKED = 500  # records of a module that each run asks for: five calls at most

@@ -1,0 +1,507 @@
+"""One run of the source: every selected table is read, and what follows from the changes, before dlt takes a row."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .children import Followed, Link, Parents, follow, links, links_not_asked
+from .client import ZohoClient
+from .counting import read_count
+from .deleted import Deletion
+from .endpoints import OUR_TABLES
+from .errors import CreditLimit, ReadFailed, ZohoCrmError
+from .held import Held
+from .journal import Journal
+from .plan import Plan, Wish
+from .privacy import Rules
+from .reading import Reading, ids_of, must_be_read, read_module
+from .restored import deleted_lately, restored
+from .spool import Spooled, groups_of, spool, without_rows
+from .survey import Choice, Memory, Survey, survey, with_api
+from .sweep import confirm_gone, fetch, whole
+from .synced import Synced
+from .tables import Table, account_tables, metadata_tables, module_tables, not_due
+from .watch import UNWATCHED, Watch
+from .windows import CHANGED, with_window
+
+logger = logging.getLogger("zoho_crm")
+
+BULK_READERS = 16  # they mostly wait for Zoho; the account's limits are kept by the client
+OTHER_READERS = 4
+
+UNTRACED = "untraced"  # the type of a deletion that Zoho's list did not name
+# More rows than these may not be seen because somebody took a permission from the token's user.
+MANY, SHARE = 1_000, 5
+
+
+class TooManyRowsMissing(ReadFailed):
+    """Zoho no longer shows so many records that losing a permission is likelier than deleting them."""
+
+
+@dataclass
+class Changed:
+    """What a module's reading means for the rows of other modules."""
+
+    parents: Parents = field(default_factory=Parents)
+    unknown: bool = False  # it was read whole, and any of its records may have changed
+
+
+@dataclass
+class Extraction:
+    """Reads the tables of one run. `readings` has one reading a table, each with a file or an error.
+
+    Args:
+        client: Its requests are the run's.
+        choice: Which modules and tables, and the policy of the sync.
+        wish: The API that the user asked for, or `auto`.
+        memory: What earlier runs left in dlt's state, and which tables the destination has.
+        held: The destination's rows; only read.
+        folder: Where files lie until dlt has taken them.
+    """
+
+    client: ZohoClient
+    choice: Choice
+    wish: Wish
+    memory: Memory
+    held: Held
+    folder: Path
+    journal: Path | None = None  # the file that remembers Bulk Read jobs until their rows have landed
+    watch_of: Callable[[Table], Watch] = lambda table: UNWATCHED
+    readings: dict[str, Reading] = field(default_factory=dict)
+    found: Survey = field(init=False)
+    state_of_others: dict[str, Synced] = field(default_factory=dict)  # of modules that this run does not read
+    _links: list[Link] = field(default_factory=list)
+    _changed: dict[str, Changed] = field(default_factory=dict)
+    _more: dict[str, list[Spooled]] = field(default_factory=dict)  # rows that were read later in this run
+    _whole_why: dict[str, str] = field(default_factory=dict)  # why a module is to be read whole after all
+
+    def run(self) -> None:
+        """Read everything. A table that fails keeps its error, and the others go on."""
+        self.found = survey(self.client, self.choice, self.wish, self.memory, OUR_TABLES)
+        listed = {m.api_name: m for m in self.found.modules}
+        not_asked = links_not_asked(self.found.fields, listed, self.memory.synced)
+        self._links = [*links(self.found.fields, listed), *not_asked]
+        self.client.door.scratch = self.folder
+        self.client.door.journal = self._open_journal()
+        tables = [*module_tables(self.client, self.found), *account_tables(self.client, self.found)]
+        for reading in self._read(tables):
+            self.readings[reading.name] = reading
+        with self.held.kept_open():
+            self._catch_up()
+            for reading in self._modules():
+                self._settle(reading)
+            self._bring_back()
+            self._follow(self._changed)
+            self._read_whole_again()
+            for reading in self._modules():
+                self._finish(reading)
+        self._defer_children()
+        for table in metadata_tables(self.found, {r.name: refused_fields(r) for r in self.readings.values()}):
+            self.readings[table.name] = table.read(self.folder, UNWATCHED)
+        self.readings.update((r.name, r) for r in not_due(self.found))
+
+    # ---- reading
+
+    def _open_journal(self) -> Journal | None:
+        """The Bulk Read jobs that a killed run has paid for, but those whose rows have landed."""
+        if self.journal is None:
+            return None
+        journal = Journal(self.journal)
+        journal.tidy(self.found.until)
+        for module, synced in self.memory.synced.items():
+            journal.done(module, synced.until)
+        if self.choice.policy.rules != Rules():  # archives may be of a run without these rules
+            journal.remove_files(but=[plan.module.api_name for plan in self.found.plans if not plan.secret])
+        return journal
+
+    def _read(self, tables: Sequence[Table]) -> Iterator[Reading]:
+        """Read tables side by side, those by Bulk Read apart, as they mostly wait."""
+        with ExitStack() as stack:
+            bulk = stack.enter_context(ThreadPoolExecutor(BULK_READERS, "bulk"))
+            other = stack.enter_context(ThreadPoolExecutor(OTHER_READERS, "other"))
+            stack.callback(bulk.shutdown, wait=False, cancel_futures=True)
+            stack.callback(other.shutdown, wait=False, cancel_futures=True)
+            waiting = [
+                (bulk if table.plan is not None and table.plan.api == "bulk" else other).submit(
+                    table.read, self.folder, self.watch_of(table)
+                )
+                for table in tables
+            ]
+            for future in waiting:
+                yield future.result()
+
+    def _modules(self) -> list[Reading]:
+        """The readings of modules that went well so far."""
+        return [r for r in self.readings.values() if r.plan is not None and r.status == "read"]
+
+    def _catch_up(self) -> None:
+        """Rows of a job that an earlier run made tell of its time: bring what changed since then."""
+        for reading in self._modules():
+            assert reading.plan is not None
+            if not reading.notes.read_as_of or reading.synced is None:
+                continue
+            plan = with_window(replace(reading.plan, synced=reading.synced), self.found.choice.policy)
+            with self._own_trouble(reading):
+                plan = with_api(self.client.metered(reading.usage), plan, self.wish)
+                more = read_module(self.client, plan, self._subfolder("later"))
+                reading.also(more)
+                if more.status == "read":
+                    self._add_rows(reading, must_be_read(more))
+                    reading.gone.update(more.gone)
+                    reading.synced = more.synced
+
+    # ---- what a reading means for other modules
+
+    def _settle(self, reading: Reading) -> None:
+        """Find out which records changed or went; of a whole reading, by the rows that the destination has."""
+        plan = reading.plan
+        assert plan is not None
+        if not plan.whole:
+            self._changed[reading.name] = Changed(Parents(frozenset(reading.gone), self._ids(reading)))
+        elif plan.synced is not None and self._exists(plan):
+            with self._own_trouble(reading):
+                self._settle_whole(reading, plan, plan.synced)
+
+    def _settle_whole(self, reading: Reading, plan: Plan, before: Synced) -> None:
+        """Compare ids and versions with the destination's: rows that are gone leave it with the replacement.
+
+        A record that no list shows and that is there by its id is added; nothing else proves that it is gone.
+        """
+        names = [n for n in (CHANGED,) if plan.has(n) and plan.column(n).name in self._columns(plan)]
+        columns = ["id", *(plan.column(name).name for name in names)]
+        there = self.held.read(plan.table, columns)
+        now = [part.path for part in (must_be_read(reading), *self._more.get(reading.name, ()))]
+        missing = ids_missing(there, now)
+        same_rules = (before.filters, before.keeps) == (plan.filter_words, plan.keeps)
+        if missing and same_rules and not self.choice.refresh and is_record(plan):
+            missing -= self._hidden(reading, plan, missing, pq.read_metadata(there).num_rows)
+        changed = frozenset[str]()
+        if names and any(link.parent == reading.name for link in self._links):
+            changed = frozenset(ids_changed(there, now, columns[1]))
+        self._changed[reading.name] = Changed(Parents(frozenset(missing), changed), unknown=not names)
+
+    def _hidden(self, reading: Reading, plan: Plan, missing: set[str], rows: int) -> set[str]:
+        """Those of the missing records that no list shows and that are there by their ids; the others are deletions."""
+        untraced = sorted(missing - {deletion.id for deletion in reading.deletions})
+        check_row_loss(reading, untraced, rows)
+        gone = confirm_gone(self.client.metered(reading.usage), reading.name, untraced, plan)
+        hidden = set(untraced) - gone
+        self._fetch(reading, hidden)
+        at = plan.until or self.client.now()
+        reading.deletions += tuple(Deletion(id, None, UNTRACED, at, None) for id in sorted(gone))
+        return hidden
+
+    def _bring_back(self) -> None:
+        """Records that an earlier run saw deleted and that are here again: restoring one moves no time of it."""
+        if not self.held.merges:
+            return
+        for name, deleted in deleted_lately(self.held, self.client.now()).items():
+            reading = self.readings.get(name)
+            if reading is None or reading.status != "read" or reading.plan is None or reading.plan.whole:
+                continue
+            with self._own_trouble(reading):
+                client = self.client.metered(reading.usage)
+                back = restored(client, self.held, reading, reading.plan, deleted)
+                new = back.ids - self._ids(reading)
+                self._fetch(reading, new)
+                known = self._changed[name].parents
+                self._changed[name].parents = Parents(known.gone, known.changed | new)
+                if back.more:
+                    self._whole_why[name] = back.more
+
+    def _follow(self, changed: Mapping[str, Changed]) -> None:
+        """Rows that belong to records which changed or went: of subforms, links, notes, files, activities."""
+        for (child, name), ties in _by_child(self._links).items():
+            reading = self.readings.get(child)
+            if reading is None or reading.status != "read" or reading.plan is None or reading.plan.whole:
+                continue
+            touched = [(changed.get(link.parent, Changed()), link) for link in ties]
+            if any(one.unknown for one, link in touched if link.edited):
+                self._whole_why[child] = "its rows could not be asked by their parents"
+            gone = frozenset[str]().union(*(one.parents.gone for one, _ in touched))
+            edited = frozenset[str]().union(*(one.parents.changed for one, link in touched if link.edited))
+            others = frozenset[str]().union(
+                *(one.parents.changed for one, link in touched if not link.edited)
+            )
+            parents = Parents(gone, edited | self._deleted_once(others))
+            if parents.gone or parents.changed:
+                with self._own_trouble(reading):
+                    followed = self._rows_of(reading, reading.plan, name, ties, parents)
+                    known = self._changed[child].parents
+                    self._changed[child].parents = Parents(
+                        known.gone | followed.gone, known.changed | followed.missing
+                    )
+
+    def _rows_of(
+        self, reading: Reading, plan: Plan, name: str, ties: Sequence[Link], parents: Parents
+    ) -> Followed:
+        """Bring and take away the rows of these parents."""
+        if not plan.has(name):
+            return Followed()
+        if not self.client.may_use_coql or self._is_cheaper_whole(plan, len(parents.changed)):
+            self._whole_why[reading.name] = "its rows could not be asked by their parents"
+            parents = Parents(parents.gone)
+        columns = [plan.column(n).name for n in ("id", CHANGED, name) if plan.has(n)]
+        there = self.held.read(
+            plan.table, columns, ids=parents.gone | parents.changed, by=plan.column(name).name
+        )
+        followed = follow(self.client.metered(reading.usage), plan, ties[0], parents, there)
+        if not followed.asked:
+            self._whole_why[reading.name] = "its rows could not be asked by their parents"
+        self._fetch(reading, (followed.missing | followed.stale) - self._ids(reading))
+        gone = followed.gone - reading.gone.keys()
+        at = plan.until or self.client.now()
+        reading.gone.update(dict.fromkeys(gone, at))
+        if is_record(plan):
+            named = {deletion.id for deletion in reading.deletions}
+            new = sorted(gone - named)
+            reading.deletions += tuple(Deletion(id, None, UNTRACED, at, None) for id in new)
+        return followed
+
+    def _is_cheaper_whole(self, plan: Plan, parents: int) -> bool:
+        """Whether reading the module costs less than asking for the rows of so many parents."""
+        rows = self.held.count([plan.table]).get(plan.table, 0)
+        return parents / self.client.door.coql_in_values > whole(plan, rows, self.wish).cost.credits
+
+    def _deleted_once(self, ids: frozenset[str]) -> frozenset[str]:
+        """Those that were deleted once and are here again: what belongs to them comes back with them."""
+        if not ids or "deleted_records" not in self.held.tables(["deleted_records"]):
+            return frozenset()
+        path = self.held.read("deleted_records", ["id"], ids=ids)
+        return frozenset(pq.read_table(path)["id"].to_pylist())
+
+    # ---- modules whose changes do not tell enough
+
+    def _read_whole_again(self) -> None:
+        """Read those modules whole of which the changes do not tell enough, and then what belongs to them."""
+        due = []
+        for reading in self._modules():
+            plan = reading.plan
+            assert plan is not None
+            if plan.whole or not self._exists(plan):
+                continue
+            with self._own_trouble(reading):
+                why = self._whole_why.get(reading.name) or self._why_doubted(reading, plan)
+                if why:
+                    rows = self.held.count([plan.table]).get(plan.table)
+                    again = whole(plan, rows, self.wish)
+                    again = replace(again, synced=plan.synced, reason=f"{why}: {again.reason}")
+                    read = partial(read_module, self.client, again)
+                    due.append(Table(reading.name, plan.table, plan.columns, read, again.cost.calls, again))
+        again_changed: dict[str, Changed] = {}
+        for reading in self._read(due):
+            before = self.readings[reading.name]
+            self._take_over(reading, before)
+            self.readings[reading.name] = reading
+            self._more.pop(reading.name, None)
+            if reading.status == "read":
+                self._settle(reading)
+                again_changed[reading.name] = self._changed.get(reading.name, Changed(unknown=True))
+        if again_changed:
+            self._whole_why = {}
+            self._follow(again_changed)
+            if self._whole_why:
+                self._read_whole_again()
+
+    def _take_over(self, reading: Reading, before: Reading) -> None:
+        """What the reading of the changes has cost and learned belongs to the table, too."""
+        reading.usage.calls += before.usage.calls
+        reading.usage.credits += before.usage.credits
+        reading.crm_count = before.crm_count
+        known = {deletion.id for deletion in reading.deletions}
+        reading.deletions += tuple(one for one in before.deletions if one.id not in known)
+        reading.refused, reading.feedless = before.refused, before.feedless
+        if before.refused and reading.gap:
+            reading.notes.remarks.append(
+                f"it was read whole, as {reading.gap}. Let the token's user see deleted records"
+            )
+
+    def _why_doubted(self, reading: Reading, plan: Plan) -> str | None:
+        """Why the changes may not be all: a list of deletions that is cut, refused, or that Zoho has not."""
+        if not reading.feedless:
+            return reading.gap
+        if not is_record(plan):  # they come and go with theirs
+            return None
+        none = "Zoho has no list of its deletions"
+        if plan.filters:
+            return f"{none}, and a filter leaves rows out that it counts"
+        client = self.client.metered(reading.usage)
+        try:
+            count = read_count(client, reading.name, partly=plan.counts_partly)
+        except CreditLimit:
+            raise
+        except ZohoCrmError:
+            count = None
+        if count is None:
+            return f"{none}, and gives no count"
+        reading.crm_count = count.records
+        rows = self._rows_after(reading, plan)
+        if abs(rows - count.records) > reading.recent + reading.followed:
+            return f"{none}, and counts {count.records:,} for {rows:,} rows"
+        return None
+
+    def _rows_after(self, reading: Reading, plan: Plan) -> int:
+        """Live rows of the table once this reading has landed."""
+        touched = self._ids(reading) | reading.gone.keys()
+        there = self.held.count([plan.table]).get(plan.table, 0)
+        if not touched:
+            return there
+        known = set(pq.read_table(self.held.read(plan.table, ["id"], ids=touched))["id"].to_pylist())
+        return there - len(known & reading.gone.keys()) + len(self._ids(reading) - known)
+
+    def _defer_children(self) -> None:
+        """Rows of modules that this run did not read, and whose parents changed: their next run reads them whole."""
+        for link in self._links:
+            one = self._changed.get(link.parent)
+            if one is None:
+                continue
+            known = self.memory.synced.get(link.child)
+            moved = one.parents.gone or one.unknown or (link.edited and one.parents.changed)
+            read = self.readings.get(link.child)
+            if moved and known is not None and (read is None or read.status != "read"):
+                self.state_of_others[link.child] = replace(known, verified_at=None)
+
+    # ---- files
+
+    def _finish(self, reading: Reading) -> None:
+        """One file of all the rows that were read, without those that went meanwhile."""
+        plan = reading.plan
+        assert plan is not None
+        more = self._more.pop(reading.name, [])
+        with self._own_trouble(reading):
+            if more:
+                newest = plan.column(CHANGED).name if plan.has(CHANGED) else None
+                parts = [must_be_read(reading), *more]
+                path = self._subfolder("joined") / f"{plan.table}.parquet"
+                tables = (group for part in parts for group in _groups(part))
+                reading.spooled = spool(tables, path, "id", newest)
+            reading.spooled = without_rows(must_be_read(reading), reading.gone)
+
+    def _fetch(self, reading: Reading, ids: Iterable[str]) -> None:
+        """Add whole rows, read by id."""
+        ids = set(ids)
+        if not ids:
+            return
+        assert reading.plan is not None
+        brought = fetch(self.client, reading.plan, ids, self._subfolder(f"{reading.name}-{len(self._more)}"))
+        reading.also(brought)
+        if brought.status == "read":
+            self._add_rows(reading, must_be_read(brought))
+            outside = dict.fromkeys(brought.notes.outside, reading.plan.until or self.client.now())
+            reading.gone.update(outside)
+
+    def _add_rows(self, reading: Reading, rows: Spooled) -> None:
+        kept = rows.path.with_suffix(f".{len(self._more.get(reading.name, ()))}.more")
+        rows.path.rename(kept)
+        self._more.setdefault(reading.name, []).append(replace(rows, path=kept))
+
+    def _ids(self, reading: Reading) -> frozenset[str]:
+        more = (
+            pq.read_table(part.path, columns=["id"])["id"].to_pylist()
+            for part in self._more.get(reading.name, ())
+        )
+        return ids_of(reading).union(*more)
+
+    def _subfolder(self, name: str) -> Path:
+        path = self.folder / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _exists(self, plan: Plan) -> bool:
+        return plan.table in (self.memory.held or {})
+
+    def _columns(self, plan: Plan) -> frozenset[str]:
+        return (self.memory.held or {}).get(plan.table, frozenset())
+
+    def _own_trouble(self, reading: Reading) -> _OwnTrouble:
+        return _OwnTrouble(reading)
+
+
+@dataclass
+class _OwnTrouble:
+    """What goes wrong with one table stays with it."""
+
+    reading: Reading
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, ZohoCrmError):
+            self.reading.fail(error)
+            return True
+        return False
+
+
+def check_row_loss(reading: Reading, missing: Sequence[str], rows: int) -> None:
+    """Raises TooManyRowsMissing rather than believe that a fifth of a table went without a trace.
+
+    A list of deletions that has some and is known to be cut is a trace.
+    """
+    if len(missing) <= MANY or len(missing) * SHARE <= rows or (reading.gap and reading.deletions):
+        return
+    raise TooManyRowsMissing(
+        f"{len(missing):,} of its {rows:,} rows are no longer shown by Zoho and no deletion names them: the token's"
+        f" user may have lost a permission. If they are really gone, --full-refresh --modules {reading.name}"
+        " takes the CRM as it is"
+    )
+
+
+def is_record(plan: Plan) -> bool:
+    """Whether a row is a record of its own; the others come and go with theirs."""
+    return plan.module.generated_type not in ("subform", "linking", "field_tracker")
+
+
+def refused_fields(reading: Reading) -> dict[str, str]:
+    """Fields that an API refuses, and why; those of the last whole reading, too."""
+    plan = reading.plan
+    before = plan.synced.empty if plan and plan.synced and not plan.whole else ()
+    why = "an API refused it when the module was read whole, and no record had a value"
+    return {**dict.fromkeys(before, why), **reading.notes.refused, **reading.notes.empty}
+
+
+def ids_missing(there: Path, now: Sequence[Path]) -> set[str]:
+    """The ids in the one file that none of the others has."""
+    query = "select id from there where id not in (select id from now)"
+    return {row[0] for row in _query(query, there, now, ["id"])}
+
+
+def ids_changed(there: Path, now: Sequence[Path], version: str) -> set[str]:
+    """The ids whose value in the column `version` is another, or that are new."""
+    query = (
+        "select now.id from now left join there on now.id = there.id"
+        f' where there.id is null or there."{version}" is distinct from now."{version}"'
+    )
+    return {row[0] for row in _query(query, there, now, ["id", version])}
+
+
+def _query(query: str, there: Path, now: Sequence[Path], columns: Sequence[str]) -> list[tuple[str]]:
+    names = ", ".join(f'"{name}"' for name in columns)
+    with duckdb.connect() as database:
+        database.execute("set time zone 'UTC'")  # some destinations give times in UTC without saying so
+        for view, paths in (("there", [there]), ("now", now)):
+            files = ", ".join("'{}'".format(str(path).replace("'", "''")) for path in paths)
+            database.execute(f"create view {view} as select {names} from read_parquet([{files}])")
+        return database.execute(query).fetchall()
+
+
+def _groups(part: Spooled) -> Iterator[pa.Table]:
+    yield part.schema.empty_table()
+    yield from groups_of(part.path)
+
+
+def _by_child(found: Iterable[Link]) -> dict[tuple[str, str], list[Link]]:
+    ties: dict[tuple[str, str], list[Link]] = {}
+    for link in found:
+        ties.setdefault((link.child, link.field), []).append(link)
+    return ties
