@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -48,6 +47,20 @@ class TooManyRowsMissing(ReadFailed):
     """Zoho no longer shows so many records that losing a permission is likelier than deleting them."""
 
 
+class Watcher:
+    """Hears of the tables of a run, from the threads that read them. This one does not listen."""
+
+    def expect(self, tables: Sequence[Table]) -> None:
+        """These are read next."""
+
+    def watch(self, table: Table) -> Watch:
+        """A thread begins to read a table; gives what is to hear of it."""
+        return UNWATCHED
+
+    def read(self, reading: Reading) -> None:
+        """A thread is through with a table."""
+
+
 @dataclass
 class Changed:
     """What a module's reading means for the rows of other modules."""
@@ -76,37 +89,41 @@ class Extraction:
     held: Held
     folder: Path
     journal: Path | None = None  # the file that remembers Bulk Read jobs until their rows have landed
-    watch_of: Callable[[Table], Watch] = lambda table: UNWATCHED
+    watcher: Watcher = field(default_factory=lambda: Watcher())
     readings: dict[str, Reading] = field(default_factory=dict)
     found: Survey = field(init=False)
-    state_of_others: dict[str, Synced] = field(default_factory=dict)  # of modules that this run does not read
     _links: list[Link] = field(default_factory=list)
     _changed: dict[str, Changed] = field(default_factory=dict)
     _more: dict[str, list[Spooled]] = field(default_factory=dict)  # rows that were read later in this run
     _whole_why: dict[str, str] = field(default_factory=dict)  # why a module is to be read whole after all
 
     def run(self) -> None:
-        """Read everything. A table that fails keeps its error, and the others go on."""
-        self.found = survey(self.client, self.choice, self.wish, self.memory, OUR_TABLES)
+        """Ask what the account offers, and read it. A table that fails keeps its error, and the others go on."""
+        self.read(survey(self.client, self.choice, self.wish, self.memory, OUR_TABLES))
+
+    def read(self, found: Survey, tables: Sequence[Table] | None = None) -> None:
+        """Read what was found; `tables` in this order, by default all."""
+        self.found = found
         listed = {m.api_name: m for m in self.found.modules}
         not_asked = links_not_asked(self.found.fields, listed, self.memory.synced)
         self._links = [*links(self.found.fields, listed), *not_asked]
         self.client.door.scratch = self.folder
         self.client.door.journal = self._open_journal()
-        tables = [*module_tables(self.client, self.found), *account_tables(self.client, self.found)]
-        for reading in self._read(tables):
+        if tables is None:
+            tables = [*module_tables(self.client, found), *account_tables(self.client, found)]
+        for reading in self.side_by_side(tables):
             self.readings[reading.name] = reading
         with self.held.kept_open():
             self._catch_up()
-            for reading in self._modules():
+            for reading in self.modules():
                 self._settle(reading)
             self._bring_back()
             self._follow(self._changed)
             self._read_whole_again()
-            for reading in self._modules():
+            for reading in self.modules():
                 self._finish(reading)
-        self._defer_children()
-        for table in metadata_tables(self.found, {r.name: refused_fields(r) for r in self.readings.values()}):
+        refused = {r.name: refused_fields(r) for r in self.readings.values()}
+        for table in metadata_tables(self.found, refused):
             self.readings[table.name] = table.read(self.folder, UNWATCHED)
         self.readings.update((r.name, r) for r in not_due(self.found))
 
@@ -124,29 +141,37 @@ class Extraction:
             journal.remove_files(but=[plan.module.api_name for plan in self.found.plans if not plan.secret])
         return journal
 
-    def _read(self, tables: Sequence[Table]) -> Iterator[Reading]:
-        """Read tables side by side, those by Bulk Read apart, as they mostly wait."""
-        with ExitStack() as stack:
-            bulk = stack.enter_context(ThreadPoolExecutor(BULK_READERS, "bulk"))
-            other = stack.enter_context(ThreadPoolExecutor(OTHER_READERS, "other"))
-            stack.callback(bulk.shutdown, wait=False, cancel_futures=True)
-            stack.callback(other.shutdown, wait=False, cancel_futures=True)
-            waiting = [
-                (bulk if table.plan is not None and table.plan.api == "bulk" else other).submit(
-                    table.read, self.folder, self.watch_of(table)
-                )
-                for table in tables
-            ]
-            for future in waiting:
-                yield future.result()
+    def side_by_side(self, tables: Sequence[Table]) -> Iterator[Reading]:
+        """Read tables in threads, those by Bulk Read apart, as they mostly wait; each comes when it is whole.
 
-    def _modules(self) -> list[Reading]:
+        One by one where a limit of credits may cut off the last ones, so that the first are whole.
+        """
+        bulk = ThreadPoolExecutor(BULK_READERS, "bulk")
+        other = ThreadPoolExecutor(1 if self.found.one_by_one else OTHER_READERS, "other")
+        self.watcher.expect(tables)
+        try:
+            pending = []
+            for table in tables:
+                by_bulk = table.plan is not None and table.plan.api == "bulk" and not self.found.one_by_one
+                pending.append((bulk if by_bulk else other).submit(self._read, table))
+            for future in as_completed(pending):
+                yield future.result()
+        finally:  # whoever is interrupted does not wait for Zoho; after a whole run nobody reads any more
+            for pool in (bulk, other):
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _read(self, table: Table) -> Reading:
+        reading = table.read(self.folder, self.watcher.watch(table))
+        self.watcher.read(reading)
+        return reading
+
+    def modules(self) -> list[Reading]:
         """The readings of modules that went well so far."""
         return [r for r in self.readings.values() if r.plan is not None and r.status == "read"]
 
     def _catch_up(self) -> None:
         """Rows of a job that an earlier run made tell of its time: bring what changed since then."""
-        for reading in self._modules():
+        for reading in self.modules():
             assert reading.plan is not None
             if not reading.notes.read_as_of or reading.synced is None:
                 continue
@@ -188,6 +213,7 @@ class Extraction:
         changed = frozenset[str]()
         if names and any(link.parent == reading.name for link in self._links):
             changed = frozenset(ids_changed(there, now, columns[1]))
+        reading.deleted_rows = len(missing)
         self._changed[reading.name] = Changed(Parents(frozenset(missing), changed), unknown=not names)
 
     def _hidden(self, reading: Reading, plan: Plan, missing: set[str], rows: int) -> set[str]:
@@ -285,7 +311,7 @@ class Extraction:
     def _read_whole_again(self) -> None:
         """Read those modules whole of which the changes do not tell enough, and then what belongs to them."""
         due = []
-        for reading in self._modules():
+        for reading in self.modules():
             plan = reading.plan
             assert plan is not None
             if plan.whole or not self._exists(plan):
@@ -299,7 +325,7 @@ class Extraction:
                     read = partial(read_module, self.client, again)
                     due.append(Table(reading.name, plan.table, plan.columns, read, again.cost.calls, again))
         again_changed: dict[str, Changed] = {}
-        for reading in self._read(due):
+        for reading in self.side_by_side(due):
             before = self.readings[reading.name]
             self._take_over(reading, before)
             self.readings[reading.name] = reading
@@ -320,6 +346,15 @@ class Extraction:
         reading.crm_count = before.crm_count
         known = {deletion.id for deletion in reading.deletions}
         reading.deletions += tuple(one for one in before.deletions if one.id not in known)
+        if (
+            reading.status == "failed"
+            and before.gap
+            and not before.feedless
+            and before.plan
+            and before.plan.synced
+        ):
+            since = f"{before.plan.synced.until:%Y-%m-%d %H:%M} UTC"
+            reading.error = f"deletions unknown since {since}: {before.gap}; {reading.error}"
         reading.refused, reading.feedless = before.refused, before.feedless
         if before.refused and reading.gap:
             reading.notes.remarks.append(
@@ -359,17 +394,26 @@ class Extraction:
         known = set(pq.read_table(self.held.read(plan.table, ["id"], ids=touched))["id"].to_pylist())
         return there - len(known & reading.gone.keys()) + len(self._ids(reading) - known)
 
-    def _defer_children(self) -> None:
-        """Rows of modules that this run did not read, and whose parents changed: their next run reads them whole."""
+    def deferred(self) -> dict[str, Synced]:
+        """What the state is to remember of modules that did not get through.
+
+        Rows whose parents changed, and that could not follow: their next reading is whole. And since when Zoho
+        refuses a list of deletions, of a table that failed for it.
+        """
+        found: dict[str, Synced] = {}
+        read = {name for name, reading in self.readings.items() if reading.status == "read"}
+        for name, reading in self.readings.items():
+            before = self.memory.synced.get(name)
+            if reading.refused and reading.status == "failed" and before:
+                since = before.deletions_refused_since or before.until
+                found[name] = replace(before, deletions_refused_since=since)
         for link in self._links:
-            one = self._changed.get(link.parent)
-            if one is None:
+            one, known = self._changed.get(link.parent), self.memory.synced.get(link.child)
+            if one is None or known is None or link.child in read:
                 continue
-            known = self.memory.synced.get(link.child)
-            moved = one.parents.gone or one.unknown or (link.edited and one.parents.changed)
-            read = self.readings.get(link.child)
-            if moved and known is not None and (read is None or read.status != "read"):
-                self.state_of_others[link.child] = replace(known, verified_at=None)
+            if one.parents.gone or one.unknown or (link.edited and one.parents.changed):
+                found[link.child] = replace(found.get(link.child, known), verified_at=None)
+        return found
 
     # ---- files
 
@@ -386,6 +430,9 @@ class Extraction:
                 tables = (group for part in parts for group in _groups(part))
                 reading.spooled = spool(tables, path, "id", newest)
             reading.spooled = without_rows(must_be_read(reading), reading.gone)
+            if reading.gone and not plan.whole and self._exists(plan):
+                there = self.held.read(plan.table, ["id"], ids=reading.gone)
+                reading.deleted_rows = int(pq.read_metadata(there).num_rows)
 
     def _fetch(self, reading: Reading, ids: Iterable[str]) -> None:
         """Add whole rows, read by id."""

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import dlt
-from dlt.common.schema.typing import TWriteDispositionConfig
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 
@@ -91,6 +90,7 @@ class SourceRun:
             self.folder,
             journal=Path(pipeline.pipelines_dir, f"{pipeline.pipeline_name}.jobs"),
         )
+        self.rows = RowsForDlt(self.extraction, {t.name: t.resource for t in runs.tables})
         self.extraction.run()
 
     def _chosen(self, names: Sequence[str], runs: SourceRuns) -> frozenset[str]:
@@ -121,33 +121,15 @@ class SourceRun:
     def items(self, table: SourceTable) -> Iterator[Any]:
         """What dlt is given for one table; the state moves once dlt has taken all of it."""
         reading = self._reading(table)
-        if reading is None:
-            return
-        if reading.name == DELETED_RECORDS.table:
-            yield from self._deleted_records(table, reading)
-            return
-        if reading.plan is None:
-            hints = column_hints(reading.columns, reading.key)
-            yield from self._yielded(table, reading, Rows(must_be_read(reading), "replace", {}), hints)
-        else:
+        if reading is not None:
             user = _strategy(self.selected[table.resource].write_disposition)
-            rows = rows_of(
-                self.extraction, reading, tombstones=user is None or user["disposition"] == "merge"
-            )
-            hints = column_hints(reading.columns, reading.key)
-            if rows is not None:
-                if user is not None and (rows.disposition != "replace" or user["disposition"] != "merge"):
-                    rows = replace(rows, disposition=user)
-                yield from self._yielded(table, reading, rows, hints)
-        self._remember(table, reading)
+            yield from self.rows.items(reading, table.resource, user)
 
     def _reading(self, table: SourceTable) -> Reading | None:
         """The reading of a table that was read. Raises what it failed with."""
-        found = self.extraction.found
         if table.name == DELETED_RECORDS.table:
-            reading = deleted_records_reading(self._modules(), self.folder, new=True)
-            assert reading is not None
-            return reading
+            return self.rows.deleted_records(self.extraction.modules())
+        found = self.extraction.found
         reading = self.extraction.readings.get(table.name) or self.extraction.readings.get(
             next((m.api_name for m in found.modules if m.api_name.casefold() == table.name.casefold()), "")
         )
@@ -158,57 +140,83 @@ class SourceRun:
                 raise ReadFailed(f"{table.name}: {skip.reason}")
             logger.warning("%s is not read: %s", table.name, skip.reason if skip else "Zoho lists it no more")
             return None
-        if reading.status == "failed":
-            raise (
-                reading.cause
-                if isinstance(reading.cause, CredentialsError)
-                else ReadFailed(f"{reading.name}: {reading.error}")
-            ) from reading.cause
-        if reading.status == "skipped" and table.name in self.choice.only:
-            raise ReadFailed(f"{reading.name}: {reading.error}")
+        if reading.status == "failed" or (reading.status == "skipped" and table.name in self.choice.only):
+            error = reading.cause if isinstance(reading.cause, CredentialsError) else None
+            raise error or ReadFailed(f"{reading.name}: {reading.error}") from reading.cause
         if reading.status in ("kept", "skipped"):
             log = logger.info if reading.status == "kept" else logger.warning
             log("%s is left as it is: %s", reading.name, reading.error or reading.reason)
             return None
         return reading
 
-    def _modules(self) -> list[Reading]:
-        return [r for r in self.extraction.readings.values() if r.plan is not None and r.status == "read"]
 
-    def _deleted_records(self, table: SourceTable, reading: Reading) -> Iterator[Any]:
-        there = table.resource in (self.extraction.memory.held or {})
-        if reading.rows or not there:
-            how: TWriteDispositionConfig = MERGE if self.extraction.held.merges else "append"
-            hints = column_hints(reading.columns, KEY)
-            yield from self._yielded(table, reading, Rows(must_be_read(reading), how, {}), hints)
-        remember_reading(dlt.current.source_state(), reading)
+@dataclass(frozen=True)
+class RowsForDlt:
+    """Hands the readings of an extraction to dlt.
 
-    def _yielded(
-        self, table: SourceTable, reading: Reading, rows: Rows, hints: dict[str, dict[str, Any]]
-    ) -> Iterator[Any]:
+    Args:
+        extraction: It has run.
+        resources: The resource of each module and table of ours, for the references between them.
+        keep: Leave the files where they are once dlt has taken them, so that they can be taken again.
+    """
+
+    extraction: Extraction
+    resources: Mapping[str, str]
+    keep: bool = False
+
+    def items(self, reading: Reading, resource: str, user: Any = None) -> Iterator[Any]:
+        """The rows of one reading, and then the state. `user` is a disposition that takes the place of ours."""
+        if reading.plan is not None:
+            merges = user is None or user["disposition"] == "merge"
+            rows = rows_of(self.extraction, reading, tombstones=merges)
+        elif reading.key == KEY:
+            rows = self._of_deleted_records(reading)
+        else:
+            rows = Rows(must_be_read(reading), MERGE if reading.part_by else "replace", {})
+        if rows is not None:
+            if user is not None and not (rows.disposition == "replace" and user["disposition"] == "merge"):
+                rows = replace(rows, disposition=user)
+            yield from self._yielded(reading, rows, resource)
+        self._remember(reading, resource)
+
+    def deleted_records(self, readings: Sequence[Reading]) -> Reading:
+        """What these readings were told of deletions, as a reading of its own."""
+        reading = deleted_records_reading(readings, self.extraction.folder, new=True)
+        assert reading is not None
+        return reading
+
+    def _of_deleted_records(self, reading: Reading) -> Rows | None:
+        held = self.extraction.held
+        if not reading.rows and reading.table in held.tables([reading.table]):
+            return None
+        return Rows(must_be_read(reading), MERGE if held.merges else "append", {})
+
+    def _yielded(self, reading: Reading, rows: Rows, resource: str) -> Iterator[Any]:
         """The file itself where nothing stands behind the resource, which is fastest; else its rows as Arrow tables."""
-        extra = {name: dict(hint) for name, hint in rows.hints.items()}
-        twins = {name: {"name": name, "data_type": "text"} for name in twins_of(rows.file.schema)}
-        by_module = {name: one.resource for name, one in self.tables.items()}
+        hints = column_hints(reading.columns, reading.key)
+        hints.update((name, dict(hint)) for name, hint in rows.hints.items())
+        hints.update((n, {"name": n, "data_type": "text"}) for n in twins_of(rows.file.schema))
+        if reading.part_by is not None:
+            hints[reading.part_by].update(merge_key=True)
         made = dlt.mark.make_hints(
-            table_name=reading.table if reading.table != table.resource else None,
+            table_name=reading.table if reading.table != resource else None,
             write_disposition=rows.disposition,
-            columns={**hints, **twins, **extra},
-            references=references(reading.columns, by_module) or None,
+            columns=cast(Any, hints),
+            references=references(reading.columns, self.resources) or None,
         )
         if _stands_alone():
             yield dlt.mark.with_file_import(str(rows.file.path), "parquet", rows.file.rows, made)
         else:
             for group in groups(rows.file.path):
                 yield dlt.mark.with_hints(group, made)
-        rows.file.path.unlink(missing_ok=True)
+        if not self.keep:
+            rows.file.path.unlink(missing_ok=True)
 
-    def _remember(self, table: SourceTable, reading: Reading) -> None:
+    def _remember(self, reading: Reading, resource: str) -> None:
         state = dlt.current.source_state()
-        remember_reading(state, reading, table.resource)
+        remember_reading(state, reading, resource)
         remember_start(state, self.extraction.found.until)
-        for name, synced in self.extraction.state_of_others.items():
-            remember_synced(state, {name: synced})
+        remember_synced(state, self.extraction.deferred())
 
 
 def resource_of(runs: SourceRuns, table: SourceTable) -> DltResource:
