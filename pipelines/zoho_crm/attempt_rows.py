@@ -19,12 +19,10 @@ from .database import DatabaseInUse
 from .destination import choose_destination, database_file
 from .ending import Ending
 from .failures import USAGE
-from .fetching import spool_folder
-from .loading import source_of
+from .loading import appended, resource_of, source_of, work_folder
 from .options import Options
 from .progress import Progress
 from .sync_runs import SYNC_RUNS
-from .table_resource import table_resource
 from .working import opened_pipeline
 
 
@@ -68,10 +66,10 @@ def _is_written(options: Options, ending: Ending, attempts: Sequence[Attempt]) -
         with opened_pipeline(at_once, destination, Progress(), ending.command) as pipeline:
             if wrong and not Held(pipeline, Path(pipeline.working_dir)).tables(["sync_runs"]):
                 return False
-            with spool_folder(pipeline) as folder:
+            with work_folder(pipeline) as folder:
                 log = Reading("sync_runs", "sync_runs", "", "")
                 keep_rows(log, SYNC_RUNS, [a.row() for a in attempts], folder, {})
-                rows = table_resource(log.table, log.columns, lambda: iter([log]), "append")
+                rows = resource_of(log, lambda: appended(log))
                 pipeline.run(source_of([rows]))
     except Exception:  # noqa: BLE001 - each destination has errors of its own
         return False

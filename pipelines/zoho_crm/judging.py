@@ -12,6 +12,7 @@ from sources.zoho_crm.columns import Kind
 from sources.zoho_crm.deleted import read_deletions
 from sources.zoho_crm.differences import differing
 from sources.zoho_crm.errors import ZohoCrmError, ZohoError
+from sources.zoho_crm.extraction import TooManyRowsMissing, check_row_loss
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.records import read_ids
 from sources.zoho_crm.sweep import confirm_gone
@@ -22,7 +23,6 @@ from sources.zoho_crm.windows import ALONG_BY_NAME, CHANGED, CREATED
 from .comparison import Comparison, ids_since
 from .database import raise_if_gone
 from .failures import innermost
-from .mending import TooManyGone, check_gone
 
 
 @dataclass
@@ -104,8 +104,8 @@ class Judge:
         """Asking by id is the only proof that a record is gone; too many are not believed."""
         thin, extra = comparison.thin, comparison.ids["extra"]
         try:
-            check_gone(thin, extra, comparison.table_rows or 0)
-        except TooManyGone as error:
+            check_row_loss(thin, sorted(extra), comparison.table_rows or 0)
+        except TooManyRowsMissing as error:
             comparison.refusal = str(error)
         else:
             gone = confirm_gone(self.client.metered(thin.usage), comparison.name, extra, comparison.plan)

@@ -1,33 +1,31 @@
-"""Lands readings in the destination: whole tables by replacement, changes by merge, a lot in one package."""
+"""Loads what an extraction has read: all tables in one package, and those that the destination takes if it refuses one."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial
+import functools
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dlt
-import pyarrow.parquet as pq
-from dlt.common.schema.typing import TWriteDispositionConfig
 from dlt.destinations.exceptions import DatabaseTransientException
 from dlt.extract import DltResource, DltSource
 from dlt.load.exceptions import LoadClientJobRetry
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from sources.zoho_crm.deleted_records import DELETED_RECORDS, deleted_records_reading
+from sources.zoho_crm.deleted_records import DELETED_RECORDS
 from sources.zoho_crm.errors import ZohoCrmError
+from sources.zoho_crm.extraction import Extraction
 from sources.zoho_crm.held import Held
-from sources.zoho_crm.history import MERGE, Kept, disposition, extra_hints, kept_already
+from sources.zoho_crm.history import MERGE
+from sources.zoho_crm.landing import Rows
 from sources.zoho_crm.memory import SOURCE, remember_refusals, remember_start, remember_synced
-from sources.zoho_crm.naming import TEXT_TWIN
-from sources.zoho_crm.patching import carried
-from sources.zoho_crm.plan import Plan
-from sources.zoho_crm.reading import Reading
-from sources.zoho_crm.spool import GROUP_ROWS, Spooled
-from sources.zoho_crm.survey import Survey
+from sources.zoho_crm.reading import Reading, must_be_read
+from sources.zoho_crm.resources import RowsForDlt, yielded
+from sources.zoho_crm.spool import GROUP_ROWS
 from sources.zoho_crm.synced import Synced
 
 from .database import raise_if_gone
@@ -36,7 +34,6 @@ from .gentle import gently, starved
 from .packages import remove_loaded_rows
 from .replacing import replaced_safely
 from .stopping import STOP
-from .table_resource import table_resource
 
 MOST_ROOM = 64
 
@@ -46,235 +43,155 @@ class NotOurs(ZohoCrmError):
 
 
 @dataclass
-class Landing:
-    """The destination, as far as readings have to get there."""
+class Loader:
+    """The destination, as far as the tables of one extraction have to get there."""
 
     pipeline: dlt.Pipeline
-    held: Held
-    folder: Path
+    extraction: Extraction
     remembers: bool = True  # deletions, in `deleted_records`
     room: int = 1  # for a load into DuckDB, times what should be enough
-    # table -> columns of no field any more
-    older: Mapping[str, Collection[str]] = field(default_factory=dict)
 
-    def land(self, readings: Sequence[Reading]) -> None:
-        """Load all that are whole in one package; if that fails, each alone, so that only the culprit fails.
+    def load(self, readings: Sequence[Reading]) -> None:
+        """Load all that are whole in one package; if that fails, in halves, so that only the culprit fails.
 
         Ctrl-C waits for it: what has been read, and may have cost much, is not read again.
-        Rows of deleted records go first where the package moves the watermark, else after the package has
-        remembered them: nothing else would, in a run that is killed in between.
         """
-        whole = [r for r in readings if r.status == "read" and (r.spooled is not None or r.gone)]
+        whole = [r for r in readings if r.status == "read"]
         if whole:
             with STOP.unbroken():
-                self._land(whole)
+                self._load(whole)
 
-    def _land(self, whole: Sequence[Reading]) -> None:
+    def _load(self, readings: Sequence[Reading]) -> None:
         try:
-            self._remove([r for r in whole if r.synced is not None])
-            self._run(whole)
-            self._remove([r for r in whole if r.synced is None])
+            self._run(readings)
         except Exception as error:  # noqa: BLE001 - each destination has errors of its own
-            self._clear(error)
+            give_up(self.pipeline, error)
             if self.room < MOST_ROOM and starved(error):
                 self.room *= 4
-                self._land(whole)
-                return
-            if len(whole) == 1:
-                whole[0].unloadable = not _passes(error)
-                whole[0].end("failed", f"the destination refused it: {innermost(error)}")
-                return
-            for reading in whole:
-                self.land([reading])
-        for reading in whole:
-            for file in (reading.spooled, reading.landed):
-                if file is not None:
-                    file.path.unlink(missing_ok=True)
+                self._load(readings)
+            elif len(readings) == 1:
+                readings[0].unloadable = not _passes(error)
+                readings[0].end("failed", f"the destination refused it: {innermost(error)}")
+            else:
+                half = len(readings) // 2
+                self._load(readings[:half])
+                self._load(readings[half:])
 
-    def _clear(self, error: Exception) -> None:
-        """Give up the package that could not be loaded; whoever interrupts the run is obeyed.
+    def _run(self, readings: Sequence[Reading]) -> None:
+        held = self.extraction.held
+        there = held.tables() if held.merges else {}
+        self._check_ours(readings, there)
+        make_again(self.pipeline, [*(r.table for r in readings), DELETED_RECORDS.table], there)
+        rows = RowsForDlt(
+            self.extraction, {r.name: r.table for r in self.extraction.readings.values()}, keep=True
+        )
+        loaded = [*readings, rows.deleted_records(readings)] if self.remembers else list(readings)
+        replaced = [r.table for r in loaded if r.plan is None or r.plan.whole]
+        with replaced_safely(self.pipeline, replaced) as how:
+            resources = [
+                resource_of(r, functools.partial(rows.items, r, r.table, replace_by=how)) for r in loaded
+            ]
+            with gently(self.pipeline, self._many(readings), self.room):
+                self.pipeline.run(source_of(resources))
 
-        So is a destination that is gone.
-        """
-        if any(isinstance(cause, KeyboardInterrupt) for cause in causes(error)):
-            raise KeyboardInterrupt from error  # dlt wraps Ctrl-C and SIGTERM like a failed load
-        if isinstance(error, PipelineStepFailed):
-            self.pipeline.abort_packages()
-            remove_loaded_rows(self.pipeline)
-        raise_if_gone(error)
-
-    def append(
-        self,
-        log: Reading,
-        synced: Mapping[str, Synced],
-        *others: Reading,
-        read: Collection[Reading] = (),
-        started: datetime | None = None,
-        turns: Mapping[str, str] | None = None,
-    ) -> None:
-        """Load the log of the run, and with it what is to be remembered of the whole run.
-
-        `others` are logs, too, which land or fail with it; `read` are the readings of the run. `started` is
-        when the run began, by Zoho's clock, and `turns` what had its turn in a run with a limit of credits.
-        """
-        if log.spooled is None:
-            return
-
-        def rows() -> Iterator[Reading]:
-            state = dlt.current.source_state()
-            remember_synced(state, synced)
-            if started is not None:
-                remember_start(state, started)
-            if turns:
-                state.setdefault("turns", {}).update(turns)
-            for reading in read:
-                remember_refusals(state, reading)
-            yield log
-
-        try:
-            tables = [log.table, *(other.table for other in others)]
-            self._make_again(tables, self.held.tables() if self.held.merges else {})
-            made = [table_resource(log.table, log.columns, rows, "append")]
-            made += [table_resource(o.table, o.columns, partial(iter, [o]), "append") for o in others]
-            with STOP.unbroken():
-                self.pipeline.run(source_of(made))
-        except PipelineStepFailed as error:
-            self._clear(error)
-            log.end("failed", f"the destination refused it: {innermost(error)}")
-
-    def _remove(self, readings: Sequence[Reading]) -> None:
-        for reading in readings:
-            if reading.gone and reading.plan is not None:
-                reading.deleted_rows += self.held.remove(reading.table, reading.gone, reading.plan.keeps)
-
-    def _make_again(self, tables: Iterable[str], there: Mapping[str, frozenset[str]]) -> None:
-        """Tables and columns that somebody has dropped: dlt trusts the version of its schema, and would fail."""
-        known: Mapping[str, Any] = {}
-        if there and self.pipeline.default_schema_name:
-            known = self.pipeline.default_schema.tables
-        lost = [
-            table
-            for table in tables
-            for name, column in known.get(table, {}).get("columns", {}).items()
-            if "data_type" in column and name not in there.get(table, ())
-        ]
-        if lost:
-            with self.pipeline.destination_client() as client:
-                client.update_stored_schema(set(lost), force=True)
+    def _many(self, readings: Sequence[Reading]) -> list[Path]:
+        """The files, for a load in little memory; none where many rows are merged: there a limit costs time."""
+        merged = sum(r.rows or 0 for r in readings if r.plan is not None and not r.plan.whole)
+        return [r.spooled.path for r in readings if r.spooled is not None] if merged < GROUP_ROWS else []
 
     def _check_ours(self, readings: Sequence[Reading], there: Collection[str]) -> None:
         """Raises NotOurs for a table of which this pipeline knows nothing, and that keeps what was.
 
         A first load that dlt has not noticed leaves a table, too, in which all is live.
         """
+        held = self.extraction.held
         new = [r.table for r in readings if r.plan and r.plan.synced is None and r.table not in there]
-        for table in self.held.tables(new) if new and self.held.merges else ():
-            if self.held.dead(table):
+        for table in held.tables(new) if new and held.merges else ():
+            if held.dead(table):
                 raise NotOurs(
                     f"{table} keeps rows that another pipeline has closed or marked as deleted:"
                     " load into another dataset, or drop it"
                 )
 
-    def _run(self, readings: Sequence[Reading]) -> None:
-        there = self.held.tables() if self.held.merges else {}
-        self._check_ours(readings, there)
-        self._make_again([*(r.table for r in readings), DELETED_RECORDS.table], there)
-        files = [r for r in readings if r.spooled is not None]  # one may have nothing but deletions
-        ways = {r.table: self._way(r, there) for r in files}
-        with replaced_safely(self.pipeline, [t for t, way in ways.items() if way == "replace"]) as replace:
-            resources = [
-                table_resource(
-                    r.table,
-                    r.columns,
-                    partial(iter, [r]),
-                    replace if ways[r.table] == "replace" else ways[r.table],
-                    extra_hints(r.plan.keeps) if r.plan else {},
-                )
-                for r in files
-                if _brings_rows(r) or ways[r.table] == "replace" or _brings_columns(r, there)
-            ]
-            resources += self._deleted_records(
-                readings, new=self.held.merges and DELETED_RECORDS.table not in there
-            )
-            if resources:
-                with gently(self.pipeline, self._many(files, ways), self.room):
-                    self.pipeline.run(source_of(resources))
 
-    def _many(self, readings: Sequence[Reading], ways: Mapping[str, TWriteDispositionConfig]) -> list[Path]:
-        """The files, for a load in little memory; none where many rows are merged: there a limit costs time."""
-        found = [(r, file) for r in readings if (file := r.landed or r.spooled)]
-        merged = sum(file.rows for r, file in found if ways[r.table] != "replace")
-        return [file.path for _, file in found] if merged < GROUP_ROWS else []
+def give_up(pipeline: dlt.Pipeline, error: Exception) -> None:
+    """Give up the package that could not be loaded; whoever interrupts the run is obeyed.
 
-    def _way(self, reading: Reading, there: Mapping[str, frozenset[str]]) -> TWriteDispositionConfig:
-        """How the file lands; one that has to keep what the table holds is made ready for it."""
-        plan, spooled = reading.plan, reading.spooled
-        if reading.part_by and reading.table in there:
-            return MERGE
-        if plan is None or plan.until is None or spooled is None:
-            return "replace"
-        before = plan.synced.keeps if plan.synced else None
-        exists = plan.table in there and kept_already(plan.keeps, there[plan.table], before)
-        if plan.table in there:
-            reading.spooled = spooled = self._carried(plan, spooled, there[plan.table])
-        kept = Kept(plan.table, plan.keeps, plan.whole, exists, plan.until)
-        gone = {deletion.id: deletion.deleted_time for deletion in reading.deletions}
-        reading.landed = kept.prepare(self.held, spooled, reading.columns, gone)
-        return disposition(plan.keeps, plan.whole, exists)
-
-    def _carried(self, plan: Plan, spooled: Spooled, there: Collection[str]) -> Spooled:
-        """Values of fields that are gone, or of another type now, stay in rows that are read again."""
-        own = set(spooled.schema.names)
-        # Also of a field that an API refuses from now on: its column is there, and the file has none.
-        names = dict.fromkeys([*self.older.get(plan.table, ()), *(column.name for column in plan.columns)])
-        older = [name for name in names if name in there and name not in own]
-        if not older or not spooled.rows:
-            return spooled
-        ids = None if plan.whole else pq.read_table(spooled.path, columns=["id"])["id"].to_pylist()
-        held = self.held.read(plan.table, ["id", *older], ids=ids)
-        return carried(spooled.path, held, self.folder / f"{plan.table}.carried.parquet")
-
-    def _deleted_records(self, readings: Sequence[Reading], *, new: bool) -> Iterator[DltResource]:
-        """The deletions, and the watermarks of those readings that bring nothing else."""
-        deleted = deleted_records_reading(readings, self.folder, new=new)
-        if deleted is None or not self.remembers:
-            return
-        rowless = {r.name: r.synced for r in readings if not _brings_rows(r) and r.synced is not None}
-
-        def rows() -> Iterator[Reading]:
-            remember_synced(dlt.current.source_state(), rowless)
-            yield deleted
-
-        how = disposition("hard", whole=False, exists=True) if self.held.merges else "append"
-        yield table_resource(deleted.table, deleted.columns, rows, how)
+    So is a destination that is gone.
+    """
+    if any(isinstance(cause, KeyboardInterrupt) for cause in causes(error)):
+        raise KeyboardInterrupt from error  # dlt wraps Ctrl-C and SIGTERM like a failed load
+    if isinstance(error, PipelineStepFailed):
+        pipeline.abort_packages()
+        remove_loaded_rows(pipeline)
+    raise_if_gone(error)
 
 
-def _brings_rows(reading: Reading) -> bool:
-    """Whether the file has rows; without one that was read, it may have those that the table keeps."""
-    file = reading.landed or reading.spooled
-    return file is not None and file.rows > 0
+@dataclass(frozen=True)
+class Remembered:
+    """What the state is to remember at the end of a run."""
+
+    synced: Mapping[str, Synced]
+    readings: Sequence[Reading] = ()
+    started: Any = None  # when the run began, by Zoho's clock
+    turns: Mapping[str, str] | None = None  # what had its turn in a run with a limit of credits
 
 
-def _brings_columns(reading: Reading, there: Mapping[str, frozenset[str]]) -> bool:
-    """Whether there are columns that the table lacks; a new field has one from the first run on that sees it."""
-    return any(column.name not in there.get(reading.table, ()) for column in reading.columns)
+def append_logs(pipeline: dlt.Pipeline, held: Held, logs: Sequence[Reading], remembered: Remembered) -> None:
+    """Load the logs of a run, and with them what is to be remembered of the whole run."""
+    log = logs[0]
+    if log.spooled is None:
+        return
+
+    def rows(reading: Reading) -> Iterator[Any]:
+        if reading is log:
+            state = dlt.current.source_state()
+            remember_synced(state, remembered.synced)
+            if remembered.started is not None:
+                remember_start(state, remembered.started)
+            state.setdefault("turns", {}).update(remembered.turns or {})
+            for one in remembered.readings:
+                remember_refusals(state, one)
+        yield from appended(reading)
+
+    try:
+        make_again(pipeline, [one.table for one in logs], held.tables() if held.merges else {})
+        resources = [resource_of(r, functools.partial(rows, r)) for r in logs]
+        with STOP.unbroken():
+            pipeline.run(source_of(resources))
+    except PipelineStepFailed as error:
+        give_up(pipeline, error)
+        log.end("failed", f"the destination refused it: {innermost(error)}")
 
 
-def older_columns(found: Survey) -> dict[str, list[str]]:
-    """By table: the columns that were given to fields which are gone, or to their earlier types."""
-    older = {}
-    for plan in found.plans:
-        remembered = found.memory.columns.get(plan.table, {})
-        private = {entry.rpartition(": ")[0] for entry in plan.private}
-        names = [name for field, forms in remembered.items() if field not in private for name in forms[::2]]
-        current = {column.name for column in plan.columns}
-        older[plan.table] = [
-            form
-            for name in names
-            for form in (name, name + TEXT_TWIN)
-            if name not in current and form not in current
-        ]
-    return older
+def resource_of(reading: Reading, items: Callable[[], Iterator[Any]]) -> DltResource:
+    """The resource of one table, by what hands its rows to dlt."""
+
+    def rows() -> Iterator[Any]:
+        yield from items()
+
+    return dlt.resource(rows, name=reading.table, write_disposition=MERGE)
+
+
+def appended(reading: Reading) -> Iterator[Any]:
+    """The rows of a log of ours."""
+    return yielded(reading, Rows(must_be_read(reading), "append", {}), reading.table)
+
+
+def make_again(pipeline: dlt.Pipeline, tables: Iterable[str], there: Mapping[str, frozenset[str]]) -> None:
+    """Tables and columns that somebody has dropped: dlt trusts the version of its schema, and would fail."""
+    known: Mapping[str, Any] = {}
+    if there and pipeline.default_schema_name:
+        known = pipeline.default_schema.tables
+    lost = [
+        table
+        for table in tables
+        for name, column in known.get(table, {}).get("columns", {}).items()
+        if "data_type" in column and name not in there.get(table, ())
+    ]
+    if lost:
+        with pipeline.destination_client() as client:
+            client.update_stored_schema(set(lost), force=True)
 
 
 def _passes(error: BaseException) -> bool:
@@ -285,3 +202,15 @@ def _passes(error: BaseException) -> bool:
 
 def source_of(resources: Iterable[Any]) -> DltSource:
     return dlt.source(lambda: list(resources), name=SOURCE, section=SOURCE)()
+
+
+@contextmanager
+def work_folder(pipeline: dlt.Pipeline) -> Iterator[Path]:
+    """Beside dlt's own files, so that a file is linked into the load package and not copied."""
+    folder = Path(pipeline.working_dir, "spool")
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from sources.zoho_crm.children import Link, Parents
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.errors import CredentialsError, CreditLimit
 from sources.zoho_crm.plan import Skip
-from sources.zoho_crm.reading import Reading, ids_of
+from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.survey import Survey
 from sources.zoho_crm.synced import Synced
 
@@ -32,10 +31,7 @@ class Run:
     troubles: list[tuple[str, str]] = field(default_factory=list)  # what failed beside the tables, and why
     table_counts: dict[str, int] = field(default_factory=dict)  # rows in the destination, by table
     converted_counts: dict[str, int] = field(default_factory=dict)  # of these, converted records
-    links: list[Link] = field(default_factory=list)  # which rows hang on which modules' records
-    touched: dict[str, Parents] = field(default_factory=dict)  # parents that went or changed, by module
-    unknown: set[str] = field(default_factory=set)  # parents that were read whole again: any may have changed
-    synced: dict[str, Synced] = field(default_factory=dict)  # watermarks that wait for the end of the run
+    synced: dict[str, Synced] = field(default_factory=dict)  # what the comparison of counts has found
     overdue: dict[str, Synced] = field(default_factory=dict)  # modules that could not follow their parents
     swept: set[str] = field(default_factory=set)  # modules of which every id was compared
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -52,28 +48,6 @@ class Run:
         """It does what the survey has found."""
         self.named, self.skips, self.failures = found.choice.only, found.skips, found.failures
         self.waiting, self.spent = found.waiting, bool(found.waiting or found.too_dear)
-
-    def defer(self, readings: Iterable[Reading]) -> None:
-        """Keep the watermarks that must not move yet, or that no rows carry, for the end of the run.
-
-        Rows that hang on changed records are followed later; until then the change counts as not read.
-        """
-        parents = {link.parent for link in self.links}
-        for reading in readings:
-            plan = reading.plan
-            if reading.status != "read" or plan is None or reading.synced is None:
-                continue
-            if plan.whole and (plan.synced is None or reading.name not in parents):
-                continue  # it lands with its watermark, and nothing has to follow
-            if plan.whole:
-                self.unknown.add(reading.name)
-                gone = frozenset(deletion.id for deletion in reading.deletions)
-                self.touched[reading.name] = Parents(gone)
-            elif reading.name in parents:
-                self.touched[reading.name] = Parents(frozenset(reading.gone), ids_of(reading))
-            idle = not reading.rows and not reading.deletions
-            if idle or (reading.gap and not reading.feedless) or reading.name in parents:
-                self.synced[reading.name], reading.synced = reading.synced, None
 
     def stop(self, error: CreditLimit, client: ZohoClient) -> None:
         """It ends before anything was read: already the questions to plan it cost too much."""

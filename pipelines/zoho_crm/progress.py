@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dlt.common.runtime.collector_base import Collector
 
-from sources.zoho_crm.watch import UNWATCHED, Watch
+from sources.zoho_crm.watch import UNWATCHED, Watch, Watcher
 
 from .console import Console, counted
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 STOPPING = b"Stopping: what is being loaded is finished first. Once more kills at once.\n"
 
 
-class Progress(Collector):
+class Progress(Collector, Watcher):
     """A collector of dlt's that hears of our readings, too. This one shows nothing."""
 
     step = ""

@@ -8,6 +8,7 @@ from datetime import datetime
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.counting import read_count
 from sources.zoho_crm.errors import CreditLimit, ZohoCrmError
+from sources.zoho_crm.extraction import is_record
 from sources.zoho_crm.held import Held
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.schedule import is_due
@@ -17,7 +18,6 @@ from sources.zoho_crm.windows import CONVERTED
 
 from .database import raise_if_gone
 from .failures import innermost
-from .mending import is_record
 from .outcome import Run
 
 COUNTED_PARTLY = "Zoho refuses to count converted and unapproved records, so its count leaves them out"
@@ -49,12 +49,8 @@ def _converted(reading: Reading) -> str | None:
 
 
 def _replaced(reading: Reading) -> bool:
-    """Whether the table holds just what was read, so that its rows can be counted against it.
-
-    Changes since the jobs of an earlier run have landed by now, too.
-    """
-    caught_up = reading.notes.read_as_of is not None
-    return reading.plan is None or (reading.plan.whole and reading.plan.keeps == "hard" and not caught_up)
+    """Whether the table holds just what was read, so that its rows can be counted against it."""
+    return reading.plan is None or (reading.plan.whole and reading.plan.keeps == "hard")
 
 
 def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, found: Survey) -> None:
@@ -62,9 +58,9 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, found
     plan, synced = reading.plan, run.synced.get(reading.name) or reading.synced
     if synced is None or plan is None or plan.filters:  # the count knows no filter
         return
-    if not plan.whole:
+    if reading.crm_count is None or not plan.whole:
         touched = reading.rows or reading.deleted_rows or reading.name in run.swept
-        touched = touched or synced.difference or (reading.feedless and is_record(plan))
+        touched = touched or plan.whole or synced.difference or (reading.feedless and is_record(plan))
         every, gap = found.choice.policy.count_every, found.memory.gap
         if not touched and not is_due(synced.counted_at, every, found.until, gap):
             return
@@ -76,7 +72,7 @@ def _compare(run: Run, reading: Reading, counted: int, client: ZohoClient, found
         reading.notes.remarks.append(COUNTED_PARTLY)
         synced = replace(synced, hides_converted=True)
     more, converted = counted - reading.crm_count, run.converted_counts.get(reading.table, 0)
-    recent, now = reading.recent + reading.followed, found.until
+    recent, now = reading.recent, found.until
     entry = judged(synced, more, converted, recent, now)
     if reading.name in run.swept and entry.difference_at:
         # Every id was compared just now, so it is the count that differs: it leaves out some records.

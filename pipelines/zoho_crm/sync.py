@@ -10,28 +10,23 @@ from typing import Any
 
 import dlt
 
-from sources.zoho_crm.children import Link, links, links_not_asked
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.deleted_records import DELETED_RECORDS
 from sources.zoho_crm.door import Usage
 from sources.zoho_crm.endpoints import OUR_TABLES
 from sources.zoho_crm.errors import CredentialsError, CreditLimit, SettingsError, Skippable
+from sources.zoho_crm.extraction import Extraction
 from sources.zoho_crm.held import Held
-from sources.zoho_crm.journal import Journal
 from sources.zoho_crm.memory import SOURCE, memory_of
 from sources.zoho_crm.plan import Wish
-from sources.zoho_crm.privacy import Rules
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.survey import Choice, Survey, survey
-from sources.zoho_crm.tables import Table, account_tables, metadata_tables, module_tables, not_due
-from sources.zoho_crm.watch import UNWATCHED
+from sources.zoho_crm.tables import Table, account_tables, module_tables
 
 from .emptying import empty_columns
 from .expectation import Expectation, counted_tables, credits_of, expect
-from .fetching import as_they_come, spool_folder
-from .followups import FollowUps
 from .limiting import Prices, in_turn, rows_by_table, survey_within, turns_of
-from .loading import Landing, older_columns
+from .loading import Loader, Remembered, append_logs, work_folder
 from .outcome import Run
 from .progress import Progress
 from .proof import prove
@@ -76,51 +71,62 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
         return run
     run.follow(found)
     planning = replace(client.usage)
-    with spool_folder(pipeline) as folder:
-        client.door.scratch = folder
-        empty_columns(Held(pipeline, folder), found)
-        landing = _landing(pipeline, folder, found)
-        journal = client.door.journal = _journal(pipeline, found)
-        run.links = _links(found)
+    with work_folder(pipeline) as folder:
+        held = Held(pipeline, folder)
+        empty_columns(held, found)
+        extraction = Extraction(
+            client, choice, wish, found.memory, held, folder, journal=jobs_file(pipeline), watcher=progress
+        )
         ours = account_tables(client, found)
-        run.expected = _expected(found, landing.held, ours, planning)
+        run.expected = _expected(found, held, ours, planning)
         progress.start(run.expected)
+        extraction.read(found, in_turn([*module_tables(client, found), *ours], found))
+        extraction.describe()
+        run.readings = _in_order([*extraction.readings.values()], found)
+        _charge_planning(run.readings, planning)
         seats = SeatCounts(run.run_id)
-        tables = in_turn([*module_tables(client, found), *ours], found)
-        for readings in as_they_come(tables, folder, progress, one_by_one=found.one_by_one):
-            seats.look(readings)
-            _land(run, landing, readings, progress)
-            _forget_jobs(journal, readings, found)
-        FollowUps(run, found, landing, client, wish, progress).finish()
+        seats.look(run.readings)
+        _load(run, extraction, pipeline, progress)
         progress.remark("counting the rows")
-        with landing.held.kept_open():
-            _land_metadata(run, landing, found, planning)
-            run.readings = _in_order([*run.readings, *not_due(found)], found)
-            _write_down(run, found, landing, client, seats)
+        with held.kept_open():
+            _write_down(run, extraction, pipeline, client, seats)
     return run
 
 
-def _write_down(run: Run, found: Survey, landing: Landing, client: ZohoClient, seats: SeatCounts) -> None:
-    """Prove the tables, add up the run, and land its logs with the watermarks that waited for them."""
-    prove(run, landing.held, client, found)
+def _load(run: Run, extraction: Extraction, pipeline: dlt.Pipeline, progress: Progress) -> None:
+    """Load what was read, and forget the jobs of rows that have landed, or never will."""
+    remembers = DELETED_RECORDS.table not in extraction.found.choice.never
+    progress.loading(run.readings)
+    Loader(pipeline, extraction, remembers).load(run.readings)
+    for reading in run.readings:
+        progress.done(reading)
+        journal = extraction.client.door.journal
+        if reading.plan is not None and journal and (reading.status == "read" or reading.unloadable):
+            journal.done(reading.name, extraction.found.until)
+    run.swept = {r.name for r in extraction.modules() if r.plan and r.plan.whole and r.plan.synced}
+    run.overdue = extraction.deferred()
+
+
+def jobs_file(pipeline: dlt.Pipeline) -> Path:
+    """Where the Bulk Read jobs of a run are remembered until their rows have landed."""
+    return Path(pipeline.pipelines_dir, f"{pipeline.pipeline_name}.jobs")
+
+
+def _write_down(
+    run: Run, extraction: Extraction, pipeline: dlt.Pipeline, client: ZohoClient, seats: SeatCounts
+) -> None:
+    """Compare the counts, add up the run, and load its logs with what is to be remembered."""
+    found = extraction.found
+    prove(run, extraction.held, client, found)
     run.close(client)
-    log = sync_runs_reading(run, landing.folder)
-    more = seats.log(landing.folder) if SEAT_COUNTS.table not in found.choice.never else []
+    log = sync_runs_reading(run, extraction.folder)
+    more = seats.log(extraction.folder) if SEAT_COUNTS.table not in found.choice.never else []
     turns = turns_of(found, run.cut) if found.order is not None else {}
-    landing.append(log, run.synced, *more, read=run.readings, started=found.until, turns=turns)
+    remembered = Remembered(run.synced, run.readings, found.until, turns)
+    append_logs(pipeline, extraction.held, [log, *more], remembered)
     run.is_logged = not log.error
     if log.error:
         run.troubles.append((log.name, log.error))
-
-
-def _landing(pipeline: dlt.Pipeline, folder: Path, found: Survey) -> Landing:
-    remembers = DELETED_RECORDS.table not in found.choice.never
-    return Landing(pipeline, Held(pipeline, folder), folder, remembers, older=older_columns(found))
-
-
-def _links(found: Survey) -> list[Link]:
-    listed = {m.api_name: m for m in found.modules}
-    return [*links(found.fields, listed), *links_not_asked(found.fields, listed, found.memory.synced)]
 
 
 def _expected(found: Survey, held: Held, ours: Sequence[Table], planning: Usage) -> Expectation:
@@ -128,59 +134,11 @@ def _expected(found: Survey, held: Held, ours: Sequence[Table], planning: Usage)
     return expect(found, ours, held.count(due) if due else {}, planning.calls)
 
 
-def _land(run: Run, landing: Landing, readings: Sequence[Reading], progress: Progress) -> None:
-    """One lot of tables that are whole."""
-    run.defer(readings)
-    progress.loading(readings)
-    with landing.held.kept_open():
-        landing.land(readings)
-    run.readings += readings
-    for reading in readings:
-        progress.done(reading)
-
-
-def _forget_jobs(journal: Journal, readings: Sequence[Reading], found: Survey) -> None:
-    """Their rows have landed, or never will."""
-    for reading in readings:
-        if reading.plan is None:
-            continue
-        if reading.status == "read" or reading.unloadable:
-            journal.done(reading.name, found.until)
-
-
-def _journal(pipeline: dlt.Pipeline, found: Survey) -> Journal:
-    """The Bulk Read jobs that a killed run has paid for, but those whose rows have landed."""
-    journal = Journal(Path(pipeline.pipelines_dir, f"{pipeline.pipeline_name}.jobs"))
-    journal.tidy(found.until)
-    for module, synced in found.memory.synced.items():
-        journal.done(module, synced.until)
-    if found.choice.policy.rules != Rules():  # archives may be of a run without these rules
-        journal.remove_files(but=[plan.module.api_name for plan in found.plans if not plan.secret])
-    return journal
-
-
-def _land_metadata(run: Run, landing: Landing, found: Survey, planning: Usage) -> None:
-    """The tables `modules` and `fields`, which know what the readings have met."""
-    refused = {r.name: _refused(r) for r in run.readings}
-    ours = [table.read(landing.folder, UNWATCHED) for table in metadata_tables(found, refused)]
-    landing.land(ours)
-    _charge_planning(ours, planning)
-    run.readings += ours
-
-
-REFUSED = "an API refused it when the module was read whole, and no record had a value"
-
-
-def _refused(reading: Reading) -> dict[str, str]:
-    """Fields that an API refuses, and why; those of the last whole reading, too."""
-    plan = reading.plan
-    before = plan.synced.empty if plan and plan.synced and not plan.whole else ()
-    return {**dict.fromkeys(before, REFUSED), **reading.notes.refused, **reading.notes.empty}
-
-
 def _charge_planning(ours: Sequence[Reading], planning: Usage) -> None:
     """What was asked while planning is what `modules` and `fields` hold: one call is the former's."""
     for reading in ours:
+        if reading.name not in ("modules", "fields"):
+            continue
         first = reading.name == "modules"
         reading.usage = Usage(1, 1) if first else Usage(planning.calls - 1, planning.credits - 1)
 

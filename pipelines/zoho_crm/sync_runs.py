@@ -49,7 +49,7 @@ def _read_rows(run: Run) -> list[dict[str, Any]]:
             "reason": r.reason,
             "status": r.status,
             "error": r.error,
-            "rows_read": None if r.rows is None else r.rows + r.followed,
+            "rows_read": r.rows,
             "rows_deleted": r.deleted_rows,
             "crm_count": r.crm_count,
             "table_count": run.table_counts.get(r.table),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -13,25 +14,24 @@ from sources.zoho_crm.account import keep_rows
 from sources.zoho_crm.children import links
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.columns import COMPUTED
-from sources.zoho_crm.differences import Differences
+from sources.zoho_crm.differences import Differences, compare, held_columns
 from sources.zoho_crm.endpoints import OUR_TABLES
 from sources.zoho_crm.errors import CreditLimit, SettingsError
+from sources.zoho_crm.extraction import Extraction
 from sources.zoho_crm.held import Held
 from sources.zoho_crm.plan import Plan, Wish
-from sources.zoho_crm.reading import Reading
+from sources.zoho_crm.reading import Reading, must_be_read
 from sources.zoho_crm.survey import Choice, Survey
 from sources.zoho_crm.sweep import narrow, read_narrow
 from sources.zoho_crm.synced import Synced
-from sources.zoho_crm.tables import Table
+from sources.zoho_crm.tables import Table, module_tables, read_side_by_side
 from sources.zoho_crm.windows import CHANGED, CREATED, goes_along, mark
 
 from .comparison import KINDS, Comparison, ids_since
 from .console import counted
-from .fetching import as_they_come, spool_folder
 from .judging import Judge, carefully, column
 from .limiting import Prices
-from .loading import Landing, older_columns
-from .mending import Mending
+from .loading import Loader, Remembered, append_logs, work_folder
 from .outcome import Run
 from .progress import Progress
 from .sync import look
@@ -88,27 +88,23 @@ class Verifier:
         run.follow(found)
         run.named -= {*OUR_TABLES}
         result = Verification(run)
-        with spool_folder(self.pipeline) as folder:
+        with work_folder(self.pipeline) as folder:
             self.client.door.scratch = folder
             held = Held(self.pipeline, folder)
-            mending = Mending(
-                Landing(self.pipeline, held, folder, older=older_columns(found)), self.client, self.wish
-            )
             listed = [module.api_name for module in found.modules]
-            compared = self._compared(found, mending)
+            compared = self._compared(found, held, folder)
             result.comparisons = sorted(compared, key=lambda c: listed.index(c.name))
             tied = links(found.fields, {m.api_name: m for m in found.modules})
             Judge(result.comparisons, tied, found.memory.synced, self.client).judge()
             if repair:
-                for comparison in result.comparisons:
-                    carefully(comparison, partial(_repair, mending))
+                self._repair(result.comparisons, found, held, folder)
             run.readings = [comparison.thin for comparison in result.comparisons]
             run.close(self.client)
             if repair:
-                self._log(result, mending.landing)
+                self._log(result, found, held, folder)
         return result
 
-    def _compared(self, found: Survey, mending: Mending) -> Iterator[Comparison]:
+    def _compared(self, found: Survey, held: Held, folder: Path) -> Iterator[Comparison]:
         plans = {plan.module.api_name: _known(plan) for plan in found.plans}
         tables = []
         for name, plan in plans.items():
@@ -116,24 +112,48 @@ class Verifier:
             read = partial(read_narrow, self.client, thin)
             tables.append(Table(name, plan.table, thin.columns, read, thin.cost.calls, thin))
         self.progress.follow(self.client.door)
-        for thins in as_they_come(tables, mending.landing.folder, self.progress):
-            for reading in thins:
-                comparison = Comparison(plans[reading.name], reading)
-                carefully(comparison, partial(_take, mending))
-                self.progress.done(reading)
-                yield comparison
+        for reading in read_side_by_side(tables, folder, self.progress, one_by_one=found.one_by_one):
+            comparison = Comparison(plans[reading.name], reading)
+            carefully(comparison, partial(_take, held, folder))
+            self.progress.done(reading)
+            yield comparison
+
+    def _repair(self, comparisons: Sequence[Comparison], found: Survey, held: Held, folder: Path) -> None:
+        """Read the modules that differ whole, load them, and compare again."""
+        due = {c.name: c for c in comparisons if c.thin.status == "read" and c.loaded and c.doubtful}
+        for comparison in due.values():
+            if not held.merges:
+                comparison.refusal = comparison.refusal or READ_WHOLE
+        due = {name: c for name, c in due.items() if not c.refusal}
+        if not due:
+            return
+        plans = [replace(c.plan, reason=f"verify found differences; {c.plan.reason}") for c in due.values()]
+        again = replace(found, plans=plans)
+        place = folder / "repair"
+        place.mkdir()
+        extraction = Extraction(
+            self.client, self.choice, self.wish, found.memory, held, place, watcher=self.progress
+        )
+        extraction.read(again, module_tables(self.client, again))
+        Loader(self.pipeline, extraction).load([*extraction.readings.values()])
+        for reading in extraction.readings.values():
+            carefully(due[reading.name], partial(_take_repair, held, folder, reading))
 
     def _price(self, plan: Plan) -> int:
         known = _known(plan)
         return narrow(known, _beside(known), plan.rows, self.wish).cost.credits
 
-    def _log(self, result: Verification, landing: Landing) -> None:
-        """One row a module in `sync_runs`; with it the state learns what was proven. No watermark moves."""
+    def _log(self, result: Verification, found: Survey, held: Held, folder: Path) -> None:
+        """One row a module in `sync_runs`; with it the state learns what was found equal."""
         log = Reading("sync_runs", "sync_runs", "", "")
         rows = [_row(result.run, comparison) for comparison in result.comparisons]
-        log = keep_rows(log, SYNC_RUNS, rows, landing.folder, {})
-        proven = [c for c in result.comparisons if c.verdict in ("equal", "repaired")]
-        landing.append(log, {c.name: _proven(c, c.plan.synced) for c in proven if c.plan.synced})
+        log = keep_rows(log, SYNC_RUNS, rows, folder, {})
+        equal = {
+            c.name: _proven(c, c.plan.synced)
+            for c in result.comparisons
+            if c.verdict == "equal" and c.plan.synced
+        }
+        append_logs(self.pipeline, held, [log], Remembered(equal))
         result.run.is_logged = not log.error
         if log.error:
             result.run.troubles.append((log.name, log.error))
@@ -154,11 +174,19 @@ def _beside(plan: Plan) -> tuple[str, ...]:
     return tuple(names if plan.has(CHANGED) else dict.fromkeys((*names, CREATED)))
 
 
-def _take(mending: Mending, comparison: Comparison) -> None:
+def compared(held: Held, folder: Path, thin: Reading, plan: Plan) -> tuple[Differences, Path]:
+    """What differs between a narrow reading and the destination, and the file of the latter's rows."""
+    spooled = must_be_read(thin)
+    there = held.tables().get(plan.table, frozenset())
+    rows = held.read(plan.table, [name for name in held_columns(spooled, plan.columns) if name in there])
+    return compare(spooled, rows, plan.columns, folder), rows
+
+
+def _take(held: Held, folder: Path, comparison: Comparison) -> None:
     """Compare every id. Raises what the destination raises."""
     thin, plan = comparison.thin, comparison.plan
-    if plan.table in mending.landing.held.tables():
-        comparison.take(*mending.compared(thin, plan))
+    if plan.table in held.tables():
+        comparison.take(*compared(held, folder, thin, plan))
     else:
         comparison.take_unloaded()
     if not comparison.loaded:
@@ -169,37 +197,28 @@ def _take(mending: Mending, comparison: Comparison) -> None:
         thin.notes.remarks.append(f"new since the last run and not compared: {', '.join(new)}")
 
 
-def _repair(mending: Mending, comparison: Comparison) -> None:
-    """Bring, remove and patch just what differs, then compare again."""
-    thin, plan, ids = comparison.thin, comparison.plan, comparison.ids
-    if not comparison.doubtful or not comparison.loaded:
+def _take_repair(held: Held, folder: Path, reading: Reading, comparison: Comparison) -> None:
+    """What became of a module that was read whole, and what differs still."""
+    thin = comparison.thin
+    thin.also(reading)
+    if reading.status != "read":
         return
-    if comparison.refusal or not mending.landing.held.merges:
-        comparison.refusal = comparison.refusal or READ_WHOLE
-        return
-    found = Differences(patches=comparison.patches)
-    brought = mending.mend(thin, plan, ids["missing"] | ids["stale"], ids["extra"])
-    whole = brought is not None and brought.plan is not None and brought.plan.whole
-    if ids["values"] and thin.status == "read" and not whole:
-        mending.patch(thin, plan, thin, found)
-    if thin.status == "read":
-        left = _left(mending, comparison, whole)
-        comparison.repaired = not left
-        comparison.counted = mending.landing.held.count([plan.table]).get(plan.table)
-        if left:
-            thin.notes.remarks.append(f"{counted(len(left), 'row')} of these still differ")
+    left = _left(held, folder, comparison)
+    comparison.repaired = not left
+    comparison.counted = held.count([comparison.plan.table]).get(comparison.plan.table)
+    if left:
+        thin.notes.remarks.append(f"{counted(len(left), 'row')} of these still differ")
 
 
-def _left(mending: Mending, comparison: Comparison, whole: bool) -> set[str]:
+def _left(held: Held, folder: Path, comparison: Comparison) -> set[str]:
     """What differs still; a row that came in a newer version than was compared does not."""
-    again, held = mending.compared(comparison.thin, comparison.plan)
+    found, rows = compared(held, folder, comparison.thin, comparison.plan)
     after = Comparison(comparison.plan, comparison.thin)
-    after.take(again, held)
+    after.take(found, rows)
     if comparison.until is not None:
         changed = column(comparison.plan, CHANGED)
-        after.excuse(ids_since(held, changed, comparison.until), ("stale", "values"))
-    kinds = [kind for kind in KINDS if not (whole and kind == "values")]
-    return set[str]().union(*(after.ids[kind] & comparison.ids[kind] for kind in kinds))
+        after.excuse(ids_since(rows, changed, comparison.until), ("stale", "values"))
+    return set[str]().union(*(after.ids[kind] & comparison.ids[kind] for kind in KINDS if kind != "values"))
 
 
 def _proven(comparison: Comparison, synced: Synced) -> Synced:

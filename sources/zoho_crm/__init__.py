@@ -58,7 +58,7 @@ def zoho_crm(  # noqa: PLR0913 - what a user may set
     keeps = None if history is True else frozenset(history or ())
     policy = Policy(rules=rules, deletes=deletes, history=keeps, since=since)
     left_out = frozenset(exclude or ())
-    choice = Choice(frozenset(modules or ()), left_out, policy=policy, upkeep_whole=True)
+    choice = Choice(frozenset(modules or ()), left_out, policy=policy)
     names = list(modules or ())
     if not names:
         listed = [m.api_name for m in list_modules(connect(settings)) if not why_not(m)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -29,14 +28,18 @@ from .spool import Spooled, groups_of, spool, without_rows
 from .survey import Choice, Memory, Survey, survey, with_api
 from .sweep import confirm_gone, fetch, whole
 from .synced import Synced
-from .tables import Table, account_tables, metadata_tables, module_tables, not_due
-from .watch import UNWATCHED, Watch
+from .tables import (
+    Table,
+    account_tables,
+    metadata_tables,
+    module_tables,
+    not_due,
+    read_side_by_side,
+)
+from .watch import UNWATCHED, Watcher
 from .windows import CHANGED, with_window
 
 logger = logging.getLogger("zoho_crm")
-
-BULK_READERS = 16  # they mostly wait for Zoho; the account's limits are kept by the client
-OTHER_READERS = 4
 
 UNTRACED = "untraced"  # the type of a deletion that Zoho's list did not name
 # More rows than these may not be seen because somebody took a permission from the token's user.
@@ -45,20 +48,6 @@ MANY, SHARE = 1_000, 5
 
 class TooManyRowsMissing(ReadFailed):
     """Zoho no longer shows so many records that losing a permission is likelier than deleting them."""
-
-
-class Watcher:
-    """Hears of the tables of a run, from the threads that read them. This one does not listen."""
-
-    def expect(self, tables: Sequence[Table]) -> None:
-        """These are read next."""
-
-    def watch(self, table: Table) -> Watch:
-        """A thread begins to read a table; gives what is to hear of it."""
-        return UNWATCHED
-
-    def read(self, reading: Reading) -> None:
-        """A thread is through with a table."""
 
 
 @dataclass
@@ -89,7 +78,7 @@ class Extraction:
     held: Held
     folder: Path
     journal: Path | None = None  # the file that remembers Bulk Read jobs until their rows have landed
-    watcher: Watcher = field(default_factory=lambda: Watcher())
+    watcher: Watcher = field(default_factory=Watcher)
     readings: dict[str, Reading] = field(default_factory=dict)
     found: Survey = field(init=False)
     _links: list[Link] = field(default_factory=list)
@@ -99,18 +88,18 @@ class Extraction:
 
     def run(self) -> None:
         """Ask what the account offers, and read it. A table that fails keeps its error, and the others go on."""
-        self.read(survey(self.client, self.choice, self.wish, self.memory, OUR_TABLES))
+        found = survey(self.client, self.choice, self.wish, self.memory, OUR_TABLES)
+        self.read(found, [*module_tables(self.client, found), *account_tables(self.client, found)])
+        self.describe()
 
-    def read(self, found: Survey, tables: Sequence[Table] | None = None) -> None:
-        """Read what was found; `tables` in this order, by default all."""
+    def read(self, found: Survey, tables: Sequence[Table]) -> None:
+        """Read these tables of what was found, in this order, and what follows from the changes of modules."""
         self.found = found
         listed = {m.api_name: m for m in self.found.modules}
         not_asked = links_not_asked(self.found.fields, listed, self.memory.synced)
         self._links = [*links(self.found.fields, listed), *not_asked]
         self.client.door.scratch = self.folder
         self.client.door.journal = self._open_journal()
-        if tables is None:
-            tables = [*module_tables(self.client, found), *account_tables(self.client, found)]
         for reading in self.side_by_side(tables):
             self.readings[reading.name] = reading
         with self.held.kept_open():
@@ -122,6 +111,9 @@ class Extraction:
             self._read_whole_again()
             for reading in self.modules():
                 self._finish(reading)
+
+    def describe(self) -> None:
+        """Make the tables about modules and fields, which tell what the readings have met."""
         refused = {r.name: refused_fields(r) for r in self.readings.values()}
         for table in metadata_tables(self.found, refused):
             self.readings[table.name] = table.read(self.folder, UNWATCHED)
@@ -142,28 +134,7 @@ class Extraction:
         return journal
 
     def side_by_side(self, tables: Sequence[Table]) -> Iterator[Reading]:
-        """Read tables in threads, those by Bulk Read apart, as they mostly wait; each comes when it is whole.
-
-        One by one where a limit of credits may cut off the last ones, so that the first are whole.
-        """
-        bulk = ThreadPoolExecutor(BULK_READERS, "bulk")
-        other = ThreadPoolExecutor(1 if self.found.one_by_one else OTHER_READERS, "other")
-        self.watcher.expect(tables)
-        try:
-            pending = []
-            for table in tables:
-                by_bulk = table.plan is not None and table.plan.api == "bulk" and not self.found.one_by_one
-                pending.append((bulk if by_bulk else other).submit(self._read, table))
-            for future in as_completed(pending):
-                yield future.result()
-        finally:  # whoever is interrupted does not wait for Zoho; after a whole run nobody reads any more
-            for pool in (bulk, other):
-                pool.shutdown(wait=False, cancel_futures=True)
-
-    def _read(self, table: Table) -> Reading:
-        reading = table.read(self.folder, self.watcher.watch(table))
-        self.watcher.read(reading)
-        return reading
+        return read_side_by_side(tables, self.folder, self.watcher, one_by_one=self.found.one_by_one)
 
     def modules(self) -> list[Reading]:
         """The readings of modules that went well so far."""
@@ -179,7 +150,7 @@ class Extraction:
             with self._own_trouble(reading):
                 plan = with_api(self.client.metered(reading.usage), plan, self.wish)
                 more = read_module(self.client, plan, self._subfolder("later"))
-                reading.also(more)
+                reading.also(more, rows=False)
                 if more.status == "read":
                     self._add_rows(reading, must_be_read(more))
                     reading.gone.update(more.gone)
@@ -381,7 +352,7 @@ class Extraction:
             return f"{none}, and gives no count"
         reading.crm_count = count.records
         rows = self._rows_after(reading, plan)
-        if abs(rows - count.records) > reading.recent + reading.followed:
+        if abs(rows - count.records) > reading.recent:
             return f"{none}, and counts {count.records:,} for {rows:,} rows"
         return None
 
@@ -441,8 +412,9 @@ class Extraction:
             return
         assert reading.plan is not None
         brought = fetch(self.client, reading.plan, ids, self._subfolder(f"{reading.name}-{len(self._more)}"))
-        reading.also(brought)
+        reading.also(brought, rows=False)
         if brought.status == "read":
+            reading.recent += brought.rows or 0
             self._add_rows(reading, must_be_read(brought))
             outside = dict.fromkeys(brought.notes.outside, reading.plan.until or self.client.now())
             reading.gone.update(outside)

@@ -164,8 +164,13 @@ class RowsForDlt:
     resources: Mapping[str, str]
     keep: bool = False
 
-    def items(self, reading: Reading, resource: str, user: Any = None) -> Iterator[Any]:
-        """The rows of one reading, and then the state. `user` is a disposition that takes the place of ours."""
+    def items(
+        self, reading: Reading, resource: str, user: Any = None, replace_by: str = "replace"
+    ) -> Iterator[Any]:
+        """The rows of one reading, and then the state.
+
+        `user` is a disposition that takes the place of ours, `replace_by` one that does for a whole table.
+        """
         if reading.plan is not None:
             merges = user is None or user["disposition"] == "merge"
             rows = rows_of(self.extraction, reading, tombstones=merges)
@@ -173,10 +178,15 @@ class RowsForDlt:
             rows = self._of_deleted_records(reading)
         else:
             rows = Rows(must_be_read(reading), MERGE if reading.part_by else "replace", {})
+        if rows is not None and rows.disposition == "replace":
+            rows = replace(rows, disposition=cast(Any, replace_by))
         if rows is not None:
             if user is not None and not (rows.disposition == "replace" and user["disposition"] == "merge"):
                 rows = replace(rows, disposition=user)
-            yield from self._yielded(reading, rows, resource)
+            known = references(reading.columns, self.resources)
+            yield from yielded(reading, rows, resource, known)
+            if not self.keep:
+                rows.file.path.unlink(missing_ok=True)
         self._remember(reading, resource)
 
     def deleted_records(self, readings: Sequence[Reading]) -> Reading:
@@ -191,32 +201,34 @@ class RowsForDlt:
             return None
         return Rows(must_be_read(reading), MERGE if held.merges else "append", {})
 
-    def _yielded(self, reading: Reading, rows: Rows, resource: str) -> Iterator[Any]:
-        """The file itself where nothing stands behind the resource, which is fastest; else its rows as Arrow tables."""
-        hints = column_hints(reading.columns, reading.key)
-        hints.update((name, dict(hint)) for name, hint in rows.hints.items())
-        hints.update((n, {"name": n, "data_type": "text"}) for n in twins_of(rows.file.schema))
-        if reading.part_by is not None:
-            hints[reading.part_by].update(merge_key=True)
-        made = dlt.mark.make_hints(
-            table_name=reading.table if reading.table != resource else None,
-            write_disposition=rows.disposition,
-            columns=cast(Any, hints),
-            references=references(reading.columns, self.resources) or None,
-        )
-        if _stands_alone():
-            yield dlt.mark.with_file_import(str(rows.file.path), "parquet", rows.file.rows, made)
-        else:
-            for group in groups(rows.file.path):
-                yield dlt.mark.with_hints(group, made)
-        if not self.keep:
-            rows.file.path.unlink(missing_ok=True)
-
     def _remember(self, reading: Reading, resource: str) -> None:
         state = dlt.current.source_state()
         remember_reading(state, reading, resource)
         remember_start(state, self.extraction.found.until)
         remember_synced(state, self.extraction.deferred())
+
+
+def yielded(reading: Reading, rows: Rows, resource: str, known: Any = None) -> Iterator[Any]:
+    """The file itself where nothing stands behind the resource, which is fastest; else its rows as Arrow tables.
+
+    `known` are references to other tables.
+    """
+    hints = column_hints(reading.columns, reading.key)
+    hints.update((name, dict(hint)) for name, hint in rows.hints.items())
+    hints.update((name, {"name": name, "data_type": "text"}) for name in twins_of(rows.file.schema))
+    if reading.part_by is not None:
+        hints[reading.part_by].update(merge_key=True)
+    made = dlt.mark.make_hints(
+        table_name=reading.table if reading.table != resource else None,
+        write_disposition=rows.disposition,
+        columns=cast(Any, hints),
+        references=known or None,
+    )
+    if _stands_alone():
+        yield dlt.mark.with_file_import(str(rows.file.path), "parquet", rows.file.rows, made)
+    else:
+        for group in groups(rows.file.path):
+            yield dlt.mark.with_hints(group, made)
 
 
 def resource_of(runs: SourceRuns, table: SourceTable) -> DltResource:

@@ -53,7 +53,6 @@ class Choice:
     never: frozenset[str] = frozenset()
     refresh: bool = False  # read everything whole, also what is read once a day only
     policy: Policy = field(default_factory=Policy)
-    upkeep_whole: bool = False  # what the changes never show is read with the whole module
 
     def wants(self, name: str) -> bool:
         return (not self.only or name in self.only) and name not in self.never
@@ -150,7 +149,7 @@ class Survey:
             return replace(plan, reason=why)
         held = (self.memory.held or {})[table]
         changes = with_upkeep(with_window(plan, policy), policy, held, self.memory.gap)
-        if self.choice.upkeep_whole and (changes.sweep or changes.refresh):
+        if changes.sweep or changes.refresh:
             return replace(plan, reason=changes.sweep or why_refresh(changes))
         return changes
 

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .reading import Reading
+    from .tables import Table
+
 
 class Watch:
     """Hears how far the reading of one table is. This one does not listen."""
@@ -21,3 +28,17 @@ class Watch:
 
 
 UNWATCHED = Watch()
+
+
+class Watcher:
+    """Hears of all tables of a run, from the threads that read them. This one does not listen."""
+
+    def expect(self, tables: Sequence[Table]) -> None:
+        """These are read next."""
+
+    def watch(self, table: Table) -> Watch:
+        """A thread begins to read a table; gives what is to hear of it."""
+        return UNWATCHED
+
+    def read(self, reading: Reading) -> None:
+        """A thread is through with a table."""
