@@ -42,8 +42,10 @@ def live(load: Any, module: str, mark: str = "deleted_at") -> dict[str, dict[str
 
 def synced(load: Any, module: str = "Things") -> dict[str, Any]:
     """What the state says of a module."""
-    entry: dict[str, Any] = load.pipeline.state["sources"]["zoho_crm"]["synced"][module]
-    return entry
+    resources = load.pipeline.state["sources"]["zoho_crm"]["resources"].values()
+    entries = [entry["module_state"] for entry in resources if "module_state" in entry]
+    found: dict[str, Any] = next(entry for entry in entries if entry["module"] == module)
+    return found
 
 
 def watermark(load: Any, module: str = "Things") -> datetime:

@@ -10,11 +10,11 @@ from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from dlt.destinations.job_client_impl import SqlLoadJob
 from dlt.load.load import Load
 
-from pipelines.zoho_crm.followups import FollowUps
-from pipelines.zoho_crm.loading import Landing
+from pipelines.zoho_crm import sync as program
+from pipelines.zoho_crm.loading import Loader
 from simulators.zoho_crm import Field, Org, Rules
 from sources.zoho_crm.client import ZohoClient
-from sources.zoho_crm.held import Held
+from sources.zoho_crm.extraction import Extraction
 from tests.families import company
 from tests.reading import things
 from tests.syncing import agrees, live, sync, watermark
@@ -92,13 +92,12 @@ def scored(org):
 
 STAGES = {
     "while it reads deletions": (ZohoClient, "get", 7, True),
-    "after rows are removed": (Held, "remove", 1, True),
+    "amid what follows": (Extraction, "_follow", 1, True),
     "after normalize": (dlt.Pipeline, "normalize", 1, True),
     "before the package is recorded": (Load, "complete_package", 1, False),
     "after the package is recorded": (Load, "complete_package", 1, True),
-    "after rows of the follow-ups are removed": (Held, "remove", 2, True),
-    "amid the follow-ups": (Load, "complete_package", 2, True),
-    "before the last package": (Landing, "append", 1, False),
+    "before the logs": (program, "append_logs", 1, False),
+    "after the logs": (Load, "complete_package", 2, True),
 }
 
 
@@ -159,7 +158,7 @@ def test_children_of_a_run_that_is_killed_follow_in_the_next(load, org, die, sta
     org.remove_row("Lines", org.records("Lines")[0].id)
     org.edit("Deals", deals[1], Lines=[{"Title": "new"}])
     if stage == "amid":
-        die(load, FollowUps, "_follow", *FAMILY, nth=2, after=True)
+        die(load, Extraction, "_follow", *FAMILY, nth=1, after=True)
     else:
         owner, name, nth, after = STAGES[stage]
         die(load, owner, name, *FAMILY, nth=nth, after=after)
@@ -168,12 +167,11 @@ def test_children_of_a_run_that_is_killed_follow_in_the_next(load, org, die, sta
     family_agrees(load)
 
 
-@pytest.mark.parametrize("owner", [Landing, Held])
-def test_jobs_and_archives_of_a_run_that_is_killed_are_used_again(load_from, die, owner):
+@pytest.mark.parametrize("first", [True, False])
+def test_jobs_and_archives_of_a_run_that_is_killed_are_used_again(load_from, die, first):
     org = Org(rules=Rules(bulk_page_size=4))
     load = load_from(org)
     ids = things(org, 11)
-    first, name = owner is Landing, "land" if owner is Landing else "remove"
     if not first:
         sync(load, settings="ReadAPI=Bulk")
         org.clock.advance(hours=1)
@@ -181,7 +179,7 @@ def test_jobs_and_archives_of_a_run_that_is_killed_are_used_again(load_from, die
             org.edit("Things", id, F0="edited")
         org.delete("Things", ids[0])
     org.ledger.clear()
-    die(load, owner, name, settings="ReadAPI=Bulk")
+    die(load, Loader, "load", settings="ReadAPI=Bulk")
     made = len(org.ledger.calls(BULK))
     assert made == 3
     # What happens before the next run is in it, too.

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.zoho_crm import held as held_module
 from pipelines.zoho_crm import querying
+from sources.zoho_crm import held as held_module
 from sources.zoho_crm.columns import DECIMAL, INSTANT
 from sources.zoho_crm.held import Held, NotHeld
 from tests.test_destinations import postgres  # noqa: F401 - a fixture

@@ -14,13 +14,13 @@ STOPPED = "Error: Interrupted. What was loaded stays; the next run reads the res
 SLOW_LOAD = """
 import time
 import pipelines.zoho_crm.loading as loading
-land = loading.Landing._land
+land = loading.Loader._load
 def slow(self, readings):
     open("loading", "w").close()
     while not __import__("os").path.exists("go"):
         time.sleep(0.01)
     land(self, readings)
-loading.Landing._land = slow
+loading.Loader._load = slow
 """
 
 

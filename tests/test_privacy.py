@@ -107,7 +107,7 @@ def looks(monkeypatch, tmp_path):
     from sources.zoho_crm import bulk
 
     found: list[list[str]] = []
-    land, read = loading.Landing._run, bulk.read_archive
+    land, read = loading.Loader._run, bulk.read_archive
 
     def landing(self, readings):
         found.append(found_in(tmp_path))
@@ -119,7 +119,7 @@ def looks(monkeypatch, tmp_path):
             found.append(found_in(tmp_path))
             yield table
 
-    monkeypatch.setattr(loading.Landing, "_run", landing)
+    monkeypatch.setattr(loading.Loader, "_run", landing)
     monkeypatch.setattr(bulk, "read_archive", reading)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return found
@@ -150,7 +150,7 @@ def test_a_killed_run_leaves_no_value_as_it_is(load, org, tmp_path, monkeypatch)
         raise SystemExit("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(loading.Landing, "land", killed)
+        patch.setattr(loading.Loader, "load", killed)
         with pytest.raises(SystemExit):
             tried(load, "Persons", "Customers", settings=APIS["bulk"], rules=ALL)
     load.let_go()
@@ -168,7 +168,7 @@ def test_archives_of_a_run_without_the_rule_go(load, org, tmp_path, monkeypatch,
         raise SystemExit("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(loading.Landing, "land", killed)
+        patch.setattr(loading.Loader, "load", killed)
         with pytest.raises(SystemExit):
             tried(load, "Persons", settings=APIS["bulk"])
     assert any(name.endswith(".zip") for name in found_in(tmp_path))
@@ -358,11 +358,11 @@ def test_a_field_beside_is_not_emptied_with_the_text_of_another(load, org):
 
 
 def test_a_run_that_fails_after_emptying_is_finished_by_the_next_one(load, org, monkeypatch):
-    from pipelines.zoho_crm.mending import Mending
+    from pipelines.zoho_crm.loading import Loader
 
     sync(load, "Persons")
     with monkeypatch.context() as patch:
-        patch.setattr(Mending, "patch", lambda *_: 1 / 0)
+        patch.setattr(Loader, "_run", lambda *_: 1 / 0)
         assert tried(load, "Persons", rules=HASHED).exit_code == 1
     assert load.rows("select count(email) from persons") == [(0,)]
     sync(load, "Persons", rules=HASHED)
@@ -374,7 +374,7 @@ def test_a_history_whose_state_is_lost_is_emptied_all_the_same(load, org):
     sync(load, "Persons", history=None)
     org.edit("Persons", org.records("Persons")[0].id, City="Corinth")
     sync(load, "Persons", history=None)
-    _spoil(load, lambda state: (state["synced"].clear(), state["columns"].clear()))
+    _spoil(load, lambda state: (state["resources"].clear(), state["columns"].clear()))
     sync(load, "Persons", history=None, rules=texts)
     assert load.reading("Persons").plan.synced is None
     assert load.rows("select count(*) from persons where _dlt_valid_to is not null")[0][0] > 0

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pipelines.zoho_crm.loading import Landing
+from pipelines.zoho_crm.loading import Loader
 from simulators.zoho_crm import Org, Rules
 from sources.zoho_crm.mend import Mender
 from tests.commanding import account, command, landed, quick
@@ -129,7 +129,7 @@ def test_rows_that_the_destination_refuses_are_read_anew(run, org, tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), MemoryError()])
-@pytest.mark.parametrize("where", [(Mender, "mend"), (Landing, "_run")])
+@pytest.mark.parametrize("where", [(Mender, "mend"), (Loader, "_run")])
 def test_what_is_no_fault_of_the_rows_costs_no_new_job(run, org, tmp_path, monkeypatch, error, where):
     patch = stumbling(monkeypatch, *where, error)
     assert run().code == 1

@@ -206,7 +206,7 @@ def test_an_entry_of_a_later_version_is_read_as_far_as_it_is_known():
 def test_a_state_that_makes_no_sense_is_a_reason_to_read_everything(load, org):
     ids = things(org, 6)
     sync(load)
-    _spoil(load, lambda state: state.update(synced={"Things": "rubbish", "Nothings": None}))
+    _spoil(load, lambda state: state["resources"].update(things={"module_state": "rubbish"}, nothings={}))
     change(org, ids)
     sync(load)
     agrees(load)
@@ -233,7 +233,7 @@ def test_a_field_that_an_earlier_version_left_out_as_refused_is_filled(load, org
     org.modules["Things"].refused_by_bulk = org.modules["Things"].refused_by_coql = {"F1"}
 
     def as_it_was(state):
-        entry = state["synced"]["Things"]
+        entry = state["resources"]["things"]["module_state"]
         entry["refused"] = ["F1"]
         entry["filled"] = [mark for mark in entry["filled"] if not mark.startswith("f1@")]
         del state["columns"]["things"]["F1"]

@@ -12,7 +12,7 @@ import pytest
 from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from dlt.destinations.impl.filesystem.filesystem import FilesystemLoadJob
 
-from pipelines.zoho_crm.table_resource import table_resource
+from pipelines.zoho_crm.loading import appended, resource_of
 from simulators.zoho_crm import Field, Module, Org
 from sources.zoho_crm.held import Held
 
@@ -175,6 +175,6 @@ def test_a_resource_without_a_file_raises(load, org):
     load()
     reading = load.reading("Apples").fail(ValueError("x"))
     reading.spooled = None
-    resource = table_resource("apples", reading.columns, lambda: iter([reading]))
+    resource = resource_of(reading, lambda: appended(reading))
     with pytest.raises(Exception, match="Apples: Zoho answered in a form that nobody expected"):
         list(resource)

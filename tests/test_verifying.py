@@ -7,13 +7,13 @@ from datetime import timedelta
 import dlt
 import pytest
 
-from pipelines.zoho_crm import mending
 from pipelines.zoho_crm.comparison_report import difference_lines, print_verification
 from pipelines.zoho_crm.console import Console
 from pipelines.zoho_crm.opening import open_pipeline
 from pipelines.zoho_crm.progress import Progress
 from pipelines.zoho_crm.verifying import Verifier
 from simulators.zoho_crm import Field, Module
+from sources.zoho_crm import extraction
 from sources.zoho_crm.survey import Choice
 from tests.reading import things
 from tests.syncing import agrees, live, sync, synced, tried
@@ -239,7 +239,7 @@ def test_a_record_that_lists_hide_and_that_is_there_by_id_is_no_difference(load,
 @pytest.fixture
 def few(monkeypatch):
     """More than three rows are many."""
-    monkeypatch.setattr(mending, "MANY", 3)
+    monkeypatch.setattr(extraction, "MANY", 3)
 
 
 def test_rows_that_a_lost_permission_hides_are_not_removed(load, org, few):

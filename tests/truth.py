@@ -69,7 +69,14 @@ def landed(load: Any, table: str, where: str = "true") -> dict[str, dict[str, An
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     types = load.pipeline.default_schema.get_table_columns(table)
     assert len({row["id"] for row in rows}) == len(rows), f"{table} holds an id twice"
-    return {row["id"]: {name: _plain(value, types[name]) for name, value in row.items()} for row in rows}
+    return {
+        row["id"]: {
+            name: _plain(value, types[name])
+            for name, value in row.items()
+            if (name, value) != ("deleted_at", None)  # of every row that is there
+        }
+        for row in rows
+    }
 
 
 def _plain(value: Any, column: Mapping[str, Any]) -> Any:
