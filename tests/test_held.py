@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timezone
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.zoho_crm import querying
 from sources.zoho_crm import held as held_module
+from sources.zoho_crm import querying
 from sources.zoho_crm.columns import DECIMAL, INSTANT
 from sources.zoho_crm.held import Held, NotHeld
 from tests.test_destinations import postgres  # noqa: F401 - a fixture
@@ -100,7 +100,6 @@ def numbered(many: int, **values: Any) -> list[dict[str, Any]]:
 def test_a_destination_without_a_dataset_holds_nothing(place):
     assert place.held.tables() == {}
     assert place.held.count(["leads"]) == {}
-    assert place.held.remove("leads", {"1": NOON}, "hard") == 0
     assert place.held.stored_version() is None
 
 
@@ -283,7 +282,6 @@ def test_ids_are_literals_where_no_function_takes_a_text_apart(place, monkeypatc
     monkeypatch.setattr(querying, "IDS_A_LIST", 2)
     place.load("leads", *numbered(5))
     assert place.ids("leads", ids=["1", "3", "5", "99", "1"]) == {"1", "3", "5"}
-    assert place.held.remove("leads", dict.fromkeys(["1", "3", "5"], NOON), "hard") == 3
 
 
 @pytest.mark.parametrize("id", ["1'; drop table leads; --", "", "1 ", "1,2", "\u0661", "a", "%s"])
@@ -291,8 +289,6 @@ def test_what_is_no_id_is_refused(local, id):
     local.load("leads", *numbered(1))
     with pytest.raises(ValueError, match="no id"):
         local.held.read("leads", ["id"], ids=["1", id])
-    with pytest.raises(ValueError, match="no id"):
-        local.held.remove("leads", {"1": NOON, id: NOON}, "hard")
     assert local.ids("leads") == {"1"}
 
 
@@ -300,7 +296,6 @@ def test_a_hundred_thousand_ids_are_no_trouble(local):
     local.load("leads", *numbered(3))
     ids = [str(4_876_000_000_000_000 + n) for n in range(100_000)]
     assert local.ids("leads", ids=["2", *ids]) == {"2"}
-    assert local.held.remove("leads", dict.fromkeys(["2", *ids], NOON), "hard") == 1
 
 
 def test_deleted_rows_and_closed_versions_are_not_live(place):
@@ -319,73 +314,6 @@ def test_deleted_rows_and_closed_versions_are_not_live(place):
     assert place.held.count(["leads"]) == {"leads": 2}
 
 
-# ---- removing
-
-
-def test_hard_deletion_takes_the_rows_away(place, monkeypatch):
-    monkeypatch.setattr(querying, "IDS_A_QUERY", 2)
-    place.load("leads", *numbered(7))
-    gone = dict.fromkeys(["2", "3", "5", "99"], NOON)
-    assert place.held.remove("leads", gone, "hard") == 3
-    assert place.ids("leads") == {"1", "4", "6", "7"}
-    assert place.held.remove("leads", gone, "hard") == 0
-    assert place.held.remove("leads", {}, "hard") == 0
-
-
-def test_soft_deletion_sets_each_row_s_own_time_once(place, monkeypatch):
-    monkeypatch.setattr(held_module, "IDS_AN_UPDATE", 3)
-    place.load("leads", *numbered(6), columns="id name deleted_at")
-    times = {str(n): NOON + timedelta(hours=n % 3, microseconds=n % 2) for n in (1, 2, 3, 4, 5, 99)}
-    assert place.held.remove("leads", times, "soft") == 5
-    assert place.held.remove("leads", dict.fromkeys(times, NOON), "soft") == 0
-    rows = place.sql("select id, deleted_at from leads where deleted_at is not null")
-    assert {id: time.astimezone(timezone.utc) for id, time in rows} == {
-        i: t for i, t in times.items() if i != "99"
-    }
-    assert place.ids("leads") == {"6"}
-
-
-def test_history_closes_the_open_version_only(place):
-    place.load(
-        "leads",
-        {"id": "1", "name": "old", "_dlt_valid_to": NOON - timedelta(days=1)},
-        {"id": "1", "name": "new"},
-        {"id": "2", "name": "other"},
-        columns="id name _dlt_valid_to",
-        how="append",
-    )
-    assert place.held.remove("leads", {"1": NOON}, "history") == 1
-    assert place.held.remove("leads", {"1": NOON + timedelta(days=1)}, "history") == 0
-    rows = place.sql("select name, _dlt_valid_to from leads where id = '1'")
-    assert {name: time.astimezone(timezone.utc) for name, time in rows} == {
-        "new": NOON,
-        "old": NOON - timedelta(days=1),
-    }
-    assert place.ids("leads") == {"2"}
-
-
-def test_a_mark_without_its_column_is_an_error_and_changes_nothing(local):
-    local.load("leads", *numbered(1))
-    with pytest.raises(NotHeld, match="no column deleted_at"):
-        local.held.remove("leads", {"1": NOON}, "soft")
-    with pytest.raises(NotHeld, match="no column _dlt_valid_to"):
-        local.held.remove("leads", {"1": NOON}, "history")
-    assert local.held.tables()["leads"] == {"id", "name"}
-    assert local.ids("leads") == {"1"}
-
-
-def test_a_removal_that_breaks_off_has_removed_nothing(place, monkeypatch):
-    monkeypatch.setattr(querying, "IDS_A_QUERY", 1)
-    deletes = held_module._deletes
-    monkeypatch.setattr(held_module, "_deletes", lambda *given: [*deletes(*given), "delete from nowhere"])
-    place.load("leads", *numbered(3))
-    with pytest.raises(Exception, match="nowhere"):
-        place.held.remove("leads", {"1": NOON, "2": NOON}, "hard")
-    assert place.ids("leads") == {"1", "2", "3"}
-    monkeypatch.undo()
-    assert place.held.remove("leads", {"1": NOON, "2": NOON}, "hard") == 2
-
-
 # ---- names
 
 
@@ -396,7 +324,6 @@ def test_words_of_sql_and_capitals_are_names_like_others(place, monkeypatch):
     assert place.held.tables()["Select"] == {"id", "Order", "Group"}
     assert place.read("Select", "Order id", ids=["8"], by="Group") == [{"Order": "b", "id": "2"}]
     assert place.held.count(["Select"]) == {"Select": 2}
-    assert place.held.remove("Select", {"2": NOON}, "hard") == 1
 
 
 def test_a_database_that_spells_names_in_capitals_is_read_by_the_schema_s_names():

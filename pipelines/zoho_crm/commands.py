@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .console import Console
@@ -66,16 +65,12 @@ def run(options: Options, console: Console) -> int:
 
 def plan(options: Options, console: Console) -> int:
     """Say what a run would read, how, and what it would cost."""
-    from sources.zoho_crm.held import Held
-
     from .complaints import code_of
-    from .expectation import counted_tables
     from .offers import print_plan
 
     with opened(options, console, "plan", loads=False) as work:
         found = work.look()
-        counts = Held(work.pipeline, Path(work.pipeline.working_dir)).count(counted_tables(found))
-        print_plan(console, found, work.client, counts, verbose=options.verbose)
+        print_plan(console, found, work.client, verbose=options.verbose)
     return code_of(found)
 
 

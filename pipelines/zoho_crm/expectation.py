@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sources.zoho_crm import limits
@@ -10,7 +10,6 @@ from sources.zoho_crm.changes import costs_of
 from sources.zoho_crm.estimate import CALLS_SIDE_BY_SIDE, SECONDS_A_CALL, Estimate, estimate, together
 from sources.zoho_crm.plan import Plan
 from sources.zoho_crm.survey import Survey
-from sources.zoho_crm.sweep import narrow
 from sources.zoho_crm.tables import Table
 
 
@@ -57,12 +56,9 @@ class Expectation:
         return together(readings) + planning.seconds
 
 
-def expect(found: Survey, ours: Sequence[Table], counts: Mapping[str, int], asked: int) -> Expectation:
-    """What is to come of a survey that took `asked` calls.
-
-    `ours` are the account's own tables; `counts` the rows in the destination, for what is read of all of them.
-    """
-    lines = [line for plan in found.plans for line in _of_plan(plan, counts)]
+def expect(found: Survey, ours: Sequence[Table], asked: int) -> Expectation:
+    """What is to come of a survey that took `asked` calls; `ours` are the account's own tables."""
+    lines = [_of_plan(plan) for plan in found.plans]
     lines += [
         Expected(t.name, t.table, "settings", "read whole", None, t.calls, t.calls, _of_calls(t.calls))
         for t in ours
@@ -75,10 +71,10 @@ def expect(found: Survey, ours: Sequence[Table], counts: Mapping[str, int], aske
     return Expectation((*lines, planning), len(found.plans))
 
 
-def credits_of(plan: Plan, counts: Mapping[str, int]) -> int:
+def credits_of(plan: Plan) -> int:
     """What a planned module should take in all, the count at the end of the run with it."""
     counted = 0 if plan.whole or plan.filters else 1
-    return sum(line.credits for line in _of_plan(plan, counts)) + counted
+    return _of_plan(plan).credits + counted
 
 
 def expected_of(table: Table) -> Estimate:
@@ -89,17 +85,12 @@ def expected_of(table: Table) -> Estimate:
     return estimate(plan.api, plan.rows or 0, len(plan.columns), table.calls)
 
 
-def counted_tables(found: Survey) -> list[str]:
-    """The tables whose rows are to be counted before `expect` can tell what they take."""
-    return [plan.table for plan in found.plans if plan.refresh or plan.sweep]
-
-
 def _of_calls(calls: int) -> Estimate:
     return estimate("records", 0, 0, calls)
 
 
-def _of_plan(plan: Plan, counts: Mapping[str, int]) -> Iterator[Expected]:
-    """One line for what a module's own reading takes, and one for what is due beside it."""
+def _of_plan(plan: Plan) -> Expected:
+    """What the reading of a module takes."""
     name, cost = plan.module.api_name, plan.cost
     calls, credits = cost.calls, cost.credits
     if not plan.whole:
@@ -108,9 +99,4 @@ def _of_plan(plan: Plan, counts: Mapping[str, int]) -> Iterator[Expected]:
     if plan.synced is not None:
         calls, credits = calls + 1, credits + limits.DELETED_CREDITS
     guess = estimate(plan.api, plan.rows or 0, len(plan.columns), calls)
-    yield Expected(name, plan.table, plan.api, plan.reason, plan.rows, calls, credits, guess)
-    if plan.refresh or plan.sweep:
-        thin = narrow(plan, plan.refresh, counts.get(plan.table))
-        cost = thin.cost
-        guess = estimate(thin.api, thin.rows or 0, len(thin.columns), cost.calls)
-        yield Expected(name, plan.table, thin.api, thin.reason, None, cost.calls, cost.credits, guess)
+    return Expected(name, plan.table, plan.api, plan.reason, plan.rows, calls, credits, guess)

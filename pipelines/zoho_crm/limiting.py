@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from itertools import islice, takewhile
@@ -205,9 +205,3 @@ def _instant(text: str | None) -> datetime:
     except (TypeError, ValueError):
         return NEVER
     return moment if moment.tzinfo else NEVER
-
-
-def rows_by_table(memory: Memory, count: Callable[[list[str]], Mapping[str, int]]) -> Mapping[str, int]:
-    """The rows in the destination, by which what is read of all of them is priced."""
-    there = [table for table in memory.tables.values() if memory.held and table in memory.held]
-    return count(there) if there else {}

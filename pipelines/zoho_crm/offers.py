@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sources.zoho_crm.privacy import PAST
@@ -20,17 +20,15 @@ NOT_CHOSEN = "not chosen"
 PLAN_COLUMNS = ("module", "table", "API", "reason", "rows", "calls", "credits", "MB", "seconds")
 
 
-def print_plan(
-    console: Console, found: Survey, client: ZohoClient, counts: Mapping[str, int], *, verbose: bool
-) -> None:
+def print_plan(console: Console, found: Survey, client: ZohoClient, *, verbose: bool) -> None:
     """What a run would read, by which API, why, and what it should cost and take.
 
-    `client` has made the survey; `counts` are the rows in the destination, for what is read of all of them.
+    `client` has made the survey.
     """
     from sources.zoho_crm.tables import account_tables
 
     asked = client.usage.calls  # a run asks the same first
-    expected = expect(found, account_tables(client, found), counts, asked)
+    expected = expect(found, account_tables(client, found), asked)
     console.table(PLAN_COLUMNS, [_plan_row(line) for line in expected.lines], ("table", "MB"))
     for line in expected.lines:
         console.event("plan", _plan_facts(line))

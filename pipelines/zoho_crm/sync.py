@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,11 @@ from sources.zoho_crm.memory import SOURCE, memory_of
 from sources.zoho_crm.plan import Wish
 from sources.zoho_crm.reading import Reading
 from sources.zoho_crm.survey import Choice, Survey, survey
-from sources.zoho_crm.tables import Table, account_tables, module_tables
+from sources.zoho_crm.tables import account_tables, module_tables
 
 from .emptying import empty_columns
-from .expectation import Expectation, counted_tables, credits_of, expect
-from .limiting import Prices, in_turn, rows_by_table, survey_within, turns_of
+from .expectation import credits_of, expect
+from .limiting import Prices, in_turn, survey_within, turns_of
 from .loading import Loader, Remembered, append_logs, work_folder
 from .outcome import Run
 from .progress import Progress
@@ -53,7 +52,7 @@ def look(
         if client.door.max_credits is None:
             return survey(client, choice, wish, memory, OUR_TABLES)
         if prices is None:
-            prices = Prices(partial(credits_of, counts=rows_by_table(memory, held.count)))
+            prices = Prices(credits_of)
         return survey_within(client, choice, wish, memory, prices)
     except Skippable as error:
         raise CredentialsError(f"Zoho does not let these credentials list the modules: {error}") from error
@@ -78,7 +77,7 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
             client, choice, wish, found.memory, held, folder, journal=jobs_file(pipeline), watcher=progress
         )
         ours = account_tables(client, found)
-        run.expected = _expected(found, held, ours, planning)
+        run.expected = expect(found, ours, planning.calls)
         progress.start(run.expected)
         extraction.read(found, in_turn([*module_tables(client, found), *ours], found))
         extraction.describe()
@@ -127,11 +126,6 @@ def _write_down(
     run.is_logged = not log.error
     if log.error:
         run.troubles.append((log.name, log.error))
-
-
-def _expected(found: Survey, held: Held, ours: Sequence[Table], planning: Usage) -> Expectation:
-    due = counted_tables(found)
-    return expect(found, ours, held.count(due) if due else {}, planning.calls)
 
 
 def _charge_planning(ours: Sequence[Reading], planning: Usage) -> None:

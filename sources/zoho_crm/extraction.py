@@ -26,7 +26,7 @@ from .reading import Reading, ids_of, must_be_read, read_module
 from .restored import deleted_lately, restored
 from .spool import Spooled, groups_of, spool, without_rows
 from .survey import Choice, Memory, Survey, survey, with_api
-from .sweep import confirm_gone, fetch, whole
+from .sweep import confirm_gone, cost_by_id, fetch, whole
 from .synced import Synced
 from .tables import (
     Table,
@@ -210,7 +210,7 @@ class Extraction:
                 client = self.client.metered(reading.usage)
                 back = restored(client, self.held, reading, reading.plan, deleted)
                 new = back.ids - self._ids(reading)
-                self._fetch(reading, new)
+                self._bring(reading, reading.plan, new)
                 known = self._changed[name].parents
                 self._changed[name].parents = Parents(known.gone, known.changed | new)
                 if back.more:
@@ -255,7 +255,7 @@ class Extraction:
         followed = follow(self.client.metered(reading.usage), plan, ties[0], parents, there)
         if not followed.asked:
             self._whole_why[reading.name] = "its rows could not be asked by their parents"
-        self._fetch(reading, (followed.missing | followed.stale) - self._ids(reading))
+        self._bring(reading, plan, (followed.missing | followed.stale) - self._ids(reading))
         gone = followed.gone - reading.gone.keys()
         at = plan.until or self.client.now()
         reading.gone.update(dict.fromkeys(gone, at))
@@ -264,6 +264,14 @@ class Extraction:
             new = sorted(gone - named)
             reading.deletions += tuple(Deletion(id, None, UNTRACED, at, None) for id in new)
         return followed
+
+    def _bring(self, reading: Reading, plan: Plan, ids: frozenset[str]) -> None:
+        """Add these rows, unless reading the whole module costs less."""
+        rows = self.held.count([plan.table]).get(plan.table, 0) if ids else 0
+        if cost_by_id(plan, len(ids)).credits > max(1, whole(plan, rows, self.wish).cost.credits):
+            self._whole_why[reading.name] = f"{len(ids):,} records to read again, which costs more by id"
+        else:
+            self._fetch(reading, ids)
 
     def _is_cheaper_whole(self, plan: Plan, parents: int) -> bool:
         """Whether reading the module costs less than asking for the rows of so many parents."""

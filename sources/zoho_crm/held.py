@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,9 +14,8 @@ from dlt.common.data_writers.escape import format_datetime_literal
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
 from .errors import ZohoCrmError
-from .querying import among, id_list, parts, tables_of, typed
+from .querying import among, tables_of, typed
 from .spool import spool
-from .synced import Keeps
 
 DELETED_AT, VALID_TO = "deleted_at", "_dlt_valid_to"
 
@@ -127,21 +125,6 @@ class Held:
             spool(tables_of(sql, queries, wanted), path, key=None)
         return path
 
-    def remove(self, table: str, gone: Mapping[str, datetime], keeps: Keeps) -> int:
-        """Take rows away by their ids, all or none; returns how many rows that changed.
-
-        `hard` deletes them, `soft` sets `deleted_at`, `history` closes the open version. Done again, it
-        changes nothing. A table that does not exist holds none of them. Raises NotHeld without the column.
-        """
-        if not gone or not self._look([table]):
-            return 0
-        mark = {"hard": None, "soft": DELETED_AT, "history": VALID_TO}[keeps]
-        found = self._columns_of(table, ["id", mark] if mark else ["id"])
-        with self._pipeline.sql_client() as sql:
-            statements = _updates(sql, table, found, mark, gone) if mark else _deletes(sql, table, gone)
-            with sql.begin_transaction():
-                return sum(_changed_rows(sql, statement) for statement in statements)
-
     def empty(self, table: str, columns: Iterable[str], where: str = "") -> int:
         """Set columns to null in every row, deleted ones and closed versions too; returns how many rows had a value.
 
@@ -199,30 +182,6 @@ def _as_the_schema_says(client: Any, table: str, stored: Mapping[str, Any]) -> d
 def _live(sql: Any, columns: Iterable[str]) -> str:
     marks = [mark for mark in (DELETED_AT, VALID_TO) if mark in columns]
     return " and ".join(f"{sql.escape_column_name(mark)} is null" for mark in marks) or "1 = 1"
-
-
-def _deletes(sql: Any, table: str, gone: Iterable[str]) -> list[str]:
-    name = sql.make_qualified_table_name(table)
-    return [f"delete from {name} where {some}" for some in among(sql, "id", gone)]
-
-
-def _updates(
-    sql: Any, table: str, columns: Mapping[str, Any], mark: str, gone: Mapping[str, datetime]
-) -> list[str]:
-    """Each sets the times of some ids; rows that have one keep it."""
-    name, key, column = sql.make_qualified_table_name(table), *map(sql.escape_column_name, ("id", mark))
-    kind = sql.capabilities.get_type_mapper().to_destination_type(columns[mark], {"name": table})
-    statements = []
-    for some in parts(sorted(gone, key=gone.__getitem__), IDS_AN_UPDATE):
-        cases = [
-            f"when {key} in ({id_list(list(ids))}) then {_instant(sql, time)}"
-            for time, ids in groupby(some, key=gone.__getitem__)
-        ]
-        statements.append(
-            f"update {name} set {column} = cast(case {' '.join(cases)} end as {kind})"
-            f" where {key} in ({id_list(some)}) and {_live(sql, columns)}"
-        )
-    return statements
 
 
 def _instant(sql: Any, time: datetime) -> str:

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from dlt.common.schema.typing import TWriteDispositionConfig
 
+from .carried_columns import carried
 from .columns import Column
 from .extraction import Extraction
 from .history import Kept, disposition, extra_hints, kept_already
 from .naming import TEXT_TWIN
-from .patching import carried
 from .plan import Plan
 from .reading import Reading, must_be_read
 from .spool import Spooled, groups_of

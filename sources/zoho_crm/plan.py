@@ -75,8 +75,6 @@ class Plan:
     rows: int | None = None  # Zoho's own count before the reading; of a window, the changes as far as known
     first: FirstPage | None = None  # what was read of the window while planning
     keeps: Keeps = "hard"
-    refresh: tuple[str, ...] = ()  # fields to read for every row, beside the changes
-    sweep: str | None = None  # why every id is to be compared, beside the changes
     synced: Synced | None = None  # what the state remembers
     loaded_before: bool = False  # its table is there: to lose the module now is a failure
     left_out: tuple[tuple[str, str], ...] = ()  # fields that are no columns here, and why

@@ -37,7 +37,7 @@ from .refusals import failing, refused_by
 from .schedule import usual_gap
 from .sieve import check_values
 from .synced import Synced
-from .windows import check_kept, why_refresh, why_whole, with_upkeep, with_window
+from .windows import check_kept, why_due, why_whole, with_window
 
 logger = logging.getLogger("zoho_crm")
 
@@ -147,11 +147,8 @@ class Survey:
         why = why_whole(plan, self.memory.held, refresh=self.choice.refresh)
         if why is not None:
             return replace(plan, reason=why)
-        held = (self.memory.held or {})[table]
-        changes = with_upkeep(with_window(plan, policy), policy, held, self.memory.gap)
-        if changes.sweep or changes.refresh:
-            return replace(plan, reason=changes.sweep or why_refresh(changes))
-        return changes
+        why = why_due(plan, policy, (self.memory.held or {})[table], self.memory.gap)
+        return with_window(plan, policy) if why is None else replace(plan, reason=why)
 
     def _columns(self, module: Module) -> tuple[Column, ...]:
         rules, known = self.choice.policy.rules, self.memory.columns.get(self.tables[module.api_name], {})

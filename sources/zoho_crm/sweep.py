@@ -37,10 +37,9 @@ def narrow(plan: Plan, refresh: Collection[str], rows: int | None, wish: Wish = 
     named = ", ".join(c.api_name for c in columns if c.api_name in refresh)
     what = f"every id{f' and {named}' if named else ''}"
     made = whole(replace(plan, columns=columns), rows, wish)
-    why = f" ({plan.sweep})" if plan.sweep else ""
     # Without a watermark: rows of so few columns are no sync, and deletions are none of their business.
     made = replace(made, until=None, synced=None, left_out=())
-    return replace(made, reason=f"{what}{why}: {made.reason}", refresh=tuple(refresh))
+    return replace(made, reason=f"{what}: {made.reason}")
 
 
 def whole(plan: Plan, rows: int | None, wish: Wish = "auto") -> Plan:
@@ -96,17 +95,8 @@ def cost_by_id(plan: Plan, ids: int) -> Cost:
     return Cost(calls, calls)
 
 
-def fetch(
-    client: ZohoClient, plan: Plan, ids: Collection[str], folder: Path, instead: Plan | None = None
-) -> Reading:
-    """The whole rows of these records, as a file to merge. Raises nothing.
-
-    If they cost more than the plan `instead`, that is read: then `reading.plan.whole`, and the file is to
-    replace the table. A record that is gone meanwhile has no row.
-    """
-    if instead is not None and cost_by_id(plan, len(ids)).credits > instead.cost.credits:
-        why = f"{len(ids):,} records to read again, which costs more by id; {instead.reason}"
-        return read_module(client, replace(instead, reason=why), folder)
+def fetch(client: ZohoClient, plan: Plan, ids: Collection[str], folder: Path) -> Reading:
+    """The whole rows of these records, as a file to merge. Raises nothing. A record that is gone has no row."""
     reason = f"{len(ids):,} record{'' if len(ids) == 1 else 's'} by id"
     plan = replace(plan, api="records", reason=reason, rows=len(ids), first=None, window=SOME)
     reading = Reading(plan.module.api_name, plan.table, plan.api, reason, plan.columns, plan=plan)

@@ -109,8 +109,8 @@ def synced_after(plan: Plan, empty: Collection[str] = (), as_of: datetime | None
     )
 
 
-def with_upkeep(plan: Plan, policy: Policy, held: Collection[str], gap: timedelta | None = None) -> Plan:
-    """The plan with what the changes never show: new fields, computed ones, rows without a trace.
+def why_due(plan: Plan, policy: Policy, held: Collection[str], gap: timedelta | None = None) -> str | None:
+    """Why a module is read whole although its changes could be: for what changes never show. None if nothing is due.
 
     `held` are the columns that the table has: one that somebody has dropped there is new again. `gap` is the
     usual time between two runs.
@@ -118,38 +118,22 @@ def with_upkeep(plan: Plan, policy: Policy, held: Collection[str], gap: timedelt
     synced, now = plan.synced, plan.until
     assert synced is not None
     assert now is not None
-    new = tuple(c.api_name for c in plan.columns if mark(c) not in synced.filled or c.name not in held)
-    computed = tuple(c.api_name for c in plan.columns if c.field.data_type in COMPUTED)
-    if not is_due(synced.computed_at, policy.computed_refresh, now, gap):
-        computed = ()
-    sweep = _why_sweep(plan, policy, gap)
-    along = tuple(c.api_name for c in plan.columns if goes_along(c)) if sweep else ()
-    if sweep is None and synced.deletions_refused_since is not None:
-        sweep = LIST_REFUSED  # ids and versions do, in each run
-    return replace(plan, refresh=tuple(dict.fromkeys((*new, *computed, *along))), sweep=sweep)
-
-
-def why_refresh(plan: Plan) -> str:
-    """Why fields are read for every record, though few records have changed."""
-    names = ", ".join(plan.refresh)
-    computed = all(plan.column(name).field.data_type in COMPUTED for name in plan.refresh)
-    what = "changes without Modified_Time" if computed else "is new, or changes without Modified_Time"
-    return f"{names} {what}"
-
-
-LIST_REFUSED = "Zoho refused its list of deletions in the run before"
-
-
-def _why_sweep(plan: Plan, policy: Policy, gap: timedelta | None) -> str | None:
-    synced, now = plan.synced, plan.until
-    assert synced is not None
-    assert now is not None
+    new = [c.api_name for c in plan.columns if mark(c) not in synced.filled or c.name not in held]
+    if new:
+        return (
+            f"{', '.join(new)} {'is' if len(new) == 1 else 'are'} new, or treated in another way than before"
+        )
+    computed = [c.api_name for c in plan.columns if c.field.data_type in COMPUTED]
+    if computed and is_due(synced.computed_at, policy.computed_refresh, now, gap):
+        return f"{', '.join(computed)} {'changes' if len(computed) == 1 else 'change'} without {CHANGED}"
     if is_due(synced.verified_at, policy.verify_every, now, gap):
-        return "every id is compared once in a while"
+        return "every record is read once in a while"
     if synced.uncounted_since and is_due(synced.verified_at, policy.count_every, now, gap):
-        return "Zoho gives no count of it, so every id is compared once a day"
+        return "Zoho gives no count of it, so every record is read once a day"
     if synced.difference and synced.difference_at:
         return f"its table differs from Zoho's count by {synced.difference:+,}"
+    if synced.deletions_refused_since is not None:
+        return "Zoho refused its list of deletions in the run before"
     return None
 
 
