@@ -9,10 +9,12 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
 import dlt
+import pyarrow.parquet as pq
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 
@@ -28,6 +30,10 @@ from .memory import memory_of, remember_reading, remember_start, remember_synced
 from .plan import Wish
 from .reading import Reading, must_be_read
 from .survey import Choice, Memory
+from .windows import CHANGED
+
+CONTENT = "content"  # the key in the state of a resource: a hash of its rows
+SMALL = 5_000  # rows of a table whose content is compared
 
 logger = logging.getLogger("zoho_crm")
 
@@ -171,23 +177,38 @@ class RowsForDlt:
 
         `user` is a disposition that takes the place of ours, `replace_by` one that does for a whole table.
         """
-        if reading.plan is not None:
-            merges = user is None or user["disposition"] == "merge"
-            rows = rows_of(self.extraction, reading, tombstones=merges)
-        elif reading.key == KEY:
-            rows = self._of_deleted_records(reading)
-        else:
-            rows = Rows(must_be_read(reading), MERGE if reading.part_by else "replace", {})
-        if rows is not None and rows.disposition == "replace":
-            rows = replace(rows, disposition=cast(Any, replace_by))
-        if rows is not None:
+        content = content_of(reading)
+        rows = self._rows(reading, tombstones=user is None or user["disposition"] == "merge")
+        if rows is not None and (content is None or content != self._content(reading, resource)):
+            if rows.disposition == "replace":
+                rows = replace(rows, disposition=cast(Any, replace_by))
             if user is not None and not (rows.disposition == "replace" and user["disposition"] == "merge"):
                 rows = replace(rows, disposition=user)
-            known = references(reading.columns, self.resources)
-            yield from yielded(reading, rows, resource, known)
+            yield from yielded(reading, rows, resource, references(reading.columns, self.resources))
             if not self.keep:
                 rows.file.path.unlink(missing_ok=True)
         self._remember(reading, resource)
+        if content is not None:
+            dlt.current.source_state().setdefault("resources", {}).setdefault(resource, {})[CONTENT] = content
+
+    def _rows(self, reading: Reading, *, tombstones: bool) -> Rows | None:
+        """What is to be written of a reading; None if nothing is."""
+        if reading.plan is not None:
+            return rows_of(self.extraction, reading, tombstones=tombstones)
+        if reading.key != KEY:
+            return Rows(must_be_read(reading), MERGE if reading.part_by else "replace", {})
+        held = self.extraction.held
+        if not reading.rows and reading.table in held.tables([reading.table]):
+            return None
+        return Rows(must_be_read(reading), MERGE if held.merges else "append", {})
+
+    def _content(self, reading: Reading, resource: str) -> str | None:
+        """What the table holds, if nobody has changed the number of its rows."""
+        held = self.extraction.held
+        if not held.merges or held.count([reading.table]).get(reading.table) != reading.rows:
+            return None
+        known: Any = dlt.current.source_state().get("resources", {}).get(resource, {}).get(CONTENT)
+        return None if known is None else str(known)
 
     def deleted_records(self, readings: Sequence[Reading]) -> Reading:
         """What these readings were told of deletions, as a reading of its own."""
@@ -195,17 +216,25 @@ class RowsForDlt:
         assert reading is not None
         return reading
 
-    def _of_deleted_records(self, reading: Reading) -> Rows | None:
-        held = self.extraction.held
-        if not reading.rows and reading.table in held.tables([reading.table]):
-            return None
-        return Rows(must_be_read(reading), MERGE if held.merges else "append", {})
-
     def _remember(self, reading: Reading, resource: str) -> None:
         state = dlt.current.source_state()
         remember_reading(state, reading, resource)
         remember_start(state, self.extraction.found.until)
         remember_synced(state, self.extraction.deferred())
+
+
+def content_of(reading: Reading) -> str | None:
+    """A hash of all rows of a table that is read whole in each run; None for one that is too large, or no such table.
+
+    Rows that are the same as before are not written again.
+    """
+    plan = reading.plan
+    each_run = plan is None or (plan.whole and not plan.has(CHANGED) and plan.keeps == "hard")
+    if not each_run or reading.part_by is not None or reading.key == KEY or not (reading.rows or 0) <= SMALL:
+        return None
+    table = pq.read_table(must_be_read(reading).path)
+    rows = sorted(repr(row) for row in zip(*(column.to_pylist() for column in table.columns), strict=True))
+    return sha256("\n".join([repr(table.schema.names), *rows]).encode()).hexdigest()
 
 
 def yielded(reading: Reading, rows: Rows, resource: str, known: Any = None) -> Iterator[Any]:
