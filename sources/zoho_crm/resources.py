@@ -177,7 +177,7 @@ class RowsForDlt:
 
         `user` is a disposition that takes the place of ours, `replace_by` one that does for a whole table.
         """
-        content = content_of(reading)
+        content = content_of(reading) if user is None and _stands_alone() else None
         rows = self._rows(reading, tombstones=user is None or user["disposition"] == "merge")
         if rows is not None and (content is None or content != self._content(reading, resource)):
             if rows.disposition == "replace":

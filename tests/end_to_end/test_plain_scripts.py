@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pytest
 from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 
-from simulators.zoho_crm import Faults, Field, Module, Org, Quirks, serve
+from simulators.zoho_crm import Field, Module, Org, Quirks, serve
+from simulators.zoho_crm.faults import Faults
 from sources.zoho_crm import zoho_crm
 from tests.reading import things
 from tests.syncing import agrees
