@@ -115,7 +115,7 @@ def test_one_value_that_does_not_fit_costs_only_itself(tmp_path):
     path = archive(tmp_path, "Id,Size,Name\n1,5,a\n2,many,b\n3,,c\n4,0x1F,d\n")
     found = rows(path, (ID, SIZE, NAME), 4)
     assert [row["size"] for row in found] == [5, None, None, None]
-    assert [row["size_text"] for row in found] == [None, "many", None, "0x1F"]
+    assert [row["size rejected"] for row in found] == [None, "many", None, "0x1F"]
     assert [row["name"] for row in found] == ["a", "b", "c", "d"]
 
 

@@ -39,36 +39,69 @@ def test_a_value_that_does_not_fit_keeps_its_row_and_its_text(load_from, api):
     assert [row["name"] for row in rows] == ["row 0", "row 1", "row 2"]
     for name, (_, text) in TYPED.items():
         assert rows[1][name.lower()] is None
-        assert [row[f"{name.lower()}_text"] for row in rows] == [None, text, None]
-        words = f"1 value(s) of {name.lower()} do not fit its type; they are in {name.lower()}_text"
-        assert words in reading.notes.lines()
+        assert [row[f"{name.lower()} rejected"] for row in rows] == [None, text, None]
 
 
-def test_the_text_twins_land_in_the_destination_and_may_come_in_a_later_run(load_from):
+REJECTED = "select module, id, field, text, reason from rejected_values where deleted_at is null"
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_values_that_do_not_fit_are_rows_of_rejected_values_until_they_fit(load_from, api):
     org = Org()
     columns = [Field("Amount", "currency"), Field("Amount_Text", "text")]
     org.add_module(Module("Things", columns, generated_type="custom"))
-    row = org.insert("Things", {"Amount": 1, "Amount_Text": "one"})
+    rows = [org.insert("Things", {"Amount": 1, "Amount_Text": "one"}) for _ in range(3)]
     load = load_from(org)
-    assert load(APIS["bulk"], only=["Things"]).exit_code == 0
-    assert load.rows("select amount, amount_text from things") == [(1, "one")]
-    org.record("Things", row).values["Amount"] = "a lot"
-    assert load(APIS["bulk"], only=["Things"]).exit_code == 0
-    assert load.rows("select amount, amount_text, amount_text_2 from things") == [(None, "one", "a lot")]
+    assert load(APIS[api], only=["Things"]).exit_code == 0
+    assert load.rows(REJECTED) == []
+    org.clock.advance(hours=1)
+    org.edit("Things", rows[0], Amount_Text="odd")
+    org.record("Things", rows[0]).values["Amount"] = "a lot"
+    org.edit("Things", rows[1], Amount_Text="odd")
+    org.record("Things", rows[1]).values["Amount"] = "very much"
+    assert load(APIS[api], only=["Things"]).exit_code == 0
+    assert sorted(load.rows(REJECTED)) == [
+        ("Things", rows[0], "Amount", "a lot", "not a decimal"),
+        ("Things", rows[1], "Amount", "very much", "not a decimal"),
+    ]
+    assert load.rows(f"select amount, amount_text from things where id = '{rows[0]}'") == [(None, "odd")]
+    assert (
+        "2 value(s) of amount do not fit its type; they are in rejected_values"
+        in load.reading("Things").notes.lines()
+    )
+    org.clock.advance(hours=1)
+    org.edit("Things", rows[0], Amount=5)
+    org.delete("Things", rows[1])
+    assert load(APIS[api], only=["Things"]).exit_code == 0
+    assert load.rows(REJECTED) == []
+    assert load.rows(f"select amount from things where id = '{rows[0]}'") == [(5,)]
 
 
-def test_a_field_that_comes_later_leaves_the_text_twin_alone(load_from):
+def test_text_that_an_earlier_version_kept_beside_its_column_moves(load_from):
+    """Its column stays, empty; the run says why it reads the module whole."""
     org = Org()
     org.add_module(Module("Things", [Field("Amount", "currency")], generated_type="custom"))
     row = org.insert("Things", {})
     org.record("Things", row).values["Amount"] = "a lot"
     load = load_from(org)
-    assert load(APIS["bulk"], only=["Things"]).exit_code == 0
-    assert load.rows("select amount, amount_text from things") == [(None, "a lot")]
-    org.add_field("Things", Field("Amount_Text", "text"))
-    org.record("Things", row).values["Amount_Text"] = "own"
-    assert load(APIS["bulk"], only=["Things"]).exit_code == 0
-    assert load.rows("select amount, amount_text, amount_text_2 from things") == [(None, "a lot", "own")]
+    assert load(only=["Things"]).exit_code == 0
+    load.rows("delete from rejected_values")
+    load.rows("alter table things add column amount_text varchar")
+    load.rows("update things set amount_text = 'a lot'")
+    state = load.pipeline.state["sources"]["zoho_crm"]["resources"]["things"]["module_state"]
+    with load.pipeline.managed_state() as changed:
+        del changed["sources"]["zoho_crm"]["resources"]["things"]["module_state"]["layout"]
+    assert state
+    org.clock.advance(hours=1)
+    assert load(only=["Things"]).exit_code == 0
+    assert load.rows(REJECTED) == [("Things", row, "Amount", "a lot", "not a decimal")]
+    assert load.rows("select amount, amount_text from things") == [(None, None)]
+    assert load.reading("Things").reason.startswith(
+        "values that its columns do not hold move to rejected_values"
+    )
+    org.clock.advance(hours=1)
+    assert load(only=["Things"]).exit_code == 0
+    assert not load.reading("Things").plan.whole
 
 
 def test_half_an_emoji_in_json_ends_no_reading(load_from):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from decimal import Decimal
 
 import duckdb
@@ -10,12 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from simulators.zoho_crm import Field
 from sources.zoho_crm.differences import Differences, compare, held_columns
 from sources.zoho_crm.spool import Spooled
 from sources.zoho_crm.walks import CHANGED
 from tests.reading import DAY
-from tests.sweeping import SCORED, SCORES, Sweeper
+from tests.sweeping import SCORED, Sweeper
 
 
 @pytest.fixture
@@ -163,26 +161,6 @@ def test_other_types_of_a_destination_are_compared_by_value(sweeper):
     assert pq.read_table(made.differ().patches)["id"].to_pylist() == [made.ids[2]]
 
 
-def test_values_that_do_not_fit_are_patched_in_the_twin_of_the_whole_table(sweeper):
-    beside = Field("Score_Text", "text")
-    made = sweeper(refresh=("Score",), extra=[SCORES[0], beside])
-    made.load.org.record("Things", made.ids[0]).values["Score"] = "many"
-    found = made.differ()
-    assert pq.read_table(found.patches).to_pylist() == [
-        {"id": made.ids[0], "score": None, "score_text_2": "many"}
-    ]
-
-
-def test_a_value_that_fits_again_clears_its_twin(sweeper):
-    made = sweeper(refresh=("Score",))
-    table = made.table()
-    made.keep(table.append_column("score_text", pa.array(["many", None, None], pa.string())))
-    made.load.org.set_computed("Things", made.ids[0], "Score", 3.0)
-    assert pq.read_table(made.differ().patches).to_pylist() == [
-        {"id": made.ids[0], "score": 3.0, "score_text": None}
-    ]
-
-
 def test_the_columns_to_ask_of_the_destination_are_told(sweeper):
     made = sweeper(refresh=("Score", "Colours"))
     names = held_columns(made.read().spooled, made.plan.columns)
@@ -191,9 +169,6 @@ def test_the_columns_to_ask_of_the_destination_are_told(sweeper):
         "modified_time",
         "score",
         "colours",
-        "modified_time_text",
-        "score_text",
-        "colours_text",
     }
 
 
@@ -207,7 +182,7 @@ def test_of_many_rows_only_the_different_one_is_patched(tmp_path, sweeper):
                 "timestamptz '2026-01-01 00:00:00+00' + to_seconds(i) as modified_time "
                 f"from range(200000) t(i)) to '{path}'"
             )
-    spooled = Spooled(paths[0], 200_000, pq.read_schema(paths[0]), Counter(), 0)
+    spooled = Spooled(paths[0], 200_000, pq.read_schema(paths[0]))
     found = compare(spooled, paths[1], made.plan.columns, tmp_path)
     assert (found.missing, found.extra, found.stale, found.patched) == ((), (), (), 1)
     assert pq.read_table(found.patches).to_pylist() == [{"id": "10000007", "score": 7.0}]

@@ -84,27 +84,6 @@ def test_each_kind_of_a_field_has_its_own_column_for_ever(types):
     assert len(set(names.values())) == len(names)
 
 
-def test_a_later_field_takes_over_no_column_of_values_that_did_not_fit():
-    amount, text = Field("Amount", "currency"), Field("Amount_Text", "text")
-    memory = remember(name_columns([amount], {}), {})
-    after = name_columns([amount, text], memory)
-    assert [c.name for c in after] == ["amount", "amount_text_2"]
-    assert [c.name for c in name_columns([amount, text], remember(after, memory))] == [c.name for c in after]
-
-
-def test_nor_where_a_field_of_that_name_was_there_before():
-    fields = [Field("Amount", "currency"), Field("Amount_Text", "text")]
-    memory = remember(name_columns(fields, {}), {})
-    after = name_columns([*fields, Field("Amount_Text_2", "text")], memory)
-    assert [c.name for c in after] == ["amount", "amount_text", "amount_text_2_2"]
-
-
-def test_a_field_of_text_reserves_no_column():
-    memory = remember(name_columns([Field("Amount", "text")], {}), {})
-    after = name_columns([Field("Amount", "text"), Field("Amount_Text", "text")], memory)
-    assert [c.name for c in after] == ["amount", "amount_text"]
-
-
 def test_the_memory_of_an_earlier_version_still_counts():
     memory = {"Size": ["size", "TEXT"]}
     assert [c.name for c in name_columns([Field("Size", "text")], memory)] == ["size"]

@@ -48,21 +48,17 @@ def test_formulas_and_roll_ups_are_read_for_every_row_once_a_day(load, org):
     agrees(load)
 
 
-def test_a_refresh_reads_the_computed_fields_alone_and_only_when_it_is_due(load, org):
+def test_a_module_with_formulas_is_read_whole_only_when_that_is_due(load, org):
     ids = things(org, 4, fields=30, **extra(SCORE))
     sync(load)
     org.set_computed("Things", ids[0], "Score", 2.5)
     org.clock.advance(hours=25)
-    org.ledger.clear()
     sync(load)
     agrees(load)
-    asked = [c.query["fields"].split(",") for c in org.ledger.calls(LIST)]
-    assert min(len(names) for names in asked) == 3  # id, Modified_Time, Score
-    assert len(asked) == 2
+    assert load.reading("Things").reason.startswith("Score changes without Modified_Time")
     org.clock.advance(hours=1)
-    org.ledger.clear()
     sync(load)
-    assert len(lists(org)) == 1
+    assert not load.reading("Things").plan.whole
 
 
 def lists(org):
@@ -127,8 +123,7 @@ def test_a_new_field_whose_refresh_fails_is_filled_by_the_next_run(load, org):
     sync(load)
     org.clock.advance(hours=1)
     org.add_field("Things", Field("Amount", "currency"), value="12.5")
-    # The first list is that of the changes.
-    org.faults.add(LIST, nth=2, times=99, status=500)
+    org.faults.add(LIST, times=99, status=500)
     org.edit("Things", org.records("Things")[0].id, F0="new")
     assert tried(load).exit_code == 1
     org.faults = type(org.faults)()
@@ -208,29 +203,6 @@ def test_a_field_that_gets_its_first_type_back_is_read_anew(load, org):
     sync(load)
     agrees(load, besides={"f1_2"})
     assert set(column(load, "f1_2").values()) == {3}
-
-
-def test_values_that_never_fitted_and_then_do_leave_their_twin(load, org):
-    ids = things(org, 3, **extra(Field("Number", "integer")))
-    org.record("Things", ids[0]).values["Number"] = "many"
-    org.record("Things", ids[1]).values["Number"] = 5
-    sync(load)
-    assert column(load, "number_text")[ids[0]] == "many"
-    org.clock.advance(hours=1)
-    org.edit("Things", ids[0], Number=7)
-    sync(load)
-    agrees(load, besides={"number_text"})
-    assert set(column(load, "number_text").values()) == {None}
-
-
-def test_a_value_that_does_not_fit_any_more_gets_a_twin_in_a_window(load, org):
-    ids = things(org, 3, **extra(Field("Number", "integer")))
-    sync(load)
-    org.clock.advance(hours=1)
-    org.edit("Things", ids[0], F0="edited")
-    org.record("Things", ids[0]).values["Number"] = "many"
-    sync(load)
-    assert column(load, "number_text") == {ids[0]: "many", ids[1]: None, ids[2]: None}
 
 
 # ---- renamed values

@@ -171,7 +171,7 @@ def test_values_that_do_not_fit_keep_their_text_in_every_slice_and_in_torn_rows(
     org.clock.advance(days=1)
     after_call(org, DOWNLOAD, 1, lambda: org.edit("Things", ids[0], F0="torn"))
     rows = rows_of(read(load, "Things", BULK))
-    assert {(row["size"], row["size_text"], row["size_text_2"]) for row in rows.values()} == {
+    assert {(row["size"], row["size_text"], row["size rejected"]) for row in rows.values()} == {
         (None, "own", "many")
     }
 
@@ -215,10 +215,10 @@ def test_a_refused_time_of_change_stands_once_in_the_slice_beside(load, org, set
         org.record("Things", row).values["Size"] = "many" if number == 1 else number
     reading = read(load, "Things", settings)
     rows = rows_of(reading)
-    assert sorted((row["size"], row["size_text"]) for row in rows.values() if row["size"] is not None) == [
+    assert sorted((row["size"], row["size rejected"]) for row in rows.values() if row["size"] is not None) == [
         (0, None), (2, None), (3, None)
     ]  # fmt: skip
-    assert rows[ids[1]]["size_text"] == "many"
+    assert rows[ids[1]]["size rejected"] == "many"
     assert all(row["modified_time"] for row in rows.values())
 
 

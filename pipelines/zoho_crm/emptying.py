@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from sources.zoho_crm.deleted_records import DELETED_RECORDS
 from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.held import Held
-from sources.zoho_crm.naming import TEXT_TWIN, snake_case
+from sources.zoho_crm.naming import snake_case
 from sources.zoho_crm.plan import Plan
+from sources.zoho_crm.rejected_values import REJECTED_VALUES
 from sources.zoho_crm.survey import Survey
+from sources.zoho_crm.windows import text_columns
 
 from .database import raise_if_gone
 from .failures import innermost
@@ -32,9 +34,13 @@ def empty_columns(held: Held, found: Survey) -> None:
         names = list(_columns(found, plan, changed[plan.module.api_name]))
         try:
             held.empty(plan.table, names)
+            fields = ", ".join(f"'{quoted(name)}'" for name in sorted(changed[plan.module.api_name]))
+            if fields:
+                only = f"module = '{quoted(plan.module.api_name)}' and field in ({fields})"
+                held.empty(REJECTED_VALUES.table, ["text"], only)
             if changed[plan.module.api_name] and plan.shown is not None:
-                module = plan.module.api_name.replace("'", "''")
-                held.empty(DELETED_RECORDS.table, ["display_name"], f"module = '{module}'")
+                only = f"module = '{quoted(plan.module.api_name)}'"
+                held.empty(DELETED_RECORDS.table, ["display_name"], only)
         except Exception as error:  # each destination has errors of its own
             raise_if_gone(error)
             raise NotEmptied(
@@ -50,7 +56,7 @@ def new_entries(plan: Plan) -> Iterator[str]:
 
 
 def _columns(found: Survey, plan: Plan, changed: set[str]) -> Iterator[str]:
-    """Every column that these fields were ever given, and the text of values that did not fit.
+    """Every column that these fields were ever given, and those of earlier versions for text that did not fit.
 
     If the state that remembers them is lost, the table tells: it may hold deleted rows and closed versions.
     """
@@ -62,9 +68,8 @@ def _columns(found: Survey, plan: Plan, changed: set[str]) -> Iterator[str]:
         base = snake_case(api_name)
         names = known[api_name][::2] if api_name in known else {base, f"{base}__id"} - kept
         for name in names:
-            twins = (twin for twin in _twins(name) if twin not in kept)
-            yield from (name, *twins)
+            yield from (name, *(text for text in text_columns(name) if text not in kept))
 
 
-def _twins(name: str) -> list[str]:
-    return [name + TEXT_TWIN, *(f"{name}{TEXT_TWIN}_{number}" for number in range(2, 5))]
+def quoted(text: str) -> str:
+    return text.replace("'", "''")

@@ -48,7 +48,7 @@ class Loader:
 
     pipeline: dlt.Pipeline
     extraction: Extraction
-    remembers: bool = True  # deletions, in `deleted_records`
+    left_out: Collection[str] = ()  # tables of ours that the user does not want
     room: int = 1  # for a load into DuckDB, times what should be enough
 
     def load(self, readings: Sequence[Reading]) -> None:
@@ -85,7 +85,8 @@ class Loader:
         rows = RowsForDlt(
             self.extraction, {r.name: r.table for r in self.extraction.readings.values()}, keep=True
         )
-        loaded = [*readings, rows.deleted_records(readings)] if self.remembers else list(readings)
+        logs = {"deleted_records": rows.deleted_records, "rejected_values": rows.rejected_values}
+        loaded = [*readings, *(log(readings) for name, log in logs.items() if name not in self.left_out)]
         replaced = [r.table for r in loaded if r.plan is None or r.plan.whole]
         with replaced_safely(self.pipeline, replaced) as how:
             resources = [

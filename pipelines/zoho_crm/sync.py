@@ -10,7 +10,6 @@ from typing import Any
 import dlt
 
 from sources.zoho_crm.client import ZohoClient
-from sources.zoho_crm.deleted_records import DELETED_RECORDS
 from sources.zoho_crm.door import Usage
 from sources.zoho_crm.endpoints import OUR_TABLES
 from sources.zoho_crm.errors import CredentialsError, CreditLimit, SettingsError, Skippable
@@ -94,9 +93,8 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
 
 def _load(run: Run, extraction: Extraction, pipeline: dlt.Pipeline, progress: Progress) -> None:
     """Load what was read, and forget the jobs of rows that have landed, or never will."""
-    remembers = DELETED_RECORDS.table not in extraction.found.choice.never
     progress.loading(run.readings)
-    Loader(pipeline, extraction, remembers).load(run.readings)
+    Loader(pipeline, extraction, extraction.found.choice.never).load(run.readings)
     for reading in run.readings:
         progress.done(reading)
         journal = extraction.client.door.journal

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .columns import Column, Kind, arrow_schema
-from .naming import TEXT_TWIN, unique
+from .naming import unique
 from .values import TYPED, Misfit, as_text, convert
 from .veils import veiled
 
@@ -24,6 +24,7 @@ NUMBERS: Mapping[Kind, frozenset[type]] = {
 
 YEARS = range(1, 10_000)  # of Python's calendar
 
+REJECTED = " rejected"  # the suffix of a column with texts that did not fit; no field has a blank in its name
 TWIN_OF = b"text_of"  # in the metadata of such a column: the name alone may be a field's own
 
 
@@ -112,7 +113,7 @@ def assemble(columns: tuple[Column, ...], arrays: Sequence[tuple[Any, Any | None
         data.append(array)
         if twin is not None:
             # The names of fields come first: beside Amount and Amount_Text the twin is amount_text_2.
-            name = unique(field.name + TEXT_TWIN, schema.names)
+            name = unique(field.name + REJECTED, schema.names)
             fields.append(pa.field(name, pa.string(), metadata={TWIN_OF: field.name}))
             data.append(twin)
     return pa.Table.from_arrays(data, schema=pa.schema(fields))

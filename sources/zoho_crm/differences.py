@@ -10,9 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .arrow import twins_of
 from .columns import Column
-from .naming import NEVER_MISFIT, TEXT_TWIN, unique
 from .spool import Spooled
 from .values import plain_json
 from .walks import CHANGED
@@ -36,17 +34,14 @@ class Differences:
 
 def held_columns(narrow: Spooled, columns: Sequence[Column]) -> list[str]:
     """The columns that `compare` looks at in the destination, where they are there."""
-    names = [c.name for c in columns]
-    own = _compared(narrow.schema, columns)
-    twins = [_twin(c, names) for c in own if c.kind.name not in NEVER_MISFIT]
-    return [*(c.name for c in own), *twins]
+    return [column.name for column in _compared(narrow.schema, columns)]
 
 
 def compare(narrow: Spooled, held: Path, columns: Sequence[Column], folder: Path) -> Differences:
     """Compare a reading of every record with the destination's rows.
 
-    `columns` are all of the module's, as they name the text twins. Every column of the reading is compared
-    by value; one that the destination does not have yet is null there. Ids are compared as text, times as
+    `columns` are all of the module's. Every column of the reading is compared by value; one that the
+    destination does not have yet is null there. Ids are compared as text, times as
     instants.
     """
     with duckdb.connect(
@@ -124,29 +119,16 @@ class _Value:
 
 
 def _values(narrow: pa.Schema, held: pa.Schema, columns: Sequence[Column]) -> Iterator[_Value]:
-    names = [c.name for c in columns]
-    twins = {column: name for name, column in twins_of(narrow).items()}
     for column in _compared(narrow, columns):
         if column.api_name in ("id", CHANGED):
             continue
         typed, json_text = narrow.field(column.name), column.kind.dlt_type == "json"
         yield _Value(typed, f'n."{typed.name}"', _in(held, typed.name, typed.type), json_text)
-        # A reading of few columns may name a twin otherwise than one of all.
-        twin, read = _twin(column, names), twins.get(column.name)
-        if read is not None:
-            text = narrow.field(read).with_name(twin)
-            yield _Value(text, f'n."{read}"', _in(held, twin, text.type))
-        elif twin in held.names and column.kind.name not in NEVER_MISFIT:
-            yield _Value(pa.field(twin, pa.string()), "null::varchar", _in(held, twin, pa.string()))
 
 
 def _compared(narrow: pa.Schema, columns: Sequence[Column]) -> list[Column]:
-    """The columns that were read; the name of a twin may be that of a field which was not."""
-    return [c for c in columns if c.name in narrow.names and c.name not in twins_of(narrow)]
-
-
-def _twin(column: Column, names: Sequence[str]) -> str:
-    return unique(column.name + TEXT_TWIN, names)
+    """The columns that were read."""
+    return [c for c in columns if c.name in narrow.names]
 
 
 def _in(held: pa.Schema, name: str, kind: pa.DataType) -> str:

@@ -197,7 +197,7 @@ FIELDS = Endpoint(
     each="module",
 )
 
-SOURCE_TABLES = (*(e.table for e in ENDPOINTS), "modules", "fields", "deleted_records")
+SOURCE_TABLES = (*(e.table for e in ENDPOINTS), "modules", "fields", "deleted_records", "rejected_values")
 OUR_TABLES = (
     *SOURCE_TABLES,
     "sync_runs",

@@ -23,6 +23,7 @@ from .journal import Journal
 from .plan import Plan, Wish
 from .privacy import Rules
 from .reading import Reading, ids_of, must_be_read, read_module
+from .rejected_values import split_rejected
 from .restored import deleted_lately, restored
 from .spool import Spooled, groups_of, spool, without_rows
 from .survey import Choice, Memory, Survey, survey, with_api
@@ -111,6 +112,9 @@ class Extraction:
             self._read_whole_again()
             for reading in self.modules():
                 self._finish(reading)
+        for reading in self.readings.values():
+            if reading.plan is None and reading.status == "read":
+                self._reject(reading)
 
     def describe(self) -> None:
         """Make the tables about modules and fields, which tell what the readings have met."""
@@ -409,9 +413,16 @@ class Extraction:
                 tables = (group for part in parts for group in _groups(part))
                 reading.spooled = spool(tables, path, "id", newest)
             reading.spooled = without_rows(must_be_read(reading), reading.gone)
+            self._reject(reading)
             if reading.gone and not plan.whole and self._exists(plan):
                 there = self.held.read(plan.table, ["id"], ids=reading.gone)
                 reading.deleted_rows = int(pq.read_metadata(there).num_rows)
+
+    def _reject(self, reading: Reading) -> None:
+        """Take the values out of the file that their columns do not hold."""
+        reading.spooled, reading.rejected = split_rejected(must_be_read(reading), reading.columns)
+        names = {column.api_name: column.name for column in reading.columns}
+        reading.notes.misfits.update(names[one.field] for one in reading.rejected)
 
     def _fetch(self, reading: Reading, ids: Iterable[str]) -> None:
         """Add whole rows, read by id."""

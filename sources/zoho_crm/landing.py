@@ -16,7 +16,6 @@ from .carried_columns import carried
 from .columns import Column
 from .extraction import Extraction
 from .history import Kept, disposition, extra_hints, kept_already
-from .naming import TEXT_TWIN
 from .plan import Plan
 from .reading import Reading, must_be_read
 from .spool import Spooled, groups_of
@@ -108,12 +107,7 @@ def older_columns(found: Survey, plan: Plan) -> list[str]:
     private = {entry.rpartition(": ")[0] for entry in plan.private}
     names = [name for field, forms in remembered.items() if field not in private for name in forms[::2]]
     current = {column.name for column in plan.columns}
-    return [
-        form
-        for name in names
-        for form in (name, name + TEXT_TWIN)
-        if name not in current and form not in current
-    ]
+    return [name for name in names if name not in current]
 
 
 def column_hints(columns: Sequence[Column], key: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -17,8 +17,6 @@ from .privacy import Veil
 Remembered = Mapping[str, list[str]]
 
 CONVENTION = NamingConvention()
-TEXT_TWIN = "_text"  # the suffix of the column that keeps values which did not fit
-NEVER_MISFIT = frozenset({Kind.TEXT.name, Kind.OBJECTS.name})
 RESERVED_COLUMNS = frozenset({"deleted_at"})  # ours; dlt's own begin with _dlt_, which no name here does
 
 
@@ -61,11 +59,10 @@ def name_columns(
 ) -> tuple[Column, ...]:
     """The columns of a module, `id` first, then in Zoho's order.
 
-    A name once given stays with its field, also the name of its text twin. A field whose kind changed
+    A name once given stays with its field. A field whose kind changed
     gets a new column, so that neither form of its values is lost.
     """
-    named = {*RESERVED_COLUMNS, *(name for forms in remembered.values() for name in forms[::2])}
-    taken = named | _twins(remembered, named)
+    taken = {*RESERVED_COLUMNS, *(name for forms in remembered.values() for name in forms[::2])}
     columns = []
     for field in sorted(fields, key=lambda f: f.api_name != "id"):
         if why_left_out(field):
@@ -80,12 +77,6 @@ def name_columns(
             taken.add(name)
         columns.append(Column(name, field, kind, veil))
     return tuple(columns)
-
-
-def _twins(remembered: Remembered, named: set[str]) -> set[str]:
-    """The columns that values which did not fit may have been given, by a table in the destination."""
-    forms = [form for known in remembered.values() for form in _forms(known).items()]
-    return {unique(name + TEXT_TWIN, named) for kind, name in forms if kind not in NEVER_MISFIT}
 
 
 def _free_name(field: Field, kind: Kind, taken: set[str]) -> str:

@@ -13,7 +13,7 @@ class Notes:
 
     refused: dict[str, str] = field(default_factory=dict)  # field -> why it did not come with the others
     empty: dict[str, str] = field(default_factory=dict)  # of these, fields whose column holds nothing
-    misfits: Counter[tuple[str, str]] = field(default_factory=Counter)  # column and its text twin -> values
+    misfits: Counter[str] = field(default_factory=Counter)  # column -> values that did not fit it
     repairs: Counter[str] = field(default_factory=Counter)  # what was read again -> how often
     remarks: list[str] = field(default_factory=list)
     outside: set[str] = field(default_factory=set)  # ids of rows that do not pass the filters
@@ -39,8 +39,8 @@ class Notes:
             *(f"field {name} left out: {why}" for name, why in self.refused.items()),
             *(f"field {name} is empty: {why}" for name, why in self.empty.items()),
             *(
-                f"{count} value(s) of {column} do not fit its type; they are in {twin}"
-                for (column, twin), count in sorted(self.misfits.items())
+                f"{count} value(s) of {column} do not fit its type; they are in rejected_values"
+                for column, count in sorted(self.misfits.items())
             ),
             *(f"{what}: {count}" for what, count in sorted(self.repairs.items())),
         ]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from . import bulk, coql, left_out, records
 from .answers import root_of
-from .arrow import records_table, twins_of
+from .arrow import records_table
 from .client import ZohoClient
 from .columns import Column, Kind
 from .deleted import Deletion, Feed, after_list, has_no_list, read_deletions
@@ -43,6 +43,9 @@ from .synced import Synced
 from .veils import veiled_name
 from .watch import UNWATCHED, Watch
 from .windows import CHANGED, CONVERTED, COUNT_LAG, CREATED, synced_after
+
+if TYPE_CHECKING:
+    from .rejected_values import RejectedValue
 
 Status = Literal["read", "kept", "skipped", "failed"]
 Extract = Callable[[ZohoClient, Plan, Notes], Iterator["pa.Table | Forget"]]
@@ -97,6 +100,7 @@ class Reading:
         default_factory=set
     )  # calls that Zoho has ever answered, of an account's table
     followed: int = 0  # rows that were read later in the same run
+    rejected: list[RejectedValue] = field(default_factory=list)  # values that their columns do not hold
     deleted_rows: int = 0  # that left the table, or were marked
     unloadable: bool = False  # the destination refused the rows, and will do so again
 
@@ -335,11 +339,9 @@ def _watched(tables: Tables, watch: Watch, came: Counter[str]) -> Iterator[pa.Ta
 def collect(
     tables: Tables, path: Path, columns: tuple[Column, ...], notes: Notes, key: str | None = "id"
 ) -> Spooled:
-    """Spool the tables; misfits and repeated rows become notes."""
+    """Spool the tables; repeated rows become a note."""
     newest = next((c.name for c in columns if c.api_name == "Modified_Time"), None)
     spooled = spool(tables, path, key, newest)
-    for twin, column in twins_of(spooled.schema).items():
-        notes.misfits[column, twin] += spooled.misfits[column]
     if spooled.repeated:
         notes.repairs["rows that came twice, the newer kept"] += spooled.repeated
     return spooled

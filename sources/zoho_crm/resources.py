@@ -18,17 +18,18 @@ import pyarrow.parquet as pq
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 
-from .arrow import twins_of
 from .client import ZohoClient
 from .deleted_records import DELETED_RECORDS, KEY, deleted_records_reading
 from .errors import CredentialsError, ReadFailed
 from .extraction import Extraction
 from .held import Held
-from .history import MERGE
+from .history import MERGE, extra_hints
 from .landing import Rows, column_hints, groups, references, rows_of
 from .memory import memory_of, remember_reading, remember_start, remember_synced
 from .plan import Wish
 from .reading import Reading, must_be_read
+from .rejected_values import KEY as REJECTED_KEY
+from .rejected_values import REJECTED_VALUES, rejected_values_reading
 from .survey import Choice, Memory
 from .windows import CHANGED
 
@@ -135,6 +136,8 @@ class SourceRun:
         """The reading of a table that was read. Raises what it failed with."""
         if table.name == DELETED_RECORDS.table:
             return self.rows.deleted_records(self.extraction.modules())
+        if table.name == REJECTED_VALUES.table:
+            return self.rows.rejected_values([*self.extraction.readings.values()])
         found = self.extraction.found
         reading = self.extraction.readings.get(table.name) or self.extraction.readings.get(
             next((m.api_name for m in found.modules if m.api_name.casefold() == table.name.casefold()), "")
@@ -195,12 +198,16 @@ class RowsForDlt:
         """What is to be written of a reading; None if nothing is."""
         if reading.plan is not None:
             return rows_of(self.extraction, reading, tombstones=tombstones)
-        if reading.key != KEY:
+        if reading.key not in (KEY, REJECTED_KEY):
             return Rows(must_be_read(reading), MERGE if reading.part_by else "replace", {})
         held = self.extraction.held
         if not reading.rows and reading.table in held.tables([reading.table]):
             return None
-        return Rows(must_be_read(reading), MERGE if held.merges else "append", {})
+        if reading.key == KEY:
+            return Rows(must_be_read(reading), MERGE if held.merges else "append", {})
+        return Rows(
+            must_be_read(reading), MERGE if held.merges else "replace", extra_hints("hard", merge=held.merges)
+        )
 
     def _content(self, reading: Reading, resource: str) -> str | None:
         """What the table holds, if nobody has changed the number of its rows."""
@@ -216,6 +223,11 @@ class RowsForDlt:
         assert reading is not None
         return reading
 
+    def rejected_values(self, readings: Sequence[Reading]) -> Reading:
+        """The values of these readings that their columns do not hold."""
+        extraction = self.extraction
+        return rejected_values_reading(readings, extraction.held, extraction.folder, extraction.found.until)
+
     def _remember(self, reading: Reading, resource: str) -> None:
         state = dlt.current.source_state()
         remember_reading(state, reading, resource)
@@ -230,7 +242,12 @@ def content_of(reading: Reading) -> str | None:
     """
     plan = reading.plan
     each_run = plan is None or (plan.whole and not plan.has(CHANGED) and plan.keeps == "hard")
-    if not each_run or reading.part_by is not None or reading.key == KEY or not (reading.rows or 0) <= SMALL:
+    if (
+        not each_run
+        or reading.part_by is not None
+        or reading.key in (KEY, REJECTED_KEY)
+        or not (reading.rows or 0) <= SMALL
+    ):
         return None
     table = pq.read_table(must_be_read(reading).path)
     rows = sorted(repr(row) for row in zip(*(column.to_pylist() for column in table.columns), strict=True))
@@ -244,7 +261,6 @@ def yielded(reading: Reading, rows: Rows, resource: str, known: Any = None) -> I
     """
     hints = column_hints(reading.columns, reading.key)
     hints.update((name, dict(hint)) for name, hint in rows.hints.items())
-    hints.update((name, {"name": name, "data_type": "text"}) for name in twins_of(rows.file.schema))
     if reading.part_by is not None:
         hints[reading.part_by].update(merge_key=True)
     made = dlt.mark.make_hints(

@@ -12,11 +12,11 @@ import duckdb
 import pyarrow as pa
 
 from . import records
-from .arrow import records_table, twins_of
+from .arrow import REJECTED, records_table, twins_of
 from .client import ZohoClient
 from .columns import Column, arrow_schema
 from .errors import OtherApi
-from .naming import TEXT_TWIN, unique
+from .naming import unique
 from .notes import Notes
 from .plan import Plan, pays_by_coql
 from .sieve import sift, without
@@ -205,7 +205,7 @@ def _whole(parts: Sequence[Spooled], keys: Sequence[str], plan: Plan) -> tuple[p
             source = f'p{number}."{field.name}"'
             if field.name in marked:
                 column = marked[field.name]
-                twins[column] = (field.with_name(unique(column + TEXT_TWIN, names)), source)
+                twins[column] = (field.with_name(unique(column + REJECTED, names)), source)
             else:
                 fields[field.name] = (field, source)
     chosen = [found[name] for name in names for found in (fields, twins) if name in found]

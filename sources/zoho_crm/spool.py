@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,8 +26,7 @@ class Spooled:
     path: Path
     rows: int
     schema: pa.Schema
-    misfits: Counter[str]  # column -> values that are only in its text twin
-    repeated: int  # rows that came more than once; the newest is kept
+    repeated: int = 0  # rows that came more than once; the newest is kept
 
 
 @dataclass(frozen=True)
@@ -58,20 +56,7 @@ def spool(tables: Tables, path: Path, key: str | None = "id", newest: str | None
     schema = writer.unify()
     pa.default_memory_pool().release_unused()  # what comes next needs memory of its own
     repeated = _drop_repeated(path, schema, key, newest) if key else 0
-    return Spooled(path, writer.rows - repeated, schema, _misfits(path), repeated)
-
-
-def _misfits(path: Path) -> Counter[str]:
-    """The values that are only in a text twin, by column, from the file's own statistics."""
-    file = pq.read_metadata(path)
-    twins = twins_of(file.schema.to_arrow_schema())
-    found: Counter[str] = Counter()
-    for number in range(file.num_row_groups):
-        group = file.row_group(number)
-        for at, name in enumerate(file.schema.names if group.num_rows else ()):
-            if name in twins:
-                found[twins[name]] += group.num_rows - group.column(at).statistics.null_count
-    return +found
+    return Spooled(path, writer.rows - repeated, schema, repeated)
 
 
 def without_rows(spooled: Spooled, ids: Collection[str]) -> Spooled:

@@ -10,6 +10,7 @@ Keeps = Literal["hard", "soft", "history"]  # a deleted record leaves, is marked
 
 
 NAMES = ("filled", "empty", "private", "filters")
+LAYOUT = 2  # of tables that this version writes
 TIMES = (
     "until",
     "computed_at",
@@ -44,6 +45,7 @@ class Synced:
     deletions_read_at: datetime | None = None  # when Zoho's list of deletions was last read
     deletions_refused_since: datetime | None = None  # while Zoho refuses that list
     uncounted_since: datetime | None = None  # while Zoho gives no count
+    layout: int = 1  # of the table; since 2, values that its columns do not hold are in `rejected_values`
     explained: int = 0  # a difference that a comparison of every id has shown to be the count's own
 
     def to_state(self) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def from_state(entry: Any) -> Synced | None:
         known = Synced(**values)
     except (TypeError, ValueError):
         return None
-    numbers = all(type(number) is int for number in (known.difference, known.explained))
+    numbers = all(type(number) is int for number in (known.difference, known.explained, known.layout))
     return known if numbers and known.keeps in get_args(Keeps) else None
 
 

@@ -11,7 +11,7 @@ from .errors import ReadFailed
 from .plan import Plan, Window
 from .policy import Policy
 from .schedule import is_due
-from .synced import Synced
+from .synced import LAYOUT, Synced
 from .versions import VALID_FROM
 
 CHANGED, CREATED, CONVERTED = "Modified_Time", "Created_Time", "Converted__s"
@@ -95,7 +95,14 @@ def synced_after(plan: Plan, empty: Collection[str] = (), as_of: datetime | None
         # A field that is gone for now may have other values in every row when it comes back.
         known = tuple(n for n in plan.synced.filled if n in filled)
         partly = plan.synced.counts_partly or plan.counts_partly
-        return replace(plan.synced, until=until, filled=known, private=plan.private, counts_partly=partly)
+        return replace(
+            plan.synced,
+            until=until,
+            filled=known,
+            private=plan.private,
+            counts_partly=partly,
+            layout=LAYOUT,
+        )
     return Synced(
         until,
         filled,
@@ -106,6 +113,7 @@ def synced_after(plan: Plan, empty: Collection[str] = (), as_of: datetime | None
         private=plan.private,
         filters=plan.filter_words,
         counts_partly=plan.counts_partly,
+        layout=LAYOUT,
     )
 
 
@@ -118,6 +126,8 @@ def why_due(plan: Plan, policy: Policy, held: Collection[str], gap: timedelta | 
     synced, now = plan.synced, plan.until
     assert synced is not None
     assert now is not None
+    if synced.layout < LAYOUT and any(t in held for c in plan.columns for t in text_columns(c.name)):
+        return "values that its columns do not hold move to rejected_values"
     new = [c.api_name for c in plan.columns if mark(c) not in synced.filled or c.name not in held]
     if new:
         return (
@@ -135,6 +145,11 @@ def why_due(plan: Plan, policy: Policy, held: Collection[str], gap: timedelta | 
     if synced.deletions_refused_since is not None:
         return "Zoho refused its list of deletions in the run before"
     return None
+
+
+def text_columns(name: str) -> list[str]:
+    """Where earlier versions kept the text of values that a column does not hold."""
+    return [f"{name}_text", *(f"{name}_text_{number}" for number in range(2, 5))]
 
 
 def goes_along(column: Column) -> bool:
