@@ -96,7 +96,7 @@ def _count(run: Run, reading: Reading, synced: Synced, client: ZohoClient) -> Sy
     except ZohoCrmError:  # no failure of a table that has landed
         count = None
     if count is None:
-        reading.notes.remarks.append("Zoho gave no count of its records: every id is compared once a day")
+        reading.notes.remarks.append("Zoho gave no count of its records: it is read whole once a day")
         since = synced.uncounted_since or client.now()
         run.synced[reading.name] = replace(synced, uncounted_since=since)
     reading.crm_count = count.records if count else None
