@@ -19,6 +19,7 @@ from sources.zoho_crm.errors import SettingsError
 from .account import pipelines_dir
 from .attempts import keep_killed
 from .database import told_when_gone, waiting_for_database
+from .dataset_lock import alone_in_dataset
 from .destination import database_file, only_read
 from .dlt_runtime import dlt_log
 from .lock import alone, alone_in
@@ -49,6 +50,8 @@ def opened_pipeline(
         pipeline = open_pipeline(name, destination, options.dataset, place, progress)
         waiting.began = True
         with told_when_gone(pipeline):
+            if command is not None:
+                stack.enter_context(alone_in_dataset(pipeline, command))
             yield pipeline
 
 
