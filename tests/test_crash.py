@@ -13,7 +13,7 @@ from dlt.load.load import Load
 from pipelines.zoho_crm import sync as program
 from pipelines.zoho_crm.loading import Loader
 from simulators.zoho_crm import Field, Org, Rules
-from sources.zoho_crm.client import ZohoClient
+from sources.zoho_crm import reading
 from sources.zoho_crm.extraction import Extraction
 from tests.families import company
 from tests.reading import things
@@ -91,7 +91,7 @@ def scored(org):
 
 
 STAGES = {
-    "while it reads deletions": (ZohoClient, "get", 7, True),
+    "while it reads deletions": (reading, "read_deletions", 1, True),
     "amid what follows": (Extraction, "_follow", 1, True),
     "after normalize": (dlt.Pipeline, "normalize", 1, True),
     "before the package is recorded": (Load, "complete_package", 1, False),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -146,7 +145,7 @@ def test_a_whole_reading_closes_what_it_does_not_bring(table):
 
 def test_a_deletion_closes_the_version_and_a_restored_record_opens_another(table):
     table.read(day(1), row(1, "a"), row(2, "b"))
-    table.held.remove("leads", {"1": day(2)}, "history")
+    table.read(day(2), gone={"1": day(2)})
     table.read(day(3), row(1, "a"))
     assert table.versions() == [
         ("1", "a", day(1), day(2)),
@@ -246,7 +245,7 @@ def test_a_row_that_comes_from_the_destination_is_of_its_own_version(table):
     """PostgreSQL writes JSON in its own way: keys by length, with blanks."""
     table.read(day(1), row(1, "a", tags=[{"bb": 1.50, "a": "é", "ccc": 10**20}], score=1.0))
     rows = table.held.read("leads", [c.name for c in COLUMNS])
-    spooled = Spooled(rows, 1, pq.read_schema(rows), Counter(), 0)
+    spooled = Spooled(rows, 1, pq.read_schema(rows))
     kept = Kept("leads", "history", False, True, day(2))
     assert kept.prepare(table.held, spooled, COLUMNS, {}).rows == 0
 
@@ -281,7 +280,7 @@ def test_a_history_goes_on_when_only_the_state_is_lost(table):
 def test_a_whole_reading_leaves_deleted_rows_and_marks_those_it_does_not_bring(table):
     table.keeps = "soft"
     table.read(day(1), row(1, "a"), row(2, "b"), row(3, "c"), row(4, "d"))
-    table.held.remove("leads", {"1": day(2)}, "soft")
+    table.read(day(2), gone={"1": day(2)})
     table.read(day(5), row(2, "B"), whole=True, gone={"3": day(4)})
     assert table.rows("id, name, deleted_at") == [
         ("1", "a", day(2)),
@@ -295,7 +294,7 @@ def test_a_whole_reading_leaves_deleted_rows_and_marks_those_it_does_not_bring(t
 def test_a_restored_record_is_one_live_row(table, whole):
     table.keeps = "soft"
     table.read(day(1), row(1, "a"), row(2, "b"))
-    table.held.remove("leads", {"1": day(2)}, "soft")
+    table.read(day(2), gone={"1": day(2)})
     table.read(day(3), row(1, "a"), row(2, "b"), whole=whole)
     assert table.rows("id, name, deleted_at") == [("1", "a", None), ("2", "b", None)]
 

@@ -87,7 +87,7 @@ class Loader:
         )
         logs = {"deleted_records": rows.deleted_records, "rejected_values": rows.rejected_values}
         loaded = [*readings, *(log(readings) for name, log in logs.items() if name not in self.left_out)]
-        replaced = [r.table for r in loaded if r.plan is None or r.plan.whole]
+        replaced = [r.table for r in readings if r.plan is None or r.plan.whole]
         with replaced_safely(self.pipeline, replaced) as how:
             resources = [
                 resource_of(r, functools.partial(rows.items, r, r.table, replace_by=how)) for r in loaded

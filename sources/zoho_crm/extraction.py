@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -115,6 +116,7 @@ class Extraction:
         for reading in self.readings.values():
             if reading.plan is None and reading.status == "read":
                 self._reject(reading)
+        self._tell_unknown()
 
     def describe(self) -> None:
         """Make the tables about modules and fields, which tell what the readings have met."""
@@ -329,20 +331,8 @@ class Extraction:
         reading.crm_count = before.crm_count
         known = {deletion.id for deletion in reading.deletions}
         reading.deletions += tuple(one for one in before.deletions if one.id not in known)
-        if (
-            reading.status == "failed"
-            and before.gap
-            and not before.feedless
-            and before.plan
-            and before.plan.synced
-        ):
-            since = f"{before.plan.synced.until:%Y-%m-%d %H:%M} UTC"
-            reading.error = f"deletions unknown since {since}: {before.gap}; {reading.error}"
+        reading.gap = reading.gap or before.gap
         reading.refused, reading.feedless = before.refused, before.feedless
-        if before.refused and reading.gap:
-            reading.notes.remarks.append(
-                f"it was read whole, as {reading.gap}. Let the token's user see deleted records"
-            )
 
     def _why_doubted(self, reading: Reading, plan: Plan) -> str | None:
         """Why the changes may not be all: a list of deletions that is cut, refused, or that Zoho has not."""
@@ -376,6 +366,20 @@ class Extraction:
             return there
         known = set(pq.read_table(self.held.read(plan.table, ["id"], ids=touched))["id"].to_pylist())
         return there - len(known & reading.gone.keys()) + len(self._ids(reading) - known)
+
+    def _tell_unknown(self) -> None:
+        """A table whose deletions nothing tells has failed, and says since when that is."""
+        for reading in self.readings.values():
+            known = reading.plan.synced if reading.plan else None
+            if known is None or reading.feedless:
+                continue
+            if reading.status == "read" and reading.refused:
+                reading.notes.remarks.append(
+                    f"it was read whole, as {reading.gap}. Let the token's user see deleted records"
+                )
+            refused = "Zoho refuses its list" if known.deletions_refused_since else None
+            if reading.status == "failed" and (why := reading.gap or refused):
+                reading.error = unknown_deletions(known.until, why, reading.error)
 
     def deferred(self) -> dict[str, Synced]:
         """What the state is to remember of modules that did not get through.
@@ -493,6 +497,10 @@ def check_row_loss(reading: Reading, missing: Sequence[str], rows: int) -> None:
         f" user may have lost a permission. If they are really gone, --full-refresh --modules {reading.name}"
         " takes the CRM as it is"
     )
+
+
+def unknown_deletions(since: datetime, why: str, error: str | None) -> str:
+    return f"deletions unknown since {since:%Y-%m-%d %H:%M} UTC: {why}; {error}"
 
 
 def is_record(plan: Plan) -> bool:
