@@ -169,7 +169,9 @@ class Extraction:
         plan = reading.plan
         assert plan is not None
         if not plan.whole:
-            self._changed[reading.name] = Changed(Parents(frozenset(reading.gone), self._ids(reading)))
+            is_parent = any(link.parent == reading.name for link in self._links)
+            changed = self._ids(reading) if is_parent else frozenset[str]()
+            self._changed[reading.name] = Changed(Parents(frozenset(reading.gone), changed))
         elif plan.synced is not None and self._exists(plan):
             with self._own_trouble(reading):
                 self._settle_whole(reading, plan, plan.synced)

@@ -82,6 +82,8 @@ class SourceRun:
         self.choice = runs.choice
         self.tables = {table.name: table for table in runs.tables}
         pipeline = dlt.current.pipeline()
+        for left in Path(pipeline.working_dir).glob("zoho-*"):  # of a run that was killed
+            shutil.rmtree(left, ignore_errors=True)
         self.folder = Path(tempfile.mkdtemp(prefix="zoho-", dir=pipeline.working_dir))
         self.selected = dlt.current.source().selected_resources
         state = dlt.current.source_state()
