@@ -170,7 +170,9 @@ def test_secrets_and_controls_of_refusals_are_nowhere(
     assert_no_file_has_a_secret(told, tmp_path)
 
 
-@pytest.mark.parametrize("routes", [[TOKEN], [MODULES], [FIELDS], [POLL], [DOWNLOAD]], ids="".join)
+@pytest.mark.parametrize(
+    "routes", [[TOKEN], [MODULES], [FIELDS], [POLL], pytest.param([DOWNLOAD], marks=pytest.mark.long)]
+)
 def test_other_refusals_show_nothing_either(command, connection, told, monkeypatch, tmp_path, routes):
     told.refuse(monkeypatch, *routes)
     for words in (("run",), ("check",)):
