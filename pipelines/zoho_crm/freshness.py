@@ -43,7 +43,7 @@ class Freshness:
     next_verify: datetime | None = None
     next_computed: datetime | None = None
     next_settings: datetime | None = None
-    deletions_refused_since: datetime | None = None  # every id is compared instead, unless it is failing
+    deletions_refused_since: datetime | None = None  # the module is read whole instead, unless it is failing
     deletions_unknown_since: datetime | None = None
 
     @property

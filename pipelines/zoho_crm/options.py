@@ -217,7 +217,7 @@ def keeping_up() -> list[click.Parameter]:
             type=Span(),
             default="7d",
             show_default=True,
-            help="How often every id of a module is compared with the CRM.",
+            help="How often a module is read whole, for what no list of changes shows.",
         ),
         option(
             "--settings-refresh",

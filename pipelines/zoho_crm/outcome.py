@@ -33,7 +33,7 @@ class Run:
     converted_counts: dict[str, int] = field(default_factory=dict)  # of these, converted records
     synced: dict[str, Synced] = field(default_factory=dict)  # what the comparison of counts has found
     overdue: dict[str, Synced] = field(default_factory=dict)  # modules that could not follow their parents
-    swept: set[str] = field(default_factory=set)  # modules of which every id was compared
+    swept: set[str] = field(default_factory=set)  # modules that were read whole again
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     finished: datetime | None = None

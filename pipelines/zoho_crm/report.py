@@ -39,7 +39,7 @@ COLUMNS = (
 DIFFERS = "* "
 WHY_IT_DIFFERS = (
     "* The CRM's own count differs from the table. It may be ten minutes old. Runs count again; when lateness"
-    " explains it no longer, one compares every id."
+    " explains it no longer, one reads the module whole."
 )
 FEW = 5  # names shown without --verbose
 
@@ -130,7 +130,7 @@ def notes_of(run: Run, reading: Reading) -> list[str]:
     more = run.table_counts.get(reading.table, 0) - (reading.crm_count or 0)
     if synced and reading.name in run.swept and reading.crm_count is not None and more:
         words = f"{abs(more):,} rows {'more' if more > 0 else 'fewer'} than the CRM counts"
-        lines.append(f"it has {words}; every id was compared and agrees")
+        lines.append(f"it has {words}; the module was read whole and agrees")
     return lines
 
 

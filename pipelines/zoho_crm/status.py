@@ -132,7 +132,7 @@ def _print_deletions(console: Console, tables: list[Freshness]) -> None:
         if table.deletions_refused_since and not table.deletions_unknown_since:
             console.text(
                 f"Zoho has refused the list of deletions of {table.module} since"
-                f" {spell(table.deletions_refused_since)} UTC: each run compares every id instead."
+                f" {spell(table.deletions_refused_since)} UTC: each run reads the module whole instead."
             )
 
 

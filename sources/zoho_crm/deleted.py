@@ -18,7 +18,7 @@ from .synced import Synced
 from .walks import since_header
 
 WALKS = 5  # over a feed that goes on changing
-MOST_PAGES = 500  # 100,000 deletions: comparing every id costs less
+MOST_PAGES = 500  # 100,000 deletions: reading the module whole costs less
 NAMELESS = "its list of deletions has a row without an id"
 
 # How a record was deleted. Permanent ones last: a record that goes from the bin meanwhile is met again.
@@ -109,7 +109,7 @@ class _Reader:
     found: dict[tuple[str, str, str], Deletion] = field(default_factory=dict)
     gaps: list[str] = field(default_factory=list)
     refusal: str | None = None
-    endless: bool = False  # it was not read to its end, as comparing every id costs less
+    endless: bool = False  # it was not read to its end, as reading the module whole costs less
     cut: bool = False  # the feed goes on, but Zoho gives no further page of it
 
     def read(self, kind: str) -> None:

@@ -16,7 +16,7 @@ class Policy:
 
     lookback: timedelta = timedelta(minutes=10)  # taken off a watermark when it is used, never stored
     computed_refresh: timedelta = timedelta(hours=24)  # of formulas and roll-ups, which move no Modified_Time
-    verify_every: timedelta = timedelta(days=7)  # compare every id
+    verify_every: timedelta = timedelta(days=7)  # read whole, for what no list of changes shows
     settings_refresh: timedelta = timedelta(hours=24)  # of tables that take a call for each module
     count_every: timedelta = timedelta(hours=24)  # compare Zoho's count of a module that did not change
     deletes: Literal["hard", "soft"] = "hard"

@@ -93,7 +93,7 @@ class Reading:
     gone: dict[str, datetime] = field(default_factory=dict)  # ids whose rows have to leave, and since when
     gap: str | None = None  # why the feed of deletions may not be whole
     feedless: bool = False  # Zoho has no list of deletions of the module: only counts and comparisons tell
-    refused: bool = False  # Zoho has one, and refuses it: every id is to be compared
+    refused: bool = False  # Zoho has one, and refuses it: the module is to be read whole
     synced: Synced | None = None  # what the state is to remember once all of it has landed
     recent: int = 0  # changes of which Zoho's count may not know yet
     answered: set[str] = field(
@@ -318,7 +318,7 @@ def _deletions(client: ZohoClient, plan: Plan, notes: Notes, reading: Reading) -
 
 
 def _take_refusal(reading: Reading, plan: Plan, feed: Feed, notes: Notes) -> None:
-    """What a refused list of deletions means: that there is none, or that every id has to be compared."""
+    """What a refused list of deletions means: that there is none, or that the module has to be read whole."""
     known = plan.synced
     reading.gap = feed.gap
     read_before = known is not None and known.deletions_read_at is not None

@@ -34,11 +34,11 @@ class Synced:
     ] = ()  # API names of fields that an API refused, and that had no value in any record
     keeps: Keeps = "hard"
     computed_at: datetime | None = None  # when computed fields were last read for every row
-    verified_at: datetime | None = None  # when every id was last compared
+    verified_at: datetime | None = None  # when it was last read whole
     counted_at: datetime | None = None  # when Zoho's count was last compared
     difference: int = 0  # rows that the table holds more than Zoho counts, not yet explained
     difference_at: datetime | None = None  # since when; None if the count may just be late
-    hides_converted: bool = False  # the count leaves these out, as a comparison of every id has shown
+    hides_converted: bool = False  # the count leaves these out, as a whole reading has shown
     counts_partly: bool = False  # Zoho refused to count converted and unapproved records, too
     private: tuple[str, ...] = ()  # what was done to which fields: `Email: hash 1f2e...`
     filters: tuple[str, ...] = ()  # that its rows have passed
@@ -46,7 +46,7 @@ class Synced:
     deletions_refused_since: datetime | None = None  # while Zoho refuses that list
     uncounted_since: datetime | None = None  # while Zoho gives no count
     layout: int = 1  # of the table; since 2, values that its columns do not hold are in `rejected_values`
-    explained: int = 0  # a difference that a comparison of every id has shown to be the count's own
+    explained: int = 0  # a difference that a whole reading has shown to be the count's own
 
     def to_state(self) -> dict[str, Any]:
         """For dlt's state: JSON, times in ISO 8601, without what is not set."""

@@ -20,7 +20,7 @@ CHANGED, CREATED, CONVERTED = "Modified_Time", "Created_Time", "Converted__s"
 FEED = timedelta(days=60)
 COUNT_LAG = timedelta(minutes=10)  # Record Count, v8: the count may be up to ten minutes old
 
-# These change without Modified_Time, too, and are read along whenever every id is compared: renamed
+# These change without Modified_Time, too, and are compared by `verify`: renamed
 # values and tags, lookups of records that are gone, and a time that Zoho moves with every e-mail.
 ALONG = frozenset({"picklist", "multiselectpicklist", "lookup", "multi_module_lookup"})
 ALONG_BY_NAME = frozenset({"Tag", "Last_Activity_Time"})
