@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint nightly oldest mutants bench lock clean
+.PHONY: help setup demo test test-long lint nightly oldest orchestrators mutants bench lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -22,7 +22,7 @@ demo: setup  ## sync a simulated Zoho CRM into zoho_demo.duckdb
 test: setup  ## run the tests
 	$(BIN)/python -m pytest -n auto
 
-test-long: setup  ## run the tests with the long ones: every call with every fault, longer random companies
+test-long: setup orchestrators  ## run the tests with the long ones: every call with every fault, longer random companies
 	ZOHO_TESTS=long ZOHO_MODEL_SHARDS=8 $(BIN)/python -m pytest -n auto
 
 lint: setup  ## check style and types
@@ -44,17 +44,21 @@ oldest: .venv-oldest/.ready  ## load the demo company with the oldest versions t
 	.venv-oldest/bin/python -m pytest -n auto tests/test_same_row.py tests/test_demo_company.py \
 		tests/test_destinations.py tests/test_sync.py
 
-.venv-oldest/.ready: requirements-oldest.lock
-	$(PYTHON) -m venv --clear .venv-oldest
-	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+orchestrators: .venv-dagster/.ready .venv-airflow/.ready  ## make the environments in which Dagster and Airflow are tested
+
+.venv-%/.ready: requirements-%.lock
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
 LOCK = uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header \
-	--group dev pyproject.toml --upgrade
+	pyproject.toml --upgrade
 
 lock:  ## pin the dependencies anew (needs uv)
-	$(LOCK) --output-file requirements.lock
-	$(LOCK) --resolution lowest-direct --output-file requirements-oldest.lock
+	$(LOCK) --group dev --output-file requirements.lock
+	$(LOCK) --group dev --resolution lowest-direct --output-file requirements-oldest.lock
+	$(LOCK) --group dagster --output-file requirements-dagster.lock
+	$(LOCK) --group airflow --output-file requirements-airflow.lock
 
 clean:  ## remove what make made
-	rm -rf .venv .venv-oldest .mypy_cache .ruff_cache .hypothesis zoho_demo.duckdb
+	rm -rf .venv .venv-oldest .venv-dagster .venv-airflow .mypy_cache .ruff_cache .hypothesis zoho_demo.duckdb

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import dlt
+
 from pipelines.zoho_crm.outcome import Run
+from simulators.zoho_crm import Org
 from tests.truth import landed, truth
 
 MARKS = frozenset({"deleted_at", "_dlt_valid_from", "_dlt_valid_to", "_dlt_row_version"})
@@ -32,6 +38,21 @@ def agrees(load: Any, module: str = "Things", besides: Collection[str] = ()) -> 
     assert rows.keys() == expected.keys()
     for id, row in rows.items():
         assert {name: value for name, value in row.items() if name not in besides} == expected[id]
+
+
+def tables_in(org: Org, file: Path, dataset: str) -> Any:
+    """The tables of a DuckDB file, for `agrees` and `landed`, whichever pipelines have loaded them."""
+    database = dlt.destinations.duckdb(str(file))
+    folder = str(file.with_suffix(".read"))
+    reader = dlt.pipeline("read", destination=database, dataset_name=dataset, pipelines_dir=folder)
+    columns: dict[str, Any] = {}  # each pipeline has stored the schema of its own tables
+    with reader.sql_client() as sql:
+        for (schema,) in sql.execute_sql("select schema from _dlt_version order by inserted_at") or []:
+            columns.update((name, table["columns"]) for name, table in json.loads(schema)["tables"].items())
+    known = SimpleNamespace(get_table_columns=columns.__getitem__)
+    return SimpleNamespace(
+        org=org, pipeline=SimpleNamespace(sql_client=reader.sql_client, default_schema=known)
+    )
 
 
 def live(load: Any, module: str, mark: str = "deleted_at") -> dict[str, dict[str, Any]]:

@@ -82,12 +82,13 @@ def links_not_asked(
 ) -> list[Link]:
     """The links of loaded modules whose fields this run did not ask for: their rows cannot follow in this run.
 
-    The field is not known. Only the metadata of a parent tells of rows that belong to it.
+    The field is not known. Only the metadata of a parent tells of rows that belong to it; a link may be to any module.
     """
     found = {(name, f.own_table) for name, listed in fields.items() for f in listed if f.own_table}
     for name, module in modules.items():
         own = _name(module.raw.get("parent_module"))
-        parents = _any_record(module, modules) if name in BESIDE else [own] if own else []
+        anything = name in BESIDE or module.generated_type == "linking"
+        parents = _any_record(module, modules) if anything else [own] if own else []
         found.update((parent, name) for parent in parents)
     return [
         Link(parent, child, "", modules[child].generated_type in ("subform", "linking"))

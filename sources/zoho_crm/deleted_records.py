@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from .account import keep_rows
+from .client import ZohoClient
+from .deleted import NO_SUCH_LIST, WITHOUT_LIST, read_deletions
 from .endpoints import Endpoint, fields
+from .metadata import Module
 from .reading import Reading
 
 DELETED_RECORDS = Endpoint(
@@ -17,6 +23,8 @@ DELETED_RECORDS = Endpoint(
     each="module",  # a record can be deleted, restored and deleted again
 )
 KEY = ("module", "id", "deleted_time")
+
+logger = logging.getLogger("zoho_crm")
 
 
 def deleted_records_reading(
@@ -39,3 +47,22 @@ def deleted_records_reading(
         return None
     reading = Reading("deleted_records", "deleted_records", "", "", key=KEY)
     return keep_rows(reading, DELETED_RECORDS, rows, folder, {})
+
+
+def deletions_only(
+    client: ZohoClient, modules: Iterable[Module], since: datetime, until: datetime, *, named: bool
+) -> Iterator[Reading]:
+    """What Zoho's lists tell of modules that are read in other runs; `named` keeps the names of the records."""
+    for module in modules:
+        if module.generated_type in WITHOUT_LIST:
+            continue
+        feed = read_deletions(client, module.api_name, since)
+        if feed.gap and feed.refusal not in NO_SUCH_LIST:
+            logger.warning("deleted_records may lack rows of %s: %s", module.api_name, feed.gap)
+        reading = Reading(module.api_name, "", "", "")
+        reading.deletions = tuple(
+            gone if named else replace(gone, display_name=None)
+            for gone in feed.deletions
+            if since <= gone.deleted_time < until
+        )
+        yield reading

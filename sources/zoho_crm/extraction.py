@@ -337,12 +337,16 @@ class Extraction:
         reading.refused, reading.feedless = before.refused, before.feedless
 
     def _why_doubted(self, reading: Reading, plan: Plan) -> str | None:
-        """Why the changes may not be all: a list of deletions that is cut, refused, or that Zoho has not."""
-        if not reading.feedless:
+        """Why the changes may not be all: a list of deletions that is cut, refused, or that Zoho has not.
+
+        Or rows that come and go with records of modules that are not read in this run.
+        """
+        alone = self._hangs_on_others(reading.name)
+        if not reading.feedless and (reading.gap or not alone):
             return reading.gap
-        if not is_record(plan):  # they come and go with theirs
+        if not alone and not is_record(plan):  # they come and go with theirs
             return None
-        none = "Zoho has no list of its deletions"
+        none = "what its rows hang on is not read" if alone else "Zoho has no list of its deletions"
         if plan.filters:
             return f"{none}, and a filter leaves rows out that it counts"
         client = self.client.metered(reading.usage)
@@ -353,12 +357,16 @@ class Extraction:
         except ZohoCrmError:
             count = None
         if count is None:
-            return f"{none}, and gives no count"
+            return f"{none}, and it gives no count"
         reading.crm_count = count.records
         rows = self._rows_after(reading, plan)
         if abs(rows - count.records) > reading.recent:
-            return f"{none}, and counts {count.records:,} for {rows:,} rows"
+            return f"{none}, and Zoho counts {count.records:,} for {rows:,} rows"
         return None
+
+    def _hangs_on_others(self, name: str) -> bool:
+        """Whether rows of a module come and go with records of one that the user has not chosen for this run."""
+        return any(link.child == name and not self.found.choice.wants(link.parent) for link in self._links)
 
     def _rows_after(self, reading: Reading, plan: Plan) -> int:
         """Live rows of the table once this reading has landed."""

@@ -7,8 +7,9 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +20,8 @@ from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 
 from .client import ZohoClient
-from .deleted_records import DELETED_RECORDS, KEY, deleted_records_reading
+from .deleted_records import DELETED_RECORDS, KEY, deleted_records_reading, deletions_only
+from .endpoints import SOURCE_TABLES
 from .errors import CredentialsError, ReadFailed
 from .extraction import Extraction
 from .held import Held
@@ -27,6 +29,7 @@ from .history import MERGE, extra_hints
 from .landing import Rows, column_hints, groups, references, rows_of
 from .memory import memory_of, remember_reading, remember_start, remember_synced
 from .plan import Wish
+from .privacy import Rules
 from .reading import Reading, must_be_read
 from .rejected_values import KEY as REJECTED_KEY
 from .rejected_values import REJECTED_VALUES, rejected_values_reading
@@ -34,6 +37,7 @@ from .survey import Choice, Memory
 from .windows import CHANGED
 
 CONTENT = "content"  # the key in the state of a resource: a hash of its rows
+READ_UNTIL = "read_until"  # the key of the time up to which `deleted_records` has the deletions
 SMALL = 5_000  # rows of a table whose content is compared
 
 logger = logging.getLogger("zoho_crm")
@@ -133,11 +137,19 @@ class SourceRun:
         if reading is not None:
             user = _strategy(self.selected[table.resource].write_disposition)
             yield from self.rows.items(reading, table.resource, user)
+        if table.name == DELETED_RECORDS.table:
+            self._state_of(table.resource)[READ_UNTIL] = self.extraction.found.until.isoformat()
+
+    def _state_of(self, resource: str) -> dict[str, Any]:
+        found: dict[str, Any] = (
+            dlt.current.source_state().setdefault("resources", {}).setdefault(resource, {})
+        )
+        return found
 
     def _reading(self, table: SourceTable) -> Reading | None:
         """The reading of a table that was read. Raises what it failed with."""
         if table.name == DELETED_RECORDS.table:
-            return self.rows.deleted_records(self.extraction.modules())
+            return self.rows.deleted_records([*self.extraction.modules(), *self._deletions_of_others(table)])
         if table.name == REJECTED_VALUES.table:
             return self.rows.rejected_values([*self.extraction.readings.values()])
         found = self.extraction.found
@@ -159,6 +171,26 @@ class SourceRun:
             log("%s is left as it is: %s", reading.name, reading.error or reading.reason)
             return None
         return reading
+
+    def _deletions_of_others(self, table: SourceTable) -> Iterable[Reading]:
+        """What was deleted from modules of this source that are loaded, but in other runs than this one.
+
+        An orchestrator may read each table in a task of its own.
+        """
+        extraction, here = self.extraction, self.extraction.held
+        others = {
+            other.name.casefold(): self.extraction.memory.tables.get(other.name, other.resource)
+            for other in self.tables.values()
+            if other.resource not in self.selected and other.name not in SOURCE_TABLES
+        }
+        there = here.tables(others.values()) if others else {}
+        modules = [m for m in extraction.found.modules if others.get(m.api_name.casefold()) in there]
+        until, policy = extraction.found.until, extraction.found.choice.policy
+        known = self._state_of(table.resource).get(READ_UNTIL)
+        since = datetime.fromisoformat(known) if known else (until, *extraction.memory.starts)[-1]
+        since -= policy.lookback if here.merges else timedelta()
+        named = policy.rules == Rules()  # a rule may hide what records are called by
+        return deletions_only(extraction.client, modules, since, until, named=named)
 
 
 @dataclass(frozen=True)

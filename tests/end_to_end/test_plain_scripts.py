@@ -18,7 +18,7 @@ from simulators.zoho_crm import Field, Module, Org, Quirks, serve
 from simulators.zoho_crm.faults import Faults
 from sources.zoho_crm import zoho_crm
 from tests.reading import things
-from tests.syncing import agrees
+from tests.syncing import agrees, tables_in
 from tests.test_deletions import FAMILY, family, family_agrees
 
 
@@ -126,6 +126,37 @@ def test_subforms_links_and_notes_go_and_come_back_with_their_record(script_of, 
     org.restore("Deals", deals[0])
     script.run(None, *modules)
     family_agrees(script)
+
+
+@pytest.mark.parametrize(("state", "children_first"), [("one state", False), ("a state each", True)])
+@pytest.mark.parametrize("moves", [True, False])
+def test_tables_that_are_read_in_runs_of_their_own_agree(script_of, moves, state, children_first):
+    """As an orchestrator does that gives each table a task."""
+    org = Org(quirks=Quirks(restore_moves_modified_time=moves, rows_touched_by_edit=moves))
+    script = script_of(org)
+    deals = family(org)
+    names = (*FAMILY, "deleted_records")
+
+    def run() -> None:
+        org.clock.advance(hours=1)
+        parts = script.source(*names).decompose("scc")
+        for part in reversed(parts) if children_first else parts:
+            own = None if state == "one state" else "only_" + "_".join(part.selected_resources)
+            script.pipeline.drop(pipeline_name=own).run(part)
+
+    def check() -> None:
+        family_agrees(tables_in(org, script.folder / "crm.duckdb", "zoho"))
+
+    run()
+    org.delete("Deals", deals[0])
+    org.edit("Deals", deals[1], Lines=[{"Title": "new"}])
+    run()
+    check()
+    assert ("Deals", deals[0]) in script.rows("select module, id from zoho.deleted_records")
+    org.restore("Deals", deals[0])
+    for _ in range(2 if children_first else 1):  # `deleted_records` came first and is read again
+        run()
+    check()
 
 
 def test_a_new_field_is_filled_for_every_record(script, org):
