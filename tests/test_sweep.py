@@ -9,7 +9,7 @@ import pytest
 
 from simulators.zoho_crm import Field, Module
 from sources.zoho_crm.plan import Window
-from sources.zoho_crm.sweep import confirm_gone, fetch, narrow, read_narrow, whole
+from sources.zoho_crm.sweep import confirm_gone, fetch, narrow, read_narrow
 from sources.zoho_crm.walks import CHANGED
 from tests.reading import DAY, look, rows_of
 from tests.sweeping import SCORES, Sweeper
@@ -40,10 +40,10 @@ def test_a_narrow_plan_has_the_id_the_version_and_what_is_asked_for(sweeper):
 def test_a_narrow_plan_of_a_window_reads_every_record(sweeper):
     made = sweeper()
     window = Window(DAY + timedelta(days=300), DAY + timedelta(days=301))
-    made.plan = replace(made.plan, window=window, sweep="once in a while")
+    made.plan = replace(made.plan, window=window)
     reading = made.read()
     assert set(rows_of(reading)) == set(made.ids)
-    assert reading.reason == "every id (once in a while): 1 credit; Bulk Read 54"
+    assert reading.reason == "every id: 1 credit; Bulk Read 54"
     assert (reading.plan.synced, reading.plan.until) == (None, None)
 
 
@@ -120,15 +120,6 @@ def test_a_record_that_went_meanwhile_has_no_row(sweeper):
     made.load.org.delete("Things", made.ids[1])
     reading = fetch(made.client, made.plan, made.ids, made.load.folder)
     assert set(rows_of(reading)) == {made.ids[0], made.ids[2]}
-
-
-def test_what_costs_less_whole_is_read_whole(sweeper):
-    made = sweeper(1_000)
-    instead = whole(replace(made.plan, window=Window(DAY, None)), 1_000)
-    few, many = (fetch(made.client, made.plan, made.ids[:n], made.load.folder, instead) for n in (600, 800))
-    assert (few.plan.whole, few.rows, few.usage.credits) == (False, 600, 6)
-    assert (many.plan.whole, many.rows, many.usage.credits <= 7) == (True, 1_000, True)
-    assert many.reason.startswith("800 records to read again, which costs more by id; 7 credits")
 
 
 def test_a_refusal_while_fetching_is_one_sentence(sweeper):

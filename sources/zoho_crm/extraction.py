@@ -175,6 +175,9 @@ class Extraction:
         elif plan.synced is not None and self._exists(plan):
             with self._own_trouble(reading):
                 self._settle_whole(reading, plan, plan.synced)
+        elif plan.synced is not None:  # somebody has dropped its table
+            gone = frozenset(deletion.id for deletion in reading.deletions)
+            self._changed[reading.name] = Changed(Parents(gone), unknown=True)
 
     def _settle_whole(self, reading: Reading, plan: Plan, before: Synced) -> None:
         """Compare ids and versions with the destination's: rows that are gone leave it with the replacement.
