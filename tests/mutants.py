@@ -234,23 +234,23 @@ MUTANTS = (
     ),
     Mutant(
         "what hangs on a record does not follow it",
-        "pipelines/zoho_crm/followups.py",
-        "        self._children(self.run.touched)\n",
+        "extraction.py",
+        "            self._follow(self._changed)\n",
         "",
         DELETIONS,
     ),
     Mutant(
         "a new field is filled by edits only",
         "windows.py",
-        "if mark(c) not in synced.filled or c.name not in held)",
-        "if not c)",
+        "if mark(c) not in synced.filled or c.name not in held]",
+        "if not c]",
         "tests/test_refresh.py",
     ),
     Mutant(
         "formulas are never read again",
         "windows.py",
-        "if not is_due(synced.computed_at, policy.computed_refresh, now, gap):",
-        "if True:",
+        "if computed and is_due(synced.computed_at, policy.computed_refresh, now, gap):",
+        "if not computed:",
         "tests/test_refresh.py",
     ),
     Mutant(
@@ -319,8 +319,8 @@ MUTANTS = (
     Mutant(
         "a refused count is asked for in full each time",
         "windows.py",
-        "counts_partly=plan.counts_partly,\n    )",
-        "counts_partly=False,\n    )",
+        "counts_partly=plan.counts_partly,\n        layout",
+        "counts_partly=False,\n        layout",
         "tests/test_counts.py",
     ),
     Mutant(
