@@ -47,7 +47,7 @@ def look(
         raise SettingsError(
             "this destination cannot keep deleted rows or histories: single rows cannot be changed"
         )
-    memory = memory_of(state, held.tables() if held.merges else None)
+    memory = memory_of(state, held.tables() if held.merges else None, held.shorten)
     try:
         if client.door.max_credits is None:
             return survey(client, choice, wish, memory, OUR_TABLES)

@@ -45,6 +45,7 @@ class Held:
     def __init__(self, pipeline: dlt.Pipeline, folder: Path) -> None:
         self._pipeline = pipeline
         self._folder = folder
+        self._naming: Any = None
 
     @property
     def merges(self) -> bool:
@@ -54,6 +55,12 @@ class Held:
             "delete-insert" in (capabilities.supported_merge_strategies or ())
             and capabilities.sqlglot_dialect in CHANGEABLE
         )
+
+    def shorten(self, name: str) -> str:
+        """The name of a table or column as dlt spells it here: PostgreSQL's have 63 characters at most."""
+        if self._naming is None:
+            self._naming = self._pipeline.destination_client().schema.naming
+        return str(self._naming.normalize_path(name))
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:

@@ -107,7 +107,7 @@ class SourceRun:
     def _memory(self, state: Mapping[str, Any], held: Held) -> Memory:
         """What earlier runs left, without tables that are read whole: under `refresh`, and what is replaced."""
         there = held.tables() if held.merges else None
-        memory = memory_of(state, there)
+        memory = memory_of(state, there, held.shorten)
         again = {table["name"] for table in _refreshed()}
         again |= {name for name, resource in self.selected.items() if _replaces(resource.write_disposition)}
         again_modules = {
