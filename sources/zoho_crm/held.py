@@ -22,7 +22,18 @@ DELETED_AT, VALID_TO = "deleted_at", "_dlt_valid_to"
 # Those whose DELETE and UPDATE are the standard's, by the name that sqlglot gives them. The others are
 # read whole, which is right everywhere.
 CHANGEABLE = frozenset(
-    {"bigquery", "databricks", "duckdb", "fabric", "postgres", "redshift", "snowflake", "tsql"}
+    {
+        "bigquery",
+        "databricks",
+        "duckdb",
+        "fabric",
+        "mysql",
+        "postgres",
+        "redshift",
+        "snowflake",
+        "sqlite",
+        "tsql",
+    }
 )
 IDS_AN_UPDATE = 1_000  # each may have a time of its own, which is a branch of the statement
 

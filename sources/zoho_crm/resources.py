@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +26,7 @@ from .errors import CredentialsError, ReadFailed
 from .extraction import Extraction
 from .held import Held
 from .history import MERGE
+from .json_columns import file_with_json, imported_with_json, makes_text_of_json
 from .landing import Rows, column_hints, groups, references, rows_of
 from .memory import memory_of, remember_reading, remember_start, remember_synced
 from .plan import Wish
@@ -253,11 +255,17 @@ def yielded(reading: Reading, rows: Rows, resource: str, known: Any = None) -> I
         columns=cast(Any, hints),
         references=known or None,
     )
+    path = rows.file.path
+    texts = [name for name, hint in hints.items() if hint.get("data_type") == "json"]
+    parse = makes_text_of_json(dlt.current.pipeline()) and bool(texts)
     if _stands_alone():
-        yield dlt.mark.with_file_import(str(rows.file.path), "parquet", rows.file.rows, made)
-    else:
-        for group in groups(rows.file.path):
-            yield dlt.mark.with_hints(group, made)
+        path = file_with_json(path, texts) if parse else path
+        yield dlt.mark.with_file_import(str(path), "parquet", rows.file.rows, made)
+        return
+    if parse and _load_id() is not None:
+        dlt.current.pipe().append_step(partial(imported_with_json, made, texts, path.parent))
+    for group in groups(path):
+        yield dlt.mark.with_hints(group, made)
 
 
 def resource_of(runs: SourceRuns, table: SourceTable) -> DltResource:

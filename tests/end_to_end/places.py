@@ -45,7 +45,7 @@ class Place:
         with pipeline.sql_client() as sql:
             query = f"select * from {sql.make_qualified_table_name(table)}"
             with sql.execute_query(query) as cursor:
-                names = [part[0] for part in cursor.description]
+                names = cursor.keys() if hasattr(cursor, "keys") else [part[0] for part in cursor.description]
                 return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def execute(self, pipeline: Any, *statements: str) -> None:

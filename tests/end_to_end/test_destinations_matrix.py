@@ -19,6 +19,8 @@ from tests.syncing import sync
 from tests.test_destinations import postgres  # noqa: F401 - a fixture
 from tests.truth import column_of, truth
 
+pytestmark = pytest.mark.filterwarnings("ignore:implicitly coercing SELECT")  # of dlt's merge by SQLAlchemy
+
 LONG = "A_Question_That_Somebody_Has_Typed_As_The_Label_Of_A_Field_And_That_Became_Its_Name"
 LISTS = [["A"], ["A", "B"], ['it\'s "quoted"', "A"], None]
 DEALS = "Deals"
