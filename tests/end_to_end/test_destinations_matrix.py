@@ -14,9 +14,11 @@ import pytest
 
 from simulators.zoho_crm import Field, Module, Org
 from sources.zoho_crm import zoho_crm
+from sources.zoho_crm.errors import SettingsError
 from tests.end_to_end.places import MARKS, Place
 from tests.syncing import sync
 from tests.test_destinations import postgres  # noqa: F401 - a fixture
+from tests.test_verifying import verify
 from tests.truth import column_of, truth
 
 pytestmark = pytest.mark.filterwarnings("ignore:implicitly coercing SELECT")  # of dlt's merge by SQLAlchemy
@@ -158,6 +160,72 @@ def test_a_module_with_a_long_name_follows_the_crm(at, org):
     run(at, name)
     agrees(at, name)
     assert at.reading(name).plan.whole is not at.place.changes
+
+
+def test_a_new_field_is_filled_and_an_old_one_stays(at, org):
+    deals(org)
+    run(at)
+    org.add_field(DEALS, Field(f"{LONG}_3", "text"), value="everywhere")
+    run(at)
+    agrees(at)
+
+
+def test_deleted_rows_stay_with_their_time(at, org):
+    ids = deals(org)
+    if not at.place.changes:
+        refused(at, deletes="soft")
+        return
+    run(at, deletes="soft")
+    before = {row["id"]: row for row in rows(at)}
+    org.delete(DEALS, ids[4])
+    org.edit(DEALS, ids[5], Title="edited")
+    run(at, deletes="soft")
+    found = rows(at)
+    assert len(found) == len(ids)
+    live = [row for row in found if row["deleted_at"] is None]
+    assert compared(live) == expected(org, at.pipeline, DEALS)
+    (gone,) = (row for row in found if row["deleted_at"] is not None)
+    assert {**gone, "deleted_at": None} == before[ids[4]]
+
+
+def test_every_version_stays(at, org):
+    ids = deals(org)
+    if not at.place.changes:
+        refused(at, history=None)
+        return
+    run(at, history=None)
+    org.edit(DEALS, ids[5], Title="edited", Colours=["B"])
+    org.delete(DEALS, ids[4])
+    run(at, history=None)
+    found = rows(at)
+    assert len(found) == len(ids) + 1
+    open_rows = [row for row in found if row["_dlt_valid_to"] is None]
+    assert compared(open_rows) == expected(org, at.pipeline, DEALS)
+    versions = sorted((row for row in found if row["id"] == ids[5]), key=lambda row: row["_dlt_valid_from"])
+    assert [row["title"] for row in versions] == ["deal 5", "edited"]
+    assert versions[0]["_dlt_valid_to"] == versions[1]["_dlt_valid_from"]
+
+
+def refused(at: Any, **policy: Any) -> None:
+    """The run ends with one sentence, before anything was read."""
+    with pytest.raises(SettingsError, match="single rows"):
+        run(at, **policy)
+    assert [call for call in at.org.ledger.calls() if call.path.startswith("/crm")] == []
+
+
+def test_verify_finds_what_no_list_shows_and_repair_mends_it(at, org):
+    ids = deals(org)
+    run(at)
+    assert verify(at, DEALS)[DEALS].verdict == "equal"
+    org._remove(DEALS, ids[6], "permanent", shown=False)
+    org.insert(
+        DEALS, {"Title": "late", "Colours": ["A"]}, modified_time=datetime(2020, 1, 1, tzinfo=timezone.utc)
+    )
+    found = verify(at, DEALS)[DEALS]
+    assert (found.verdict, len(found.ids["missing"]), found.ids["extra"]) == ("differs", 1, {ids[6]})
+    assert verify(at, DEALS, repair=True)[DEALS].verdict == "repaired"
+    agrees(at)
+    assert verify(at, DEALS)[DEALS].verdict == "equal"
 
 
 # ---- in a script of a user's own
