@@ -5,6 +5,11 @@ docs/destinations.md and the README have one table of it, and a test keeps each 
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
 from datetime import date, datetime, timezone
 from typing import Any
@@ -67,7 +72,34 @@ def deals(org: Org, rows: int = 20, name: str = DEALS) -> list[str]:
     return ids
 
 
-@pytest.fixture(params=["duckdb", "postgres", "sqlite", "parquet", "delta", "iceberg"])
+@pytest.fixture(scope="module")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a MariaDB server that lives as long as the tests of this file."""
+    if shutil.which("mariadbd") is None:
+        pytest.skip("there is no MariaDB server here: apt-get install mariadb-server")
+    folder = tmp_path_factory.mktemp("mariadb")
+    data, socket = f"--datadir={folder / 'data'}", f"{tempfile.mkdtemp()}/s"  # a socket's path is short
+    user = ["--user=root"] if os.getuid() == 0 else []
+    install = ["mariadb-install-db", "--no-defaults", data, *user, "--auth-root-authentication-method=normal"]
+    subprocess.run(install, check=True, capture_output=True)
+    server = subprocess.Popen(
+        ["mariadbd", "--no-defaults", data, *user, f"--socket={socket}", "--skip-networking"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    ask = ["mariadb", "--no-defaults", f"--socket={socket}", "--user=root", "-e", "create database crm"]
+    while subprocess.run(ask, check=False, capture_output=True).returncode:
+        assert server.poll() is None, "the server has ended"
+        time.sleep(0.2)
+    yield f"mysql+pymysql://root@localhost/crm?unix_socket={socket}"
+    server.terminate()
+    server.wait()
+
+
+LONG_ONES = [pytest.param("mariadb", marks=pytest.mark.long)]
+
+
+@pytest.fixture(params=["duckdb", "postgres", "sqlite", "parquet", "delta", "iceberg", *LONG_ONES])
 def place(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Place]:
     name = request.param
     lake = str(tmp_path / "lake")
@@ -78,6 +110,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Place]:
         yield Place(name, dlt.destinations.duckdb(str(tmp_path / "crm.duckdb")))
     elif name == "sqlite":
         yield Place(name, dlt.destinations.sqlalchemy(f"sqlite:///{tmp_path / 'crm.sqlite'}"))
+    elif name == "mariadb":
+        yield Place(name, dlt.destinations.sqlalchemy(request.getfixturevalue("mariadb")))
     elif name == "parquet":
         yield Place(name, dlt.destinations.filesystem(lake), changes=False)
     elif name == "delta":
