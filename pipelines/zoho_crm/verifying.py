@@ -89,7 +89,7 @@ class Verifier:
         result = Verification(run)
         with work_folder(self.pipeline) as folder:
             self.client.door.scratch = folder
-            held = Held(self.pipeline, folder)
+            held = Held(self.pipeline, folder, self.choice.policy.table_format)
             listed = [module.api_name for module in found.modules]
             compared = self._compared(found, held, folder)
             result.comparisons = sorted(compared, key=lambda c: listed.index(c.name))

@@ -19,14 +19,14 @@ import pyarrow.parquet as pq
 from .spool import groups_of
 
 
-class JsonScalar(pa.ExtensionScalar):
+class JsonScalar(pa.ExtensionScalar):  # type: ignore[misc]
     """One value, parsed."""
 
     def as_py(self, **_: Any) -> Any:
         return None if self.value is None else json.loads(self.value.as_py())
 
 
-class JsonType(pa.ExtensionType):
+class JsonType(pa.ExtensionType):  # type: ignore[misc]
     """The type of JSON that is text in Arrow and an object in Python."""
 
     def __init__(self) -> None:
@@ -46,8 +46,8 @@ class JsonType(pa.ExtensionType):
 pa.register_extension_type(JsonType())
 
 
-def makes_text_of_json(pipeline: dlt.Pipeline) -> bool:
-    """Whether the destination of a pipeline makes text of JSON, also of what is text already."""
+def writes_json_itself(pipeline: dlt.Pipeline) -> bool:
+    """Whether the destination of a pipeline makes text of JSON by itself, also of what is text already."""
     destination = pipeline.destination
     return destination is not None and destination.destination_type.endswith(".sqlalchemy")
 

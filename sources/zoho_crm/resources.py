@@ -24,9 +24,8 @@ from .client import ZohoClient
 from .deleted_records import DELETED_RECORDS, KEY, deleted_records_reading
 from .errors import CredentialsError, ReadFailed
 from .extraction import Extraction
-from .held import Held
-from .history import MERGE
-from .json_columns import file_with_json, imported_with_json, makes_text_of_json
+from .held import MERGE, UPSERT, Held
+from .json_columns import file_with_json, imported_with_json, writes_json_itself
 from .landing import Rows, column_hints, groups, references, rows_of
 from .memory import memory_of, remember_reading, remember_start, remember_synced
 from .plan import Wish
@@ -86,7 +85,9 @@ class SourceRun:
         self.folder = Path(tempfile.mkdtemp(prefix="zoho-", dir=pipeline.working_dir))
         self.selected = dlt.current.source().selected_resources
         state = dlt.current.source_state()
-        held = Held(pipeline, self.folder)
+        policy = runs.choice.policy
+        held = Held(pipeline, self.folder, policy.table_format)
+        held.check(keeps_more=policy.keeps_more)
         memory = self._memory(state, held)
         names = [t.name for t in runs.tables if t.resource in self.selected]
         self.extraction = Extraction(
@@ -108,8 +109,8 @@ class SourceRun:
 
     def _memory(self, state: Mapping[str, Any], held: Held) -> Memory:
         """What earlier runs left, without tables that are read whole: under `refresh`, and what is replaced."""
-        there = held.tables() if held.merges else None
-        memory = memory_of(state, there, held.shorten)
+        memory = memory_of(state, held)
+        there = memory.held
         again = {table["name"] for table in _refreshed()}
         again |= {name for name, resource in self.selected.items() if _replaces(resource.write_disposition)}
         again_modules = {
@@ -186,7 +187,10 @@ class RowsForDlt:
                 rows = replace(rows, disposition=cast(Any, replace_by))
             if user is not None and not (rows.disposition == "replace" and user["disposition"] == "merge"):
                 rows = replace(rows, disposition=user)
-            yield from yielded(reading, rows, resource, references(reading.columns, self.resources))
+            if rows.disposition == MERGE and self.extraction.held.merge is not None:
+                rows = replace(rows, disposition=self.extraction.held.merge)
+            known = references(reading.columns, self.resources)
+            yield from yielded(reading, rows, resource, self.extraction.held.table_format, known)
             if not self.keep:
                 rows.file.path.unlink(missing_ok=True)
         self._remember(reading, resource)
@@ -239,7 +243,9 @@ def content_of(reading: Reading) -> str | None:
     return sha256("\n".join([repr(table.schema.names), *rows]).encode()).hexdigest()
 
 
-def yielded(reading: Reading, rows: Rows, resource: str, known: Any = None) -> Iterator[Any]:
+def yielded(
+    reading: Reading, rows: Rows, resource: str, table_format: str | None = None, known: Any = None
+) -> Iterator[Any]:
     """The file itself where nothing stands behind the resource, which is fastest; else its rows as Arrow tables.
 
     `known` are references to other tables.
@@ -254,16 +260,17 @@ def yielded(reading: Reading, rows: Rows, resource: str, known: Any = None) -> I
         write_disposition=rows.disposition,
         columns=cast(Any, hints),
         references=known or None,
+        table_format=cast(Any, table_format),
     )
     path = rows.file.path
     texts = [name for name, hint in hints.items() if hint.get("data_type") == "json"]
-    parse = makes_text_of_json(dlt.current.pipeline()) and bool(texts)
+    parse = writes_json_itself(dlt.current.pipeline()) and bool(texts)
     if _stands_alone():
         path = file_with_json(path, texts) if parse else path
         yield dlt.mark.with_file_import(str(path), "parquet", rows.file.rows, made)
         return
     if parse and _load_id() is not None:
-        dlt.current.pipe().append_step(partial(imported_with_json, made, texts, path.parent))
+        cast(Any, dlt.current.pipe()).append_step(partial(imported_with_json, made, texts, path.parent))
     for group in groups(path):
         yield dlt.mark.with_hints(group, made)
 
@@ -295,7 +302,7 @@ def _refreshed() -> list[Any]:
 
 def _strategy(disposition: Any) -> Any:
     """The disposition that a user has put in the place of ours; None for ours."""
-    if disposition in (MERGE, "merge", None):
+    if disposition in (MERGE, UPSERT, "merge", None):
         return None
     return {"disposition": disposition} if isinstance(disposition, str) else disposition
 

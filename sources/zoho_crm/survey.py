@@ -68,6 +68,7 @@ class Memory:
     synced: Mapping[str, Synced] = field(default_factory=dict)  # module -> how far
     held: Mapping[str, frozenset[str]] | None = None  # table -> columns; None: it takes whole tables only
     shorten: Shorten = as_it_is  # what the destination makes of names
+    replaces_parts: bool = True  # whether a part of a table can be read anew
     answered: Mapping[str, Sequence[str]] = field(
         default_factory=dict
     )  # our table -> calls that Zoho answered

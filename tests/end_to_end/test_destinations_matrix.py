@@ -26,7 +26,12 @@ from tests.test_destinations import postgres  # noqa: F401 - a fixture
 from tests.test_verifying import verify
 from tests.truth import column_of, truth
 
-pytestmark = pytest.mark.filterwarnings("ignore:implicitly coercing SELECT")  # of dlt's merge by SQLAlchemy
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:implicitly coercing SELECT"),  # of dlt's merge by SQLAlchemy
+    pytest.mark.filterwarnings(
+        "ignore:Delete operation did not match"
+    ),  # of dlt's first replacement in Iceberg
+]
 
 LONG = "A_Question_That_Somebody_Has_Typed_As_The_Label_Of_A_Field_And_That_Became_Its_Name"
 LISTS = [["A"], ["A", "B"], ['it\'s "quoted"', "A"], None]
