@@ -21,7 +21,7 @@ from dlt.extract import DltResource
 
 from .arrow import twins_of
 from .client import ZohoClient
-from .deleted_records import DELETED_RECORDS, KEY, deleted_records_reading
+from .deleted_records import DELETED_RECORDS, KEY, deleted_records_reading, with_earlier
 from .errors import CredentialsError, ReadFailed
 from .extraction import Extraction
 from .held import MERGE, UPSERT, Held
@@ -204,9 +204,23 @@ class RowsForDlt:
         if reading.key != KEY:
             return Rows(must_be_read(reading), MERGE if reading.part_by else "replace", {})
         held = self.extraction.held
-        if not reading.rows and reading.table in held.tables([reading.table]):
-            return None
-        return Rows(must_be_read(reading), MERGE if held.merges else "append", {})
+        exists = reading.table in held.tables([reading.table])
+        if held.merges:
+            return Rows(must_be_read(reading), MERGE, {}) if reading.rows or not exists else None
+        if not exists:
+            return Rows(must_be_read(reading), "append", {})
+        there = held.read(reading.table, [column.name for column in reading.columns])
+        return Rows(with_earlier(must_be_read(reading), there, self._renamed()), "replace", {})
+
+    def _renamed(self) -> list[str]:
+        """The modules whose deleted records may no longer be called by the names that they had."""
+        plans = [reading.plan for reading in self.extraction.modules() if reading.plan is not None]
+        return [
+            plan.module.api_name
+            for plan in plans
+            if plan.shown is not None
+            and not set(plan.private) <= set(plan.synced.private if plan.synced else ())
+        ]
 
     def _content(self, reading: Reading, resource: str) -> str | None:
         """What the table holds, if nobody has changed the number of its rows."""

@@ -6,23 +6,32 @@ docs/destinations.md and the README have one table of it, and a test keeps each 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from datetime import date, datetime, timezone
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import dlt
+import duckdb
 import pytest
+from deltalake import DeltaTable
+from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
 from simulators.zoho_crm import Field, Module, Org
+from sources.zoho_crm import held as held_module
 from sources.zoho_crm import zoho_crm
 from sources.zoho_crm.errors import SettingsError
+from tests.commanding import account, command
 from tests.end_to_end.places import MARKS, Place
+from tests.private import MARKER, people, rules
 from tests.syncing import sync
-from tests.test_destinations import postgres  # noqa: F401 - a fixture
+from tests.test_destinations import postgres
 from tests.test_verifying import verify
 from tests.truth import column_of, truth
 
@@ -32,6 +41,8 @@ pytestmark = [
         "ignore:Delete operation did not match"
     ),  # of dlt's first replacement in Iceberg
 ]
+
+__all__ = ["account", "command", "postgres"]  # fixtures
 
 LONG = "A_Question_That_Somebody_Has_Typed_As_The_Label_Of_A_Field_And_That_Became_Its_Name"
 LISTS = [["A"], ["A", "B"], ['it\'s "quoted"', "A"], None]
@@ -101,10 +112,54 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.wait()
 
 
-LONG_ONES = [pytest.param("mariadb", marks=pytest.mark.long)]
+@pytest.fixture
+def ducklake(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A lake of files with its catalog in a DuckDB file; the extension comes from a wheel, not from the network."""
+    with duckdb.connect() as database:
+        ((version, platform),) = database.execute(
+            "select version(), (select * from pragma_platform())"
+        ).fetchall()
+    package = find_spec("duckdb_extension_ducklake")
+    wheel = Path(str(package.origin)).parent / "extensions" / version if package else None
+    if wheel is None or not wheel.is_dir():
+        pytest.skip(f"there is no wheel with the extension ducklake for DuckDB {version}")
+    place = tmp_path / "home" / ".duckdb" / "extensions" / version / platform
+    place.mkdir(parents=True)
+    shutil.copy(wheel / "ducklake.duckdb_extension", place)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    credentials = DuckLakeCredentials(
+        "lake", catalog=f"duckdb:///{tmp_path / 'catalog.duckdb'}", storage=str(tmp_path / "files")
+    )
+    return dlt.destinations.ducklake(credentials)
 
 
-@pytest.fixture(params=["duckdb", "postgres", "sqlite", "parquet", "delta", "iceberg", *LONG_ONES])
+# Where a test takes long, all of it is left to `make test-long` but these.
+FOLLOW, VERIFY = "test_rows_follow_the_crm", "test_verify_finds_what_no_list_shows_and_repair_mends_it"
+SHORT = {
+    "parquet": {FOLLOW, VERIFY, "test_every_version_stays"},
+    "delta": {FOLLOW, VERIFY, "test_deleted_rows_stay_with_their_time"},
+    "iceberg": {FOLLOW, "test_every_version_stays"},
+    "ducklake": set[str](),
+    "mariadb": set[str](),
+}
+PLACES = ("duckdb", "postgres", "sqlite", *SHORT)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "place" not in metafunc.fixturenames:
+        return
+    test = metafunc.function.__name__
+    metafunc.parametrize(
+        "place",
+        [
+            pytest.param(name, marks=pytest.mark.long if test not in SHORT.get(name, {test}) else ())
+            for name in PLACES
+        ],
+        indirect=True,
+    )
+
+
+@pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Place]:
     name = request.param
     lake = str(tmp_path / "lake")
@@ -115,6 +170,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Place]:
         yield Place(name, dlt.destinations.duckdb(str(tmp_path / "crm.duckdb")))
     elif name == "sqlite":
         yield Place(name, dlt.destinations.sqlalchemy(f"sqlite:///{tmp_path / 'crm.sqlite'}"))
+    elif name == "ducklake":
+        yield Place(name, request.getfixturevalue("ducklake"))
     elif name == "mariadb":
         yield Place(name, dlt.destinations.sqlalchemy(request.getfixturevalue("mariadb")))
     elif name == "parquet":
@@ -144,7 +201,7 @@ def run(at: Any, *modules: str, **policy: Any) -> None:
     sync(at, *(modules or (DEALS,)), **policy)
 
 
-def rows(at: Any, module: str = DEALS) -> list[dict[str, Any]]:
+def rows_of(at: Any, module: str = DEALS) -> list[dict[str, Any]]:
     return at.place.rows(at.pipeline, at.reading(module).table)
 
 
@@ -165,7 +222,7 @@ def expected(org: Org, pipeline: Any, module: str) -> dict[str, dict[str, Any]]:
 
 def agrees(at: Any, module: str = DEALS) -> None:
     """The table is what the CRM has."""
-    assert compared(rows(at, module)) == expected(at.org, at.pipeline, module)
+    assert compared(rows_of(at, module)) == expected(at.org, at.pipeline, module)
 
 
 def test_rows_follow_the_crm(at, org):
@@ -215,11 +272,11 @@ def test_deleted_rows_stay_with_their_time(at, org):
         refused(at, deletes="soft")
         return
     run(at, deletes="soft")
-    before = {row["id"]: row for row in rows(at)}
+    before = {row["id"]: row for row in rows_of(at)}
     org.delete(DEALS, ids[4])
     org.edit(DEALS, ids[5], Title="edited")
     run(at, deletes="soft")
-    found = rows(at)
+    found = rows_of(at)
     assert len(found) == len(ids)
     live = [row for row in found if row["deleted_at"] is None]
     assert compared(live) == expected(org, at.pipeline, DEALS)
@@ -236,7 +293,7 @@ def test_every_version_stays(at, org):
     org.edit(DEALS, ids[5], Title="edited", Colours=["B"])
     org.delete(DEALS, ids[4])
     run(at, history=None)
-    found = rows(at)
+    found = rows_of(at)
     assert len(found) == len(ids) + 1
     open_rows = [row for row in found if row["_dlt_valid_to"] is None]
     assert compared(open_rows) == expected(org, at.pipeline, DEALS)
@@ -265,6 +322,108 @@ def test_verify_finds_what_no_list_shows_and_repair_mends_it(at, org):
     assert verify(at, DEALS, repair=True)[DEALS].verdict == "repaired"
     agrees(at)
     assert verify(at, DEALS)[DEALS].verdict == "equal"
+
+
+def test_a_new_rule_of_privacy_takes_values_out(at, org):
+    people(org)
+    hidden = rules("Persons.Last_Name: drop", "<email>: hash", "Story: mask", "Likes: hash", "Income: hash")
+    deletes = "soft" if at.place.changes else "hard"
+    run(at, "Persons", deletes=deletes)
+    org.delete("Persons", org.records("Persons")[1].id)
+    run(at, "Persons", deletes=deletes)
+    assert MARKER in str(rows_of(at, "Persons"))
+    run(at, "Persons", deletes=deletes, rules=hidden)
+    assert MARKER.lower() not in str(rows_of(at, "Persons")).lower()
+    assert MARKER.lower() not in str(at.place.rows(at.pipeline, "deleted_records")).lower()
+
+
+def test_deletions_are_remembered(at, org):
+    ids = deals(org)
+    run(at)
+    for number in (1, 2):
+        org.delete(DEALS, ids[number])
+        run(at)
+    run(at)
+    remembered = at.place.rows(at.pipeline, "deleted_records")
+    assert sorted(row["id"] for row in remembered) == ids[1:3]
+
+
+# ---- formats of tables
+
+
+@pytest.mark.parametrize(
+    ("format", "policy", "sentence"),
+    [
+        ("iceberg", {"deletes": "soft"}, "leaves a deleted row as a row of nulls"),
+        ("iceberg", {"history": None}, "leaves a deleted row as a row of nulls"),
+        (None, {"deletes": "soft"}, "--table-format delta"),
+        ("native", {"deletes": "soft"}, "--table-format delta"),
+    ],
+)
+def test_files_that_cannot_keep_more_are_refused_before_anything_is_read(
+    load, org, tmp_path, format, policy, sentence
+):
+    deals(org)
+    load.destination = dlt.destinations.filesystem(str(tmp_path / "lake"))
+    with pytest.raises(SettingsError, match=sentence):
+        sync(load, DEALS, table_format=format, **policy)
+    source = zoho_crm(
+        f"{load.connection_string};OAuthSettingsLocation=memory://",
+        modules=[DEALS],
+        table_format=format,
+        **({"deletes": "soft"} if "deletes" in policy else {"history": True}),
+    )
+    pipeline = dlt.pipeline("s", destination=load.destination, pipelines_dir=str(tmp_path / "s"))
+    with pytest.raises(Exception, match=sentence):
+        pipeline.run(source)
+    assert [call for call in org.ledger.calls() if call.path.startswith("/crm")] == []
+
+
+def test_a_format_that_the_destination_does_not_have_is_refused(load, org):
+    deals(org)
+    with pytest.raises(SettingsError, match="no tables of the format delta"):
+        sync(load, DEALS, table_format="delta")
+    sync(load, DEALS, table_format="native")
+    assert load.rows("select count(*) from deals") == [(20,)]
+
+
+def test_tables_keep_their_format(load, org, tmp_path):
+    load.destination = dlt.destinations.filesystem(str(tmp_path / "lake"))
+    ids = deals(org)
+    sync(load, DEALS, table_format="delta")
+    org.delete(DEALS, ids[0])
+    org.clock.advance(hours=1)
+    run = sync(load, DEALS)
+    assert not load.reading(DEALS).plan.whole
+    assert run.table_counts["deals"] == len(ids) - 1
+    sync(load, DEALS)  # nothing has changed
+    for other in ("iceberg", "native"):
+        with pytest.raises(SettingsError, match="load into another dataset"):
+            sync(load, DEALS, table_format=other)
+
+
+def test_files_do_not_become_a_table_of_a_format(load, org, tmp_path):
+    load.destination = dlt.destinations.filesystem(str(tmp_path / "lake"))
+    deals(org)
+    sync(load, DEALS)
+    with pytest.raises(SettingsError, match="load into another dataset"):
+        sync(load, DEALS, table_format="delta")
+
+
+def test_a_format_without_its_library_is_refused(load, org, tmp_path, monkeypatch):
+    load.destination = dlt.destinations.filesystem(str(tmp_path / "lake"))
+    deals(org)
+    monkeypatch.setattr(held_module, "find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=re.escape('pip install "dlt[deltalake]"')):
+        sync(load, DEALS, table_format="delta")
+
+
+def test_the_command_takes_a_format(command, account, org, tmp_path, monkeypatch):
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(tmp_path / "lake"))
+    deals(org)
+    arguments = ("--destination", "filesystem", "--table-format", "delta", "--modules", DEALS)
+    assert command(*arguments).code == 0
+    assert DeltaTable(str(tmp_path / "lake" / "zoho_crm" / "deals")).count() == 20
 
 
 # ---- in a script of a user's own
