@@ -28,13 +28,16 @@ KNOWS = {
         "client",
         "credentials",
         "door",
+        "held",
+        "json_columns",
         "naming",
+        "open_tables",
         "resources",
         "rules",
         "transport",
         "unknown",
     },
-    "duckdb": {"differences", "slices", "spool", "versions"},
+    "duckdb": {"deleted_records", "differences", "open_tables", "slices", "spool", "versions"},
     "filelock": {"token_cache"},
 }
 PURE = {
@@ -160,4 +163,4 @@ def test_readme_and_reference_name_every_command_and_the_other_way_round(text):
 
 
 def test_the_readme_is_short():
-    assert len(README.splitlines()) < 200
+    assert len(README.splitlines()) < 215
