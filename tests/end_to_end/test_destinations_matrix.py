@@ -423,6 +423,9 @@ def test_the_command_takes_a_format(command, account, org, tmp_path, monkeypatch
     deals(org)
     arguments = ("--destination", "filesystem", "--table-format", "delta", "--modules", DEALS)
     assert command(*arguments).code == 0
+    org.clock.advance(hours=1)
+    for words in (("status",), ("verify", "--modules", DEALS), ("modules",), ("check",)):
+        assert command(*words, "--destination", "filesystem").code == 0, words
     assert DeltaTable(str(tmp_path / "lake" / "zoho_crm" / "deals")).count() == 20
 
 
