@@ -77,10 +77,12 @@ class Place:
         return {row["id"] for row in self.read(table, "id", **options)}
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+@pytest.fixture(params=["duckdb", "postgres", "sqlite"])
 def place(request, tmp_path) -> Place:
     if request.param == "duckdb":
         return Place("zoho", dlt.destinations.duckdb(str(tmp_path / "crm.duckdb")), tmp_path)
+    if request.param == "sqlite":
+        return Place("zoho", dlt.destinations.sqlalchemy(f"sqlite:///{tmp_path / 'crm.sqlite'}"), tmp_path)
     server = dlt.destinations.postgres(request.getfixturevalue("postgres"))
     return Place(f"held_{next(NUMBERS)}", server, tmp_path)  # one server for all, a dataset for each
 

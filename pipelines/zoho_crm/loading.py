@@ -19,8 +19,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from sources.zoho_crm.deleted_records import DELETED_RECORDS
 from sources.zoho_crm.errors import ZohoCrmError
 from sources.zoho_crm.extraction import Extraction
-from sources.zoho_crm.held import Held
-from sources.zoho_crm.history import MERGE
+from sources.zoho_crm.held import MERGE, Held
 from sources.zoho_crm.landing import Rows
 from sources.zoho_crm.memory import SOURCE, remember_refusals, remember_start, remember_synced
 from sources.zoho_crm.reading import Reading, must_be_read
@@ -88,9 +87,10 @@ class Loader:
         logs = {"deleted_records": rows.deleted_records, "rejected_values": rows.rejected_values}
         loaded = [*readings, *(log(readings) for name, log in logs.items() if name not in self.left_out)]
         replaced = [r.table for r in readings if r.plan is None or r.plan.whole]
-        with replaced_safely(self.pipeline, replaced) as how:
+        with replaced_safely(self.pipeline, [] if held.open_format else replaced) as how:
             resources = [
-                resource_of(r, functools.partial(rows.items, r, r.table, replace_by=how)) for r in loaded
+                resource_of(r, functools.partial(rows.items, r, r.table, replace_by=how), held.merge)
+                for r in loaded
             ]
             with gently(self.pipeline, self._many(readings), self.room):
                 self.pipeline.run(source_of(resources))
@@ -153,11 +153,11 @@ def append_logs(pipeline: dlt.Pipeline, held: Held, logs: Sequence[Reading], rem
             state.setdefault("turns", {}).update(remembered.turns or {})
             for one in remembered.readings:
                 remember_refusals(state, one)
-        yield from appended(reading)
+        yield from appended(reading, held.table_format)
 
     try:
         make_again(pipeline, [one.table for one in logs], held.tables() if held.merges else {})
-        resources = [resource_of(r, functools.partial(rows, r)) for r in logs]
+        resources = [resource_of(r, functools.partial(rows, r), held.merge) for r in logs]
         with STOP.unbroken():
             pipeline.run(source_of(resources))
     except PipelineStepFailed as error:
@@ -165,18 +165,18 @@ def append_logs(pipeline: dlt.Pipeline, held: Held, logs: Sequence[Reading], rem
         log.end("failed", f"the destination refused it: {innermost(error)}")
 
 
-def resource_of(reading: Reading, items: Callable[[], Iterator[Any]]) -> DltResource:
+def resource_of(reading: Reading, items: Callable[[], Iterator[Any]], merge: Any = None) -> DltResource:
     """The resource of one table, by what hands its rows to dlt."""
 
     def rows() -> Iterator[Any]:
         yield from items()
 
-    return dlt.resource(rows, name=reading.table, write_disposition=MERGE)
+    return dlt.resource(rows, name=reading.table, write_disposition=merge or MERGE)
 
 
-def appended(reading: Reading) -> Iterator[Any]:
+def appended(reading: Reading, table_format: str | None = None) -> Iterator[Any]:
     """The rows of a log of ours."""
-    return yielded(reading, Rows(must_be_read(reading), "append", {}), reading.table)
+    return yielded(reading, Rows(must_be_read(reading), "append", {}), reading.table, table_format)
 
 
 def make_again(pipeline: dlt.Pipeline, tables: Iterable[str], there: Mapping[str, frozenset[str]]) -> None:

@@ -90,7 +90,7 @@ def looking(options: Options, console: Console | None = None) -> Iterator[Look]:
         if not columns or not log:
             raise _without_a_run(options, place, _tables_there(pipeline, held))
         state = pipeline.state.get("sources", {}).get(SOURCE, {})
-        memory = memory_of(state, held.tables() if held.merges else None)
+        memory = memory_of(state, held)
         yield Look(place, datetime.now(timezone.utc), memory, held, log)
 
 

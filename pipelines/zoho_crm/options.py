@@ -45,6 +45,7 @@ class Options:
     table_timeout: timedelta = timedelta(hours=6)
     destination: str = "duckdb"
     dataset: str = DEFAULT_NAME
+    table_format: str | None = None
     pipeline_name: str = DEFAULT_NAME
     pipelines_dir: str | None = None
     connection: str | None = None
@@ -86,6 +87,7 @@ def policy_of(options: Options) -> Policy:
         deletes=options.deletes,
         history=None if options.history == ALL else options.history,
         since=options.since,
+        table_format=options.table_format,
         rules=rules_from(options),
     )
 

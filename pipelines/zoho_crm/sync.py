@@ -12,7 +12,7 @@ import dlt
 from sources.zoho_crm.client import ZohoClient
 from sources.zoho_crm.door import Usage
 from sources.zoho_crm.endpoints import OUR_TABLES
-from sources.zoho_crm.errors import CredentialsError, CreditLimit, SettingsError, Skippable
+from sources.zoho_crm.errors import CredentialsError, CreditLimit, Skippable
 from sources.zoho_crm.extraction import Extraction
 from sources.zoho_crm.held import Held
 from sources.zoho_crm.memory import SOURCE, memory_of
@@ -40,13 +40,9 @@ def look(
     Under a limit of credits that is what the limit pays for, at the prices of a run or at these.
     """
     state: Mapping[str, Any] = pipeline.state.get("sources", {}).get(SOURCE, {})
-    held = Held(pipeline, Path(pipeline.working_dir))
-    policy = choice.policy
-    if not held.merges and (policy.deletes != "hard" or policy.history != frozenset()):
-        raise SettingsError(
-            "this destination cannot keep deleted rows or histories: single rows cannot be changed"
-        )
-    memory = memory_of(state, held.tables() if held.merges else None)
+    held = Held(pipeline, Path(pipeline.working_dir), choice.policy.table_format)
+    held.check(keeps_more=choice.policy.keeps_more)
+    memory = memory_of(state, held)
     try:
         if client.door.max_credits is None:
             return survey(client, choice, wish, memory, OUR_TABLES)
@@ -70,7 +66,7 @@ def sync(pipeline: dlt.Pipeline, client: ZohoClient, choice: Choice, wish: Wish,
     run.follow(found)
     planning = replace(client.usage)
     with work_folder(pipeline) as folder:
-        held = Held(pipeline, folder)
+        held = Held(pipeline, folder, choice.policy.table_format)
         empty_columns(held, found)
         extraction = Extraction(
             client, choice, wish, found.memory, held, folder, journal=jobs_file(pipeline), watcher=progress

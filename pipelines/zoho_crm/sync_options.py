@@ -92,6 +92,11 @@ def keeping(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
             show_default=True,
             help="soft: the row of a deleted record stays, with deleted_at set.",
         ),
+        option(
+            "--table-format",
+            type=click.Choice(["delta", "iceberg", "native"]),
+            help="Format of the tables, where the destination has several. [default: the one they have]",
+        ),
         option("--history", type=Modules(), help="Keep every version of the rows of these modules."),
     ]
 

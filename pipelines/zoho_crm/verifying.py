@@ -40,7 +40,6 @@ from .sync_runs import SYNC_RUNS
 DIFFERS = 4  # the exit code
 NEVER_LOADED = "no run has loaded it yet"
 STATELESS = "its table is there, but the pipeline's state does not know it: a run reads it whole"
-READ_WHOLE = "this destination cannot change single rows: the next run reads the module whole"
 
 
 @dataclass
@@ -90,7 +89,7 @@ class Verifier:
         result = Verification(run)
         with work_folder(self.pipeline) as folder:
             self.client.door.scratch = folder
-            held = Held(self.pipeline, folder)
+            held = Held(self.pipeline, folder, self.choice.policy.table_format)
             listed = [module.api_name for module in found.modules]
             compared = self._compared(found, held, folder)
             result.comparisons = sorted(compared, key=lambda c: listed.index(c.name))
@@ -121,9 +120,6 @@ class Verifier:
     def _repair(self, comparisons: Sequence[Comparison], found: Survey, held: Held, folder: Path) -> None:
         """Read the modules that differ whole, load them, and compare again."""
         due = {c.name: c for c in comparisons if c.thin.status == "read" and c.loaded and c.doubtful}
-        for comparison in due.values():
-            if not held.merges:
-                comparison.refusal = comparison.refusal or READ_WHOLE
         due = {name: c for name, c in due.items() if not c.refusal}
         if not due:
             return

@@ -32,6 +32,7 @@ def zoho_crm(  # noqa: PLR0913 - what a user may set
     deletes: Literal["hard", "soft"] = "hard",
     history: bool | Sequence[str] = False,
     since: datetime | None = None,
+    table_format: Literal["delta", "iceberg", "native"] | None = None,
 ) -> Iterator[DltResource]:
     """Every module of a Zoho CRM account as a resource named like its table.
 
@@ -47,6 +48,8 @@ def zoho_crm(  # noqa: PLR0913 - what a user may set
         deletes: `hard` removes deleted records, `soft` keeps them with `deleted_at` set.
         history: Keep every version of a row, of all modules or of those named.
         since: Read again what changed since then.
+        table_format: The format of the tables, where the destination has several: `delta` tables are changed row
+            by row, `iceberg` tables are loaded whole in each run. By default the one that they have.
 
     Raises:
         SettingsError: A setting is wrong; the message names it.
@@ -56,7 +59,7 @@ def zoho_crm(  # noqa: PLR0913 - what a user may set
     # Rules of privacy hold here as they do in the command; dlt shows arguments, so they are none.
     rules = configured_rules({name: dlt.config.get(f"sources.{SOURCE}.{name}") for name in RULE_NAMES})
     keeps = None if history is True else frozenset(history or ())
-    policy = Policy(rules=rules, deletes=deletes, history=keeps, since=since)
+    policy = Policy(rules=rules, deletes=deletes, history=keeps, since=since, table_format=table_format)
     left_out = frozenset(exclude or ())
     choice = Choice(frozenset(modules or ()), left_out, policy=policy)
     names = list(modules or ())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+
+import duckdb
 
 from .account import keep_rows
 from .client import ZohoClient
@@ -14,6 +16,7 @@ from .deleted import NO_SUCH_LIST, WITHOUT_LIST, read_deletions
 from .endpoints import Endpoint, fields
 from .metadata import Module
 from .reading import Reading
+from .spool import Spooled, spool
 
 DELETED_RECORDS = Endpoint(
     "deleted_records",
@@ -66,3 +69,26 @@ def deletions_only(
             if since <= gone.deleted_time < until
         )
         yield reading
+
+
+def with_earlier(new: Spooled, there: Path, nameless: Collection[str]) -> Spooled:
+    """These deletions and those that the table has, for a table that can only be replaced.
+
+    Earlier rows of the modules in `nameless` lose their names: a rule of privacy is new.
+    """
+    with duckdb.connect() as database:
+        database.execute("set time zone 'UTC'")
+        rows = database.execute(
+            """
+            select distinct on (module, id, deleted_time) * from (
+                select * from read_parquet($new)
+                union all by name
+                select * replace (case when not list_contains($nameless, module) then display_name end as display_name)
+                from read_parquet($there)
+            ) order by deleted_time, module, id
+            """,
+            {"new": str(new.path), "there": str(there), "nameless": list(nameless)},
+        ).to_arrow_table()
+    return spool(
+        [rows.select(new.schema.names).cast(new.schema)], new.path.with_suffix(".all.parquet"), key=None
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,8 +13,11 @@ from uuid import uuid4
 import dlt
 from dlt.common.data_writers.escape import format_datetime_literal
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.schema.typing import TWriteDispositionConfig
 
-from .errors import ZohoCrmError
+from .errors import SettingsError, ZohoCrmError
+from .json_columns import writes_json_itself
+from .open_tables import OPEN_FORMATS, PACKAGES, columns_of, open_table, open_tables_sql
 from .querying import among, tables_of, typed
 from .spool import spool
 
@@ -22,8 +26,25 @@ DELETED_AT, VALID_TO = "deleted_at", "_dlt_valid_to"
 # Those whose DELETE and UPDATE are the standard's, by the name that sqlglot gives them. The others are
 # read whole, which is right everywhere.
 CHANGEABLE = frozenset(
-    {"bigquery", "databricks", "duckdb", "fabric", "postgres", "redshift", "snowflake", "tsql"}
+    {
+        "bigquery",
+        "databricks",
+        "duckdb",
+        "fabric",
+        "postgres",
+        "redshift",
+        "snowflake",
+        "tsql",
+    }
 )
+# By SQLAlchemy, those that a test loads into; `mysql` is MariaDB, too.
+BY_SQLALCHEMY = frozenset({"mysql", "sqlite"})
+
+# Rows take the place of those with the same key, and of rows with one key that a broken load staged twice
+# dlt keeps one: done again after its commit, a load leaves the same table.
+MERGE: TWriteDispositionConfig = {"disposition": "merge", "strategy": "delete-insert"}
+UPSERT: TWriteDispositionConfig = {"disposition": "merge", "strategy": "upsert"}
+
 IDS_AN_UPDATE = 1_000  # each may have a time of its own, which is a branch of the statement
 
 
@@ -42,18 +63,96 @@ class Held:
     one thread while another loads: DuckDB fails when a file is opened as its last connection closes.
     """
 
-    def __init__(self, pipeline: dlt.Pipeline, folder: Path) -> None:
+    def __init__(self, pipeline: dlt.Pipeline, folder: Path, table_format: str | None = None) -> None:
         self._pipeline = pipeline
         self._folder = folder
+        self._format = table_format
+        self._naming: Any = None
 
     @property
     def merges(self) -> bool:
         """Whether single rows can be replaced and removed; files and vector stores cannot."""
+        return self.merge is not None
+
+    @property
+    def merge(self) -> TWriteDispositionConfig | None:
+        """How rows take the place of others; None where they cannot.
+
+        dlt's merge into Iceberg leaves a deleted row there as a row of nulls, so those tables are loaded whole.
+        """
         capabilities = self._pipeline.destination.capabilities()
-        return (
-            "delete-insert" in (capabilities.supported_merge_strategies or ())
-            and capabilities.sqlglot_dialect in CHANGEABLE
-        )
+        strategies = capabilities.supported_merge_strategies or ()
+        if self._is_filesystem:
+            return UPSERT if self.table_format == "delta" else None
+        known = BY_SQLALCHEMY if writes_json_itself(self._pipeline) else CHANGEABLE
+        return MERGE if "delete-insert" in strategies and capabilities.sqlglot_dialect in known else None
+
+    @property
+    def table_format(self) -> str | None:
+        """The format of the tables: the one that was asked for, or the one that they have."""
+        if self._format in (None, "native"):
+            had = self._formats_had()
+            return next(iter(had)) if had and self._format is None else self._native()
+        return self._format
+
+    def _native(self) -> str | None:
+        """How dlt is told of tables in a destination's own format: mostly by not telling it of one."""
+        known = self._pipeline.destination.capabilities().supported_table_formats or ()
+        return self._format if self._format in known else None
+
+    def _formats_had(self) -> set[str | None]:
+        """The formats of the tables that earlier runs made."""
+        if self._pipeline.default_schema_name is None:
+            return set()
+        return {t.get("table_format") for t in self._pipeline.default_schema.data_tables(seen_data_only=True)}
+
+    @property
+    def open_format(self) -> str | None:
+        """`delta` or `iceberg` for files of that format, which dlt replaces and merges in one step."""
+        return self.table_format if self._is_filesystem and self.table_format in OPEN_FORMATS else None
+
+    @property
+    def replaces_parts(self) -> bool:
+        """Whether rows can take the place of those with the same value in some column; Delta knows keys alone."""
+        return self.merge == MERGE
+
+    @property
+    def _is_filesystem(self) -> bool:
+        destination = self._pipeline.destination
+        return destination is not None and destination.destination_type.endswith(".filesystem")
+
+    def check(self, *, keeps_more: bool) -> None:
+        """Raises SettingsError for what this destination cannot have; `keeps_more`: deleted rows, or a history."""
+        wanted, had = self._format, self._formats_had() - {self.table_format}
+        known = self._pipeline.destination.capabilities().supported_table_formats or ()
+        if wanted not in (None, "native", *known):
+            names = f"formats that it has: {', '.join(known)}" if known else "leave the format out"
+            raise SettingsError(f"this destination has no tables of the format {wanted}: {names}")
+        if wanted is not None and had:
+            names = ", ".join(sorted(name or "no format of its own" for name in had))
+            raise SettingsError(
+                f"the tables of this dataset are of another format than {wanted} ({names}): load into another dataset"
+            )
+        package, extra = PACKAGES.get(self.open_format or "", ("", ""))
+        if package and find_spec(package) is None:
+            raise SettingsError(
+                f'the format {self.open_format} takes a library: run pip install "dlt[{extra}]"'
+            )
+        if keeps_more and not self.merges:
+            more = ""
+            if self.open_format == "iceberg":
+                more = " in Iceberg tables, where dlt's merge leaves a deleted row as a row of nulls"
+            elif self._is_filesystem:
+                more = ", but in Delta tables they can: --table-format delta, or table_format"
+            raise SettingsError(
+                f"this destination cannot keep deleted rows or histories: single rows cannot be changed{more}"
+            )
+
+    def shorten(self, name: str) -> str:
+        """The name of a table or column as dlt spells it here: PostgreSQL's have 63 characters at most."""
+        if self._naming is None:
+            self._naming = self._pipeline.destination_client().schema.naming
+        return str(self._naming.normalize_path(name))
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
@@ -81,7 +180,7 @@ class Held:
             return {}
         dialect = self._pipeline.destination.capabilities().sqlglot_dialect
         true = "1" if dialect in ("tsql", "fabric") else "true"
-        with self._pipeline.sql_client() as sql:
+        with self._sql() as sql:
             counts = [
                 f"select '{table}', count(*) from {sql.make_qualified_table_name(table)}"
                 f" where {_live(sql, columns)}"
@@ -95,7 +194,7 @@ class Held:
     def dead(self, table: str) -> int:
         """Rows that are not live: versions that have ended, and deleted rows that stay."""
         columns = self._columns_of(table, ())
-        with self._pipeline.sql_client() as sql:
+        with self._sql() as sql:
             name = sql.make_qualified_table_name(table)
             rows = sql.execute_sql(f"select count(*) from {name} where not ({_live(sql, columns)})")
         return int(rows[0][0]) if rows else 0
@@ -115,7 +214,7 @@ class Held:
         found = self._columns_of(table, [*columns, by] if ids is not None else columns)
         wanted = {name: typed(name, found[name]) for name in columns}
         path = self._folder / f"{table}-{uuid4().hex}.parquet"
-        with self._pipeline.sql_client() as sql:
+        with self._sql() as sql:
             query = f"from {sql.make_qualified_table_name(table)} where {_live(sql, found)}"
             if since is not None:
                 query += f" and {sql.escape_column_name(since[0])} >= {_instant(sql, since[1])}"
@@ -131,6 +230,8 @@ class Held:
         Columns and tables that do not exist hold nothing.
         """
         found, emptied = self._look([table]).get(table, {}), 0
+        if self.open_format is not None:
+            return self._empty_open(table, [c for c in columns if c in found], where)
         with self._pipeline.sql_client() as sql:
             name = sql.make_qualified_table_name(table)
             for column in (sql.escape_column_name(c) for c in columns if c in found):
@@ -149,6 +250,25 @@ class Held:
                 return None
         return None if stored is None else int(stored.version)
 
+    def _empty_open(self, table: str, columns: Sequence[str], where: str) -> int:
+        emptied = 0
+        with self._pipeline.destination_client() as client:
+            opened: Any = open_table(client, "delta", table) if columns else None
+            for column in columns:
+                only = f'"{column}" is not null' + (f" and {where}" if where else "")
+                emptied += int(opened.update({column: "null"}, predicate=only)["num_updated_rows"])
+        return emptied
+
+    @contextmanager
+    def _sql(self) -> Iterator[Any]:
+        """A client that reads tables by SQL."""
+        if self.open_format is not None:
+            with open_tables_sql(self._pipeline, self.open_format) as sql:
+                yield sql
+            return
+        with self._pipeline.sql_client() as sql:
+            yield sql
+
     def _columns_of(self, table: str, names: Iterable[str]) -> dict[str, Any]:
         found = self._look([table]).get(table)
         if found is None:
@@ -165,7 +285,18 @@ class Held:
             if not hasattr(client, "get_storage_tables") or not client.is_storage_initialized():
                 return {}
             stored = list(client.get_storage_tables(names))
+            if self.open_format is not None:
+                stored = list(self._open_columns(client, stored))
             return {table: _as_the_schema_says(client, table, held) for table, held in stored if held}
+
+    def _open_columns(
+        self, client: Any, stored: Sequence[tuple[str, Mapping[str, Any]]]
+    ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The columns that the files have."""
+        for table, known in stored:
+            opened = open_table(client, str(self.open_format), table) if known else None
+            there = {} if opened is None else {name: known.get(name, {}) for name in columns_of(opened)}
+            yield table, {name: column for name, column in there.items() if "data_type" in column}
 
 
 def _as_the_schema_says(client: Any, table: str, stored: Mapping[str, Any]) -> dict[str, Any]:

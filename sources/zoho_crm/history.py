@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from dlt.common.schema.typing import TWriteDispositionConfig
 
 from .columns import Column
+from .held import MERGE
 from .spool import Spooled
 from .synced import Keeps
 from .versions import (
@@ -23,10 +24,6 @@ from .versions import (
     with_deleted,
     with_versions,
 )
-
-# Rows take the place of those with the same key, and of rows with one key that a broken load staged twice
-# dlt keeps one: done again after its commit, a load leaves the same table.
-MERGE: TWriteDispositionConfig = {"disposition": "merge", "strategy": "delete-insert"}
 
 HINTS: Mapping[Keeps, Mapping[str, Mapping[str, Any]]] = {
     "hard": {},

@@ -6,8 +6,9 @@ from collections.abc import Mapping, MutableMapping
 from datetime import datetime
 from typing import Any
 
+from .held import Held
+from .naming import as_it_is, shortened, snake_case
 from .naming import remember as remember_columns
-from .naming import snake_case
 from .reading import Reading
 from .refusals import Learned, remember
 from .schedule import REMEMBERED
@@ -18,8 +19,9 @@ SOURCE = "zoho_crm"
 MODULE_STATE = "module_state"  # the key in the state of a module's resource
 
 
-def memory_of(state: Mapping[str, Any], held: Mapping[str, frozenset[str]] | None = None) -> Memory:
-    """What earlier runs remembered, from the state of the source; `held` is what the destination has."""
+def memory_of(state: Mapping[str, Any], held: Held | None = None) -> Memory:
+    """What earlier runs remembered, from the state of the source and in the destination."""
+    shorten = as_it_is if held is None else held.shorten
     resources = (entry.get(MODULE_STATE) for entry in state.get("resources", {}).values())
     by_resource = {
         entry["module"]: entry for entry in resources if isinstance(entry, dict) and "module" in entry
@@ -28,11 +30,13 @@ def memory_of(state: Mapping[str, Any], held: Mapping[str, frozenset[str]] | Non
         module: from_state(entry) for module, entry in {**state.get("synced", {}), **by_resource}.items()
     }
     return Memory(
-        state.get("tables", {}),
-        state.get("columns", {}),
+        {module: shorten(table) for module, table in state.get("tables", {}).items()},
+        {shorten(table): shortened(known, shorten) for table, known in state.get("columns", {}).items()},
         state.get("settings_read", {}),
         {module: synced for module, synced in entries.items() if synced is not None},
-        held,
+        None if held is None or not held.merges else held.tables(),
+        shorten=shorten,
+        replaces_parts=held is not None and held.replaces_parts,
         starts=_starts_in(state.get("run_starts")),
         turns=state.get("turns", {}),
         refusals={

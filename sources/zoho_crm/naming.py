@@ -13,6 +13,8 @@ from .columns import Column, Kind, kind_of, veiled_kind, why_left_out
 from .metadata import Field
 from .privacy import Veil
 
+# What a destination makes of a name: it shortens one that is longer than it allows.
+Shorten = Callable[[str], str]
 # api name -> [column name, kind, and the same of its earlier kinds]: what the state remembers of a table
 Remembered = Mapping[str, list[str]]
 
@@ -41,13 +43,23 @@ def unique(name: str, taken: Iterable[str]) -> str:
     return next(f"{name}_{n}" for n in range(2, 10_000) if f"{name}_{n}" not in taken)
 
 
-def name_tables(modules: Iterable[str], ours: Iterable[str], remembered: Mapping[str, str]) -> dict[str, str]:
+def as_it_is(name: str) -> str:
+    """For destinations that allow any length."""
+    return name
+
+
+def name_tables(
+    modules: Iterable[str],
+    ours: Iterable[str],
+    remembered: Mapping[str, str],
+    shorten: Shorten = as_it_is,
+) -> dict[str, str]:
     """Table name by module; a module named like one of our own tables gets a suffix."""
     names: dict[str, str] = dict(remembered)
     taken = {*ours, *names.values()}
     for module in modules:
         if module not in names:
-            names[module] = unique(snake_case(module), taken)
+            names[module] = shorten(unique(snake_case(module), taken))
             taken.add(names[module])
     return names
 
@@ -56,6 +68,7 @@ def name_columns(
     fields: Iterable[Field],
     remembered: Remembered,
     veil_of: Callable[[Field], Veil | None] = lambda field: None,
+    shorten: Shorten = as_it_is,
 ) -> tuple[Column, ...]:
     """The columns of a module, `id` first, then in Zoho's order.
 
@@ -73,7 +86,7 @@ def name_columns(
         if kind.name in known:
             name = known[kind.name]
         else:
-            name = _free_name(field, kind, taken)
+            name = shorten(_free_name(field, kind, taken))
             taken.add(name)
         columns.append(Column(name, field, kind, veil))
     return tuple(columns)
@@ -86,6 +99,14 @@ def _free_name(field: Field, kind: Kind, taken: set[str]) -> str:
         return unique(base, taken)
     stems = {name.removesuffix("__id") for name in taken if name.endswith("__id")}
     return unique(base, stems) + "__id"
+
+
+def shortened(remembered: Remembered, shorten: Shorten) -> dict[str, list[str]]:
+    """The names that were given, as this destination has them."""
+    return {
+        api_name: [part for kind, name in _forms(forms).items() for part in (shorten(name), kind)]
+        for api_name, forms in remembered.items()
+    }
 
 
 def remember(columns: Iterable[Column], before: Remembered) -> dict[str, list[str]]:

@@ -22,7 +22,15 @@ class Policy:
     deletes: Literal["hard", "soft"] = "hard"
     history: frozenset[str] | None = frozenset()  # modules that keep every version; None for all
     since: datetime | None = None  # read again what changed since then
+    table_format: str | None = (
+        None  # delta, iceberg or native; None for what the tables have, or the destination's
+    )
     rules: Rules = field(default_factory=Rules)  # what is dropped, masked, hashed, chosen and filtered
+
+    @property
+    def keeps_more(self) -> bool:
+        """Whether some table keeps more than the CRM has."""
+        return self.deletes != "hard" or self.history != frozenset()
 
     def keeps(self, module: str) -> Keeps:
         """What becomes of the older state of a module's rows."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .arrow import twins_of
@@ -63,7 +64,7 @@ def split_rejected(spooled: Spooled, columns: Sequence[Column]) -> tuple[Spooled
         for group in groups_of(spooled.path):
             for name, own in twins.items():
                 column = by_name[own]
-                some = group.select(["id", name]).filter(pa.compute.is_valid(group[name]))
+                some = group.select(["id", name]).filter(pc.is_valid(group[name]))
                 reason = f"not a {column.kind.value}"
                 rejected += [
                     RejectedValue(id, column.api_name, text, reason)
@@ -102,10 +103,19 @@ def rejected_values_reading(readings: Iterable[Reading], held: Held, folder: Pat
     reading = Reading(REJECTED_VALUES.table, REJECTED_VALUES.table, "", "", key=KEY)
     reading.columns = name_columns(REJECTED_VALUES.fields, {})
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    if not held.merges and REJECTED_VALUES.table in held.tables([REJECTED_VALUES.table]):
+        table = pa.concat_tables([table, _of_others(held, {one.name for one in module_rows})])
     path = folder / "rejected_values.parquet"
     pq.write_table(table, path, use_dictionary=False)
     reading.spooled = Spooled(path, table.num_rows, SCHEMA)
     return reading.end("read")
+
+
+def _of_others(held: Held, modules: set[str]) -> pa.Table:
+    """The rows of modules that were not read, for a table that can only be replaced."""
+    there = pq.read_table(held.read(REJECTED_VALUES.table, [field.name for field in SCHEMA]))
+    kept = there.filter(pc.invert(pc.is_in(there["module"], pa.array(sorted(modules), pa.string()))))
+    return pa.table({f.name: kept[f.name].cast(f.type) for f in SCHEMA}, schema=SCHEMA)
 
 
 def _known(held: Held, folder: Path) -> dict[str, set[tuple[str, str]]]:

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
@@ -20,12 +21,13 @@ from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 
 from .client import ZohoClient
-from .deleted_records import DELETED_RECORDS, KEY, deleted_records_reading, deletions_only
+from .deleted_records import DELETED_RECORDS, KEY, deleted_records_reading, deletions_only, with_earlier
 from .endpoints import SOURCE_TABLES
 from .errors import CredentialsError, ReadFailed
 from .extraction import Extraction
-from .held import Held
-from .history import MERGE, extra_hints
+from .held import MERGE, UPSERT, Held
+from .history import extra_hints
+from .json_columns import file_with_json, imported_with_json, writes_json_itself
 from .landing import Rows, column_hints, groups, references, rows_of
 from .memory import memory_of, remember_reading, remember_start, remember_synced
 from .plan import Wish
@@ -91,7 +93,9 @@ class SourceRun:
         self.folder = Path(tempfile.mkdtemp(prefix="zoho-", dir=pipeline.working_dir))
         self.selected = dlt.current.source().selected_resources
         state = dlt.current.source_state()
-        held = Held(pipeline, self.folder)
+        policy = runs.choice.policy
+        held = Held(pipeline, self.folder, policy.table_format)
+        held.check(keeps_more=policy.keeps_more)
         memory = self._memory(state, held)
         names = [t.name for t in runs.tables if t.resource in self.selected]
         self.extraction = Extraction(
@@ -113,8 +117,8 @@ class SourceRun:
 
     def _memory(self, state: Mapping[str, Any], held: Held) -> Memory:
         """What earlier runs left, without tables that are read whole: under `refresh`, and what is replaced."""
-        there = held.tables() if held.merges else None
-        memory = memory_of(state, there)
+        memory = memory_of(state, held)
+        there = memory.held
         again = {table["name"] for table in _refreshed()}
         again |= {name for name, resource in self.selected.items() if _replaces(resource.write_disposition)}
         again_modules = {
@@ -221,7 +225,10 @@ class RowsForDlt:
                 rows = replace(rows, disposition=cast(Any, replace_by))
             if user is not None and not (rows.disposition == "replace" and user["disposition"] == "merge"):
                 rows = replace(rows, disposition=user)
-            yield from yielded(reading, rows, resource, references(reading.columns, self.resources))
+            if rows.disposition == MERGE and self.extraction.held.merge is not None:
+                rows = replace(rows, disposition=self.extraction.held.merge)
+            known = references(reading.columns, self.resources)
+            yield from yielded(reading, rows, resource, self.extraction.held.table_format, known)
             if not self.keep:
                 rows.file.path.unlink(missing_ok=True)
         self._remember(reading, resource)
@@ -235,13 +242,28 @@ class RowsForDlt:
         if reading.key not in (KEY, REJECTED_KEY):
             return Rows(must_be_read(reading), MERGE if reading.part_by else "replace", {})
         held = self.extraction.held
-        if not reading.rows and reading.table in held.tables([reading.table]):
+        exists = reading.table in held.tables([reading.table])
+        if not reading.rows and exists and held.merges:
             return None
-        if reading.key == KEY:
-            return Rows(must_be_read(reading), MERGE if held.merges else "append", {})
-        return Rows(
-            must_be_read(reading), MERGE if held.merges else "replace", extra_hints("hard", merge=held.merges)
-        )
+        if reading.key == REJECTED_KEY:
+            hints = extra_hints("hard", merge=held.merges)
+            return Rows(must_be_read(reading), MERGE if held.merges else "replace", hints)
+        if held.merges:
+            return Rows(must_be_read(reading), MERGE, {})
+        if not exists:
+            return Rows(must_be_read(reading), "append", {})
+        there = held.read(reading.table, [column.name for column in reading.columns])
+        return Rows(with_earlier(must_be_read(reading), there, self._renamed()), "replace", {})
+
+    def _renamed(self) -> list[str]:
+        """The modules whose deleted records may no longer be called by the names that they had."""
+        plans = [reading.plan for reading in self.extraction.modules() if reading.plan is not None]
+        return [
+            plan.module.api_name
+            for plan in plans
+            if plan.shown is not None
+            and not set(plan.private) <= set(plan.synced.private if plan.synced else ())
+        ]
 
     def _content(self, reading: Reading, resource: str) -> str | None:
         """What the table holds, if nobody has changed the number of its rows."""
@@ -288,7 +310,9 @@ def content_of(reading: Reading) -> str | None:
     return sha256("\n".join([repr(table.schema.names), *rows]).encode()).hexdigest()
 
 
-def yielded(reading: Reading, rows: Rows, resource: str, known: Any = None) -> Iterator[Any]:
+def yielded(
+    reading: Reading, rows: Rows, resource: str, table_format: str | None = None, known: Any = None
+) -> Iterator[Any]:
     """The file itself where nothing stands behind the resource, which is fastest; else its rows as Arrow tables.
 
     `known` are references to other tables.
@@ -302,12 +326,19 @@ def yielded(reading: Reading, rows: Rows, resource: str, known: Any = None) -> I
         write_disposition=rows.disposition,
         columns=cast(Any, hints),
         references=known or None,
+        table_format=cast(Any, table_format),
     )
+    path = rows.file.path
+    texts = [name for name, hint in hints.items() if hint.get("data_type") == "json"]
+    parse = writes_json_itself(dlt.current.pipeline()) and bool(texts)
     if _stands_alone():
-        yield dlt.mark.with_file_import(str(rows.file.path), "parquet", rows.file.rows, made)
-    else:
-        for group in groups(rows.file.path):
-            yield dlt.mark.with_hints(group, made)
+        path = file_with_json(path, texts) if parse else path
+        yield dlt.mark.with_file_import(str(path), "parquet", rows.file.rows, made)
+        return
+    if parse and _load_id() is not None:
+        cast(Any, dlt.current.pipe()).append_step(partial(imported_with_json, made, texts, path.parent))
+    for group in groups(path):
+        yield dlt.mark.with_hints(group, made)
 
 
 def resource_of(runs: SourceRuns, table: SourceTable) -> DltResource:
@@ -337,7 +368,7 @@ def _refreshed() -> list[Any]:
 
 def _strategy(disposition: Any) -> Any:
     """The disposition that a user has put in the place of ours; None for ours."""
-    if disposition in (MERGE, "merge", None):
+    if disposition in (MERGE, UPSERT, "merge", None):
         return None
     return {"disposition": disposition} if isinstance(disposition, str) else disposition
 

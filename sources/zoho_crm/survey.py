@@ -27,7 +27,7 @@ from .errors import (
 )
 from .fitting import check_forgotten, check_rules
 from .metadata import Field, Module, list_modules
-from .naming import Remembered, name_columns, name_tables
+from .naming import Remembered, Shorten, as_it_is, name_columns, name_tables
 from .nearest import nearest
 from .offered import GONE, NO_SUCH_MODULE, fields_of, why_away
 from .plan import Plan, Skip, Usable, Wish, choose_api
@@ -67,6 +67,8 @@ class Memory:
     settings_read: Mapping[str, str] = field(default_factory=dict)  # our table -> when, in ISO 8601
     synced: Mapping[str, Synced] = field(default_factory=dict)  # module -> how far
     held: Mapping[str, frozenset[str]] | None = None  # table -> columns; None: it takes whole tables only
+    shorten: Shorten = as_it_is  # what the destination makes of names
+    replaces_parts: bool = True  # whether a part of a table can be read anew
     answered: Mapping[str, Sequence[str]] = field(
         default_factory=dict
     )  # our table -> calls that Zoho answered
@@ -156,7 +158,7 @@ class Survey:
         refusals = self.memory.refusals.get(module.api_name, {})
         return tuple(
             replace(column, refused=refused_by(refusals, column.field, self.until))
-            for column in name_columns(fields, known, partial(rules.veil, module))
+            for column in name_columns(fields, known, partial(rules.veil, module), self.memory.shorten)
         )
 
     def _left_out(self, module: Module) -> tuple[tuple[str, str], ...]:
@@ -220,7 +222,7 @@ def begin(client: ZohoClient, choice: Choice, memory: Memory, ours: Iterable[str
     check_history(choice, modules, ours)
     if choice.only and choice.only <= choice.never:
         raise SettingsError("nothing is left to read: every chosen module is excluded, too")
-    tables = name_tables([m.api_name for m in modules], ours, memory.tables)
+    tables = name_tables([m.api_name for m in modules], ours, memory.tables, memory.shorten)
     listed = {m.api_name for m in modules}
     away = [Module(name) for name in memory.tables if name not in listed and choice.wants(name)]
     skips, failures = list[Skip](), list[Skip]()

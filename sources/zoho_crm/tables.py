@@ -122,7 +122,7 @@ def _kept_table(survey: Survey, endpoint: Endpoint, rows: list[Row]) -> Table:
         if endpoint is FIELDS and _would_forget(survey):
             return reading.keep("this run asked only about the chosen modules")
         if endpoint is FIELDS and survey.waiting:
-            if survey.memory.held is None:
+            if survey.memory.held is None or not survey.memory.replaces_parts:
                 return reading.keep(
                     "this run asked about a part of the modules, and no part can be replaced here"
                 )
