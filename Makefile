@@ -29,6 +29,7 @@ lint: setup  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 nightly: setup  ## follow a random company through thousands of steps, each night others; SEED=n repeats one
 	ZOHO_MODEL_SEED=$(SEED) ZOHO_MODEL_SHARDS=64 ZOHO_MODEL_STEPS=6 ZOHO_MODEL_SHRINK=yes \

@@ -65,7 +65,10 @@ def quick(org, monkeypatch):
     from tests.conftest import SimulatedTime
 
     time = SimulatedTime(org)
-    for place in ("sources.zoho_crm.client.Pace", "sources.zoho_crm.pacing.Pace"):
+    for place in (
+        "sources.zoho_crm.client.client.RetryPolicy",
+        "sources.zoho_crm.client.throttling.RetryPolicy",
+    ):
         monkeypatch.setattr(place, time.pace)
 
 

@@ -18,18 +18,16 @@ from hypothesis import settings
 
 pytest.register_assert_rewrite("tests.syncing")
 
-from pipelines.zoho_crm.opening import open_pipeline
-from pipelines.zoho_crm.outcome import Run
-from pipelines.zoho_crm.progress import Progress
-from pipelines.zoho_crm.sync import sync
+from pipelines.zoho_crm.run.pipeline import open_pipeline
+from pipelines.zoho_crm.run.progress import Progress
+from pipelines.zoho_crm.run.run_result import RunResult
+from pipelines.zoho_crm.run.runner import sync
 from simulators.zoho_crm import Org, serve
-from sources.zoho_crm.answers import _warn_of_silence
-from sources.zoho_crm.client import Pace, ZohoClient, connect
-from sources.zoho_crm.credentials import ZohoCredentials, resolve_credentials
-from sources.zoho_crm.policy import Policy
+from sources.zoho_crm.auth.credentials import ZohoCredentials, _warn_once, resolve_credentials
+from sources.zoho_crm.client.client import ZohoClient, connect
+from sources.zoho_crm.client.throttling import RetryPolicy, _warn_of_silence
+from sources.zoho_crm.config import ModuleSelection, SyncConfig
 from sources.zoho_crm.redaction import forget_secrets
-from sources.zoho_crm.survey import Choice
-from sources.zoho_crm.unknown import _warn_once
 from tests import browsing
 
 LONG = os.environ.get("ZOHO_TESTS") == "long"  # what `make test-long` sets
@@ -88,8 +86,8 @@ class SimulatedTime:
         with self._lock:
             return self._now
 
-    def pace(self, **changes: Any) -> Pace:
-        return Pace(sleep=self.sleep, monotonic=self.monotonic, backoff=0, **changes)
+    def pace(self, **changes: Any) -> RetryPolicy:
+        return RetryPolicy(sleep=self.sleep, monotonic=self.monotonic, backoff=0, **changes)
 
 
 @dataclass
@@ -103,7 +101,7 @@ class Loader:
     name: str = "zoho_crm"
     dataset: str = "zoho"
     pace: dict[str, Any] = field(default_factory=dict)
-    run: Run | None = None
+    run: RunResult | None = None
     pipeline: dlt.Pipeline | None = None
     opened: Any = None
 
@@ -113,7 +111,7 @@ class Loader:
     def client(self, settings: str = "") -> ZohoClient:
         return connect(self.credentials(settings), SimulatedTime(self.org).pace(**self.pace))
 
-    def __call__(self, settings: str = "", max_credits: int | None = None, **choice: Any) -> Run:
+    def __call__(self, settings: str = "", max_credits: int | None = None, **choice: Any) -> RunResult:
         """One run; `settings` is appended to the connection string.
 
         `choice` is only=, never= and refresh=; all other names are of `Policy`.
@@ -151,9 +149,9 @@ class Loader:
         return next(r for r in self.run.readings if r.name == name)
 
 
-def _choice(wanted: dict[str, Any]) -> Choice:
+def _choice(wanted: dict[str, Any]) -> ModuleSelection:
     names = {key: frozenset(wanted.pop(key, ())) for key in ("only", "never")}
-    return Choice(**names, refresh=wanted.pop("refresh", False), policy=Policy(**wanted))
+    return ModuleSelection(**names, refresh=wanted.pop("refresh", False), policy=SyncConfig(**wanted))
 
 
 @pytest.fixture

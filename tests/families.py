@@ -8,14 +8,14 @@ import pyarrow.parquet as pq
 from simulators.zoho_crm import Org, Quirks
 from simulators.zoho_crm.demo import add_modules
 from simulators.zoho_crm.demo_account import fill_account
-from sources.zoho_crm.children import Link, Parents, follow
-from sources.zoho_crm.reading import read_module
+from sources.zoho_crm.extract.extractor import read_module
+from sources.zoho_crm.extract.related_rows import ChangedParents, Relationship, follow
 from tests.reading import RECORDS, look
 
-ITEMS = Link("Quotes", "Quoted_Items", "Parent_Id")
-LIGHTS = Link("Lighthouses", "Lighthouses_X_Products", "Lighthouse")
-NOTES = Link("Deals", "Notes", "Parent_Id", edited=False)
-HISTORY = Link("Deals", "DealHistory", "Potential_Name", edited=False)
+ITEMS = Relationship("Quotes", "Quoted_Items", "Parent_Id")
+LIGHTS = Relationship("Lighthouses", "Lighthouses_X_Products", "Lighthouse")
+NOTES = Relationship("Deals", "Notes", "Parent_Id", edited=False)
+HISTORY = Relationship("Deals", "DealHistory", "Potential_Name", edited=False)
 
 
 class Family:
@@ -38,7 +38,7 @@ class Family:
         return path
 
     def follow(self, gone=(), changed=()):
-        parents = Parents(frozenset(gone), frozenset(changed))
+        parents = ChangedParents(frozenset(gone), frozenset(changed))
         return follow(self.client, self.plan, self.link, parents, self.held(parents.gone | parents.changed))
 
     def rows_of(self, parent):

@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from simulators.zoho_crm import Field, Module, Org
-from sources.zoho_crm.privacy import Rules
-from sources.zoho_crm.rules import rules_of
+from sources.zoho_crm.transform.privacy_rules import PrivacyRules, parse_rules
 
 SECRET = "the secret of these tests"
 MARKER = "Xanthippe"  # in every value that no rule lets through
 APIS = {"bulk": "ReadAPI=Bulk", "coql": "ReadAPI=COQL", "records": "ReadAPI=REST"}
 
 
-def rules(*privacy: str, fields: str = "", filters: tuple[str, ...] = (), key: str = SECRET) -> Rules:
-    return rules_of(privacy, [fields], filters, key)
+def rules(*privacy: str, fields: str = "", filters: tuple[str, ...] = (), key: str = SECRET) -> PrivacyRules:
+    return parse_rules(privacy, [fields], filters, key)
 
 
 def people(org: Org) -> Org:

@@ -10,17 +10,19 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from simulators.zoho_crm import Field, Module, Org
-from sources.zoho_crm.columns import Kind
-from sources.zoho_crm.endpoints import OUR_TABLES
-from sources.zoho_crm.reading import Reading, read_module
-from sources.zoho_crm.survey import Choice, Memory, survey
-from sources.zoho_crm.tables import account_tables, metadata_tables
-from sources.zoho_crm.watch import UNWATCHED
+from sources.zoho_crm.client.progress import NO_PROGRESS
+from sources.zoho_crm.config import ModuleSelection
+from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES
+from sources.zoho_crm.discovery.catalog import PreviousState
+from sources.zoho_crm.extract.extractor import ExtractResult, read_module
+from sources.zoho_crm.extract.probe import discover
+from sources.zoho_crm.sync.tables import account_tables, metadata_tables
+from sources.zoho_crm.transform.column_types import ColumnType
 
 RECORDS, COQL = "ReadAPI=REST", "ReadAPI=COQL"
 LIST, QUERY = "GET /crm/v8/{module}", "POST /crm/v8/coql"
 DAY = datetime(2026, 1, 1, tzinfo=timezone.utc)
-LISTS = (Kind.NAMES, Kind.IDS, Kind.OBJECTS)
+LISTS = (ColumnType.NAMES, ColumnType.IDS, ColumnType.OBJECTS)
 
 
 def things(org: Org, rows: int, *, per_second: int = 1, fields: int = 1, **options: Any) -> list[str]:
@@ -42,20 +44,20 @@ def add(org: Org, rows: int, *, per_second: int = 1, fields: int = 1) -> list[st
     ]
 
 
-def look(load: Any, settings: str = RECORDS, memory: Memory | None = None, **choice: Any) -> Any:
+def look(load: Any, settings: str = RECORDS, memory: PreviousState | None = None, **choice: Any) -> Any:
     """The client and its survey."""
     client = load.client(settings)
-    chosen = Choice(**{key: frozenset(names) for key, names in choice.items()})
+    chosen = ModuleSelection(**{key: frozenset(names) for key, names in choice.items()})
     wish = load.credentials(settings).api
-    return client, survey(client, chosen, wish, memory or Memory(), OUR_TABLES)
+    return client, discover(client, chosen, wish, memory or PreviousState(), ACCOUNT_TABLES)
 
 
-def read(load: Any, module: str = "Things", settings: str = RECORDS) -> Reading:
+def read(load: Any, module: str = "Things", settings: str = RECORDS) -> ExtractResult:
     client, found = look(load, settings, only=[module])
     return read_module(client, found.plans[0], load.folder)
 
 
-def rows_of(reading: Reading) -> dict[str, dict[str, Any]]:
+def rows_of(reading: ExtractResult) -> dict[str, dict[str, Any]]:
     """Every row of the file by id; JSON parsed."""
     assert reading.status == "read", reading.error
     lists = {c.name for c in reading.columns if c.kind in LISTS}
@@ -87,11 +89,11 @@ def queries(org: Org) -> list[str]:
     return [json.loads(call.body)["select_query"] for call in org.ledger.calls(QUERY)]
 
 
-def readings(load: Any, memory: Memory | None = None, **choice: Any) -> dict[str, Reading]:
+def readings(load: Any, memory: PreviousState | None = None, **choice: Any) -> dict[str, ExtractResult]:
     """The account's own tables that a run reads, by name."""
     client, found = look(load, memory=memory, **choice)
     tables = [*account_tables(client, found), *metadata_tables(found)]
-    return {table.name: table.read(load.folder, UNWATCHED) for table in tables}
+    return {table.name: table.read(load.folder, NO_PROGRESS) for table in tables}
 
 
 def table(load: Any, name: str, **choice: Any) -> list[dict[str, Any]]:

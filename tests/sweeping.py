@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow.parquet as pq
 
 from simulators.zoho_crm import Field
-from sources.zoho_crm.differences import Differences, compare
-from sources.zoho_crm.reading import read_module
-from sources.zoho_crm.sweep import narrow, read_narrow
+from sources.zoho_crm.extract.extractor import read_module
+from sources.zoho_crm.extract.id_comparison import narrow, read_narrow
+from sources.zoho_crm.transform.row_differences import Differences, compare
 from tests.reading import look, things
 
 SCORES = [

@@ -11,24 +11,24 @@ from typing import Any
 
 import dlt
 
-from pipelines.zoho_crm.outcome import Run
+from pipelines.zoho_crm.run.run_result import RunResult
 from simulators.zoho_crm import Org
 from tests.truth import landed, truth
 
 MARKS = frozenset({"deleted_at", "_dlt_valid_from", "_dlt_valid_to", "_dlt_row_version"})
 
 
-def sync(load: Any, *modules: str, settings: str = "", **policy: Any) -> Run:
+def sync(load: Any, *modules: str, settings: str = "", **policy: Any) -> RunResult:
     """A run of these modules that has to end well; without the tables about the account, which take a second."""
     run = tried(load, *modules, settings=settings, **policy)
     assert run.exit_code == 0, [(r.name, r.error) for r in run.readings if r.error] + run.troubles
     return run
 
 
-def tried(load: Any, *modules: str, settings: str = "", **policy: Any) -> Run:
+def tried(load: Any, *modules: str, settings: str = "", **policy: Any) -> RunResult:
     """A run one second after whatever happened: what happens in the second of a run is the next one's."""
     load.org.clock.advance(seconds=1)
-    run: Run = load(settings, only=modules or ("Things",), never=("modules", "fields"), **policy)
+    run: RunResult = load(settings, only=modules or ("Things",), never=("modules", "fields"), **policy)
     return run
 
 

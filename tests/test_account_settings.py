@@ -7,9 +7,9 @@ import json
 import pyarrow.parquet as pq
 
 from simulators.zoho_crm import Field, Module, PickListValue
-from sources.zoho_crm.naming import remember
-from sources.zoho_crm.survey import Memory
-from sources.zoho_crm.tables import account_tables, not_due
+from sources.zoho_crm.discovery.catalog import PreviousState
+from sources.zoho_crm.sync.tables import account_tables, not_due
+from sources.zoho_crm.transform.naming import remember
 from tests.reading import look, readings, table, things
 
 USERS, ORG = "GET /crm/v8/users", "GET /crm/v8/org"
@@ -83,7 +83,7 @@ def test_they_are_read_once_a_day_by_zohos_clock(load, org):
 
 def test_whoever_asks_for_one_by_name_gets_it_now(load, org):
     things(org, 0)
-    memory = Memory(
+    memory = PreviousState(
         settings_read={"tags": "2026-03-02T08:59:00+00:00", "layouts": "2026-03-02T08:59:00+00:00"}
     )
     client, found = look(load, memory=memory, only=["tags"])
@@ -94,7 +94,7 @@ def test_whoever_asks_for_one_by_name_gets_it_now(load, org):
 
 def test_a_time_ahead_of_zohos_clock_is_no_reason_to_wait(load, org):
     things(org, 0)
-    memory = Memory(settings_read={"tags": "2031-01-01T00:00:00+00:00"})
+    memory = PreviousState(settings_read={"tags": "2031-01-01T00:00:00+00:00"})
     client, found = look(load, memory=memory)
     assert "tags" in {t.name for t in account_tables(client, found)}
     assert not_due(found) == []
@@ -159,16 +159,16 @@ def test_modules_tell_their_table_and_why_they_are_not_read(load, org):
 def test_a_run_for_a_few_modules_keeps_the_fields_of_the_others(load, org):
     things(org, 1)
     org.add_module(Module("Other", [Field("Name", "text")]))
-    memory = Memory(tables={"Things": "things", "Other": "other"})
+    memory = PreviousState(tables={"Things": "things", "Other": "other"})
     assert readings(load, memory, only=["Other"])["fields"].status == "kept"
-    assert readings(load, Memory(tables={"Other": "other"}), only=["Other"])["fields"].status == "read"
+    assert readings(load, PreviousState(tables={"Other": "other"}), only=["Other"])["fields"].status == "read"
     assert {r["module"] for r in table(load, "fields", only=["fields"])} == {"Things", "Other"}
 
 
 def test_keys_that_nobody_declared_keep_their_columns(load, org):
     org.account.org_values = {"new_key": 7}
     first = readings(load, only=["org"])["org"]
-    memory = Memory(columns={"org": remember(first.columns, {})})
+    memory = PreviousState(columns={"org": remember(first.columns, {})})
     org.account.org_values = {"new_key": "seven"}
     (row,) = pq.read_table(readings(load, memory, only=["org"])["org"].spooled.path).to_pylist()
     assert row["new_key_2"] == "seven"

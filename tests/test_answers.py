@@ -8,8 +8,10 @@ from decimal import Decimal
 import pytest
 import requests
 
-from sources.zoho_crm.answers import body_of, more_in, rows_in, unreachable, where, worth_retrying
-from sources.zoho_crm.errors import Fatal, ReadFailed, Retriable, Skippable, Unreachable
+from sources.zoho_crm.auth.transport import body_of, where
+from sources.zoho_crm.client.responses import more_in, rows_in
+from sources.zoho_crm.client.throttling import is_retryable, unreachable
+from sources.zoho_crm.exceptions import ExtractError, Fatal, NotAvailableError, Retriable, ZohoConnectionError
 
 ERROR = {"code": "INVALID_DATA", "details": {"param_name": "ids"}, "message": "wrong", "status": "error"}
 
@@ -69,26 +71,26 @@ def test_a_row_that_looks_like_an_error_is_a_row(row):
     ],
 )
 def test_what_is_not_zohos_is_one_sentence(body, words):
-    with pytest.raises(Unreachable, match=f"200 GET /crm/v8/Leads.page=1 {words}.*www.zohoapis.com"):
+    with pytest.raises(ZohoConnectionError, match=f"200 GET /crm/v8/Leads.page=1 {words}.*www.zohoapis.com"):
         body_of(answer(body))
-    assert worth_retrying(answer(body), None)
+    assert is_retryable(answer(body), None)
 
 
 def test_html_with_a_404_is_not_asked_again():
     response = answer(b"<html>", 404)
-    assert not worth_retrying(response, None)
-    with pytest.raises(Unreachable, match="404 GET"):
+    assert not is_retryable(response, None)
+    with pytest.raises(ZohoConnectionError, match="404 GET"):
         body_of(response)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 415])
 def test_a_refusal_is_not_worth_another_try(status):
-    assert not worth_retrying(answer(ERROR, status), None)
+    assert not is_retryable(answer(ERROR, status), None)
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_throttle_and_a_server_error_are_worth_it(status):
-    assert worth_retrying(answer(ERROR, status), None)
+    assert is_retryable(answer(ERROR, status), None)
 
 
 @pytest.mark.parametrize(
@@ -98,23 +100,23 @@ def test_a_throttle_and_a_server_error_are_worth_it(status):
         (requests.Timeout(), True),
         (requests.exceptions.ChunkedEncodingError(), True),
         (requests.exceptions.ContentDecodingError(), True),
-        (Unreachable("a gateway"), True),
+        (ZohoConnectionError("a gateway"), True),
         (Retriable("GET /", 500, {}), True),
         (requests.exceptions.SSLError(), False),
         (requests.exceptions.InvalidURL(), False),
-        (Skippable("GET /", 403, {}), False),
-        (ReadFailed("half a page"), False),
+        (NotAvailableError("GET /", 403, {}), False),
+        (ExtractError("half a page"), False),
     ],
 )
 def test_which_exceptions_are_worth_another_try(error, worth):
-    assert worth_retrying(None, error) is worth
+    assert is_retryable(None, error) is worth
 
 
 def test_an_answer_tells_its_rows_or_fails():
     assert rows_in({}, "data") == []
     assert rows_in({"data": [{"id": "1"}]}, "data") == [{"id": "1"}]
     for body in ({"info": {}}, {"data": None}, {"data": {"id": "1"}}):
-        with pytest.raises(ReadFailed, match="no list of data"):
+        with pytest.raises(ExtractError, match="no list of data"):
             rows_in(body, "data")
 
 
@@ -122,7 +124,7 @@ def test_a_page_tells_whether_there_is_more_or_fails():
     assert more_in({}) is False
     assert more_in({"data": [], "info": {"more_records": True}}) is True
     for info in (None, {}, [], {"more_records": None}, {"more_records": "true"}):
-        with pytest.raises(ReadFailed, match="more records"):
+        with pytest.raises(ExtractError, match="more records"):
             more_in({"data": [], "info": info})
 
 

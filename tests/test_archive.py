@@ -12,15 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.zoho_crm.archive import BadArchive, read_archive
-from sources.zoho_crm.arrow import records_table
-from sources.zoho_crm.columns import Column, Kind
-from sources.zoho_crm.metadata import Field
+from sources.zoho_crm.extract.bulk_read.archive import CorruptArchiveError, read_archive
+from sources.zoho_crm.models import Field
+from sources.zoho_crm.transform.arrow_tables import records_table
+from sources.zoho_crm.transform.column_types import Column, ColumnType
 
-ID = Column("id", Field("id", "bigint"), Kind.TEXT)
-NAME = Column("name", Field("Name", "text"), Kind.TEXT)
-SIZE = Column("size", Field("Size", "integer"), Kind.BIGINT)
-TYPED = (Kind.BIGINT, Kind.DOUBLE, Kind.DECIMAL, Kind.BOOL, Kind.DATE, Kind.TIMESTAMP)
+ID = Column("id", Field("id", "bigint"), ColumnType.TEXT)
+NAME = Column("name", Field("Name", "text"), ColumnType.TEXT)
+SIZE = Column("size", Field("Size", "integer"), ColumnType.BIGINT)
+TYPED = (
+    ColumnType.BIGINT,
+    ColumnType.DOUBLE,
+    ColumnType.DECIMAL,
+    ColumnType.BOOL,
+    ColumnType.DATE,
+    ColumnType.TIMESTAMP,
+)
 
 
 def archive(folder: Path, content: bytes | str, *more: str) -> Path:
@@ -40,7 +47,7 @@ def rows(path: Path, columns: tuple[Column, ...], count: int) -> list[dict]:
 def test_a_file_without_rows_is_whole_if_the_job_counted_none(tmp_path, content):
     path = archive(tmp_path, content)
     assert rows(path, (ID, NAME), 0) == []
-    with pytest.raises(BadArchive, match="has 0 rows where the job counted 1"):
+    with pytest.raises(CorruptArchiveError, match="has 0 rows where the job counted 1"):
         rows(path, (ID, NAME), 1)
 
 
@@ -68,12 +75,12 @@ def test_columns_are_found_by_their_header(tmp_path, head, end):
     ids=["missing row", "extra row", "missing column", "long row", "short row", "html"],
 )
 def test_a_file_that_is_not_what_was_asked_is_refused(tmp_path, content, count, words):
-    with pytest.raises(BadArchive, match=words):
+    with pytest.raises(CorruptArchiveError, match=words):
         rows(archive(tmp_path, content), (ID, NAME), count)
 
 
 def test_two_members_are_refused(tmp_path):
-    with pytest.raises(BadArchive, match="2 members instead of one"):
+    with pytest.raises(CorruptArchiveError, match="2 members instead of one"):
         rows(archive(tmp_path, "Id\n1\n", "2.csv"), (ID,), 1)
 
 
@@ -86,7 +93,7 @@ def test_an_encrypted_or_strangely_packed_archive_is_refused(tmp_path):
         spoilt[directory + offset] = value
         spoilt[offset - 2] = value
         path.write_bytes(bytes(spoilt))
-        with pytest.raises(BadArchive, match="damaged"):
+        with pytest.raises(CorruptArchiveError, match="damaged"):
             rows(path, (ID,), 1)
 
 
@@ -98,7 +105,7 @@ def test_a_flipped_byte_is_noticed_or_harmless(tmp_path_factory, data):
     at = data.draw(st.integers(0, len(whole) - 1))
     whole[at] ^= data.draw(st.integers(1, 255))
     path.write_bytes(bytes(whole))
-    with suppress(BadArchive):
+    with suppress(CorruptArchiveError):
         assert rows(path, (ID, NAME), 50) == true
 
 
@@ -107,7 +114,7 @@ def test_a_cut_archive_is_refused(tmp_path_factory, at):
     path = archive(tmp_path_factory.getbasetemp(), "Id\n" + "".join(f"{n}\n" for n in range(200)))
     whole = path.read_bytes()
     path.write_bytes(whole[: at % len(whole)])
-    with pytest.raises(BadArchive):
+    with pytest.raises(CorruptArchiveError):
         rows(path, (ID,), 200)
 
 
@@ -182,7 +189,7 @@ def test_each_value_that_is_nearly_one_is_the_same_in_json(tmp_path, kind):
         assert from_csv == records_table([{"id": "1", "C": cell}], (ID, column)).to_pylist(), cell
 
 
-@pytest.mark.parametrize("kind", [Kind.TEXT, Kind.ID, *TYPED], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [ColumnType.TEXT, ColumnType.ID, *TYPED], ids=lambda kind: kind.name)
 @pytest.mark.parametrize("cell", ["5\0", "\0", "a\0\0b"], ids=repr)
 def test_the_character_nul_is_the_same_as_in_json(tmp_path, kind, cell):
     column = Column("c", Field("C", "x"), kind)
@@ -193,7 +200,7 @@ def test_the_character_nul_is_the_same_as_in_json(tmp_path, kind, cell):
 
 
 def test_money_keeps_every_digit(tmp_path):
-    money = Column("c", Field("C", "currency"), Kind.DECIMAL)
+    money = Column("c", Field("C", "currency"), ColumnType.DECIMAL)
     path = archive(tmp_path, "Id,C\n1,1234567890123456.123456789\n2,-0.000000001\n")
     assert [row["c"] for row in rows(path, (ID, money), 2)] == [
         Decimal("1234567890123456.123456789"),

@@ -9,13 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.zoho_crm.arrow import cast_cells, column_array, doubtful, records_table, twins_of
-from sources.zoho_crm.columns import Column, Kind
-from sources.zoho_crm.metadata import Field
-from sources.zoho_crm.values import Misfit, as_text, convert
+from sources.zoho_crm.models import Field
+from sources.zoho_crm.transform.arrow_tables import (
+    cast_cells,
+    column_array,
+    doubtful,
+    records_table,
+    twins_of,
+)
+from sources.zoho_crm.transform.column_types import Column, ColumnType
+from sources.zoho_crm.transform.converters import ConversionError, as_text, convert
 
-ID = Column("id", Field("id", "bigint"), Kind.TEXT)
-SIZE = Column("size", Field("Size", "integer"), Kind.BIGINT)
+ID = Column("id", Field("id", "bigint"), ColumnType.TEXT)
+SIZE = Column("size", Field("Size", "integer"), ColumnType.BIGINT)
 
 
 def test_no_records_are_a_table_with_all_columns():
@@ -82,7 +88,7 @@ LOOKUPS = st.one_of(
 LISTS = st.lists(st.one_of(TEXTS, LOOKUPS, NUMBERS, st.none()), max_size=3) | st.lists(TEXTS, max_size=3)
 
 
-@pytest.mark.parametrize("kind", list(Kind), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", list(ColumnType), ids=lambda kind: kind.name)
 @given(data=st.data())
 def test_many_values_at_once_are_what_each_is_by_itself(kind, data):
     family = data.draw(
@@ -94,7 +100,7 @@ def test_many_values_at_once_are_what_each_is_by_itself(kind, data):
         try:
             expected.append(convert(kind, value))
             texts.append(None)
-        except Misfit:
+        except ConversionError:
             expected.append(None)
             texts.append(as_text(value))
     typed, twin = column_array(Column("c", Field("C", "x"), kind), values)

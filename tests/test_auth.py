@@ -12,9 +12,9 @@ from threading import Barrier
 import pytest
 import requests
 
-from sources.zoho_crm.auth import error_code
-from sources.zoho_crm.errors import CredentialsError
-from sources.zoho_crm.token_cache import TokenCache
+from sources.zoho_crm.auth.authenticator import error_code
+from sources.zoho_crm.auth.token_store import TokenCache
+from sources.zoho_crm.exceptions import CredentialsError
 from tests.loopback import Reply, served
 from tests.token_server import GIVEN, INVALID, REFRESH, SECRET, Clock, Zoho, refusal
 
@@ -217,9 +217,9 @@ def test_threads_share_an_access_token_that_cannot_be_renewed(zoho):
 
 ONE_RUN = """
 import sys, requests
-from sources.zoho_crm.auth import ZohoAuth
-from sources.zoho_crm.credentials import resolve_credentials
-auth = ZohoAuth(resolve_credentials(sys.argv[1]))
+from sources.zoho_crm.auth.authenticator import ZohoAuthenticator
+from sources.zoho_crm.auth.credentials import resolve_credentials
+auth = ZohoAuthenticator(resolve_credentials(sys.argv[1]))
 sys.stdin.readline()
 print(auth.token(), requests.get(auth.api_domain + "/crm/v8/Leads", auth=auth, timeout=5).status_code)
 """

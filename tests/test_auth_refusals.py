@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import requests
 
-from sources.zoho_crm.auth import ZohoAuth
-from sources.zoho_crm.credentials import resolve_credentials
-from sources.zoho_crm.errors import Unreachable
-from sources.zoho_crm.token_cache import TokenCache
+from sources.zoho_crm.auth.authenticator import ZohoAuthenticator
+from sources.zoho_crm.auth.credentials import resolve_credentials
+from sources.zoho_crm.auth.token_store import TokenCache
+from sources.zoho_crm.exceptions import ZohoConnectionError
 from tests.loopback import Reply, served
 from tests.token_server import REFRESH, SECRET, Clock, Zoho, refusal
 
@@ -92,7 +92,7 @@ def test_the_throttle_names_the_time_and_is_not_asked_again_before(zoho, status)
 )
 def test_an_answer_that_is_no_token_answer_says_what_came(zoho, reply, words, asked):
     zoho.token_reply = reply
-    with pytest.raises(Unreachable, match=words):
+    with pytest.raises(ZohoConnectionError, match=words):
         zoho.auth().token()
     assert zoho.app.tokens_asked() == asked
 
@@ -102,7 +102,7 @@ def test_a_server_that_does_not_answer_is_left_alone_for_half_a_minute(zoho):
     zoho.token_reply = Reply("oops", 503)
     auth = zoho.auth(clock=clock)
     for _ in range(2):
-        with pytest.raises(Unreachable, match="answers 503"):
+        with pytest.raises(ZohoConnectionError, match="answers 503"):
             auth.token()
     assert zoho.app.tokens_asked() == 3
     clock.now += 30
@@ -129,7 +129,7 @@ def test_a_503_that_passes_is_not_seen(zoho):
 )
 def test_no_answer_names_the_host_and_what_to_check(zoho, settings, words):
     auth = zoho.auth(settings.format(host=zoho.app.url.removeprefix("http://")))
-    with pytest.raises(Unreachable, match=words) as caught:
+    with pytest.raises(ZohoConnectionError, match=words) as caught:
         auth.token()
     assert not any(secret in str(caught.value) for secret in (SECRET, REFRESH))
 
@@ -139,8 +139,8 @@ def test_a_server_that_never_answers_is_a_timeout(zoho):
         raise requests.exceptions.ReadTimeout
 
     credentials = resolve_credentials("OAuthClientId=1;OAuthClientSecret=2;OAuthRefreshToken=3")
-    with pytest.raises(Unreachable, match="accounts.zoho.com did not answer in time"):
-        ZohoAuth(credentials, TokenCache("memory://"), post=slow).token()
+    with pytest.raises(ZohoConnectionError, match="accounts.zoho.com did not answer in time"):
+        ZohoAuthenticator(credentials, TokenCache("memory://"), post=slow).token()
 
 
 def test_the_token_goes_through_the_proxy_of_the_settings(zoho):

@@ -6,15 +6,15 @@ import pytest
 import requests
 
 from simulators.zoho_crm import Org, Quirks, serve
-from sources.zoho_crm.auth import ZohoAuth
-from sources.zoho_crm.credentials import resolve_credentials
-from sources.zoho_crm.errors import CredentialsError
-from sources.zoho_crm.token_cache import TokenCache
+from sources.zoho_crm.auth.authenticator import ZohoAuthenticator
+from sources.zoho_crm.auth.credentials import resolve_credentials
+from sources.zoho_crm.auth.token_store import TokenCache
+from sources.zoho_crm.exceptions import CredentialsError
 
 
 def auth_for(zoho, settings="", place="memory://"):
     credentials = resolve_credentials(f"{zoho.connection_string}OAuthSettingsLocation={place};{settings}")
-    return ZohoAuth(credentials, TokenCache(place), sleep=lambda _: None)
+    return ZohoAuthenticator(credentials, TokenCache(place), sleep=lambda _: None)
 
 
 def read_org(auth):

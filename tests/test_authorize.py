@@ -14,11 +14,11 @@ import pytest
 import requests
 from dotenv import dotenv_values
 
-from pipelines.zoho_crm import authorize as authorizing
-from pipelines.zoho_crm.receiving import spell
+from pipelines.zoho_crm.authorize import command as authorizing
+from pipelines.zoho_crm.authorize.callback_server import spell
 from simulators.zoho_crm import Quirks
-from sources.zoho_crm.connection_string import split_settings
-from sources.zoho_crm.settings import DEFAULT_SCOPES, KEY
+from sources.zoho_crm.auth.connection_string import split_settings
+from sources.zoho_crm.auth.credentials import DEFAULT_SCOPES, KEY
 from tests.commanding import command, restored_environment
 from tests.consenting import URL, account_of, press
 from tests.loopback import App, Reply, served

@@ -115,10 +115,10 @@ import pyarrow as pa
 from simulators.zoho_crm import Org
 from simulators.zoho_crm.bulk_jobs import dialect_of
 from simulators.zoho_crm.generated import add_generated_module
-from sources.zoho_crm.archive import read_archive
-from sources.zoho_crm.metadata import Field
-from sources.zoho_crm.naming import name_columns
-from sources.zoho_crm.spool import spool
+from sources.zoho_crm.extract.bulk_read.archive import read_archive
+from sources.zoho_crm.models import Field
+from sources.zoho_crm.transform.naming import name_columns
+from sources.zoho_crm.transform.parquet_writer import write_parquet as spool
 folder, columns = Path(sys.argv[1]), int(sys.argv[2])
 module = add_generated_module(Org(), "Big", rows=50_000, columns=columns, folder=folder)
 fields = [Field(f.api_name, f.data_type) for f in module.fields]

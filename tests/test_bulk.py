@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Quirks, Rules
-from sources.zoho_crm.reading import read_module
+from sources.zoho_crm.extract.extractor import read_module
 from tests.reading import after_call, look, read, rows_of, things
 from tests.truth import landed, truth
 

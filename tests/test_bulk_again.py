@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from simulators.zoho_crm import Field, Org, Quirks, Rules
-from sources.zoho_crm.client import ZohoClient
-from sources.zoho_crm.journal import Journal, read_entries
-from sources.zoho_crm.pacing import JobSlots
-from sources.zoho_crm.plan import Window
-from sources.zoho_crm.reading import Reading, read_module
+from sources.zoho_crm.client.client import ZohoClient
+from sources.zoho_crm.client.job_journal import Journal, read_entries
+from sources.zoho_crm.client.throttling import JobLimiter
+from sources.zoho_crm.extract.extractor import ExtractResult, read_module
+from sources.zoho_crm.models import Window
 from tests.reading import add, look, rows_of, things
 from tests.test_bulk import BULK, CREATE, DOWNLOAD, POLL, bodies, lines, refusal
 from tests.test_bulk_queue import add_modules
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "journal"
 
 
-def read_again(load: Any, folder: Path, module: str = "Things", **changes: Any) -> Reading:
+def read_again(load: Any, folder: Path, module: str = "Things", **changes: Any) -> ExtractResult:
     """One reading by a client of its own, some minutes after the one before."""
     load.org.clock.advance(minutes=5)
     load.org.ledger.clear()
@@ -138,7 +138,7 @@ def test_a_reading_of_a_few_columns_uses_no_job_of_a_whole_one(load, org, folder
     things(org, 3, fields=3)
     read_again(load, folder)
     client, found = look(load, BULK, only=["Things"])
-    narrow = replace(found.plans[0], until=client.now()).without({"F1", "F2"})
+    narrow = replace(found.plans[0], until=client.now()).drop_fields({"F1", "F2"})
     reading = read_again(load, folder, columns=narrow.columns)
     assert len(bodies(org)) == 1
     assert rows_of(reading) == truth(org, "Things", without={"F1", "F2"})
@@ -159,7 +159,7 @@ def test_jobs_that_are_used_again_give_their_places_back(load, org, folder):
     read_again(load, folder)
     org.clock.advance(minutes=5)
     client, found = look(load, BULK, only=["Things"])
-    client.door.journal, client.door.jobs = Journal(folder), JobSlots(2)
+    client.door.journal, client.door.jobs = Journal(folder), JobLimiter(2)
     plan = replace(found.plans[0], until=client.now())
     for _ in range(2):
         org.ledger.clear()
@@ -254,7 +254,7 @@ def test_a_reading_that_is_new_in_each_run_is_not_remembered(load, org, folder, 
 def test_rows_that_no_time_of_change_could_bring_up_to_date_are_read_anew(load, org, folder):
     things(org, 3)
     _, found = look(load, BULK, only=["Things"])
-    columns = found.plans[0].without({"Modified_Time"}).columns
+    columns = found.plans[0].drop_fields({"Modified_Time"}).columns
     for _ in range(2):
         assert read_again(load, folder, columns=columns).rows == 3
         assert len(bodies(org)) == 1

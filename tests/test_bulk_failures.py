@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Rules
-from sources.zoho_crm.reading import OTHER_WAYS
+from sources.zoho_crm.extract.extractor import OTHER_WAYS
 from tests.reading import read, rows_of, things
 from tests.test_bulk import BULK, CREATE, DOWNLOAD, POLL, QUERY, assert_true, bodies, lines
 from tests.truth import landed, truth

@@ -8,10 +8,10 @@ import time
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Rules
-from sources.zoho_crm.client import ZohoClient
-from sources.zoho_crm.pacing import JobSlots
-from sources.zoho_crm.plan import Plan
-from sources.zoho_crm.reading import Reading, read_module
+from sources.zoho_crm.client.client import ZohoClient
+from sources.zoho_crm.client.throttling import JobLimiter
+from sources.zoho_crm.extract.extractor import ExtractResult, read_module
+from sources.zoho_crm.planning.plan import Plan
 from tests.reading import look, read, rows_of, things
 from tests.truth import landed, truth
 
@@ -30,12 +30,12 @@ def add_modules(org: Org, count: int, rows: int = 3) -> list[str]:
     return names
 
 
-def read_all(load, names: list[str], slots: int | None = None) -> dict[str, Reading]:
+def read_all(load, names: list[str], slots: int | None = None) -> dict[str, ExtractResult]:
     """All modules side by side, each in a thread; fails instead of hanging."""
     client, found = look(load, BULK, only=names)
     if slots is not None:
-        client.door.jobs = JobSlots(slots)
-    readings: dict[str, Reading] = {}
+        client.door.jobs = JobLimiter(slots)
+    readings: dict[str, ExtractResult] = {}
 
     def read_one(client: ZohoClient, plan: Plan) -> None:
         readings[plan.module.api_name] = read_module(client, plan, load.folder)
@@ -91,29 +91,29 @@ def test_after_refusals_a_place_more_is_tried_again_and_all_modules_come(load_fr
     assert most_at_once(org) <= 2  # one that waits, one that Zoho works on
 
 
-def places(slots: JobSlots) -> int:
+def places(slots: JobLimiter) -> int:
     """How many can be taken without waiting; gives them back."""
     taken = 0
     while slots._taken < slots._limit:
-        slots.take()
+        slots.acquire()
         taken += 1
     for _ in range(taken):
-        slots.free()
+        slots.release()
     return taken
 
 
-def refuse(slots: JobSlots, under_way: int) -> bool:
+def refuse(slots: JobLimiter, under_way: int) -> bool:
     """One more than those under way is asked for, and refused."""
     for _ in range(under_way + 1):
-        slots.take()
+        slots.acquire()
     ours = slots.shrink()
     for _ in range(under_way):
-        slots.free()
+        slots.release()
     return ours
 
 
 def test_one_refusal_does_not_last_for_the_whole_run():
-    slots = JobSlots(4)
+    slots = JobLimiter(4)
     assert refuse(slots, 1)
     found = [places(slots)]
     for _ in range(5):
@@ -123,7 +123,7 @@ def test_one_refusal_does_not_last_for_the_whole_run():
 
 
 def test_refusals_that_come_back_are_asked_for_less_and_less_often():
-    slots = JobSlots(10)
+    slots = JobLimiter(10)
     needed = []
     for _ in range(8):
         assert refuse(slots, 1)
@@ -137,9 +137,9 @@ def test_refusals_that_come_back_are_asked_for_less_and_less_often():
 
 
 def test_many_refusals_at_once_count_as_one():
-    slots = JobSlots(10)
+    slots = JobLimiter(10)
     for _ in range(8):
-        slots.take()
+        slots.acquire()
     for _ in range(7):
         slots.shrink()
     slots.grow()
@@ -147,7 +147,7 @@ def test_many_refusals_at_once_count_as_one():
 
 
 def test_a_queue_full_of_others_jobs_leaves_one_place():
-    slots = JobSlots(3)
+    slots = JobLimiter(3)
     assert not refuse(slots, 0)
     assert places(slots) == 1
 

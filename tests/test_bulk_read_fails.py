@@ -131,9 +131,9 @@ def test_modules_that_come_later_do_not_try_what_failed_for_all_before(
 
 def test_a_large_module_is_worth_another_job(account, command, quick, org, tmp_path, monkeypatch):
     rich(org, 60)
-    monkeypatch.setattr("sources.zoho_crm.plan.BULK_JOB_CREDITS", 1)
+    monkeypatch.setattr("sources.zoho_crm.planning.cost.BULK_JOB_CREDITS", 1)
     org.faults.add(CREATE, job_states=["ADDED", "FAILURE"])
-    monkeypatch.setattr("sources.zoho_crm.bulk.BULK_JOB_CREDITS", 1)
+    monkeypatch.setattr("sources.zoho_crm.extract.bulk_read.reader.BULK_JOB_CREDITS", 1)
     done = command("run", "--modules", "Things", *ONLY)
     assert done.code == 0, done.err
     assert jobs(org) == 2

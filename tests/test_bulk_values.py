@@ -101,7 +101,7 @@ def test_text_that_an_earlier_version_kept_beside_its_column_moves(load_from):
     )
     org.clock.advance(hours=1)
     assert load(only=["Things"]).exit_code == 0
-    assert not load.reading("Things").plan.whole
+    assert not load.reading("Things").plan.is_full_refresh
 
 
 def test_half_an_emoji_in_json_ends_no_reading(load_from):

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sources.zoho_crm.arrow import TWIN_OF, twins_of
-from sources.zoho_crm.carried_columns import carried
-from sources.zoho_crm.columns import DECIMAL, INSTANT
+from sources.zoho_crm.transform.arrow_tables import TWIN_OF, twins_of
+from sources.zoho_crm.transform.carried_columns import carried
+from sources.zoho_crm.transform.column_types import DECIMAL, INSTANT
 
 SCHEMA = pa.schema(
     [

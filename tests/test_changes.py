@@ -7,11 +7,11 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from simulators.zoho_crm import Org, Quirks
-from sources.zoho_crm.changes import Changes, choose_api, plan_changes
-from sources.zoho_crm.errors import Refused, Retriable
-from sources.zoho_crm.metadata import Field, Module
-from sources.zoho_crm.naming import name_columns
-from sources.zoho_crm.plan import Usable
+from sources.zoho_crm.exceptions import AuthenticationError, Retriable
+from sources.zoho_crm.extract.probe import plan_changes
+from sources.zoho_crm.models import Field, Module, Usable
+from sources.zoho_crm.planning.api_selection import Changes, choose_api_for_changes
+from sources.zoho_crm.transform.naming import name_columns
 from tests.reading import DAY, LIST, QUERY, things
 from tests.windowing import changed, planned, since_then, window
 
@@ -60,7 +60,7 @@ def many(rows, *, counted=True, at_most=None):
     ],
 )
 def test_the_choice_and_its_reason(module, wish, changes, api, reason):
-    assert choose_api(module, wish, changes, columns(), Usable(coql=True)) == (api, reason)
+    assert choose_api_for_changes(module, wish, changes, columns(), Usable(coql=True)) == (api, reason)
 
 
 @pytest.mark.parametrize(
@@ -76,15 +76,20 @@ def test_the_choice_and_its_reason(module, wish, changes, api, reason):
     ],
 )
 def test_without_the_scope_of_coql(module, changes, api):
-    assert choose_api(module, "auto", changes, columns(), Usable(coql=False))[0] == api
+    assert choose_api_for_changes(module, "auto", changes, columns(), Usable(coql=False))[0] == api
 
 
 def test_rich_text_makes_lists_dear():
-    assert choose_api(DEALS, "auto", many(300), columns(rich_text=True), Usable(coql=False))[0] == "bulk"
+    assert (
+        choose_api_for_changes(DEALS, "auto", many(300), columns(rich_text=True), Usable(coql=False))[0]
+        == "bulk"
+    )
 
 
 def test_wide_modules_make_coql_dear():
-    assert choose_api(DEALS, "auto", many(150_000), columns(1_200), Usable(coql=True))[0] == "bulk"
+    assert (
+        choose_api_for_changes(DEALS, "auto", many(150_000), columns(1_200), Usable(coql=True))[0] == "bulk"
+    )
 
 
 # ---- against an account
@@ -177,7 +182,7 @@ def test_a_module_that_lists_refuse_is_read_another_way(load, org, wish, coql, a
 
 @pytest.mark.parametrize(
     ("status", "code", "error"),
-    [(500, "INTERNAL_ERROR", Retriable), (401, "AUTHENTICATION_FAILURE", Refused)],
+    [(500, "INTERNAL_ERROR", Retriable), (401, "AUTHENTICATION_FAILURE", AuthenticationError)],
 )
 def test_what_passes_or_needs_a_person_is_raised(load, org, status, code, error):
     things(org, 3)

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.zoho_crm.lock import alone
+from pipelines.zoho_crm.run.lock import pipeline_lock
 from simulators.zoho_crm import serve
 from tests.checking import MEMORY, Checked, check, small
 from tests.commanding import command, restored_environment
@@ -260,7 +260,7 @@ def test_a_pipelines_dir_that_cannot_be_used_is_2(check):
 
 
 def test_another_run_in_progress_is_a_warning_and_the_account_is_checked_all_the_same(check, tmp_path):
-    with alone(str(tmp_path / "p"), "zoho_crm"):
+    with pipeline_lock(str(tmp_path / "p"), "zoho_crm"):
         done = check(small(), "--pipelines-dir", str(tmp_path / "p"))
     assert (done.code, done["lock"], done["destination"]) == (0, "warning", "unknown")
     assert f"another run is in progress (process {os.getpid()} on " in done.says("lock")

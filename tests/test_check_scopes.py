@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.zoho_crm.scopes import covers
-from pipelines.zoho_crm.table_scopes import OF_TABLES, PROBES, needs
 from simulators.zoho_crm import Module, Quirks, serve
-from sources.zoho_crm.account import Before, read_endpoint
-from sources.zoho_crm.endpoints import ENDPOINTS, OUR_TABLES
-from sources.zoho_crm.settings import DEFAULT_SCOPES
+from sources.zoho_crm.auth.credentials import DEFAULT_SCOPES
+from sources.zoho_crm.auth.scopes import OF_TABLES, PROBES, covers, needs
+from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES, ENDPOINTS
+from sources.zoho_crm.extract.account import Before, read_endpoint
 from tests.checking import MEMORY, check, small
 from tests.commanding import command
 
@@ -174,7 +173,7 @@ def test_the_scopes_of_our_tables_are_those_without_which_zoho_refuses_them(load
         for scope in needed:
             assert status(endpoint, needed - {scope}) == "skipped", scope
     without = {"deleted_records", "sync_runs", "seat_counts"}  # what other calls have brought
-    assert {*OF_TABLES} == {*OUR_TABLES} - without
+    assert {*OF_TABLES} == {*ACCOUNT_TABLES} - without
 
 
 @pytest.mark.parametrize("scope", ["ZohoCRM.settings.modules.READ", "ZohoCRM.settings.fields.READ"])
@@ -264,4 +263,4 @@ def test_a_scope_is_covered_by_itself_by_all_and_by_a_wider_group(granted, scope
 
 
 def test_what_a_sync_asks_for_covers_every_table():
-    assert all(covers(DEFAULT_SCOPES, scope) for scope in needs(["Leads"], OUR_TABLES))
+    assert all(covers(DEFAULT_SCOPES, scope) for scope in needs(["Leads"], ACCOUNT_TABLES))

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from simulators.zoho_crm import Field, Module
-from sources.zoho_crm.children import Followed, Link, ids_by_parent
-from sources.zoho_crm.errors import ReadFailed, Retriable
+from sources.zoho_crm.exceptions import ExtractError, Retriable
+from sources.zoho_crm.extract.related_rows import Followed, Relationship, ids_by_parent
 from tests.families import HISTORY, ITEMS, LIGHTS, NOTES, Family, company
 from tests.reading import LIST, QUERY, queries
 
@@ -77,7 +77,7 @@ def test_what_passes_with_time_is_no_refusal(family):
 def test_a_promise_of_more_that_is_not_kept_ends_in_a_sentence(family):
     body = {"data": [{"id": "1"}], "info": {"more_records": True}}
     family.org.faults.add(QUERY, status=200, body=body, times=3)
-    with pytest.raises(ReadFailed, match="brings none"):
+    with pytest.raises(ExtractError, match="brings none"):
         ids_by_parent(family.client, family.plan, ITEMS, family.quotes)
 
 
@@ -155,7 +155,7 @@ def test_links_go_with_either_of_their_records(demo):
     rows = family.rows_of(tower)
     family.org.delete("Lighthouses", tower)
     assert family.follow(gone=[tower]) == Followed(gone=frozenset(rows))
-    other = demo(Link("Products", "Lighthouses_X_Products", "Product"))
+    other = demo(Relationship("Products", "Lighthouses_X_Products", "Product"))
     product = next(row["product__id"] for row in other.table.to_pylist() if row["product__id"])
     other.org.delete("Products", product)
     assert other.follow(gone=[product]).gone == other.rows_of(product) != set()

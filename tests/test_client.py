@@ -8,10 +8,11 @@ import pytest
 import requests
 
 from simulators.zoho_crm import Org, Quirks
-from sources.zoho_crm.client import Pace, connect
-from sources.zoho_crm.errors import Retriable, Unreachable
-from sources.zoho_crm.tables import account_tables, module_tables
-from sources.zoho_crm.watch import UNWATCHED
+from sources.zoho_crm.client.client import connect
+from sources.zoho_crm.client.progress import NO_PROGRESS
+from sources.zoho_crm.client.throttling import RetryPolicy
+from sources.zoho_crm.exceptions import Retriable, ZohoConnectionError
+from sources.zoho_crm.sync.tables import account_tables, module_tables
 from tests.reading import COQL, LIST, QUERY, RECORDS, look, read, rows_of, things
 from tests.truth import truth
 
@@ -41,7 +42,7 @@ def ends(load, route):
     if route == USERS:
         client, found = look(load, only=["users"])
         reading = next(t for t in account_tables(client, found) if t.name == "users").read(
-            load.folder, UNWATCHED
+            load.folder, NO_PROGRESS
         )
         assert reading.status != "read" or reading.rows == 1
         return reading
@@ -126,7 +127,7 @@ def test_a_token_that_is_always_refused_is_one_sentence_for_a_person(load, org):
     body = {"code": "INVALID_TOKEN", "status": "error", "message": "invalid oauth token"}
     org.faults.add(LIST, status=401, body=body, times=99)
     (table,) = module_tables(client, found)
-    reading = table.read(load.folder, UNWATCHED)
+    reading = table.read(load.folder, NO_PROGRESS)
     assert reading.status == "failed"
     assert "refuses a token that Zoho has just handed out" in reading.error
     assert len(org.ledger.calls(TOKEN)) == 2
@@ -153,7 +154,7 @@ def clock():
 @pytest.mark.parametrize(("quirk", "pauses"), [(None, [2, 4, 8]), (17, [17, 17, 17]), (3_600, [90, 90, 90])])
 def test_a_429_waits_as_long_as_zoho_says_or_longer_each_time(load_from, clock, quirk, pauses):
     load = load_from(Org(quirks=Quirks(retry_after=quirk)))
-    client = connect(load.credentials(), Pace(sleep=clock.sleep))
+    client = connect(load.credentials(), RetryPolicy(sleep=clock.sleep))
     headers = {"Retry-After": str(quirk)} if quirk else {}
     load.org.faults.add("GET /crm/v8/org", status=429, times=3, headers=headers)
     assert client.get("org")["org"]
@@ -162,7 +163,7 @@ def test_a_429_waits_as_long_as_zoho_says_or_longer_each_time(load_from, clock, 
 
 def test_a_call_is_tried_six_times_in_about_a_minute(load, org, clock):
     org.faults.add("GET /crm/v8/org", status=500, times=99)
-    client = connect(load.credentials(), Pace(sleep=clock.sleep))
+    client = connect(load.credentials(), RetryPolicy(sleep=clock.sleep))
     with pytest.raises(Retriable, match="500 INTERNAL_ERROR GET /crm/v8/org: a fault"):
         client.get("org")
     assert clock.pauses == [2, 4, 8, 16, 32]
@@ -186,7 +187,7 @@ def test_zohos_clock_is_the_one_that_counts(load, org):
     for text in ("yesterday", "Mon, 99 Xyz 2026 09:00:00 GMT", ""):
         answer = requests.Response()
         answer.headers["Date"] = text
-        client.door.look_at(answer)
+        client.door.on_response(answer)
     assert client.now() == org.now()
 
 
@@ -204,6 +205,6 @@ def test_the_credits_that_are_left_are_kept(load_from):
 
 def test_an_archive_on_another_host_is_not_fetched(load, tmp_path):
     client = load.client()
-    with pytest.raises(Unreachable, match=r"another host to download from: evil\.example"):
+    with pytest.raises(ZohoConnectionError, match=r"another host to download from: evil\.example"):
         client.download("https://evil.example/crm/bulk/v8/read/1/result", tmp_path / "x.zip")
     assert not (tmp_path / "x.zip").exists()

@@ -8,11 +8,11 @@ import duckdb
 import filelock
 import pytest
 
-from pipelines.zoho_crm import account, commands
-from pipelines.zoho_crm.failures import DISK_FULL, _places, causes, explain, innermost, one_line
-from pipelines.zoho_crm.lock import lock_file
+from pipelines.zoho_crm import cli, demo
+from pipelines.zoho_crm.errors import DISK_FULL, _places, causes, describe_error, innermost, one_line
+from pipelines.zoho_crm.run.lock import lock_file
 from simulators.zoho_crm import serve
-from sources.zoho_crm.errors import CredentialsError, SettingsError, Unreachable, zoho_error
+from sources.zoho_crm.exceptions import CredentialsError, SettingsError, ZohoConnectionError, zoho_error
 from tests.commanding import command, shop
 from tests.loopback import App, Reply, served
 
@@ -157,7 +157,7 @@ def test_a_mistake_of_ours_is_one_sentence_and_a_traceback_without_secrets_in_a_
     def broken(*_):
         raise RuntimeError(f"{SECRET} and {token}")
 
-    monkeypatch.setattr(account, "opened_account", broken)
+    monkeypatch.setattr(demo, "opened_account", broken)
     done = command("plan", "--connection", ACCOUNT, "--pipelines-dir", str(tmp_path / "p"))
     said = one_sentence(done, 1)
     [file] = (tmp_path / "p").glob("zoho_crm-error-*.txt")
@@ -181,7 +181,7 @@ def test_where_fields_are_private_the_traceback_names_places_and_no_values(
             raise RuntimeError("ann@example.com") from error
 
     monkeypatch.setenv("SOURCES__ZOHO_CRM__PRIVACY_KEY", "k" * 32)
-    monkeypatch.setattr(account, "opened_account", broken)
+    monkeypatch.setattr(demo, "opened_account", broken)
     done = command("plan", rule, "--connection", ACCOUNT, "--pipelines-dir", str(tmp_path / "p"))
     one_sentence(done, 1)
     [file] = (tmp_path / "p").glob("zoho_crm-error-*.txt")
@@ -198,7 +198,7 @@ def test_ctrl_c_is_130_with_one_line(command, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "opened", interrupted)
+    monkeypatch.setattr(cli, "open_command", interrupted)
     assert "Interrupted." in one_sentence(command("plan"), 130)
 
 
@@ -217,7 +217,7 @@ def wrapped(error):
     [
         (SettingsError("Region is wrong"), 2, "Region is wrong"),
         (CredentialsError("revoked"), 3, "revoked"),
-        (Unreachable("no answer"), 1, "no answer"),
+        (ZohoConnectionError("no answer"), 1, "no answer"),
         (zoho_error("GET /x", 401, {"code": "OAUTH_SCOPE_MISMATCH"}), 3, "`check` names the scopes"),
         (zoho_error("GET /x", 500, {"code": "INTERNAL_ERROR"}), 1, "500 INTERNAL_ERROR GET /x"),
         (OSError(errno.ENOSPC, "No space left on device", "/data/x"), 1, f"{DISK_FULL} (/data/x)"),
@@ -229,7 +229,7 @@ def wrapped(error):
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
 def test_what_dlt_wraps_is_still_told_as_what_it_is(error, code, part):
-    sentence, found = explain(wrapped(error))
+    sentence, found = describe_error(wrapped(error))
     assert found == code
     assert part in sentence
 
@@ -238,11 +238,11 @@ def test_ctrl_c_is_told_though_dlt_and_we_take_it_for_a_failure():
     try:
         raise SettingsError("the destination cannot be opened") from wrapped(KeyboardInterrupt())
     except SettingsError as error:
-        assert explain(error)[1] == 130
+        assert describe_error(error)[1] == 130
 
 
 def test_what_nobody_knows_is_not_explained_away():
-    assert explain(wrapped(ZeroDivisionError())) is None
+    assert describe_error(wrapped(ZeroDivisionError())) is None
 
 
 def test_causes_that_go_in_a_circle_end():

@@ -94,7 +94,7 @@ def test_a_database_that_another_process_has_open_is_5(tmp_path):
 
 HOLD = """
 import sys
-from pipelines.zoho_crm.lock import alone
+from pipelines.zoho_crm.run.lock import pipeline_lock as alone
 with alone(sys.argv[1], "zoho_demo"):
     print("held", flush=True)
     sys.stdin.read()
@@ -123,12 +123,12 @@ def test_ctrl_c_ends_at_once_though_a_thread_still_reads(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import signal, threading\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job has it ignored
-        "import pipelines.zoho_crm.commands as commands\n"
+        "import pipelines.zoho_crm.cli as commands\n"
         "def run(options, console):\n"
         "    threading.Thread(target=threading.Event().wait).start()\n"
         "    print('reading', flush=True)\n"
         "    threading.Event().wait()\n"
-        "commands.run = run\n"
+        "commands.cli.commands['run'].callback = lambda **_: commands.run_command(run)\n"
     )
     paths = f"{tmp_path}{os.pathsep}{ROOT}"
     with subprocess.Popen(

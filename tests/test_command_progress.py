@@ -9,10 +9,10 @@ import sys
 import pytest
 
 from pipelines.zoho_crm.console import Console
-from pipelines.zoho_crm.live import LiveProgress
-from pipelines.zoho_crm.progress import LogProgress, Progress
-from pipelines.zoho_crm.showing import choose_progress
-from sources.zoho_crm.tables import Table
+from pipelines.zoho_crm.output.live_progress import LiveProgress
+from pipelines.zoho_crm.output.progress import choose_progress
+from pipelines.zoho_crm.run.progress import LogProgress, Progress
+from sources.zoho_crm.sync.tables import Table
 from tests.commanding import command, shop
 from tests.test_command import account
 from tests.test_report import reading

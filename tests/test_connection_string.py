@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sources.zoho_crm.connection_string import apply_edits, join_settings, settings_edits, split_settings
-from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.auth.connection_string import apply_edits, join_settings, settings_edits, split_settings
+from sources.zoho_crm.exceptions import SettingsError
 
 NAMES = st.text(alphabet="abcXYZ_ 0.9é", min_size=1).map(str.strip).filter(bool)
 VALUES = st.text() | st.text(alphabet="ab=;'\" \n\t")

@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.zoho_crm.accounts import token_post
-from sources.zoho_crm.consent import (
+from sources.zoho_crm.auth.credentials import resolve_credentials
+from sources.zoho_crm.auth.data_centers import DATA_CENTRES
+from sources.zoho_crm.auth.oauth_client import (
     CODE,
-    Grant,
+    AuthorizationCode,
     consent_url,
     exchange,
-    moved_settings,
     new_state,
     read_answer,
+    settings_for_location,
+    token_post,
 )
-from sources.zoho_crm.credentials import resolve_credentials
-from sources.zoho_crm.data_centres import DATA_CENTRES
-from sources.zoho_crm.errors import CredentialsError, SettingsError, ZohoCrmError
+from sources.zoho_crm.exceptions import CredentialsError, SettingsError, ZohoCrmError
 from tests.loopback import App, Reply, served
 
 CODE_TEXT = "1000.0123456789abcdef.fedcba9876543210"
@@ -55,9 +55,9 @@ def test_no_two_states_are_alike():
 
 def test_an_address_or_a_bare_code_is_an_answer():
     address = f"{BACK}?state=s&code={CODE_TEXT}&location=eu&accounts-server=https%3A%2F%2Faccounts.zoho.eu"
-    assert read_answer(f" {address}\n", "s") == Grant(CODE_TEXT, "eu", "https://accounts.zoho.eu")
-    assert read_answer(f"?code={CODE_TEXT}", None) == Grant(CODE_TEXT)
-    assert read_answer(CODE_TEXT, "s") == Grant(CODE_TEXT)
+    assert read_answer(f" {address}\n", "s") == AuthorizationCode(CODE_TEXT, "eu", "https://accounts.zoho.eu")
+    assert read_answer(f"?code={CODE_TEXT}", None) == AuthorizationCode(CODE_TEXT)
+    assert read_answer(CODE_TEXT, "s") == AuthorizationCode(CODE_TEXT)
     assert CODE_TEXT not in repr(read_answer(address, "s"))
 
 
@@ -95,19 +95,19 @@ def test_whatever_is_pasted_is_a_code_or_one_sentence_that_does_not_repeat_it(te
 @pytest.mark.parametrize("centre", DATA_CENTRES, ids=lambda centre: centre.code)
 def test_every_data_centre_of_zohos_is_followed(centre):
     moved = {"Region": centre.region} if centre.region != "US" else {}
-    named = Grant(CODE_TEXT, centre.code, centre.accounts_server)
-    assert moved_settings(settled(), named) == moved
-    assert moved_settings(settled(), replace(named, accounts_server=None)) == moved
-    assert moved_settings(settled(), replace(named, location=None)) == moved
-    changed = moved_settings(settled("AccountsServer=https://accounts.zoho.com"), named)
+    named = AuthorizationCode(CODE_TEXT, centre.code, centre.accounts_server)
+    assert settings_for_location(settled(), named) == moved
+    assert settings_for_location(settled(), replace(named, accounts_server=None)) == moved
+    assert settings_for_location(settled(), replace(named, location=None)) == moved
+    changed = settings_for_location(settled("AccountsServer=https://accounts.zoho.com"), named)
     assert changed == ({**moved, "AccountsServer": centre.accounts_server} if moved else {})
 
 
 def test_an_api_domain_of_zohos_moves_along_and_anothers_stays():
-    there = Grant(CODE_TEXT, "eu", "https://accounts.zoho.eu")
-    changed = moved_settings(settled("APIDomain=https://www.zohoapis.com"), there)
+    there = AuthorizationCode(CODE_TEXT, "eu", "https://accounts.zoho.eu")
+    changed = settings_for_location(settled("APIDomain=https://www.zohoapis.com"), there)
     assert changed == {"Region": "Europe", "APIDomain": "https://www.zohoapis.eu"}
-    assert "APIDomain" not in moved_settings(settled("APIDomain=https://gateway.example"), there)
+    assert "APIDomain" not in settings_for_location(settled("APIDomain=https://gateway.example"), there)
 
 
 STRANGERS = (
@@ -128,13 +128,13 @@ STRANGERS = (
 @pytest.mark.parametrize("settings", ["", "AccountsServer=http://127.0.0.1:9"])
 def test_a_host_that_somebody_put_into_a_redirect_is_not_followed(server, settings):
     with pytest.raises(CredentialsError, match="none of Zoho's accounts servers"):
-        moved_settings(settled(settings), Grant(CODE_TEXT, "eu", server))
+        settings_for_location(settled(settings), AuthorizationCode(CODE_TEXT, "eu", server))
 
 
 @given(st.text(alphabet="htps:/@.[]?#%\\accountszoheu0:", min_size=1) | st.text(min_size=1))
 def test_no_address_makes_the_secret_leave_zoho(server):
     try:
-        changed = moved_settings(settled(), Grant(CODE_TEXT, None, server))
+        changed = settings_for_location(settled(), AuthorizationCode(CODE_TEXT, None, server))
     except CredentialsError:
         return
     assert changed.get("AccountsServer", "https://accounts.zoho.com") in {
@@ -144,21 +144,27 @@ def test_no_address_makes_the_secret_leave_zoho(server):
 
 def test_a_location_that_nobody_knows_is_not_guessed():
     with pytest.raises(CredentialsError, match=r"location zz\), which is none of"):
-        moved_settings(settled(), Grant(CODE_TEXT, "zz"))
+        settings_for_location(settled(), AuthorizationCode(CODE_TEXT, "zz"))
 
 
 def test_a_server_that_the_user_named_is_never_left():
     own = settled("AccountsServer=http://127.0.0.1:9")
-    assert moved_settings(own, Grant(CODE_TEXT, "us", "http://127.0.0.1:9/")) == {}
-    assert moved_settings(own, Grant(CODE_TEXT, "zz", "http://127.0.0.1:9")) == {}
-    assert moved_settings(own, Grant(CODE_TEXT, "sg", "http://127.0.0.1:9")) == {"Region": "Singapore"}
-    assert moved_settings(own, Grant(CODE_TEXT, "eu", "http://127.0.0.1:9")) == {"Region": "Europe"}
-    assert moved_settings(own, Grant(CODE_TEXT, "eu", "https://accounts.zoho.eu")) == {"Region": "Europe"}
+    assert settings_for_location(own, AuthorizationCode(CODE_TEXT, "us", "http://127.0.0.1:9/")) == {}
+    assert settings_for_location(own, AuthorizationCode(CODE_TEXT, "zz", "http://127.0.0.1:9")) == {}
+    assert settings_for_location(own, AuthorizationCode(CODE_TEXT, "sg", "http://127.0.0.1:9")) == {
+        "Region": "Singapore"
+    }
+    assert settings_for_location(own, AuthorizationCode(CODE_TEXT, "eu", "http://127.0.0.1:9")) == {
+        "Region": "Europe"
+    }
+    assert settings_for_location(own, AuthorizationCode(CODE_TEXT, "eu", "https://accounts.zoho.eu")) == {
+        "Region": "Europe"
+    }
 
 
 def test_a_location_that_contradicts_zohos_own_server_does_not_count():
-    here = Grant(CODE_TEXT, "eu", "https://accounts.zoho.com")
-    assert moved_settings(settled(), here) == {}
+    here = AuthorizationCode(CODE_TEXT, "eu", "https://accounts.zoho.com")
+    assert settings_for_location(settled(), here) == {}
 
 
 def bring(answer, status=200, moved=False, callback=BACK):
@@ -167,7 +173,11 @@ def bring(answer, status=200, moved=False, callback=BACK):
         credentials = settled(f"AccountsServer={app.url}")
         try:
             found = exchange(
-                token_post(credentials, backoff=0), credentials, Grant(CODE_TEXT), callback, moved=moved
+                token_post(credentials, backoff=0),
+                credentials,
+                AuthorizationCode(CODE_TEXT),
+                callback,
+                moved=moved,
             )
         except CredentialsError as error:
             found = str(error)

@@ -10,11 +10,11 @@ from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from dlt.destinations.job_client_impl import SqlLoadJob
 from dlt.load.load import Load
 
-from pipelines.zoho_crm import sync as program
-from pipelines.zoho_crm.loading import Loader
+from pipelines.zoho_crm.run import runner as program
+from pipelines.zoho_crm.run.loading import Loader
 from simulators.zoho_crm import Field, Org, Rules
-from sources.zoho_crm import reading
-from sources.zoho_crm.extraction import Extraction
+from sources.zoho_crm.extract import extractor
+from sources.zoho_crm.sync.extraction import Extraction
 from tests.families import company
 from tests.reading import things
 from tests.syncing import agrees, live, sync, watermark
@@ -91,7 +91,7 @@ def scored(org):
 
 
 STAGES = {
-    "while it reads deletions": (reading, "read_deletions", 1, True),
+    "while it reads deletions": (extractor, "read_deletions", 1, True),
     "amid what follows": (Extraction, "_follow", 1, True),
     "after normalize": (dlt.Pipeline, "normalize", 1, True),
     "before the package is recorded": (Load, "complete_package", 1, False),

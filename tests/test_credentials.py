@@ -10,10 +10,9 @@ from dlt.common.configuration.exceptions import ConfigurationException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.zoho_crm.connection_string import join_settings, split_settings
-from sources.zoho_crm.credentials import ZohoCredentials, resolve_credentials
-from sources.zoho_crm.errors import SettingsError
-from sources.zoho_crm.settings import DEFAULT_SCOPES, SETTINGS
+from sources.zoho_crm.auth.connection_string import join_settings, split_settings
+from sources.zoho_crm.auth.credentials import DEFAULT_SCOPES, SETTINGS, ZohoCredentials, resolve_credentials
+from sources.zoho_crm.exceptions import SettingsError
 
 KEY = "SOURCES__ZOHO_CRM__CREDENTIALS"
 SECRET, ACCESS, REFRESH = "5ecre7c11ent", "1000.acce55.t0ken", "1000.refre5h.t0ken"

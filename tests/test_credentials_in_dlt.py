@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from sources.zoho_crm.connection_string import split_settings
-from sources.zoho_crm.settings import SETTINGS
+from sources.zoho_crm.auth.connection_string import split_settings
+from sources.zoho_crm.auth.credentials import SETTINGS
 from tests.test_credentials import KEY, PUBLISHED, SECRETS
 
 RUN = """
 import logging, pathlib, sys
 import dlt
-from sources.zoho_crm.credentials import ZohoCredentials, resolve_credentials
+from sources.zoho_crm.auth.credentials import ZohoCredentials, resolve_credentials
 
 logging.basicConfig(level=logging.DEBUG)
 given = pathlib.Path("given.txt").read_text() if pathlib.Path("given.txt").exists() else None

@@ -8,10 +8,10 @@ import pytest
 from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator, SinglePagePaginator
 
 from simulators.zoho_crm import Field, Module
-from sources.zoho_crm.client import connect
-from sources.zoho_crm.credentials import resolve_credentials
-from sources.zoho_crm.errors import CreditLimit, ReadFailed, ZohoCrmError, ZohoError
-from sources.zoho_crm.walks import ALL_RECORDS
+from sources.zoho_crm.auth.credentials import resolve_credentials
+from sources.zoho_crm.client.client import connect
+from sources.zoho_crm.exceptions import CreditBudgetExceeded, ExtractError, ZohoCrmError, ZohoError
+from sources.zoho_crm.limits import ALL_RECORDS
 from tests.conftest import SimulatedTime
 from tests.reading import things
 from tests.truth import landed, truth
@@ -63,7 +63,7 @@ def test_a_list_may_cost_the_last_credit(load, org):
     client = load.client()
     client.door.max_credits = 1
     assert len(pages(client)) == 1
-    with pytest.raises(CreditLimit):
+    with pytest.raises(CreditBudgetExceeded):
         pages(client)
     assert (len(org.ledger.calls(USERS)), counts(client)) == (1, (1, 1))
 
@@ -150,7 +150,7 @@ def test_each_try_that_brought_a_torn_body_is_counted(load, org):
 def test_a_list_that_promises_more_for_ever_is_not_read_for_ever(load, org, users):
     body = {"users": users, "info": {"more_records": True}}
     org.faults.add(USERS, times=50, status=200, body=body)
-    with pytest.raises(ReadFailed, match="more users, and brings none|one page of users again"):
+    with pytest.raises(ExtractError, match="more users, and brings none|one page of users again"):
         pages(load.client(), numbered())
     assert len(org.ledger.calls(USERS)) <= 2
 
@@ -186,7 +186,7 @@ def test_the_second_try_of_a_job_is_within_the_limit_of_the_run(load, org):
     org.faults.add(CREATE, times=4, truncate_json=True)
     client = load.client()
     client.door.max_credits = 60
-    with pytest.raises(CreditLimit):
+    with pytest.raises(CreditBudgetExceeded):
         client.create_bulk_job(JOB)
     assert (len(org.ledger.calls(CREATE)), counts(client)) == (1, (50, 50))
 

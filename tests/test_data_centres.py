@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sources.zoho_crm.data_centres import (
+from sources.zoho_crm.auth.data_centers import (
     DATA_CENTRES,
     api_hosts,
     choose_api_domain,
@@ -13,7 +13,7 @@ from sources.zoho_crm.data_centres import (
     origin,
     trusted_api_domain,
 )
-from sources.zoho_crm.errors import CredentialsError
+from sources.zoho_crm.exceptions import CredentialsError
 
 US = data_centre("US")
 EU = data_centre("EU")

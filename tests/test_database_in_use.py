@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines.zoho_crm import database
+from pipelines.zoho_crm.run import database
 from simulators.zoho_crm import serve
 from tests.commanding import command, landed, shop
 from tests.progressing import at_call

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from simulators.zoho_crm import Module, Org, Quirks, Rules
-from sources.zoho_crm.deleted import WALKS, Deletion, read_deletions
-from sources.zoho_crm.errors import CredentialsError, Retriable, Unreachable
+from sources.zoho_crm.exceptions import CredentialsError, Retriable, ZohoConnectionError
+from sources.zoho_crm.extract.deletions import WALKS, Deletion, read_deletions
 from tests.reading import after_call, things
 
 FEED = "GET /crm/v8/{module}/deleted"
@@ -168,7 +168,7 @@ def test_a_module_without_a_feed_has_a_gap_in_zohos_words(load, org, status, cod
     [
         ({"status": 500, "body": {"code": "INTERNAL_ERROR", "status": "error"}}, Retriable),
         ({"status": 401, "body": {"code": "AUTHENTICATION_FAILURE", "status": "error"}}, CredentialsError),
-        ({"reset": True}, Unreachable),
+        ({"reset": True}, ZohoConnectionError),
     ],
 )
 @pytest.mark.parametrize("nth", [1, 2])

@@ -77,7 +77,7 @@ def test_each_run_reads_whole_while_the_list_is_refused_and_none_once_it_is_back
     assert ("Things", ids[3], "recycle") in remembered(load)
     org.clock.advance(hours=1)
     sync(load)
-    assert not load.reading("Things").plan.whole
+    assert not load.reading("Things").plan.is_full_refresh
 
 
 def test_what_is_compared_each_run_for_want_of_a_list_puts_the_weekly_look_at_values_off_no_further(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.zoho_crm.account import _demo_org
+from pipelines.zoho_crm.demo import _demo_org
 from simulators.zoho_crm.demo import demo_org
 from tests.truth import landed, truth
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sources.zoho_crm.differences import Differences, compare, held_columns
-from sources.zoho_crm.spool import Spooled
-from sources.zoho_crm.walks import CHANGED
+from sources.zoho_crm.models import MODIFIED_TIME
+from sources.zoho_crm.transform.parquet_writer import ParquetFile
+from sources.zoho_crm.transform.row_differences import Differences, compare, held_columns
 from tests.reading import DAY
 from tests.sweeping import SCORED, Sweeper
 
@@ -56,7 +56,7 @@ def test_times_are_compared_as_instants(sweeper):
 def test_rows_without_a_modified_time_are_compared(sweeper):
     made = sweeper()
     for id in made.ids[:2]:
-        made.load.org.set_computed("Things", id, CHANGED, None)
+        made.load.org.set_computed("Things", id, MODIFIED_TIME, None)
     made.hold()
     assert made.differ() == Differences()
     made.load.org.edit("Things", made.ids[0], F0="now it has one")
@@ -182,7 +182,7 @@ def test_of_many_rows_only_the_different_one_is_patched(tmp_path, sweeper):
                 "timestamptz '2026-01-01 00:00:00+00' + to_seconds(i) as modified_time "
                 f"from range(200000) t(i)) to '{path}'"
             )
-    spooled = Spooled(paths[0], 200_000, pq.read_schema(paths[0]))
+    spooled = ParquetFile(paths[0], 200_000, pq.read_schema(paths[0]))
     found = compare(spooled, paths[1], made.plan.columns, tmp_path)
     assert (found.missing, found.extra, found.stale, found.patched) == ((), (), (), 1)
     assert pq.read_table(found.patches).to_pylist() == [{"id": "10000007", "score": 7.0}]

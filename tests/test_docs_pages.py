@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.zoho_crm.cli import cli
-from sources.zoho_crm import journal
-from sources.zoho_crm.changes import costs_of
-from sources.zoho_crm.plan import cost_of
-from sources.zoho_crm.settings import BY_ATTRIBUTE
-from sources.zoho_crm.timetable import COARSE
+from sources.zoho_crm.auth.credentials import BY_ATTRIBUTE
+from sources.zoho_crm.client import job_journal
+from sources.zoho_crm.client.poll_schedule import COARSE
+from sources.zoho_crm.planning.cost import cost_of, costs_of
 from tests.test_plan import columns
 
 ROOT = Path(__file__).parents[1]
@@ -152,7 +151,7 @@ def test_the_prices_of_changes_are_those_of_the_code():
 
 def test_the_hours_and_shares_are_those_of_the_code():
     choosing = PAGES["docs/choosing.md"]
-    hours = int(journal.FRESH.total_seconds() // 3600)
+    hours = int(job_journal.FRESH.total_seconds() // 3600)
     assert f"for {hours} hours" in choosing
     assert f"each {COARSE:.0%}".replace("%", " %") in choosing
     assert f"younger than {hours} hours" in PAGES["docs/upgrading.md"]

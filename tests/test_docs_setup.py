@@ -6,20 +6,20 @@ import re
 from pathlib import Path
 
 from pipelines.zoho_crm.cli import cli
-from sources.zoho_crm.consent import DEFAULT_CALLBACK, DENIED, REFUSALS
-from sources.zoho_crm.data_centres import DATA_CENTRES, data_centre
-from sources.zoho_crm.settings import DEFAULT_SCOPES
+from sources.zoho_crm.auth.credentials import DEFAULT_SCOPES
+from sources.zoho_crm.auth.data_centers import DATA_CENTRES, data_centre
+from sources.zoho_crm.auth.oauth_client import CONSENT_REFUSALS, DEFAULT_CALLBACK, DENIED
 
 ROOT = Path(__file__).parents[1]
 DOCS = (ROOT / "docs" / "setup.md").read_text(encoding="utf-8")
 FILES = (
-    "sources/zoho_crm/consent.py",
-    "pipelines/zoho_crm/authorize.py",
-    "pipelines/zoho_crm/asking.py",
-    "pipelines/zoho_crm/receiving.py",
-    "pipelines/zoho_crm/env_file.py",
-    "pipelines/zoho_crm/check_scopes.py",
-    "sources/zoho_crm/settings.py",
+    "sources/zoho_crm/auth/oauth_client.py",
+    "pipelines/zoho_crm/authorize/command.py",
+    "pipelines/zoho_crm/authorize/prompts.py",
+    "pipelines/zoho_crm/authorize/callback_server.py",
+    "pipelines/zoho_crm/authorize/env_file.py",
+    "pipelines/zoho_crm/check/account_checks.py",
+    "sources/zoho_crm/auth/credentials.py",
 )
 
 
@@ -37,7 +37,7 @@ def test_the_scopes_and_the_redirect_uri_are_those_of_the_code():
 
 
 def test_every_word_of_a_refusal_is_explained():
-    assert [word for word in (*DENIED, *REFUSALS) if word not in DOCS] == []
+    assert [word for word in (*DENIED, *CONSENT_REFUSALS) if word not in DOCS] == []
 
 
 def test_every_sentence_that_is_explained_is_one_that_can_be_said():

@@ -9,9 +9,9 @@ import pytest
 
 from simulators.zoho_crm import serve
 from simulators.zoho_crm.demo import demo_org
-from sources.zoho_crm.columns import Kind
-from sources.zoho_crm.endpoints import OUR_TABLES
-from sources.zoho_crm.versions import DELETED_AT, MARKS
+from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES
+from sources.zoho_crm.transform.column_types import ColumnType
+from sources.zoho_crm.transform.row_versions import DELETED_AT, MARKS
 from tests.conftest import Loader
 
 DOCS = (Path(__file__).parents[1] / "docs" / "tables.md").read_text(encoding="utf-8")
@@ -30,10 +30,10 @@ def made(tmp_path_factory):
     org = demo_org()
     with serve(org) as zoho:
         load = Loader(org, zoho.connection_string.rstrip("; "), tmp_path_factory.mktemp("demo"))
-        load(only=("Vendors", *OUR_TABLES))
+        load(only=("Vendors", *ACCOUNT_TABLES))
         found = {
             table: {name: load.pipeline.default_schema.tables[table]["columns"][name] for name in names}
-            for table in OUR_TABLES
+            for table in ACCOUNT_TABLES
             for names in [[row[0] for row in load.rows(f"describe zoho.{table}")]]
         }
         load.let_go()
@@ -43,7 +43,7 @@ def made(tmp_path_factory):
     }
 
 
-@pytest.mark.parametrize("table", OUR_TABLES)
+@pytest.mark.parametrize("table", ACCOUNT_TABLES)
 def test_each_column_that_a_run_makes_is_named_with_its_type_and_no_other(made, table):
     assert columns_in(f"## `{table}`") == made[table]
 
@@ -55,4 +55,4 @@ def test_the_marks_of_kept_rows_are_named():
 
 def test_every_type_of_a_column_is_in_the_table_of_types():
     types = DOCS.partition("| Zoho's type | Column |")[2].partition("###")[0]
-    assert [kind.dlt_type for kind in Kind if f"`{kind.dlt_type}" not in types] == []
+    assert [kind.dlt_type for kind in ColumnType if f"`{kind.dlt_type}" not in types] == []

@@ -31,5 +31,5 @@ def test_the_page_has_no_sentence_that_the_code_does_not_have():
 
 def test_the_code_is_really_searched():
     assert len(SAID) > 150
-    assert SAID["a job ended as ... : ..."] == "sources/zoho_crm/jobs.py"
-    assert SAID["no run has loaded it yet"] == "pipelines/zoho_crm/verifying.py"
+    assert SAID["a job ended as ... : ..."] == "sources/zoho_crm/extract/bulk_read/job.py"
+    assert SAID["no run has loaded it yet"] == "pipelines/zoho_crm/verify/verifier.py"

@@ -102,7 +102,10 @@ def test_a_list_without_an_end_fails_its_table_alone(
 def test_bulk_pages_without_an_end_stop_at_zohos_count(load, org, monkeypatch):
     """Each page is whole and its ids are further on, as far as anybody can tell."""
     two_tables(org)
-    monkeypatch.setattr("sources.zoho_crm.borders.Borders.check_last_page", lambda self, more: None)
+    monkeypatch.setattr(
+        "sources.zoho_crm.extract.bulk_read.page_gaps.PageGapDetector.check_last_page",
+        lambda self, more: None,
+    )
     Endless(monkeypatch, POLL, "same")
     run = tried(load, "Things", "Others", settings=BULK)
     assert "where it counts 450" in load.reading("Things").error

@@ -11,10 +11,10 @@ from dotenv import dotenv_values
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.zoho_crm.env_file import EnvFile, changed
-from sources.zoho_crm.connection_string import join_settings, split_settings
-from sources.zoho_crm.errors import SettingsError
-from sources.zoho_crm.settings import KEY
+from pipelines.zoho_crm.authorize.env_file import EnvFile, changed
+from sources.zoho_crm.auth.connection_string import join_settings, split_settings
+from sources.zoho_crm.auth.credentials import KEY
+from sources.zoho_crm.exceptions import SettingsError
 
 NEW = {"OAuthRefreshToken": "1000.new.token"}
 ALL = {"OAuthClientId": "1000.ABC", "OAuthClientSecret": "secret", "Region": "US"}

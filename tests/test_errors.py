@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from sources.zoho_crm.errors import Fatal, Refused, Retriable, Skippable, ZohoCrmError, zoho_error
+from sources.zoho_crm.exceptions import (
+    AuthenticationError,
+    Fatal,
+    NotAvailableError,
+    Retriable,
+    ZohoCrmError,
+    zoho_error,
+)
 
 
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [
-        (400, "NO_PERMISSION", Skippable),
-        (403, "NO_PERMISSION", Skippable),
-        (401, "OAUTH_SCOPE_MISMATCH", Skippable),
-        (400, "INVALID_MODULE", Skippable),
-        (403, "NOT_SUPPORTED", Skippable),
-        (400, "FEATURE_NOT_ENABLED", Skippable),
-        (403, "CURRENCIES_NOT_ENABLED", Skippable),
+        (400, "NO_PERMISSION", NotAvailableError),
+        (403, "NO_PERMISSION", NotAvailableError),
+        (401, "OAUTH_SCOPE_MISMATCH", NotAvailableError),
+        (400, "INVALID_MODULE", NotAvailableError),
+        (403, "NOT_SUPPORTED", NotAvailableError),
+        (400, "FEATURE_NOT_ENABLED", NotAvailableError),
+        (403, "CURRENCIES_NOT_ENABLED", NotAvailableError),
         (429, "TOO_MANY_REQUESTS", Retriable),
         (400, "TOO_MANY_REQUESTS", Retriable),
         (500, "INTERNAL_ERROR", Retriable),
@@ -25,7 +32,7 @@ from sources.zoho_crm.errors import Fatal, Refused, Retriable, Skippable, ZohoCr
         (500, "NEVER_HEARD_OF", Retriable),
         (400, "NEVER_HEARD_OF", Fatal),
         (400, "PAGINATION_LIMIT_EXCEEDED", Fatal),
-        (401, "AUTHENTICATION_FAILURE", Refused),
+        (401, "AUTHENTICATION_FAILURE", AuthenticationError),
         (418, "", Fatal),
     ],
 )

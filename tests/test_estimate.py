@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.zoho_crm.expectation import Expectation, Expected
-from pipelines.zoho_crm.report import estimate_line
-from sources.zoho_crm.estimate import Estimate, estimate, together
+from pipelines.zoho_crm.output.run_report import estimate_line
+from pipelines.zoho_crm.run.plan_totals import PlanLine, PlanTotals
+from sources.zoho_crm.planning.cost import Estimate, estimate, together
 from tests.commanding import command, shop
 from tests.test_command import account
 from tests.test_report import finished, reading
@@ -44,9 +44,9 @@ def test_jobs_wait_for_each_other_and_the_rest_goes_on_beside_them():
 
 
 def expectation(credits, seconds):
-    line = Expected("Leads", "leads", "bulk", "", 10, 5, credits, Estimate(100, seconds, one_at_a_time=True))
-    planning = Expected("modules", "modules", "settings", "", None, 0, 0, Estimate(0, 0.0))
-    return Expectation((line, planning), 1)
+    line = PlanLine("Leads", "leads", "bulk", "", 10, 5, credits, Estimate(100, seconds, one_at_a_time=True))
+    planning = PlanLine("modules", "modules", "settings", "", None, 0, 0, Estimate(0, 0.0))
+    return PlanTotals((line, planning), 1)
 
 
 @pytest.mark.parametrize(

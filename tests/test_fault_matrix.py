@@ -139,7 +139,10 @@ def crm_of(monkeypatch):
 
         def make(modules):
             account = Account(modules)
-            for place in ("sources.zoho_crm.client.Pace", "sources.zoho_crm.pacing.Pace"):
+            for place in (
+                "sources.zoho_crm.client.client.RetryPolicy",
+                "sources.zoho_crm.client.throttling.RetryPolicy",
+            ):
                 monkeypatch.setattr(place, SimulatedTime(account.org).pace)
             zoho = stack.enter_context(serve(account.org))
             account.settings = f"{zoho.connection_string}OAuthSettingsLocation=memory://;"

@@ -8,15 +8,15 @@ import pytest
 
 from simulators.zoho_crm import Field as SimulatedField
 from simulators.zoho_crm import Module as SimulatedModule
-from sources.zoho_crm.arrow import records_table
-from sources.zoho_crm.columns import Column, Kind
-from sources.zoho_crm.errors import SettingsError
-from sources.zoho_crm.filters import Filter
-from sources.zoho_crm.metadata import Field, Module
-from sources.zoho_crm.notes import Notes
-from sources.zoho_crm.plan import Plan
-from sources.zoho_crm.sieve import sift
-from sources.zoho_crm.spool import Forget
+from sources.zoho_crm.exceptions import SettingsError
+from sources.zoho_crm.extract.filtered_rows import apply_filters
+from sources.zoho_crm.extract.notes import ExtractNotes
+from sources.zoho_crm.models import Field, Module
+from sources.zoho_crm.planning.plan import Plan
+from sources.zoho_crm.transform.arrow_tables import records_table
+from sources.zoho_crm.transform.column_types import Column, ColumnType
+from sources.zoho_crm.transform.parquet_writer import Forget
+from sources.zoho_crm.transform.privacy_rules import Filter
 from tests.private import APIS, people, rules
 from tests.private import found_in as found_in_files
 from tests.syncing import sync, tried
@@ -123,16 +123,16 @@ def test_a_module_that_is_read_in_slices_writes_no_other_row(load, org, api, tmp
     org.add_module(SimulatedModule("Wide", fields, generated_type="custom"))
     for city in ("Athens", "Nowhereville"):
         org.insert("Wide", {**{f"F{n}": f"{city} {n}" for n in range(230)}, "City": city})
-    from sources.zoho_crm import slices
+    from sources.zoho_crm.extract import column_batches
 
     found = []
-    torn = slices._torn
+    torn = column_batches._inconsistent_ids
 
     def looking(*whatever):
         found.append(found_in_files(tmp_path, marker="Nowhereville"))
         return torn(*whatever)
 
-    monkeypatch.setattr(slices, "_torn", looking)
+    monkeypatch.setattr(column_batches, "_inconsistent_ids", looking)
     sync(load, "Wide", settings=APIS[api], rules=rules(filters=("Wide.City: equal Athens",)))
     assert load.rows("select f0, f229, city from wide") == [("Athens 0", "Athens 229", "Athens")]
     assert found == [[]]
@@ -165,8 +165,8 @@ def test_a_filter_that_cannot_be_is_refused(load, org, words, told):
 
 def test_rows_that_are_taken_back_are_no_longer_outside():
     columns = (
-        Column("id", Field("id", "bigint"), Kind.TEXT),
-        Column("city", Field("City", "text"), Kind.TEXT),
+        Column("id", Field("id", "bigint"), ColumnType.TEXT),
+        Column("city", Field("City", "text"), ColumnType.TEXT),
     )
     plan = Plan(
         Module("Persons"),
@@ -180,8 +180,8 @@ def test_rows_that_are_taken_back_are_no_longer_outside():
     def rows(**cities):
         return records_table([{"id": id[1:], "City": city} for id, city in cities.items()], columns)
 
-    notes = Notes()
-    came = sift(
+    notes = ExtractNotes()
+    came = apply_filters(
         [rows(_1="Athens", _2="Rome"), rows(_8="Rome", _9="Athens"), Forget(2), rows(_3="Oslo")], plan, notes
     )
     told = [table.rows if isinstance(table, Forget) else table["id"].to_pylist() for table in came]

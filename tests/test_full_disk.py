@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.zoho_crm import opening
+from pipelines.zoho_crm.run import pipeline
 from simulators.zoho_crm import serve
 from tests.commanding import command, landed, shop
 from tests.test_growth import files
@@ -83,15 +83,15 @@ def test_a_folder_that_is_full_is_one_sentence_and_status_tells_it(
 
 def _fill(patch, where):
     """What writes there finds no room."""
-    from sources.zoho_crm import spool
+    from sources.zoho_crm.transform import parquet_writer
 
     def refuse(*_, **__):
         raise NO_SPACE
 
     if where == "dlt's folder":
-        patch.setattr(opening.dlt, "pipeline", refuse)
+        patch.setattr(pipeline.dlt, "pipeline", refuse)
     elif where == "the rows":
-        patch.setattr(spool._Writer, "write", refuse)
+        patch.setattr(parquet_writer._Writer, "write", refuse)
     else:
         whole = Path.open
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.zoho_crm import gentle, loading
+from pipelines.zoho_crm.run import gentle, loading
 from simulators.zoho_crm import Field, Module, Org
 from tests.syncing import agrees, sync
 

@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sources.zoho_crm import held as held_module
-from sources.zoho_crm import querying
-from sources.zoho_crm.columns import DECIMAL, INSTANT
-from sources.zoho_crm.held import Held, NotHeld
+from sources.zoho_crm.sync import warehouse
+from sources.zoho_crm.sync import warehouse as held_module
+from sources.zoho_crm.sync.warehouse import MissingTable, Warehouse
+from sources.zoho_crm.transform.column_types import DECIMAL, INSTANT
 from tests.test_destinations import postgres  # noqa: F401 - a fixture
 
 TYPES = {
@@ -49,7 +49,7 @@ class Place:
             name, destination=destination, dataset_name=name, pipelines_dir=str(folder / "p")
         )
         self.folder = folder
-        self.held = Held(self.pipeline, folder)
+        self.held = Warehouse(self.pipeline, folder)
 
     def load(self, table: str, *rows: dict[str, Any], columns: str = "id name", how: str = "replace") -> None:
         names = columns.split()
@@ -128,11 +128,11 @@ def test_what_the_schema_does_not_know_is_read_by_the_database_s_type(place):
 
 def test_a_table_or_column_that_is_not_there_is_named(local):
     local.load("leads")
-    with pytest.raises(NotHeld, match="no table deals"):
+    with pytest.raises(MissingTable, match="no table deals"):
         local.held.read("deals", ["id"])
-    with pytest.raises(NotHeld, match="table leads has no column tags"):
+    with pytest.raises(MissingTable, match="table leads has no column tags"):
         local.held.read("leads", ["id", "tags"])
-    with pytest.raises(NotHeld, match="table leads has no column account__id"):
+    with pytest.raises(MissingTable, match="table leads has no column account__id"):
         local.held.read("leads", ["id"], ids=["1"], by="account__id")
 
 
@@ -169,7 +169,7 @@ def test_another_pipeline_of_the_dataset_has_a_version_of_its_own(local):
         dataset_name="zoho",
         pipelines_dir=str(local.folder / "p"),
     )
-    assert Held(other, local.folder).stored_version() is None
+    assert Warehouse(other, local.folder).stored_version() is None
 
 
 # ---- reading
@@ -256,13 +256,13 @@ def test_json_of_postgres_keeps_every_digit_of_its_numbers(place):
 
 
 def test_batches_of_any_size_make_one_file(place, monkeypatch):
-    monkeypatch.setattr(querying, "CELLS", 1)
+    monkeypatch.setattr(warehouse, "CELLS", 1)
     place.load("leads", *numbered(3_000))
     assert place.ids("leads") == {row["id"] for row in numbered(3_000)}
 
 
 def test_chosen_rows_are_read_by_a_column_in_batches(place, monkeypatch):
-    monkeypatch.setattr(querying, "IDS_A_QUERY", 2)
+    monkeypatch.setattr(warehouse, "IDS_A_QUERY", 2)
     place.load("notes", *({"id": str(n), "name": str(n % 4)} for n in range(1, 13)))
     assert place.ids("notes", ids=["1", "7", "8", "99", "1"]) == {"1", "7", "8"}
     assert place.ids("notes", ids=["0", "1", "3"], by="name") == {
@@ -280,8 +280,8 @@ def test_chosen_rows_are_read_by_a_column_in_batches(place, monkeypatch):
 
 
 def test_ids_are_literals_where_no_function_takes_a_text_apart(place, monkeypatch):
-    monkeypatch.setattr(querying, "IDS_AS_TEXT", {})
-    monkeypatch.setattr(querying, "IDS_A_LIST", 2)
+    monkeypatch.setattr(warehouse, "IDS_AS_TEXT", {})
+    monkeypatch.setattr(warehouse, "IDS_A_LIST", 2)
     place.load("leads", *numbered(5))
     assert place.ids("leads", ids=["1", "3", "5", "99", "1"]) == {"1", "3", "5"}
 

@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sources.zoho_crm.arrow import records_table
-from sources.zoho_crm.columns import Column, Kind, arrow_schema
-from sources.zoho_crm.held import Held
-from sources.zoho_crm.history import Kept, disposition, extra_hints, kept_already
-from sources.zoho_crm.metadata import Field
-from sources.zoho_crm.spool import Spooled, spool
-from sources.zoho_crm.synced import Keeps
-from sources.zoho_crm.versions import ROW_VERSION, VALID_FROM, VALID_TO, with_versions
+from sources.zoho_crm.models import Field
+from sources.zoho_crm.state import DeletionMode
+from sources.zoho_crm.sync.row_history import Kept, disposition, extra_hints, kept_already
+from sources.zoho_crm.sync.warehouse import Warehouse
+from sources.zoho_crm.transform.arrow_tables import records_table
+from sources.zoho_crm.transform.column_types import Column, ColumnType, arrow_schema
+from sources.zoho_crm.transform.parquet_writer import ParquetFile, write_parquet
+from sources.zoho_crm.transform.row_versions import ROW_VERSION, VALID_FROM, VALID_TO, with_versions
 from tests.test_destinations import postgres  # noqa: F401 - a fixture
 
 NUMBERS = count()
@@ -34,12 +34,12 @@ def day(number: int, hour: int = 0) -> datetime:
 
 
 COLUMNS = (
-    Column("id", Field("id", "bigint"), Kind.TEXT),
-    Column("name", Field("name", "text"), Kind.TEXT),
-    Column("tags", Field("tags", "fileupload"), Kind.OBJECTS),
-    Column("score", Field("score", "formula", return_type="double"), Kind.DOUBLE),
+    Column("id", Field("id", "bigint"), ColumnType.TEXT),
+    Column("name", Field("name", "text"), ColumnType.TEXT),
+    Column("tags", Field("tags", "fileupload"), ColumnType.OBJECTS),
+    Column("score", Field("score", "formula", return_type="double"), ColumnType.DOUBLE),
 )
-PHONE = Column("phone", Field("phone", "phone"), Kind.TEXT)
+PHONE = Column("phone", Field("phone", "phone"), ColumnType.TEXT)
 Row = Mapping[str, Any]
 
 
@@ -55,24 +55,24 @@ class Table:
             name, destination=destination, dataset_name=name, pipelines_dir=str(folder / "p")
         )
         self.folder = folder
-        self.held = Held(self.pipeline, folder)
+        self.held = Warehouse(self.pipeline, folder)
         self.columns = COLUMNS
-        self.keeps: Keeps = "history"
-        self.kept: Keeps | None = None
+        self.keeps: DeletionMode = "history"
+        self.kept: DeletionMode | None = None
 
     def read(
         self, at: datetime, *rows: Row, whole: bool = False, gone: Mapping[str, datetime] | None = None
     ) -> int:
         """A run that reads these rows; returns how many rows it lands."""
         exists = self.kept == self.keeps
-        spooled = spool([records_table(rows, self.columns)], self.folder / "leads.parquet")
+        spooled = write_parquet([records_table(rows, self.columns)], self.folder / "leads.parquet")
         kept = Kept("leads", self.keeps, whole or not exists, exists, at)
         spooled = kept.prepare(self.held, spooled, self.columns, gone or {})
         self.land(spooled, disposition(self.keeps, kept.whole, exists))
         self.kept = self.keeps
         return spooled.rows
 
-    def land(self, spooled: Spooled, how: Any) -> None:
+    def land(self, spooled: ParquetFile, how: Any) -> None:
         hints = {c.name: {"name": c.name, "data_type": c.kind.dlt_type} for c in self.columns}
         hints["id"].update(nullable=False, primary_key=True)
         hints.update(extra_hints(self.keeps))
@@ -193,7 +193,7 @@ def test_a_load_that_was_not_noticed_is_done_again_without_a_trace(table):
 
 def test_a_package_that_is_loaded_twice_leaves_the_same_rows(table):
     table.read(day(1), row(1, "a"))
-    spooled = spool([records_table([row(1, "A")], COLUMNS)], table.folder / "leads.parquet")
+    spooled = write_parquet([records_table([row(1, "A")], COLUMNS)], table.folder / "leads.parquet")
     kept = Kept("leads", "history", False, True, day(2))
     spooled = kept.prepare(table.held, spooled, COLUMNS, {})
     for _ in range(2):
@@ -204,7 +204,7 @@ def test_a_package_that_is_loaded_twice_leaves_the_same_rows(table):
 def test_rows_that_were_staged_twice_land_once(table):
     """A load may break off after the copy into the staging table was committed."""
     table.read(day(1), row(1, "a"))
-    spooled = spool([records_table([row(1, "A")], COLUMNS)], table.folder / "leads.parquet")
+    spooled = write_parquet([records_table([row(1, "A")], COLUMNS)], table.folder / "leads.parquet")
     kept = Kept("leads", "history", False, True, day(2))
     spooled = kept.prepare(table.held, spooled, COLUMNS, {})
     twice = pa.concat_tables([pq.read_table(spooled.path)] * 2)
@@ -245,7 +245,7 @@ def test_a_row_that_comes_from_the_destination_is_of_its_own_version(table):
     """PostgreSQL writes JSON in its own way: keys by length, with blanks."""
     table.read(day(1), row(1, "a", tags=[{"bb": 1.50, "a": "é", "ccc": 10**20}], score=1.0))
     rows = table.held.read("leads", [c.name for c in COLUMNS])
-    spooled = Spooled(rows, 1, pq.read_schema(rows))
+    spooled = ParquetFile(rows, 1, pq.read_schema(rows))
     kept = Kept("leads", "history", False, True, day(2))
     assert kept.prepare(table.held, spooled, COLUMNS, {}).rows == 0
 
@@ -314,7 +314,7 @@ def test_a_window_after_a_whole_reading_leaves_the_other_rows(table):
 
 def version_of(folder: Path, values: Row, columns: tuple[Column, ...] = COLUMNS) -> tuple[str, str]:
     """Of what somebody set, and of what Zoho computed."""
-    read = spool([records_table([values], columns)], folder / "a.parquet")
+    read = write_parquet([records_table([values], columns)], folder / "a.parquet")
     rows = with_versions(read, columns, day(1), folder / "b.parquet")
     own, computed = pq.read_table(rows.path)[ROW_VERSION][0].as_py().split(".")
     return own, computed
@@ -323,12 +323,12 @@ def version_of(folder: Path, values: Row, columns: tuple[Column, ...] = COLUMNS)
 def test_a_version_is_the_same_on_every_machine_and_in_every_order_of_columns(tmp_path):
     columns = (
         *COLUMNS,
-        Column("big", Field("big", "bigint"), Kind.BIGINT),
-        Column("money", Field("money", "currency"), Kind.DECIMAL),
-        Column("share", Field("share", "percent"), Kind.DOUBLE),
-        Column("flag", Field("flag", "boolean"), Kind.BOOL),
-        Column("day", Field("day", "date"), Kind.DATE),
-        Column("moment", Field("moment", "datetime"), Kind.TIMESTAMP),
+        Column("big", Field("big", "bigint"), ColumnType.BIGINT),
+        Column("money", Field("money", "currency"), ColumnType.DECIMAL),
+        Column("share", Field("share", "percent"), ColumnType.DOUBLE),
+        Column("flag", Field("flag", "boolean"), ColumnType.BOOL),
+        Column("day", Field("day", "date"), ColumnType.DATE),
+        Column("moment", Field("moment", "datetime"), ColumnType.TIMESTAMP),
     )
     values = row(
         4876876000000333001, "é, \n'x'", tags=[{"b": 1.5, "a": None}], score=0.1, big=7, money="1.50",
@@ -384,7 +384,7 @@ class Memory:
         pq.write_table(pa.Table.from_pylist(live, schema=schema).select(list(columns)), path)
         return path
 
-    def land(self, spooled: Spooled) -> None:
+    def land(self, spooled: ParquetFile) -> None:
         rows = {(r["id"], r[VALID_FROM]): r for r in pq.read_table(spooled.path).to_pylist()}
         self.rows = [r for r in self.rows if (r["id"], r[VALID_FROM]) not in rows] + [*rows.values()]
 
@@ -410,7 +410,7 @@ def test_after_any_runs_each_moment_shows_what_the_crm_had(tmp_path_factory, run
         for _ in range(2 if again else 1):  # a run whose end nobody noticed
             changed = {id: values for id, values in crm.items() if whole or before.get(id) != values}
             rows = [row(int(id), name, score=score) for id, (name, score) in changed.items()]
-            spooled = spool([records_table(rows, COLUMNS)], memory.folder / "leads.parquet")
+            spooled = write_parquet([records_table(rows, COLUMNS)], memory.folder / "leads.parquet")
             kept = Kept("leads", "history", whole, number > 0 or bool(memory.rows), moment)
             memory.land(kept.prepare(memory, spooled, COLUMNS, {}))
             for held in memory.rows:

@@ -36,7 +36,7 @@ def test_the_second_run_reads_what_changed_and_no_more(load, org):
     org.ledger.clear()
     sync(load)
     agrees(load)
-    assert not reading(load).plan.whole
+    assert not reading(load).plan.is_full_refresh
     assert reading(load).rows == 2
     assert [c.query.get("ids") for c in org.ledger.calls(LIST)] == [None]
     assert len(org.ledger.calls(FEED)) == 1
@@ -395,7 +395,7 @@ def test_a_difference_of_the_count_s_own_is_found_out_once_and_hides_no_other(lo
             org._remove("Things", ids[4], "permanent", shown=False)
             org.edit("Things", ids[3], F0="so that it is counted")
         sync(load)
-        swept.append(load.reading("Things").plan.whole)
+        swept.append(load.reading("Things").plan.is_full_refresh)
     agrees(load)
     # Run 4 counts one less, which no edit explains, so run 5 reads every record.
     assert [run for run, was in enumerate(swept) if was] == [0, 1, 5]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.zoho_crm.journal import Chapter, Entry, Journal, read_entries
+from sources.zoho_crm.client.job_journal import Chapter, Entry, Journal, read_entries
 
 NOW = datetime(2026, 3, 2, 9, 0, 0, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

@@ -9,7 +9,7 @@ import dlt
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Quirks
-from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.exceptions import SettingsError
 from tests.reading import things
 from tests.syncing import agrees, everything, live, sync, tried
 from tests.test_deletions import FAMILY, family
@@ -305,7 +305,7 @@ def test_a_module_without_records_begins_to_keep_with_its_first(load, org, keep)
     id = org.insert("Things", {"F0": "first"})
     org.clock.advance(hours=1)
     sync(load, **keep)
-    assert not load.reading("Things").plan.whole
+    assert not load.reading("Things").plan.is_full_refresh
     agrees_live(load, keep)
     org.delete("Things", id)
     sync(load, **keep)

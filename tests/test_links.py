@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sources.zoho_crm.children import Link, links
-from sources.zoho_crm.metadata import Module as Known
-from sources.zoho_crm.metadata import list_fields, list_modules, parse_field
+from sources.zoho_crm.discovery.metadata import list_fields, list_modules, parse_field
+from sources.zoho_crm.extract.related_rows import Relationship, links
+from sources.zoho_crm.models import Module as Known
 from tests.families import company
 
 
@@ -20,10 +20,10 @@ def test_the_metadata_tells_which_modules_hang_on_which(load_from):
     beside = ("Notes", "Attachments", "Tasks", "Events", "Calls")
     own = [link for link in found if link.child not in beside]
     assert own == [
-        Link("Quotes", "Quoted_Items", "Parent_Id"),
-        Link("Deals", "DealHistory", "Potential_Name", edited=False),
-        Link("Lighthouses", "Lighthouses_X_Products", "Lighthouse"),
-        Link("Products", "Lighthouses_X_Products", "Product"),
+        Relationship("Quotes", "Quoted_Items", "Parent_Id"),
+        Relationship("Deals", "DealHistory", "Potential_Name", edited=False),
+        Relationship("Lighthouses", "Lighthouses_X_Products", "Lighthouse"),
+        Relationship("Products", "Lighthouses_X_Products", "Product"),
     ]
 
 
@@ -54,7 +54,7 @@ def test_a_subform_whose_parent_only_the_parent_names_is_tied_to_it():
     modules = {name: Known(name, kind) for name, kind in (("Trips", "custom"), ("Stops", "subform"))}
     own = parse_field({"api_name": "S", "data_type": "subform", "associated_module": {"module": "Stops"}})
     up = parse_field({"api_name": "Parent_Id", "data_type": "lookup", "lookup": {}})
-    assert links({"Trips": [own], "Stops": [up]}, modules) == [Link("Trips", "Stops", "Parent_Id")]
+    assert links({"Trips": [own], "Stops": [up]}, modules) == [Relationship("Trips", "Stops", "Parent_Id")]
 
 
 def test_a_subform_without_a_parent_id_is_tied_by_the_lookup_that_points_there():
@@ -66,7 +66,7 @@ def test_a_subform_without_a_parent_id_is_tied_by_the_lookup_that_points_there()
         {"api_name": "Town", "data_type": "lookup", "lookup": {"module": {"api_name": "Towns"}}}
     )
     up = parse_field({"api_name": "Trip", "data_type": "lookup", "lookup": {"module": "Trips"}})
-    assert links({"Trips": [], "Stops": [towns, up]}, modules) == [Link("Trips", "Stops", "Trip")]
+    assert links({"Trips": [], "Stops": [towns, up]}, modules) == [Relationship("Trips", "Stops", "Trip")]
     assert links({"Trips": [], "Stops": [towns]}, modules) == []
 
 

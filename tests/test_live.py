@@ -10,12 +10,11 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console, ConsoleDimensions
 
-from pipelines.zoho_crm.board import Board
-from pipelines.zoho_crm.live_layout import clock, rough, screen
-from sources.zoho_crm.metadata import Module
-from sources.zoho_crm.plan import Plan
-from sources.zoho_crm.reading import Reading
-from sources.zoho_crm.tables import Table
+from pipelines.zoho_crm.output.live_progress import Board, clock, rough, screen
+from sources.zoho_crm.extract.extractor import ExtractResult
+from sources.zoho_crm.models import Module
+from sources.zoho_crm.planning.plan import Plan
+from sources.zoho_crm.sync.tables import Table
 
 
 class Clock:
@@ -32,7 +31,9 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
 def table(name, rows=1000, api="bulk", until=NOON):
     plan = None if rows is None else Plan(Module(name), name.lower(), api, (), "", rows=rows, until=until)
-    return Table(name, name.lower(), (), lambda folder, watch: Reading(name, name.lower(), "", ""), 1, plan)
+    return Table(
+        name, name.lower(), (), lambda folder, watch: ExtractResult(name, name.lower(), "", ""), 1, plan
+    )
 
 
 def board_of(*tables):
@@ -63,7 +64,7 @@ def cells(board, name="Leads"):
 
 
 def ended(name, status="read", error=None):
-    return Reading(name, name.lower(), "bulk", "").end(status, error)
+    return ExtractResult(name, name.lower(), "bulk", "").end(status, error)
 
 
 def test_a_table_goes_from_way_station_to_way_station():

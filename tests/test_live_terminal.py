@@ -13,7 +13,7 @@ STOPPED = "Error: Interrupted. What was loaded stays; the next run reads the res
 
 SLOW_LOAD = """
 import time
-import pipelines.zoho_crm.loading as loading
+import pipelines.zoho_crm.run.loading as loading
 land = loading.Loader._load
 def slow(self, readings):
     open("loading", "w").close()

@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 
 from simulators.zoho_crm import Field, Module
-from sources.zoho_crm import pacing
-from sources.zoho_crm.pacing import Pace
+from sources.zoho_crm.client import throttling
+from sources.zoho_crm.client.throttling import RetryPolicy
 from tests.commanding import account, command, landed
 from tests.conftest import SimulatedTime
 from tests.reading import LIST
@@ -25,8 +25,8 @@ MODULES = "GET /crm/v8/settings/modules"
 def time_passes(org, monkeypatch):
     """Pauses are as long as in a real run, by a clock that only they move."""
     clock = SimulatedTime(org)
-    pace = partial(Pace, sleep=clock.sleep, monotonic=clock.monotonic)
-    monkeypatch.setattr(pacing, "Pace", pace)
+    pace = partial(RetryPolicy, sleep=clock.sleep, monotonic=clock.monotonic)
+    monkeypatch.setattr(throttling, "RetryPolicy", pace)
     return clock
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.zoho_crm.metadata import Field
-from sources.zoho_crm.naming import CONVENTION, name_columns, name_tables, remember, snake_case
+from sources.zoho_crm.models import Field
+from sources.zoho_crm.transform.naming import CONVENTION, name_columns, name_tables, remember, snake_case
 
 TYPES = ["text", "integer", "lookup", "ownerlookup", "multiselectpicklist", "fileupload", "currency"]
 API_NAMES = st.one_of(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.zoho_crm import notifying
-from pipelines.zoho_crm.ending import Ending
-from pipelines.zoho_crm.notifying import body
+from pipelines.zoho_crm.monitoring import notifications
+from pipelines.zoho_crm.monitoring.notifications import body
+from pipelines.zoho_crm.run.run_result import CommandOutcome
 from tests.commanding import command, shop
 from tests.loopback import App, Reply, served
 from tests.test_command import account
@@ -98,7 +98,7 @@ def test_a_webhook_that_refuses_is_a_line_and_no_failure(status, account, comman
 
 
 def test_a_webhook_that_is_not_there_or_says_nothing_is_a_line(account, command, monkeypatch):
-    monkeypatch.setattr(notifying, "TIMEOUT", (0.5, 0.1))
+    monkeypatch.setattr(notifications, "TIMEOUT", (0.5, 0.1))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         monkeypatch.setenv(KEY, f"http://127.0.0.1:{port}/{SECRET}")
@@ -154,7 +154,7 @@ def test_the_url_comes_from_secrets_toml_too(account, command, hook, monkeypatch
 
 
 def test_teams_takes_a_card():
-    ending = Ending("run", "zoho_crm", 1, run=finished(reading().end("failed", "it <broke> off")))
+    ending = CommandOutcome("run", "zoho_crm", 1, run=finished(reading().end("failed", "it <broke> off")))
     for host in (
         "prod-12.westeurope.logic.azure.com",
         "x.1.environment.api.powerplatform.com",
@@ -171,7 +171,7 @@ def test_teams_takes_a_card():
 
 def test_many_reasons_are_cut():
     run = finished(*(reading(f"M{n:02}").end("failed", f"reason {n} " + "x" * 999) for n in range(14)))
-    lines = body("hooks.slack.com", Ending("run", "zoho_crm", 1, run=run))["text"].splitlines()
+    lines = body("hooks.slack.com", CommandOutcome("run", "zoho_crm", 1, run=run))["text"].splitlines()
     assert len(lines) == 12
     assert all(len(line) <= 302 for line in lines)
     assert lines[-1] == "- and 4 more reasons"

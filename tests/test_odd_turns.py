@@ -8,7 +8,7 @@ import dlt
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Quirks
-from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.exceptions import SettingsError
 from tests.reading import after_call, things
 from tests.syncing import MARKS, agrees, everything, sync, synced, tried
 

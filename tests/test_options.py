@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.zoho_crm import cli as command_line
 from pipelines.zoho_crm.cli import cli
-from pipelines.zoho_crm.options import ConfigOption, Options, load_env_file, settle
+from pipelines.zoho_crm.options import ConfigOption, Options, load_env_file, resolve_options
 from tests.commanding import command, restored_environment
 
 __all__ = ["command", "restored_environment"]  # fixtures
@@ -24,7 +24,7 @@ KEY = "SOURCES__ZOHO_CRM__"
 def settled(*words, name="run", **keys):
     """The options of a command, with these keys below [sources.zoho_crm]."""
     ctx = cli.commands[name].make_context(name, list(words))
-    return settle(ctx, {f"sources.zoho_crm.{key}": value for key, value in keys.items()}.get)
+    return resolve_options(ctx, {f"sources.zoho_crm.{key}": value for key, value in keys.items()}.get)
 
 
 def test_nothing_said_is_the_defaults():
@@ -128,8 +128,8 @@ def test_a_demo_leaves_the_dotenv_file_alone(monkeypatch, tmp_path, command):
 SETTLE = """
 import click
 from pipelines.zoho_crm.cli import cli
-from pipelines.zoho_crm.dlt_runtime import start_dlt
-from pipelines.zoho_crm.options import load_env_file, settle
+from pipelines.zoho_crm.run.dlt_runtime import start_dlt
+from pipelines.zoho_crm.options import load_env_file, resolve_options as settle
 import os
 ctx = cli.commands["run"].make_context("run", ["--dataset", "given"])
 configured = start_dlt()

@@ -12,12 +12,12 @@ import dlt
 import duckdb
 import pytest
 
-from pipelines.zoho_crm.looking import looking
+from pipelines.zoho_crm.monitoring.freshness import open_destination
+from pipelines.zoho_crm.monitoring.html_report import write_page
+from pipelines.zoho_crm.monitoring.html_report.diagram import BOX, HEIGHT, diagram
+from pipelines.zoho_crm.monitoring.html_report.limits import credits_a_day
+from pipelines.zoho_crm.monitoring.html_report.lookups import Lookup
 from pipelines.zoho_crm.options import Options
-from pipelines.zoho_crm.page import write_page
-from pipelines.zoho_crm.page.diagram import BOX, HEIGHT, diagram
-from pipelines.zoho_crm.page.limits import credits_a_day
-from pipelines.zoho_crm.page.lookups import Lookup
 from simulators.zoho_crm import Clock, Field, Module, Org, serve
 from tests.commanding import command
 from tests.conftest import Loader
@@ -108,7 +108,7 @@ def page(monkeypatch, tmp_path):
         for key, value in ({"credentials": str(file)} if file else settings).items():
             monkeypatch.setenv(f"DESTINATION__{destination}__{key}".upper(), str(value))
         options = Options(destination=destination, dataset="zoho", output=str(tmp_path / "page.html"))
-        with looking(options) as look:
+        with open_destination(options) as look:
             path, _ = write_page(look, options)
         return Page(path.read_text(encoding="utf-8"))
 
@@ -310,7 +310,7 @@ def test_the_command_writes_the_page_and_prints_where_it_is(load, command, monke
 
 def test_a_missing_library_is_one_sentence(load, command, monkeypatch):
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(file_of(load)))
-    for name in [n for n in sys.modules if n.startswith("pipelines.zoho_crm.page.")]:
+    for name in [n for n in sys.modules if n.startswith("pipelines.zoho_crm.monitoring.html_report.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "igraph", None)
     done = command("report", "--dataset", "zoho")

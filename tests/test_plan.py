@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sources.zoho_crm.metadata import Field, Module
-from sources.zoho_crm.naming import name_columns
-from sources.zoho_crm.plan import choose_api, cost_of
+from sources.zoho_crm.models import Field, Module
+from sources.zoho_crm.planning.api_selection import choose_api
+from sources.zoho_crm.planning.cost import cost_of
+from sources.zoho_crm.transform.naming import name_columns
 from tests.reading import COQL, QUERY, RECORDS, look, read, things
 
 LEADS = Module("Leads")

@@ -10,7 +10,7 @@ from datetime import date, datetime, timezone
 import pytest
 
 from simulators.zoho_crm import Module as SimulatedModule
-from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.exceptions import SettingsError
 from tests.private import APIS, MARKER, SECRET, found_in, people, person, rules
 from tests.syncing import sync, tried
 from tests.test_state import _spoil
@@ -103,11 +103,11 @@ def looks(monkeypatch, tmp_path):
     """The files with a marker in them, looked for while an archive is read, and before and after a load."""
     import tempfile
 
-    from pipelines.zoho_crm import loading
-    from sources.zoho_crm import bulk
+    from pipelines.zoho_crm.run import loading
+    from sources.zoho_crm.extract.bulk_read import archive, reader
 
     found: list[list[str]] = []
-    land, read = loading.Loader._run, bulk.read_archive
+    land, read = loading.Loader._run, archive.read_archive
 
     def landing(self, readings):
         found.append(found_in(tmp_path))
@@ -120,7 +120,7 @@ def looks(monkeypatch, tmp_path):
             yield table
 
     monkeypatch.setattr(loading.Loader, "_run", landing)
-    monkeypatch.setattr(bulk, "read_archive", reading)
+    monkeypatch.setattr(reader, "read_archive", reading)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return found
 
@@ -144,7 +144,7 @@ def test_the_look_finds_what_no_rule_hides(load, org, api, tmp_path, looks):
 
 
 def test_a_killed_run_leaves_no_value_as_it_is(load, org, tmp_path, monkeypatch):
-    from pipelines.zoho_crm import loading
+    from pipelines.zoho_crm.run import loading
 
     def killed(*_):
         raise SystemExit("killed")
@@ -162,7 +162,7 @@ def test_a_killed_run_leaves_no_value_as_it_is(load, org, tmp_path, monkeypatch)
 
 
 def test_archives_of_a_run_without_the_rule_go(load, org, tmp_path, monkeypatch, looks):
-    from pipelines.zoho_crm import loading
+    from pipelines.zoho_crm.run import loading
 
     def killed(*_):
         raise SystemExit("killed")
@@ -294,26 +294,26 @@ def test_colleagues_are_people_too(load, org):
 @pytest.mark.parametrize("api", ["bulk", "coql"])
 def test_a_module_that_is_read_in_slices_hides_its_values_too(load, org, api, tmp_path, monkeypatch):
     from simulators.zoho_crm import Field, Module
-    from sources.zoho_crm import slices
+    from sources.zoho_crm.extract import column_batches
 
     names = [f"F{n}" for n in range(230)]
     fields = [*(Field(name, "text") for name in names), Field("Files", "fileupload")]
     org.add_module(Module("Wide", fields, generated_type="custom"))
     org.insert("Wide", dict.fromkeys(names, MARKER) | {"Files": [{"id": "1", "File_Name__s": MARKER}]})
-    found, torn = [], slices._torn
+    found, torn = [], column_batches._inconsistent_ids
 
     def looking(*whatever):
         found.append(found_in(tmp_path))
         return torn(*whatever)
 
-    monkeypatch.setattr(slices, "_torn", looking)
+    monkeypatch.setattr(column_batches, "_inconsistent_ids", looking)
     sync(load, "Wide", settings=APIS[api], rules=rules("Wide.F*: hash"))
     assert found == [[]]
     assert load.rows("select f0, f229, length(files) from wide") == [(hash_of(MARKER), hash_of(MARKER), 64)]
 
 
 def test_an_error_of_such_a_module_tells_no_value(load, org, monkeypatch, caplog):
-    from sources.zoho_crm import records
+    from sources.zoho_crm.extract import records
 
     def stumbles(*_):
         raise ValueError(f"invalid literal: {MARKER}")
@@ -358,7 +358,7 @@ def test_a_field_beside_is_not_emptied_with_the_text_of_another(load, org):
 
 
 def test_a_run_that_fails_after_emptying_is_finished_by_the_next_one(load, org, monkeypatch):
-    from pipelines.zoho_crm.loading import Loader
+    from pipelines.zoho_crm.run.loading import Loader
 
     sync(load, "Persons")
     with monkeypatch.context() as patch:

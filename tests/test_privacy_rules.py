@@ -8,13 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.zoho_crm.columns import Column, Kind, kind_of, veiled_kind
-from sources.zoho_crm.errors import SettingsError
-from sources.zoho_crm.filters import COMPARATORS, read_filter
-from sources.zoho_crm.metadata import Field, Module
-from sources.zoho_crm.privacy import NEEDED, Veil, matches
-from sources.zoho_crm.rules import rules_of, texts_of
-from sources.zoho_crm.veils import canonical, hashed, masked, veiled
+from sources.zoho_crm.exceptions import SettingsError
+from sources.zoho_crm.models import Field, Module
+from sources.zoho_crm.transform.column_types import Column, ColumnType, column_type_of, masked_type
+from sources.zoho_crm.transform.masking import apply_masking, canonical, hash_value, mask_value
+from sources.zoho_crm.transform.privacy_rules import (
+    COMPARATORS,
+    NEEDED,
+    MaskingRule,
+    matches,
+    parse_rules,
+    read_filter,
+    split_rules,
+)
 from tests.private import SECRET, rules
 
 LEADS = Module("Leads")
@@ -22,7 +28,7 @@ NAMES = st.text("AbC_é", max_size=6)
 
 
 def treatment(text, field, module=LEADS):
-    veil = rules_of(texts_of(text), [], [], SECRET).veil(module, field)
+    veil = parse_rules(split_rules(text), [], [], SECRET).veil(module, field)
     return veil.how if veil else "keep"
 
 
@@ -78,7 +84,7 @@ def test_patterns_fit_as_those_of_a_shell(pattern, name):
 @given(st.text(max_size=30))
 def test_any_text_is_a_rule_or_one_sentence(text):
     try:
-        found = rules_of([text], [text], [], SECRET)
+        found = parse_rules([text], [text], [], SECRET)
     except SettingsError as error:
         assert "\n" not in str(error)
     else:
@@ -129,7 +135,7 @@ def test_a_filter_names_one_field_of_one_module(text):
 @pytest.mark.parametrize("text", ["Leads", "Leads; Leads.Email"])
 def test_a_chosen_field_tells_its_module(text):
     with pytest.raises(SettingsError, match="'Leads' is no field: write MODULE.FIELD"):
-        rules_of([], texts_of(text), [], None)
+        parse_rules([], split_rules(text), [], None)
 
 
 def test_a_list_of_values_may_hold_commas_in_quotes():
@@ -140,12 +146,12 @@ def test_a_list_of_values_may_hold_commas_in_quotes():
 
 
 EMAIL = Field("Email", "email")
-HASH = Veil("hash", SECRET)
+HASH = MaskingRule("hash", SECRET)
 
 
 @given(st.emails(), st.sampled_from(["", " ", "\t\n"]))
 def test_an_address_has_one_hash_however_it_is_written(address, blanks):
-    assert hashed(HASH, blanks + address.upper() + blanks) == hashed(HASH, address.upper().casefold())
+    assert hash_value(HASH, blanks + address.upper() + blanks) == hash_value(HASH, address.upper().casefold())
 
 
 @given(st.integers(-(10**15), 10**15))
@@ -153,13 +159,13 @@ def test_a_number_has_one_hash_whatever_its_type(number):
     from decimal import Decimal
 
     forms = {number, str(number), Decimal(number), Decimal(f"{number}.00")}
-    assert len({hashed(HASH, form) for form in forms}) == 1
+    assert len({hash_value(HASH, form) for form in forms}) == 1
     assert canonical(number) == str(number)
 
 
 @given(st.text(min_size=1, max_size=60))
 def test_a_mask_shows_one_character_or_the_domain(text):
-    shown = masked(text)
+    shown = mask_value(text)
     head, _, tail = shown.partition("***")
     assert len(head) <= 1
     assert tail == "" or ("@" in text and text.strip().endswith(tail[1:]))
@@ -167,12 +173,12 @@ def test_a_mask_shows_one_character_or_the_domain(text):
 
 @pytest.mark.parametrize("text", ["", "A", "Al", " B "])
 def test_a_short_text_shows_nothing(text):
-    assert masked(text) == "***"
+    assert mask_value(text) == "***"
 
 
 @pytest.mark.parametrize(("number", "shown"), [("+49 (30) 1234-56", "***56"), ("110", "***"), ("ext", "***")])
 def test_a_phone_number_shows_its_last_two_digits(number, shown):
-    assert masked(number, "phone") == shown
+    assert mask_value(number, "phone") == shown
 
 
 @pytest.mark.parametrize("how", ["mask", "hash"])
@@ -180,10 +186,10 @@ def test_a_phone_number_shows_its_last_two_digits(number, shown):
     "data_type", ["text", "integer", "currency", "boolean", "date", "datetime", "double"]
 )
 def test_null_stays_null_and_what_does_not_fit_leaks_nowhere(how, data_type):
-    from sources.zoho_crm.arrow import records_table
+    from sources.zoho_crm.transform.arrow_tables import records_table
 
-    field, veil = Field("Secret", data_type), Veil(how, SECRET)
-    column = Column("secret", field, veiled_kind(kind_of(field), veil), veil)
+    field, veil = Field("Secret", data_type), MaskingRule(how, SECRET)
+    column = Column("secret", field, masked_type(column_type_of(field), veil), veil)
     table = records_table([{"Secret": None}, {"Secret": "rather a word"}, {}], (column,))
     assert table.column_names == ["secret"]
     values = table["secret"].to_pylist()
@@ -196,6 +202,6 @@ def test_the_id_of_a_lookup_keeps_its_columns_kind():
     import pyarrow as pa
 
     field = Field("Owner", "ownerlookup")
-    column = Column("owner__id", field, veiled_kind(kind_of(field), HASH), HASH)
-    assert column.kind is Kind.ID
-    assert veiled(column, pa.array(["123"])).to_pylist() == [hashed(HASH, "123")]
+    column = Column("owner__id", field, masked_type(column_type_of(field), HASH), HASH)
+    assert column.kind is ColumnType.ID
+    assert apply_masking(column, pa.array(["123"])).to_pylist() == [hash_value(HASH, "123")]

@@ -6,8 +6,8 @@ from base64 import b64encode
 
 import pytest
 
-from sources.zoho_crm.credentials import ZohoCredentials, resolve_credentials
-from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.auth.credentials import ZohoCredentials, resolve_credentials
+from sources.zoho_crm.exceptions import SettingsError
 from tests.test_credentials import ACCESS, MINIMAL, REFRESH, SECRET, empty_environment
 
 __all__ = ["empty_environment"]  # a fixture that every test here uses

@@ -6,9 +6,10 @@ import pytest
 import requests
 from dlt.sources.helpers.rest_client.paginators import SinglePagePaginator
 
-from sources.zoho_crm.client import Pace, connect
-from sources.zoho_crm.credentials import resolve_credentials
-from sources.zoho_crm.errors import Unreachable
+from sources.zoho_crm.auth.credentials import resolve_credentials
+from sources.zoho_crm.client.client import connect
+from sources.zoho_crm.client.throttling import RetryPolicy
+from sources.zoho_crm.exceptions import ZohoConnectionError
 from tests.loopback import App, Reply, served
 from tests.token_server import GIVEN, INVALID, Zoho
 
@@ -33,7 +34,7 @@ def connected(zoho):
             "OAuthClientId=1;OAuthClientSecret=2;OAuthRefreshToken=3;OAuthSettingsLocation=memory://;Timeout=5;"
             f"AccountsServer={zoho.app.url};APIDomain={zoho.app.url}"
         ),
-        Pace(sleep=lambda seconds: None, backoff=0),
+        RetryPolicy(sleep=lambda seconds: None, backoff=0),
     )
 
 
@@ -53,7 +54,7 @@ def test_no_call_follows_a_redirect(zoho, elsewhere, tmp_path, call, status):
     there = elsewhere.url.replace("127.0.0.1", "localhost") + "/x?a=b"
     zoho.api_reply = Reply("", status, {"Location": there})
     with pytest.raises(
-        Unreachable, match="answered with a redirect to localhost:[0-9]+: is a gateway"
+        ZohoConnectionError, match="answered with a redirect to localhost:[0-9]+: is a gateway"
     ) as caught:
         CALLS[call](connected(zoho), tmp_path)
     assert "a=b" not in str(caught.value)
@@ -66,7 +67,9 @@ def test_no_call_follows_a_redirect(zoho, elsewhere, tmp_path, call, status):
 @pytest.mark.parametrize("call", CALLS)
 def test_a_redirect_to_nowhere_is_a_sentence_as_well(zoho, tmp_path, call, place):
     zoho.api_reply = Reply("", 302, {"Location": place})
-    with pytest.raises(Unreachable, match="redirect to (an address that nobody can read|gateway.example):"):
+    with pytest.raises(
+        ZohoConnectionError, match="redirect to (an address that nobody can read|gateway.example):"
+    ):
         CALLS[call](connected(zoho), tmp_path)
 
 
@@ -75,27 +78,27 @@ def test_a_call_repeated_with_a_new_token_follows_none_either(zoho, elsewhere):
     client.get("org")
     zoho.dead.update(zoho.handed_out)
     zoho.api_reply = Reply("", 302, {"Location": elsewhere.url})
-    with pytest.raises(Unreachable, match="answered with a redirect"):
+    with pytest.raises(ZohoConnectionError, match="answered with a redirect"):
         client.get("org")
     assert elsewhere.calls == []
 
 
 def test_the_token_request_follows_none(zoho, elsewhere):
     zoho.token_reply = Reply("", 307, {"Location": f"{elsewhere.url}/oauth/v2/token"})
-    with pytest.raises(Unreachable, match="answered with a redirect to 127.0.0.1"):
+    with pytest.raises(ZohoConnectionError, match="answered with a redirect to 127.0.0.1"):
         zoho.auth().token()
     assert elsewhere.calls == []
 
 
 def test_a_client_that_follows_redirects_gets_no_token_for_them(zoho, elsewhere):
     zoho.api_reply = Reply("", 302, {"Location": elsewhere.url.replace("127.0.0.1", "localhost")})
-    with pytest.raises(Unreachable, match="answered with a redirect"):
+    with pytest.raises(ZohoConnectionError, match="answered with a redirect"):
         requests.get(f"{zoho.app.url}/crm/v8/org", auth=zoho.auth(), timeout=5)
     assert elsewhere.calls == []
 
 
 def test_a_request_to_another_host_is_not_signed(zoho, elsewhere):
-    with pytest.raises(Unreachable, match="is not the host that this token is for"):
+    with pytest.raises(ZohoConnectionError, match="is not the host that this token is for"):
         requests.get(elsewhere.url, auth=zoho.auth(f"OAuthAccessToken={GIVEN}"), timeout=5)
     assert elsewhere.calls == []
 

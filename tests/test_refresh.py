@@ -58,7 +58,7 @@ def test_a_module_with_formulas_is_read_whole_only_when_that_is_due(load, org):
     assert load.reading("Things").reason.startswith("Score changes without Modified_Time")
     org.clock.advance(hours=1)
     sync(load)
-    assert not load.reading("Things").plan.whole
+    assert not load.reading("Things").plan.is_full_refresh
 
 
 def lists(org):

@@ -8,9 +8,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pipelines.zoho_crm.loading import Loader
+from pipelines.zoho_crm.run.loading import Loader
 from simulators.zoho_crm import Org, Rules
-from sources.zoho_crm.mend import Mender
+from sources.zoho_crm.extract.bulk_read.completion import BulkRowCompleter
 from tests.commanding import account, command, landed, quick
 from tests.reading import things
 from tests.test_bulk import CREATE, DOWNLOAD, POLL
@@ -97,7 +97,7 @@ def stumbling(monkeypatch, owner, name, error):
 
 @pytest.mark.parametrize("more", [(), ("--full-refresh",)])
 def test_what_was_believed_and_could_not_be_used_is_not_used_again(run, org, tmp_path, monkeypatch, more):
-    patch = stumbling(monkeypatch, Mender, "mend", pa.ArrowInvalid("column 'id' holds a null"))
+    patch = stumbling(monkeypatch, BulkRowCompleter, "mend", pa.ArrowInvalid("column 'id' holds a null"))
     assert run().code == 1
     patch.undo()
     org.clock.advance(minutes=5)
@@ -129,7 +129,7 @@ def test_rows_that_the_destination_refuses_are_read_anew(run, org, tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), MemoryError()])
-@pytest.mark.parametrize("where", [(Mender, "mend"), (Loader, "_run")])
+@pytest.mark.parametrize("where", [(BulkRowCompleter, "mend"), (Loader, "_run")])
 def test_what_is_no_fault_of_the_rows_costs_no_new_job(run, org, tmp_path, monkeypatch, error, where):
     patch = stumbling(monkeypatch, *where, error)
     assert run().code == 1

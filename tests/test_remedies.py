@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from pipelines.zoho_crm.check_account import remedy_for
+from pipelines.zoho_crm.check.account_checks import remedy_for
 from simulators.zoho_crm import Field, Module
-from sources.zoho_crm.errors import zoho_error
+from sources.zoho_crm.exceptions import zoho_error
 from tests.commanding import account, command, landed
 from tests.reading import things
 from tests.syncing import tried

@@ -12,28 +12,28 @@ import pyarrow as pa
 import pytest
 
 from pipelines.zoho_crm.console import Console, aligned, counted, plain
-from pipelines.zoho_crm.outcome import Run
-from pipelines.zoho_crm.report import WHY_IT_DIFFERS, print_report, summary
-from sources.zoho_crm.door import Usage
-from sources.zoho_crm.metadata import Module
-from sources.zoho_crm.plan import Plan, Skip
-from sources.zoho_crm.reading import Reading
-from sources.zoho_crm.spool import Spooled
+from pipelines.zoho_crm.output.run_report import WHY_IT_DIFFERS, print_report, summary
+from pipelines.zoho_crm.run.run_result import RunResult
+from sources.zoho_crm.client.context import ApiUsage
+from sources.zoho_crm.extract.extractor import ExtractResult
+from sources.zoho_crm.models import Module, Skip
+from sources.zoho_crm.planning.plan import Plan
+from sources.zoho_crm.transform.parquet_writer import ParquetFile
 
 START = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
 
 def reading(name="Leads", rows=1234, crm_count=1234, **given):
-    found = Reading(name, name.lower(), "bulk", "5,000 rows: 54 credits, Records takes 90", **given)
-    found.crm_count, found.usage = crm_count, Usage(5, 54)
+    found = ExtractResult(name, name.lower(), "bulk", "5,000 rows: 54 credits, Records takes 90", **given)
+    found.crm_count, found.usage = crm_count, ApiUsage(5, 54)
     found.started, found.finished = START, START + timedelta(seconds=2.5)
     if rows is not None:
-        found.spooled = Spooled(Path("x"), rows, pa.schema([]), Counter(), 0)
+        found.spooled = ParquetFile(Path("x"), rows, pa.schema([]), Counter(), 0)
     return found
 
 
 def finished(*readings, **given):
-    run = Run(readings=list(readings), started=START, finished=START + timedelta(seconds=61), **given)
+    run = RunResult(readings=list(readings), started=START, finished=START + timedelta(seconds=61), **given)
     run.calls, run.credits = 12, 1340
     return run
 

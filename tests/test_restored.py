@@ -90,7 +90,7 @@ def test_what_was_deleted_for_good_or_long_ago_is_not_asked_for(load, org):
 
 
 def test_of_many_deletions_the_newest_are_asked_for_and_a_count_tells_of_the_others(load, org, monkeypatch):
-    monkeypatch.setattr("sources.zoho_crm.restored.ASKED", 2)
+    monkeypatch.setattr("sources.zoho_crm.sync.restored_records.ASKED", 2)
     ids = things(org, 6)
     sync(load)
     for id in ids[:4]:

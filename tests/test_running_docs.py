@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.zoho_crm.live_layout import STATES
-from pipelines.zoho_crm.metrics import OF_A_MODULE, OF_THE_RUN
+from pipelines.zoho_crm.monitoring.metrics import OF_A_MODULE, OF_THE_RUN
+from pipelines.zoho_crm.output.live_progress import STATES
 from tests.test_command_process import environment
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.zoho_crm import Field, Module, Org
-from sources.zoho_crm.schedule import REMEMBERED, is_due, next_due, usual_gap
+from sources.zoho_crm.planning.schedule import REMEMBERED, is_due, next_due, usual_gap
 from tests.commanding import account, command, landed
 
 __all__ = ["account", "command"]  # fixtures

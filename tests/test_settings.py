@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sources.zoho_crm.credentials import resolve_credentials
-from sources.zoho_crm.errors import SettingsError
-from sources.zoho_crm.settings import BY_ATTRIBUTE, KEY, SETTINGS
-from sources.zoho_crm.unknown import warn_unknown
+from sources.zoho_crm.auth.credentials import BY_ATTRIBUTE, KEY, SETTINGS, resolve_credentials, warn_unknown
+from sources.zoho_crm.exceptions import SettingsError
 from tests.test_credentials import ACCESS, MINIMAL, empty_environment
 
 __all__ = ["empty_environment"]  # a fixture that every test here uses

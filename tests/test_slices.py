@@ -7,8 +7,9 @@ import json
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Quirks, Rules
-from sources.zoho_crm import limits, spool
-from sources.zoho_crm.reading import read_module
+from sources.zoho_crm import limits
+from sources.zoho_crm.extract.extractor import read_module
+from sources.zoho_crm.transform import parquet_writer
 from tests.private import rules
 from tests.reading import after_call, look, read, rows_of, things
 from tests.truth import landed, truth
@@ -181,14 +182,14 @@ def test_a_reading_that_fails_gives_its_slots_back(load_from, fields, monkeypatc
     org = Org(quirks=Quirks(bulk_field_cap=8))
     things(org, 6, fields=fields, refused_by_bulk={"F1"})
     client, found = look(load_from(org), BULK, only=["Things"])
-    write = spool._Writer.write
+    write = parquet_writer._Writer.write
 
     def on_a_full_disk(self, table):
         if table.num_rows:
             raise OSError(28, "No space left on device", "x")
         write(self, table)
 
-    monkeypatch.setattr(spool._Writer, "write", on_a_full_disk)
+    monkeypatch.setattr(parquet_writer._Writer, "write", on_a_full_disk)
     reading = read_module(client, found.plans[0], load_from(org).folder)
     assert (reading.status, reading.cause is not None) == ("failed", True)  # which holds the frames
     free = [client.door.archives.acquire(blocking=False) for _ in range(limits.ARCHIVES_AT_ONCE)]

@@ -7,9 +7,10 @@ from datetime import datetime
 import pytest
 
 from simulators.zoho_crm.clock import START
-from sources.zoho_crm.client import Pace, connect
-from sources.zoho_crm.errors import Unreachable
-from sources.zoho_crm.reading import read_module
+from sources.zoho_crm.client.client import connect
+from sources.zoho_crm.client.throttling import RetryPolicy
+from sources.zoho_crm.exceptions import ZohoConnectionError
+from sources.zoho_crm.extract.extractor import read_module
 from tests.reading import COQL, LIST, QUERY, RECORDS, look, rows_of, things
 from tests.truth import truth
 
@@ -28,7 +29,7 @@ def timed(load, org, monkeypatch):
         moment: datetime = org.clock.now()
         return (moment - START).total_seconds()
 
-    pace = Pace(sleep=org.clock.advance, monotonic=now, answer_clock=now, backoff=0)
+    pace = RetryPolicy(sleep=org.clock.advance, monotonic=now, answer_clock=now, backoff=0)
     monkeypatch.setattr(load, "client", lambda settings="": connect(load.credentials(settings), pace))
     return load
 
@@ -62,7 +63,7 @@ def test_one_answer_that_drips_is_asked_for_again(timed, org, route):
 def test_a_run_that_cannot_begin_ends(timed, org, route):
     things(org, 3)
     org.faults.add(route, times=99, drip=0.5)
-    with pytest.raises(Unreachable, match="too slow|did not answer in time"):
+    with pytest.raises(ZohoConnectionError, match="too slow|did not answer in time"):
         look(timed, only=["Things"])
     assert len(org.ledger.calls(route)) <= 3
 

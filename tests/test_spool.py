@@ -11,23 +11,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.zoho_crm import spool as spooling
-from sources.zoho_crm.arrow import records_table, twins_of
-from sources.zoho_crm.columns import Column, Kind
-from sources.zoho_crm.metadata import Field
-from sources.zoho_crm.spool import GROUP_ROWS, Forget, spool
+from sources.zoho_crm.models import Field
+from sources.zoho_crm.transform import parquet_writer as spooling
+from sources.zoho_crm.transform.arrow_tables import records_table, twins_of
+from sources.zoho_crm.transform.column_types import Column, ColumnType
+from sources.zoho_crm.transform.parquet_writer import GROUP_ROWS, Forget, write_parquet
 
-ID = Column("id", Field("id", "bigint"), Kind.TEXT)
-SIZE = Column("size", Field("Size", "integer"), Kind.BIGINT)
-DAY = Column("day", Field("Day", "date"), Kind.DATE)
-NAME = Column("name", Field("Name", "text"), Kind.TEXT)
-NAME_TEXT = Column("name_text", Field("Name_Text", "text"), Kind.TEXT)
-TIME = Column("modified_time", Field("Modified_Time", "datetime"), Kind.TIMESTAMP)
+ID = Column("id", Field("id", "bigint"), ColumnType.TEXT)
+SIZE = Column("size", Field("Size", "integer"), ColumnType.BIGINT)
+DAY = Column("day", Field("Day", "date"), ColumnType.DATE)
+NAME = Column("name", Field("Name", "text"), ColumnType.TEXT)
+NAME_TEXT = Column("name_text", Field("Name_Text", "text"), ColumnType.TEXT)
+TIME = Column("modified_time", Field("Modified_Time", "datetime"), ColumnType.TIMESTAMP)
 COLUMNS = (ID, SIZE, DAY, NAME)
 
 
 def file_of(tables, path, **options) -> tuple[list[dict], object]:
-    spooled = spool(tables, path, **options)
+    spooled = write_parquet(tables, path, **options)
     assert pq.read_schema(path).names == spooled.schema.names
     rows = pq.read_table(path).to_pylist()
     assert len(rows) == spooled.rows
@@ -124,7 +124,7 @@ def test_groups_have_the_size_that_duckdb_likes(tmp_path):
     parts = [
         table.set_column(0, "id", pa.array([f"{k}-{n}" for n in range(table.num_rows)])) for k in range(3)
     ]
-    spool(parts, tmp_path / "x")
+    write_parquet(parts, tmp_path / "x")
     file = pq.ParquetFile(tmp_path / "x")
     assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [
         GROUP_ROWS,
@@ -173,5 +173,5 @@ def test_a_reader_is_closed_at_once_when_the_disk_refuses(tmp_path):
 
     (tmp_path / "x.0.part").mkdir()
     with pytest.raises(OSError):
-        spool(tables(), tmp_path / "x")
+        write_parquet(tables(), tmp_path / "x")
     assert closed == [True]

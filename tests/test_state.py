@@ -12,7 +12,7 @@ import pytest
 from dlt.common.versioned_state import compress_state, decompress_state
 
 from simulators.zoho_crm import Clock, Org
-from sources.zoho_crm.synced import from_state
+from sources.zoho_crm.state import from_state
 from tests.reading import LIST, things
 from tests.syncing import agrees, sync, tried, watermark
 
@@ -47,7 +47,7 @@ def test_a_new_machine_goes_on_from_what_the_destination_holds(load, org):
     on_a_new_machine(load)
     sync(load)
     agrees(load)
-    assert not load.reading("Things").plan.whole
+    assert not load.reading("Things").plan.is_full_refresh
 
 
 def test_two_pipelines_in_one_dataset_each_have_a_watermark_of_their_own(load, org):
@@ -58,13 +58,13 @@ def test_two_pipelines_in_one_dataset_each_have_a_watermark_of_their_own(load, o
     change(org, ids)
     sync(other)
     assert watermark(other) > first
-    assert other.reading("Things").plan.whole
+    assert other.reading("Things").plan.is_full_refresh
     for one in (load, other):
         change(org, ids)
         on_a_new_machine(load)
         sync(one)
         agrees(one)
-        assert not one.reading("Things").plan.whole
+        assert not one.reading("Things").plan.is_full_refresh
 
 
 def test_two_accounts_in_two_datasets_of_one_database_do_not_mix(load, org, load_from):
@@ -91,7 +91,7 @@ def test_a_database_that_was_deleted_is_filled_again(load, org):
     change(org, ids)
     sync(load)
     agrees(load)
-    assert load.reading("Things").plan.whole
+    assert load.reading("Things").plan.is_full_refresh
 
 
 def test_a_database_that_was_put_back_to_an_earlier_copy_catches_up(load, org):
@@ -210,7 +210,7 @@ def test_a_state_that_makes_no_sense_is_a_reason_to_read_everything(load, org):
     change(org, ids)
     sync(load)
     agrees(load)
-    assert load.reading("Things").plan.whole
+    assert load.reading("Things").plan.is_full_refresh
     assert watermark(load) == org.now()
 
 
@@ -269,4 +269,4 @@ def test_a_file_of_dlt_that_a_power_cut_has_left_half_is_no_end(load, org, file)
     change(org, ids)
     sync(load)
     agrees(load)
-    assert not load.reading("Things").plan.whole
+    assert not load.reading("Things").plan.is_full_refresh

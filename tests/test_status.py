@@ -12,8 +12,7 @@ from datetime import datetime, timedelta, timezone
 import duckdb
 import pytest
 
-from pipelines.zoho_crm.freshness import Freshness, span
-from pipelines.zoho_crm.headline import headline
+from pipelines.zoho_crm.monitoring.freshness import Freshness, headline, span
 from simulators.zoho_crm import Field, serve
 from tests.commanding import command, shop
 from tests.test_command_process import environment

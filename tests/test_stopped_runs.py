@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from pipelines.zoho_crm import sync
+from pipelines.zoho_crm.run import runner
 from simulators.zoho_crm import serve
 from tests.commanding import command, landed, shop
 from tests.progressing import in_progress
@@ -75,7 +75,7 @@ def test_each_run_that_is_stopped_is_a_row_and_the_headline_until_one_succeeds(c
     for number, (name, (given, code, error)) in enumerate(CAUSES.items(), 1):
         with monkeypatch.context() as patch:
             if "look" in given:
-                patch.setattr(sync, "look", given["look"])
+                patch.setattr(runner, "look", given["look"])
             done = company.run(*given.get("words", ()), settings=given.get("settings", ""))
         assert (name, done.code) == (name, code), done.err
         rows = company.stopped()

@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Quirks, Rules
-from sources.zoho_crm.errors import CredentialsError, SettingsError, ZohoCrmError
-from sources.zoho_crm.survey import Memory
+from sources.zoho_crm.discovery.catalog import PreviousState
+from sources.zoho_crm.exceptions import CredentialsError, SettingsError, ZohoCrmError
 from tests.reading import look, things
 from tests.truth import landed, truth
 
@@ -214,7 +214,7 @@ def test_tables_whose_names_collide_are_told_apart_and_keep_their_names(load, or
 
 def test_a_name_that_was_given_stays_whatever_comes_later(load, org):
     collide(org)
-    memory = Memory(tables={"FooBar": "foo_bar"})
+    memory = PreviousState(tables={"FooBar": "foo_bar"})
     assert look(load, memory=memory)[1].tables["Foo_Bar"] == "foo_bar_2"
 
 

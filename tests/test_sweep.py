@@ -8,9 +8,8 @@ from datetime import timedelta
 import pytest
 
 from simulators.zoho_crm import Field, Module
-from sources.zoho_crm.plan import Window
-from sources.zoho_crm.sweep import confirm_gone, fetch, narrow, read_narrow
-from sources.zoho_crm.walks import CHANGED
+from sources.zoho_crm.extract.id_comparison import confirm_deleted, fetch, narrow, read_narrow
+from sources.zoho_crm.models import MODIFIED_TIME, Window
 from tests.reading import DAY, look, rows_of
 from tests.sweeping import SCORES, Sweeper
 from tests.truth import truth
@@ -32,8 +31,8 @@ def only(load, module, settings=""):
 def test_a_narrow_plan_has_the_id_the_version_and_what_is_asked_for(sweeper):
     made = sweeper(extra=SCORES)
     plan = narrow(made.plan, ("Score", "No_such_field"), 3)
-    assert {c.api_name for c in plan.columns} == {"id", CHANGED, "Score"}
-    assert plan.whole
+    assert {c.api_name for c in plan.columns} == {"id", MODIFIED_TIME, "Score"}
+    assert plan.is_full_refresh
     assert plan.reason == "every id and Score: 1 credit; Bulk Read 54"
 
 
@@ -90,9 +89,9 @@ def test_only_what_asking_by_id_does_not_bring_is_gone(sweeper):
     made = sweeper(150)
     made.load.org.delete("Things", made.ids[3])
     made.load.org.delete("Things", made.ids[120], permanent=True)
-    gone = confirm_gone(made.client, "Things", made.ids)
+    gone = confirm_deleted(made.client, "Things", made.ids)
     assert gone == {made.ids[3], made.ids[120]}
-    assert confirm_gone(made.client, "Things", []) == set()
+    assert confirm_deleted(made.client, "Things", []) == set()
 
 
 def test_hidden_records_are_not_gone(load):
@@ -101,7 +100,7 @@ def test_hidden_records_are_not_gone(load):
     load.org.convert(ids[0])
     load.org.approve("Leads", ids[1], False)
     client, _ = only(load, "Leads")
-    assert confirm_gone(client, "Leads", ids) == set()
+    assert confirm_deleted(client, "Leads", ids) == set()
 
 
 def test_rows_are_fetched_whole(sweeper):
@@ -111,7 +110,7 @@ def test_rows_are_fetched_whole(sweeper):
     expected = truth(made.load.org, "Things")
     assert rows_of(reading) == {id: expected[id] for id in wanted}
     assert (reading.api, reading.reason) == ("records", "125 records by id")
-    assert reading.plan.whole is False
+    assert reading.plan.is_full_refresh is False
     assert reading.usage.calls == 4
 
 

@@ -12,9 +12,9 @@ import pytest
 from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from dlt.destinations.impl.filesystem.filesystem import FilesystemLoadJob
 
-from pipelines.zoho_crm.loading import appended, resource_of
+from pipelines.zoho_crm.run.loading import appended, resource_of
 from simulators.zoho_crm import Field, Module, Org
-from sources.zoho_crm.held import Held
+from sources.zoho_crm.sync.warehouse import Warehouse
 
 NAMES = ("Apples", "Pears", "Plums")
 
@@ -140,8 +140,8 @@ def test_a_package_that_a_killed_run_left_behind_does_no_harm(load, org):
 
 
 def test_rows_lost_on_the_way_fail_their_table(load, org, monkeypatch):
-    counted = Held.count
-    monkeypatch.setattr(Held, "count", lambda held, tables: {**counted(held, tables), "pears": 2})
+    counted = Warehouse.count
+    monkeypatch.setattr(Warehouse, "count", lambda held, tables: {**counted(held, tables), "pears": 2})
     run = load()
     assert run.exit_code == 1
     assert load.reading("Pears").error == "2 rows are in the destination, 3 were read"
@@ -151,7 +151,7 @@ def test_tables_that_cannot_be_counted_are_a_failure(load, org, monkeypatch):
     def refuse(held, tables):
         raise duckdb.Error("no such thing")
 
-    monkeypatch.setattr(Held, "count", refuse)
+    monkeypatch.setattr(Warehouse, "count", refuse)
     run = load()
     assert run.exit_code == 1
     assert run.troubles == [("the destination", "its tables could not be counted: no such thing")]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.zoho_crm.timetable import LONGEST, Timetable
+from sources.zoho_crm.client.poll_schedule import LONGEST, Timetable
 
 
 class Zoho:

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from sources.zoho_crm.token_cache import Token, TokenCache, cache_key
+from sources.zoho_crm.auth.token_store import Token, TokenCache, cache_key
 
 TOKEN = Token("1000.aa.bb", "https://www.zohoapis.com", 1234.5, "A.READ B.READ")
 KEY = cache_key("accounts.zoho.com", "1000.ABC", "Production", "", "s3cret")

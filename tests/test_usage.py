@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipelines.zoho_crm import commands
+from pipelines.zoho_crm import cli
 from pipelines.zoho_crm.usage import asks_for_json
 from tests.commanding import command, restored_environment
 from tests.test_options import settled
@@ -142,7 +142,7 @@ def test_only_a_command_that_loads_says_that_what_it_loaded_stays(name, words, s
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "opened", interrupted)
+    monkeypatch.setattr(cli, "open_command", interrupted)
     done = command(name, *words, "--connection", ACCOUNT)
     resumed = " What was loaded stays; the next run reads the rest again." if stays else ""
     assert (done.code, done.err) == (130, f"Error: Interrupted.{resumed}\n")
@@ -190,5 +190,7 @@ def test_ctrl_c_ends_a_check_though_a_library_wraps_it(command, monkeypatch):
     def interrupted(_):
         raise RuntimeError("a step of dlt failed") from KeyboardInterrupt()
 
-    monkeypatch.setattr("pipelines.zoho_crm.check.CHECKS", (("settings", interrupted), ("disk", interrupted)))
+    monkeypatch.setattr(
+        "pipelines.zoho_crm.check.command.CHECKS", (("settings", interrupted), ("disk", interrupted))
+    )
     assert command("check").err == "Error: Interrupted.\n"

@@ -7,14 +7,14 @@ from datetime import timedelta
 import dlt
 import pytest
 
-from pipelines.zoho_crm.comparison_report import difference_lines, print_verification
 from pipelines.zoho_crm.console import Console
-from pipelines.zoho_crm.opening import open_pipeline
-from pipelines.zoho_crm.progress import Progress
-from pipelines.zoho_crm.verifying import Verifier
+from pipelines.zoho_crm.output.verify_report import difference_lines, print_verification
+from pipelines.zoho_crm.run.pipeline import open_pipeline
+from pipelines.zoho_crm.run.progress import Progress
+from pipelines.zoho_crm.verify.verifier import Verifier
 from simulators.zoho_crm import Field, Module
-from sources.zoho_crm import extraction
-from sources.zoho_crm.survey import Choice
+from sources.zoho_crm.config import ModuleSelection
+from sources.zoho_crm.sync import extraction
 from tests.reading import things
 from tests.syncing import agrees, live, sync, synced, tried
 from tests.test_deletions import FAMILY, family
@@ -33,7 +33,7 @@ def attempt(load, *modules, repair=False, settings="", max_credits=None):
     load.pipeline = open_pipeline(load.name, destination, load.dataset, str(load.folder / "p"), Progress())
     client, wish = load.client(settings), load.credentials(settings).api
     client.door.max_credits = max_credits
-    choice = Choice(only=frozenset(modules or ("Things",)))
+    choice = ModuleSelection(only=frozenset(modules or ("Things",)))
     return Verifier(load.pipeline, client, choice, wish, Progress()).verify(repair=repair)
 
 

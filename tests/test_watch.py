@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sources.zoho_crm.reading import read_module
-from sources.zoho_crm.watch import Watch
+from sources.zoho_crm.client.progress import ProgressCallback
+from sources.zoho_crm.extract.extractor import read_module
 from tests.reading import RECORDS, look, things
 
 BULK = "ReadAPI=Bulk"
 
 
-class Ear(Watch):
+class Ear(ProgressCallback):
     """Remembers what it hears."""
 
     def __init__(self):

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from simulators.zoho_crm import Field, Module, Org, Quirks, Rules, serve
 from sources.zoho_crm import limits
-from sources.zoho_crm.changes import plan_changes
-from sources.zoho_crm.notes import Notes
-from sources.zoho_crm.plan import Window
+from sources.zoho_crm.extract.notes import ExtractNotes
+from sources.zoho_crm.extract.probe import plan_changes
+from sources.zoho_crm.models import Window
 from tests.conftest import Loader
 from tests.reading import DAY, LIST, QUERY, after_call, queries, things
 from tests.truth import truth
@@ -162,7 +162,7 @@ def test_wide_modules_come_in_chunks(load_from):
 def test_more_fields_than_coql_takes(load, org):
     things(org, 30, fields=520)
     client, plan = window(load, DAY + 10 * SECOND)
-    notes = Notes()
+    notes = ExtractNotes()
     found = changed(load, client, replace(plan, api="coql"), notes)
     assert (found, notes.lines()) == (since_then(org, DAY + 10 * SECOND), [])
 
@@ -231,7 +231,7 @@ def test_a_first_page_of_other_fields_is_read_again(load, org):
     """Between planning and reading, fields may come and go."""
     things(org, 300, fields=3)
     client, plan = planned(load, DAY, "records")
-    narrow = plan.without({"F1"})
+    narrow = plan.drop_fields({"F1"})
     assert {id: {**row, "f1": None} for id, row in changed(load, client, narrow).items()} == {
         id: {**row, "f1": None} for id, row in truth(org, "Things").items()
     }
@@ -252,7 +252,7 @@ def test_the_first_page_serves_after_another_api_has_refused(load, org):
     things(org, 250, coql_supported=False)
     client, plan = planned(load, DAY, coql=True)
     assert plan.api == "coql"
-    plan = plan.by("records", "coql refused it")
+    plan = plan.with_api("records", "coql refused it")
     assert changed(load, client, plan) == truth(org, "Things")
     assert len(org.ledger.calls(LIST)) == 2
 

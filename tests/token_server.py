@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import requests
 
-from sources.zoho_crm.accounts import token_post
-from sources.zoho_crm.auth import ZohoAuth
-from sources.zoho_crm.credentials import resolve_credentials
-from sources.zoho_crm.errors import CredentialsError
+from sources.zoho_crm.auth.authenticator import ZohoAuthenticator
+from sources.zoho_crm.auth.credentials import resolve_credentials
+from sources.zoho_crm.auth.oauth_client import token_post
+from sources.zoho_crm.exceptions import CredentialsError
 from tests.loopback import App, Reply
 
 SECRET, REFRESH, GIVEN = "5ecre7c11ent", "1000.refre5h.t0ken", "1000.given.t0ken"
@@ -60,7 +60,7 @@ class Zoho:
             f"AccountsServer={self.app.url};APIDomain={self.app.url};OAuthSettingsLocation=memory://;{settings}"
         )
         post = token_post(credentials, backoff=0)
-        return ZohoAuth(credentials, cache, clock=clock, sleep=clock.sleep, post=post)
+        return ZohoAuthenticator(credentials, cache, clock=clock, sleep=clock.sleep, post=post)
 
     def get(self, auth, **kwargs):
         return requests.get(f"{self.app.url}/crm/v8/Leads", auth=auth, timeout=5, **kwargs)

@@ -10,14 +10,15 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from simulators.zoho_crm import Org
-from sources.zoho_crm.changes import plan_changes
-from sources.zoho_crm.client import ZohoClient
-from sources.zoho_crm.metadata import list_fields, list_modules
-from sources.zoho_crm.naming import name_columns
-from sources.zoho_crm.notes import Notes
-from sources.zoho_crm.plan import Plan, Window, Wish
-from sources.zoho_crm.reading import collect, extract
-from sources.zoho_crm.survey import with_id
+from sources.zoho_crm.client.client import ZohoClient
+from sources.zoho_crm.discovery.catalog import with_id
+from sources.zoho_crm.discovery.metadata import list_fields, list_modules
+from sources.zoho_crm.extract.extractor import collect, extract
+from sources.zoho_crm.extract.notes import ExtractNotes
+from sources.zoho_crm.extract.probe import plan_changes
+from sources.zoho_crm.models import PreferredApi, Window
+from sources.zoho_crm.planning.plan import Plan
+from sources.zoho_crm.transform.naming import name_columns
 from tests.reading import LISTS
 from tests.truth import truth
 
@@ -36,7 +37,7 @@ def window(
 
 
 def planned(
-    load: Any, since: datetime, wish: Wish = "auto", *, coql: bool = False
+    load: Any, since: datetime, wish: PreferredApi = "auto", *, coql: bool = False
 ) -> tuple[ZohoClient, Plan]:
     """A client, and a plan that looked at the changes."""
     client, plan = window(load, since)
@@ -44,10 +45,10 @@ def planned(
 
 
 def changed(
-    load: Any, client: ZohoClient, plan: Plan, notes: Notes | None = None
+    load: Any, client: ZohoClient, plan: Plan, notes: ExtractNotes | None = None
 ) -> dict[str, dict[str, Any]]:
     """The rows that the plan's API brings, by id; JSON parsed."""
-    notes = notes or Notes()
+    notes = notes or ExtractNotes()
     tables = extract(client, plan, notes)
     spooled = collect(tables, load.folder / f"{plan.api}.parquet", plan.columns, notes)
     lists = {c.name for c in plan.columns if c.kind in LISTS}

@@ -13,7 +13,7 @@ READERS = re.compile(r"(bulk|other)_\d+$")  # the threads of sync.py
 
 def main() -> None:
     try:
-        from .stopping import STOP
+        from .run.stopping import STOP
 
         STOP.install()
         from .cli import cli
@@ -22,7 +22,7 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         sys.exit(f"Error: {missing.name} is not installed. Run `make setup`, then use .venv/bin/python.")
     except SystemExit as end:
-        from .failures import INTERRUPTED
+        from .errors import INTERRUPTED
 
         if end.code == INTERRUPTED or any(READERS.match(t.name) for t in threading.enumerate()):
             with suppress(OSError):

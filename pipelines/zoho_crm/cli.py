@@ -1,53 +1,264 @@
-"""The command line itself: which command is meant, with which options, and how every error ends."""
+"""The command line itself: the commands, their options, and how every error ends."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
-from . import commands
 from .completion import VARIABLE, completion
-from .consent_options import authorizing
 from .console import Console
-from .dlt_runtime import start_dlt
-from .examples import Exemplified, leading_lines
-from .failures import (
+from .errors import (
     FAILED,
     INTERRUPTED,
     RESUMED,
     STOPPED,
-    complain,
-    explain,
+    describe_error,
     keep_traceback,
     one_line,
+    print_error,
     without_secrets,
 )
-from .look_options import judging_age, seeing, writing
+from .examples import Exemplified, leading_lines
 from .misspelt import warn_of_unknown_keys
 from .options import (
     ConfigOption,
     Options,
+    authorizing,
     choosing,
     connecting,
+    documenting,
+    judging_age,
+    keeping,
     load_env_file,
     loads,
     option,
     paying,
+    policy_of,
     repairing,
-    settle,
+    resolve_options,
+    seeing,
     syncing,
+    telling,
+    writing,
 )
-from .output_options import documenting
+from .run.dlt_runtime import start_dlt
 from .streams import Unwritable, flushed, open_streams, printing, swallow
-from .sync_options import keeping
-from .telling import telling
 from .usage import asks_for_json, usage
+
+if TYPE_CHECKING:
+    import dlt
+
+    from sources.zoho_crm.auth.credentials import ZohoCredentials
+    from sources.zoho_crm.client.client import ZohoClient
+    from sources.zoho_crm.config import ModuleSelection
+    from sources.zoho_crm.discovery.catalog import Catalog
+
+    from .run.progress import Progress
+
+
+@dataclass
+class CommandContext:
+    """What a command has at hand when all is opened."""
+
+    console: Console
+    options: Options
+    credentials: ZohoCredentials
+    client: ZohoClient
+    pipeline: dlt.Pipeline
+    choice: ModuleSelection
+    progress: Progress
+
+    def look(self) -> Catalog:
+        from .run.runner import look
+
+        return look(self.pipeline, self.client, self.choice, self.credentials.api)
+
+
+def run(options: Options, console: Console) -> int:
+    """Copy the account into the destination (the default)."""
+    from .demo import SIMULATED, pipelines_dir
+    from .monitoring.notifications import notify_on_exit
+    from .output.failure_report import complain_about
+    from .output.run_report import print_report
+    from .run.runner import sync
+
+    with (
+        notify_on_exit(options, "run") as ending,
+        open_command(options, console, "run") as work,
+        closing(work.progress),
+    ):
+        result = sync(work.pipeline, work.client, work.choice, work.credentials.api, work.progress)
+        work.progress.close()
+        ending.run, ending.code = result, result.exit_code
+        remark = SIMULATED if options.demo else ""
+        print_report(console, result, verbose=options.verbose, remark=remark)
+        complain_about(result, pipelines_dir(options), options.pipeline_name)
+        if options.demo and not result.exit_code:
+            _print_sql(work, result.run_id)
+    return result.exit_code
+
+
+def plan(options: Options, console: Console) -> int:
+    """Say what a run would read, how, and what it would cost."""
+    from .output.failure_report import code_of
+    from .output.plan_report import print_plan
+
+    with open_command(options, console, "plan", loads=False) as work:
+        found = work.look()
+        print_plan(console, found, work.client, verbose=options.verbose)
+    return code_of(found)
+
+
+def modules(options: Options, console: Console) -> int:
+    """List the account's modules, or the fields of --modules."""
+    from .output.failure_report import code_of
+    from .output.plan_report import print_fields, print_modules
+
+    with open_command(options, console, "modules", loads=False) as work:
+        found = work.look()
+        if options.modules:
+            print_fields(console, found)
+        else:
+            print_modules(console, found)
+    return code_of(found)
+
+
+def authorize(options: Options, console: Console) -> int:
+    """Get the tokens once, write them into .env, check them."""
+    from .authorize.command import get_tokens
+
+    return get_tokens(options, console)
+
+
+def check(options: Options, console: Console) -> int:
+    """Say whether a run would work, and what to do if not.
+
+    It takes 3 API credits.
+    """
+    from .check.command import print_checks
+
+    return print_checks(options, console)
+
+
+def verify(options: Options, console: Console) -> int:
+    """Compare every id with the CRM; --repair mends what differs."""
+    from .demo import SIMULATED, pipelines_dir
+    from .monitoring.notifications import notify_on_exit
+    from .output.failure_report import complain_about
+    from .output.verify_report import print_verification
+    from .verify.verifier import Verifier
+
+    opening = open_command(options, console, "verify", loads=options.repair)
+    with notify_on_exit(options, "verify") as ending, opening as work, closing(work.progress):
+        verifier = Verifier(work.pipeline, work.client, work.choice, work.credentials.api, work.progress)
+        result = verifier.verify(repair=options.repair)
+        work.progress.close()
+        ending.run, ending.code = result.run, result.exit_code
+        remark = SIMULATED if options.demo else ""
+        print_verification(console, result, verbose=options.verbose, remark=remark)
+        complain_about(result.run, pipelines_dir(options), options.pipeline_name)
+        if result.differing:
+            names = ", ".join(comparison.name for comparison in result.differing)
+            mend = "" if options.repair else ": --repair puts it right"
+            ending.sentence = f"The destination differs from the CRM in {names}{mend}."
+            print_error(ending.sentence)
+    return result.exit_code
+
+
+def status(options: Options, console: Console) -> int:
+    """Say how fresh each table is, what failed and what is due.
+
+    From the destination alone, on any machine.
+    """
+    from .monitoring.freshness import open_destination
+    from .monitoring.status import print_status
+
+    with open_destination(options, console) as look:
+        return print_status(console, look, options)
+
+
+def report(options: Options, console: Console) -> int:
+    """Write one HTML page about all runs.
+
+    From the destination alone, on any machine; it loads nothing from the network.
+    """
+    from sources.zoho_crm.exceptions import SettingsError
+
+    from .monitoring.freshness import headline, open_destination
+    from .monitoring.html_report import write_page
+
+    with open_destination(options, console) as look:
+        if not look.log.has_tables:
+            told = headline([], look.log.stopped())
+            raise SettingsError(f"No run has come to its end here ({look.place}). {told.sentence}")
+        path, told = write_page(look, options)
+        facts = told.facts(look)
+    console.event("page", {"path": str(path), "headline": told.sentence})
+    console.event("summary", {**facts, "path": str(path)})
+    console.last(f"{told} The page is {path}")
+    return 0
+
+
+@contextmanager
+def open_command(
+    options: Options, console: Console, command: str, *, loads: bool = True
+) -> Iterator[CommandContext]:
+    """Settings, lock and destination, in the order in which their mistakes should be told."""
+    from sources.zoho_crm.client.client import connect
+    from sources.zoho_crm.client.throttling import RetryPolicy
+    from sources.zoho_crm.config import ModuleSelection
+
+    from .demo import opened_account
+    from .output.progress import choose_progress
+    from .run.destination import choose_destination
+    from .run.pipeline import opened_pipeline
+    from .run.stopping import STOP
+
+    name, policy = options.pipeline_name, policy_of(options)
+    with ExitStack() as stack:
+        credentials = stack.enter_context(opened_account(options, console))
+        destination = choose_destination(options.destination, options.dataset, name, options.demo)
+        progress = choose_progress(options.progress, console, verbose=options.verbose)
+        stack.enter_context(closing(progress))
+        STOP.tell = progress.stopping
+        opening = opened_pipeline(options, destination, progress, command if loads else None)
+        pipeline = stack.enter_context(opening)
+        choice = ModuleSelection(options.modules, options.exclude, options.full_refresh, policy)
+        client = connect(credentials, RetryPolicy(table_deadline=options.table_timeout.total_seconds()))
+        client.door.max_credits = options.max_credits
+        client.waits.watch = progress.waits()
+        try:
+            yield CommandContext(console, options, credentials, client, pipeline, choice, progress)
+        except BaseException:
+            client.door.max_credits = 0  # what still reads makes no more calls
+            raise
+
+
+def _print_sql(work: CommandContext, run_id: str) -> None:
+    """Lines that a person can paste into Python."""
+    from .run.destination import DEMO_FILE
+
+    if work.options.destination != "duckdb":
+        return
+    data = work.options.dataset
+    work.console.text()
+    work.console.text("Try it in Python:")
+    for line in (
+        "import duckdb",
+        f"crm = duckdb.connect({DEMO_FILE!r}, read_only=True)",
+        f'crm.sql("select stage, count(*), sum(amount) from {data}.deals group by stage order by 2 desc").show()',
+        f"runs = crm.table('{data}.sync_runs').filter(\"run_id = '{run_id}'\").order('rows_read desc nulls last')",
+        "runs.select('module, status, api, rows_read, crm_count, credits').show()",
+    ):
+        work.console.text(f"  {line}")
+
 
 MORE = """\
 `authorize` gets the account's tokens once and writes them into .env. The account is a connection string in
@@ -107,7 +318,7 @@ class Commands(click.Group):
         except click.ClickException as error:
             code = _end(usage(error, words, self.commands), error.exit_code, as_json=asks_for_json(words))
         except Unwritable as error:
-            complain(str(error))
+            print_error(str(error))
             code = FAILED
         except BrokenPipeError:  # whoever read has enough
             code = FAILED
@@ -115,7 +326,7 @@ class Commands(click.Group):
         sys.exit(code)
 
 
-def answer(command: Callable[[Options, Console], int]) -> int:
+def run_command(command: Callable[[Options, Console], int]) -> int:
     """Settle the options, run the command, and end every error in one sentence."""
     ctx = click.get_current_context()
     options: Options | None = None
@@ -125,7 +336,7 @@ def answer(command: Callable[[Options, Console], int]) -> int:
         if not ctx.params.get("demo"):
             load_env_file(ctx, configured)
             warn_of_unknown_keys(keys())
-        options = settle(ctx, configured)
+        options = resolve_options(ctx, configured)
         hide_secrets(options)
         console = Console(options.log_format, quiet=options.quiet)
         return command(options, console)
@@ -135,9 +346,9 @@ def answer(command: Callable[[Options, Console], int]) -> int:
         sentence = RESUMED if loads(command.__name__, options) else STOPPED
         return _end(sentence, INTERRUPTED, as_json=_reads_json(ctx, options))
     except Exception as error:  # noqa: BLE001 - the last resort: a traceback belongs into a file
-        from .account import secrets_of
+        from .demo import secrets_of
 
-        known = explain(error, loads=loads(command.__name__, options))
+        known = describe_error(error, loads=loads(command.__name__, options))
         sentence, code = known or (_unexpected(error, options), FAILED)
         told = without_secrets(sentence, secrets_of(options)) if known else sentence
         return _end(told, code, as_json=_reads_json(ctx, options))
@@ -147,7 +358,7 @@ def hide_secrets(options: Options) -> None:
     """Cut what is configured as a secret out of all that is printed and kept from now on."""
     from sources.zoho_crm.redaction import remember_secrets
 
-    from .account import secrets_of
+    from .demo import secrets_of
 
     remember_secrets(secrets_of(options))
 
@@ -160,7 +371,7 @@ def keys() -> set[str]:
 
 def _end(sentence: str, code: int, *, as_json: bool) -> int:
     """The sentence for a person, and for a program, which reads the other stream."""
-    complain(sentence)
+    print_error(sentence)
     if as_json:
         with suppress(Unwritable):  # which may be what was just complained about
             Console("json").event("error", {"error": one_line(sentence), "exit_code": code})
@@ -172,7 +383,7 @@ def _reads_json(ctx: click.Context, options: Options | None) -> bool:
 
 
 def _unexpected(error: Exception, options: Options | None) -> str:
-    from .account import pipelines_dir, secrets_of
+    from .demo import pipelines_dir, secrets_of
 
     folder = pipelines_dir(options) if options else None
     private = options is None or bool(options.privacy or options.fields or options.filters)
@@ -183,7 +394,7 @@ def _unexpected(error: Exception, options: Options | None) -> str:
 
 def _command(function: Callable[[Options, Console], int], params: list[click.Parameter]) -> click.Command:
     def callback(**_: Any) -> int:
-        return answer(function)
+        return run_command(function)
 
     return Exemplified(function.__name__, params=params, callback=callback, help=function.__doc__)
 
@@ -191,14 +402,14 @@ def _command(function: Callable[[Options, Console], int], params: list[click.Par
 cli = Commands(
     help="Copies a whole Zoho CRM into DuckDB or any other destination of dlt's.",
     commands=[
-        _command(commands.run, [*choosing(), *syncing(), *paying(), *telling(), *connecting()]),
-        _command(commands.plan, [*choosing(), *syncing(), *connecting()]),
-        _command(commands.modules, [*choosing(), *keeping(option), *connecting()]),
-        _command(commands.authorize, [*authorizing(), *choosing()]),
-        _command(commands.check, [*choosing(), *documenting(), *connecting()]),
-        _command(commands.verify, [*choosing(), *repairing(), *paying(), *telling(), *connecting()]),
+        _command(run, [*choosing(), *syncing(), *paying(), *telling(), *connecting()]),
+        _command(plan, [*choosing(), *syncing(), *connecting()]),
+        _command(modules, [*choosing(), *keeping(option), *connecting()]),
+        _command(authorize, [*authorizing(), *choosing()]),
+        _command(check, [*choosing(), *documenting(), *connecting()]),
+        _command(verify, [*choosing(), *repairing(), *paying(), *telling(), *connecting()]),
         completion(),
-        _command(commands.status, [*judging_age(), *seeing()]),
-        _command(commands.report, [*writing(), *seeing()]),
+        _command(status, [*judging_age(), *seeing()]),
+        _command(report, [*writing(), *seeing()]),
     ],
 )

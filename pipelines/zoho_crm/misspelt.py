@@ -17,13 +17,13 @@ MEANT = {"CONNECTION": "CREDENTIALS", "CONNECTION_STRING": "CREDENTIALS"}
 
 def warn_of_unknown_keys(options: Collection[str]) -> None:
     """`options` are the keys of all commands; what dlt itself keeps below a resource is left alone."""
-    from sources.zoho_crm.nearest import nearest
+    from sources.zoho_crm.exceptions import suggest
 
     known = {*(name.upper() for name in options), *BESIDE}
     for name in sorted(os.environ):
         key = name.removeprefix(PREFIX)
         if key == name or "__" in key or key in known:
             continue
-        near = MEANT.get(key) or nearest(key, known)
+        near = MEANT.get(key) or suggest(key, known)
         hint = f" (did you mean {PREFIX}{near}?)" if near else ""
         logger.warning("Unknown key in the environment or .env, ignored: %s%s", name, hint)

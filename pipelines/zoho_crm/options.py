@@ -1,27 +1,248 @@
-"""The options of every command: from the command line, else from dlt's configuration, else the default."""
+"""The options of all commands, from the command line and from dlt's configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from dataclasses import fields as fields_of
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click.core import ParameterSource
-
-from .format_options import speaking
-from .names import FolderName, Names, Word
-from .privacy_options import PRIVACY, protecting, rules_from
-from .sync_options import ALL, Moment, Span, keeping, patience
+from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
-    from sources.zoho_crm.policy import Policy
+    from sources.zoho_crm.config import SyncConfig
+    from sources.zoho_crm.transform.privacy_rules import PrivacyRules
+
+
+def speaking(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
+    """Of every command."""
+    return [
+        option(
+            "--log-format",
+            "--format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            help="json: each line of the output is one JSON object.",
+        ),
+        option("-v", "--verbose", is_flag=True, help="Name every field and module, however many."),
+        option("-q", "--quiet", is_flag=True, help="Say nothing but errors and the last line."),
+    ]
+
+
+# What no file system, or not every one, takes as a name; dlt keeps to it as well.
+BAD_LETTERS = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
+BAD_NAMES = re.compile(r"\.{1,2}|.*[ .]|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.{200,}", re.IGNORECASE)
+
+
+def spelt_out(value: Any) -> Any:
+    """The list that a JSON text in the environment stands for; anything else as it is."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+class CommaList(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2 only
+    """API names between commas; a list of dlt's configuration is taken as well."""
+
+    name = "A,B"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
+        value = spelt_out(value)
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, Iterable):
+            self.fail(f"{value!r} is no list of names.", param, ctx)
+        names = frozenset(str(part).strip() for part in parts) - {""}
+        if not names:
+            self.fail("it holds no name.", param, ctx)
+        return names
+
+
+class NonEmpty(click.ParamType):  # type: ignore[type-arg]
+    """Text that may not be empty; `--dataset ''` is a variable that a script forgot to set."""
+
+    def __init__(self, name: str, known: Sequence[str] = ()) -> None:
+        self.name = name
+        self._known = known
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        kind = {"PATH": "file", "DIR": "dir"}.get(self.name)
+        names = [CompletionItem(name) for name in self._known if name.startswith(incomplete)]
+        return [CompletionItem(incomplete, type=kind)] if kind else names
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not isinstance(value, str) or not value.strip():
+            self.fail("it is empty.", param, ctx)
+        return value.strip()
+
+
+class PipelineName(NonEmpty):
+    """A name that dlt calls a folder by."""
+
+    def __init__(self) -> None:
+        super().__init__("NAME")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        name = super().convert(value, param, ctx)
+        if BAD_LETTERS.search(name) or BAD_NAMES.fullmatch(name):
+            self.fail(f"{name!r} cannot be the name of a folder: take letters, digits, _ and -.", param, ctx)
+        return name
+
+
+PRIVACY = ("privacy", "fields", "filters")
+
+
+class Texts(click.ParamType):  # type: ignore[type-arg]
+    """Texts between semicolons or in lines of their own; a list of dlt's configuration is taken as well."""
+
+    name = "TEXT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        from sources.zoho_crm.exceptions import SettingsError
+        from sources.zoho_crm.transform.privacy_rules import split_rules
+
+        try:
+            return split_rules(spelt_out(value))
+        except SettingsError as error:
+            self.fail(str(error), param, ctx)
+
+
+def protecting(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
+    """Also of the commands that only look, so that they show what a run would do."""
+    helps = {
+        "--privacy": ("RULE", "Drop, mask or hash fields: '*.Email: hash; Contacts.Phone: drop'."),
+        "--fields": ("MODULE.FIELD", "Of the modules named here, only these fields: 'Leads.Email'."),
+        "--filters": ("FILTER", "Only rows that pass: 'Deals.Amount: greater_than 1000'."),
+    }
+    return [
+        option(name, type=Texts(), multiple=True, metavar=metavar, help=words)
+        for name, (metavar, words) in helps.items()
+    ]
+
+
+def rules_from(options: Options) -> PrivacyRules:
+    """Raises SettingsError for a rule that cannot be read, and for a key that is missing."""
+    from sources.zoho_crm.transform.privacy_rules import DEMO_KEY, configured_key, parse_rules
+
+    key = DEMO_KEY if options.demo else configured_key()
+    return parse_rules(options.privacy, options.fields, options.filters, key)
+
+
+SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LONGEST = timedelta(days=36_525)
+EARLIEST, LATEST = 1970, 2999
+ALL = frozenset({"*"})  # as names of modules: every one
+
+
+class Span(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2 only
+    """A length of time: a number and its unit, `10m`, `24h`, `7d`."""
+
+    name = "SPAN"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        found = SPAN.fullmatch(str(value).strip().lower())
+        if not found:
+            self.fail(
+                f"{value!r} is no length of time: write a number and s, m, h or d, such as 12h.", param, ctx
+            )
+        try:
+            span = timedelta(**{UNITS[found[2]]: float(found[1])})
+        except OverflowError:
+            span = timedelta.max
+        if span > LONGEST:
+            self.fail(f"{value!r} is too long: more than 100 years.", param, ctx)
+        return span
+
+
+class Moment(click.ParamType):  # type: ignore[type-arg]
+    """A time in ISO 8601; without an offset it is UTC."""
+
+    name = "ISO-TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = (
+                value
+                if isinstance(value, datetime)
+                else datetime.fromisoformat(str(value).strip().replace("Z", "+00:00"))
+            )
+        except ValueError:
+            self.fail(f"{value!r} is no time in ISO 8601, such as 2026-03-01T00:00:00+01:00.", param, ctx)
+        if not EARLIEST <= moment.year <= LATEST:
+            self.fail(
+                f"{value!r} is no time that Zoho could know: years go from {EARLIEST} to {LATEST}.",
+                param,
+                ctx,
+            )
+        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+class Modules(click.ParamType):  # type: ignore[type-arg]
+    """API names between commas, or `all`; dlt's configuration may say true, false or a list."""
+
+    name = "A,B|all"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
+        if isinstance(value, bool):
+            return ALL if value else frozenset()
+        value = spelt_out(value)
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, Iterable):
+            self.fail(f"{value!r} is no list of names.", param, ctx)
+        names = frozenset(str(part).strip() for part in parts) - {""}
+        words = {name.casefold() for name in names}
+        if words & {"all", "true", "*"}:
+            return ALL
+        return frozenset() if words <= {"false"} else names
+
+
+def keeping(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
+    """What a table keeps; also of the command that only lists, as a table that keeps more is refused without."""
+    return [
+        option(
+            "--deletes",
+            type=click.Choice(["hard", "soft"]),
+            default="hard",
+            show_default=True,
+            help="soft: the row of a deleted record stays, with deleted_at set.",
+        ),
+        option(
+            "--table-format",
+            type=click.Choice(["delta", "iceberg", "native"]),
+            help="Format of the tables, where the destination has several. [default: the one they have]",
+        ),
+        option("--history", type=Modules(), help="Keep every version of the rows of these modules."),
+    ]
+
+
+def patience(option: Callable[..., click.Parameter]) -> click.Parameter:
+    """How long a DuckDB file is waited for."""
+    return option(
+        "--wait-for-database",
+        type=Span(),
+        default="1m",
+        show_default=True,
+        help="How long to wait for a DuckDB file that another process has open.",
+    )
+
 
 SECTION = "sources.zoho_crm"
-
 DEFAULT_NAME = "zoho_crm"
 DESTINATIONS = ("duckdb", "filesystem", "postgres")  # what a shell completes; dlt has more
 DEMO_NAME = "zoho_demo"
@@ -75,11 +296,11 @@ class Options:
     metrics_file: str | None = None
 
 
-def policy_of(options: Options) -> Policy:
+def policy_of(options: Options) -> SyncConfig:
     """The options as the source wants them."""
-    from sources.zoho_crm.policy import Policy
+    from sources.zoho_crm.config import SyncConfig
 
-    return Policy(
+    return SyncConfig(
         lookback=options.lookback,
         computed_refresh=options.computed_refresh,
         verify_every=options.verify_every,
@@ -116,30 +337,36 @@ def connecting() -> list[click.Parameter]:
         option("--connection", type=click.STRING, metavar="STRING", help="Connection string of the account."),
         option(
             "--env-file",
-            type=Word("PATH"),
+            type=NonEmpty("PATH"),
             default=".env",
             show_default=True,
             help="File of settings to load.",
         ),
         option(
             "--destination",
-            type=Word("NAME", DESTINATIONS),
+            type=NonEmpty("NAME", DESTINATIONS),
             default="duckdb",
             show_default=True,
             help="dlt destination.",
         ),
         option(
-            "--dataset", type=Word("NAME"), default=DEFAULT_NAME, show_default=True, help="Schema to fill."
+            "--dataset",
+            type=NonEmpty("NAME"),
+            default=DEFAULT_NAME,
+            show_default=True,
+            help="Schema to fill.",
         ),
         option(
             "--pipeline-name",
-            type=FolderName(),
+            type=PipelineName(),
             default=DEFAULT_NAME,
             show_default=True,
             help="Name that the state is kept under.",
         ),
         option(
-            "--pipelines-dir", type=Word("DIR"), help="Where runs work. [default: one a working directory]"
+            "--pipelines-dir",
+            type=NonEmpty("DIR"),
+            help="Where runs work. [default: one a working directory]",
         ),
         patience(option),
         option("--demo", is_flag=True, help="Use a simulated Zoho CRM on 127.0.0.1 and zoho_demo.duckdb."),
@@ -150,8 +377,8 @@ def connecting() -> list[click.Parameter]:
 def choosing() -> list[click.Parameter]:
     """The options of the commands that look at modules."""
     return [
-        option("--modules", type=Names(), multiple=True, help="Only these modules, by API name."),
-        option("--exclude", type=Names(), multiple=True, help="All but these modules."),
+        option("--modules", type=CommaList(), multiple=True, help="Only these modules, by API name."),
+        option("--exclude", type=CommaList(), multiple=True, help="All but these modules."),
         *protecting(option),
     ]
 
@@ -231,7 +458,7 @@ def keeping_up() -> list[click.Parameter]:
     ]
 
 
-def settle(ctx: click.Context, configured: Callable[[str], Any]) -> Options:
+def resolve_options(ctx: click.Context, configured: Callable[[str], Any]) -> Options:
     """The options of a command; `configured` gives the value of a key of dlt's configuration, or None.
 
     A demo reads the command line only, so that nothing of a real pipeline is touched.
@@ -302,3 +529,128 @@ def _configured(
                 f"{SECTION}.{param.key} in dlt's configuration: {error.message}", ctx
             ) from None
     return found
+
+
+def consenting() -> list[click.Parameter]:
+    """What `authorize` would ask for, and the ways to answer without a browser on this machine."""
+    return [
+        option(
+            "--region", type=NonEmpty("NAME"), help="Where the account lives: US, EU, IN, AU, JP, CN, CA, ..."
+        ),
+        option("--client-id", type=NonEmpty("ID"), help="Client ID from Zoho's API console."),
+        option(
+            "--client-secret",
+            type=NonEmpty("SECRET"),
+            help="Client Secret from there; others on this machine can see it here, so better let it be asked for.",
+        ),
+        option(
+            "--code", type=NonEmpty("CODE|URL"), help="The code of a consent, or the address that it led to."
+        ),
+        option(
+            "--self-client", is_flag=True, help="The client is a Self Client: the console makes the code."
+        ),
+        option("--no-browser", is_flag=True, help="Print the consent's address, and open no browser."),
+        option(
+            "--wait", type=Span(), default="5m", show_default=True, help="How long to wait for the consent."
+        ),
+    ]
+
+
+def authorizing() -> list[click.Parameter]:
+    """A simulated account needs no consent, so there is no --demo."""
+    return [*consenting(), *(param for param in connecting() if param.name != "demo")]
+
+
+RHYTHM = ("computed_refresh", "verify_every", "settings_refresh")  # decide what is due next
+
+
+def seeing() -> list[click.Parameter]:
+    """Those of a run that say where it went and what is due; none about the account itself."""
+    rhythm = [p for p in keeping_up() if p.name in RHYTHM]
+    stale = option(
+        "--stale-after",
+        type=Span(),
+        default="24h",
+        show_default=True,
+        help="Call a table stale whose last good run is older.",
+    )
+    return [stale, *rhythm, *(p for p in connecting() if p.name != "connection")]
+
+
+def judging_age() -> list[click.Parameter]:
+    """The options of `status` alone."""
+    return [
+        option(
+            "--max-age",
+            type=Span(),
+            help="Exit with 1 if a table's last good run is older, or the last run failed.",
+        )
+    ]
+
+
+def writing() -> list[click.Parameter]:
+    """The option of `report` alone."""
+    return [
+        option(
+            "--output",
+            type=NonEmpty("PATH"),
+            default="zoho_report.html",
+            show_default=True,
+            help="The HTML file to write.",
+        )
+    ]
+
+
+def documenting() -> list[click.Parameter]:
+    """The option of the commands whose answer is one document."""
+    return [option("--json", is_flag=True, help="Print one JSON document instead of lines.")]
+
+
+WEBHOOK = f"{SECTION}.notify_webhook"
+
+
+def telling() -> list[click.Parameter]:
+    """The options of the commands that may run without anybody looking on."""
+    return [
+        option(
+            "--notify",
+            type=click.Choice(["always", "failure", "never"]),
+            help="When to call the webhook of `notify_webhook`. [default: failure, where there is one]",
+        ),
+        option(
+            "--metrics-file",
+            type=NonEmpty("PATH"),
+            help="File to write the metrics of the run to, for Prometheus.",
+        ),
+    ]
+
+
+def webhook_of(options: Options) -> str | None:
+    """The URL to call, if there is one and it may be called. Raises SettingsError, without the URL.
+
+    A demo calls it only if it is told to.
+    """
+    from urllib.parse import urlsplit
+
+    import dlt
+
+    from sources.zoho_crm.exceptions import SettingsError
+    from sources.zoho_crm.redaction import remember_secrets
+
+    if options.notify == "never" or (options.demo and options.notify is None):
+        return None
+    url = str(dlt.secrets.get(WEBHOOK) or "").strip()
+    where = "SOURCES__ZOHO_CRM__NOTIFY_WEBHOOK in the environment or .env, `notify_webhook` in secrets.toml"
+    if not url:
+        if options.notify is not None:
+            raise SettingsError(f"--notify {options.notify} needs the webhook's URL ({where}).")
+        return None
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and not set(url) & set(" \n\r\t")
+    except ValueError:
+        good = False
+    remember_secrets([url])
+    if not good:
+        raise SettingsError(f"notify_webhook is no URL that begins with https:// ({where}).")
+    return url

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import click
 
-from .failures import USAGE
+from .errors import USAGE
 
 FORMAT = "--log-format"
 FORMAT_KEY = "SOURCES__ZOHO_CRM__LOG_FORMAT"

@@ -10,16 +10,16 @@ from typing import Literal
 import dlt
 from dlt.extract import DltResource
 
-from .client import connect
-from .credentials import ZohoCredentials, resolve_credentials
-from .endpoints import SOURCE_TABLES
-from .memory import SOURCE
-from .metadata import list_modules
-from .naming import name_tables
-from .policy import Policy
+from .auth.credentials import ZohoCredentials, resolve_credentials
+from .client.client import connect
+from .config import ModuleSelection, SyncConfig
+from .discovery.account_tables import SOURCE_TABLES
+from .discovery.catalog import skip_reason
+from .discovery.metadata import list_modules
 from .resources import SourceRuns, SourceTable, resource_of
-from .rules import RULE_NAMES, configured_rules
-from .survey import Choice, why_not
+from .sync.pipeline_state import SOURCE
+from .transform.naming import name_tables
+from .transform.privacy_rules import RULE_NAMES, configured_rules
 
 __all__ = ["ZohoCredentials", "zoho_crm"]
 
@@ -53,18 +53,18 @@ def zoho_crm(  # noqa: PLR0913 - what a user may set
 
     Raises:
         SettingsError: A setting is wrong; the message names it.
-        ReadFailed: A module could not be read whole. No row is loaded then, and the next run goes on.
+        ExtractError: A module could not be read whole. No row is loaded then, and the next run goes on.
     """
     settings = resolve_credentials(credentials)
     # Rules of privacy hold here as they do in the command; dlt shows arguments, so they are none.
     rules = configured_rules({name: dlt.config.get(f"sources.{SOURCE}.{name}") for name in RULE_NAMES})
     keeps = None if history is True else frozenset(history or ())
-    policy = Policy(rules=rules, deletes=deletes, history=keeps, since=since, table_format=table_format)
+    policy = SyncConfig(rules=rules, deletes=deletes, history=keeps, since=since, table_format=table_format)
     left_out = frozenset(exclude or ())
-    choice = Choice(frozenset(modules or ()), left_out, policy=policy)
+    choice = ModuleSelection(frozenset(modules or ()), left_out, policy=policy)
     names = list(modules or ())
     if not names:
-        listed = [m.api_name for m in list_modules(connect(settings)) if not why_not(m)]
+        listed = [m.api_name for m in list_modules(connect(settings)) if not skip_reason(m)]
         names = [*listed, *SOURCE_TABLES]
     names = [name for name in dict.fromkeys(names) if name not in left_out]
     ours = [name for name in names if name in SOURCE_TABLES]

@@ -20,23 +20,23 @@ import pyarrow.parquet as pq
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 
-from .client import ZohoClient
-from .deleted_records import DELETED_RECORDS, KEY, deleted_records_reading, deletions_only, with_earlier
-from .endpoints import SOURCE_TABLES
-from .errors import CredentialsError, ReadFailed
-from .extraction import Extraction
-from .held import MERGE, UPSERT, Held
-from .history import extra_hints
-from .json_columns import file_with_json, imported_with_json, writes_json_itself
-from .landing import Rows, column_hints, groups, references, rows_of
-from .memory import memory_of, remember_reading, remember_start, remember_synced
-from .plan import Wish
-from .privacy import Rules
-from .reading import Reading, must_be_read
-from .rejected_values import KEY as REJECTED_KEY
-from .rejected_values import REJECTED_VALUES, rejected_values_reading
-from .survey import Choice, Memory
-from .windows import CHANGED
+from .client.client import ZohoClient
+from .config import ModuleSelection
+from .discovery.account_tables import SOURCE_TABLES
+from .discovery.catalog import PreviousState
+from .exceptions import CredentialsError, ExtractError
+from .extract.extractor import ExtractResult, must_be_read
+from .models import MODIFIED_TIME, PreferredApi
+from .sync.deleted_records import DELETED_RECORDS, KEY, deleted_records_reading, deletions_only, with_earlier
+from .sync.extraction import Extraction
+from .sync.json_columns import file_with_json, imported_with_json, writes_json_itself
+from .sync.pipeline_state import memory_of, remember_reading, remember_start, remember_synced
+from .sync.rejected_values import KEY as REJECTED_KEY
+from .sync.rejected_values import REJECTED_VALUES, rejected_values_reading
+from .sync.row_history import extra_hints
+from .sync.table_rows import Rows, column_hints, groups, references, rows_of
+from .sync.warehouse import MERGE, UPSERT, Warehouse
+from .transform.privacy_rules import PrivacyRules
 
 CONTENT = "content"  # the key in the state of a resource: a hash of its rows
 READ_UNTIL = "read_until"  # the key of the time up to which `deleted_records` has the deletions
@@ -61,8 +61,8 @@ class SourceRuns:
     """
 
     connect: Callable[[], ZohoClient]
-    choice: Choice
-    wish: Wish
+    choice: ModuleSelection
+    wish: PreferredApi
     tables: Sequence[SourceTable]
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _running: weakref.WeakKeyDictionary[Any, SourceRun] = field(
@@ -94,7 +94,7 @@ class SourceRun:
         self.selected = dlt.current.source().selected_resources
         state = dlt.current.source_state()
         policy = runs.choice.policy
-        held = Held(pipeline, self.folder, policy.table_format)
+        held = Warehouse(pipeline, self.folder, policy.table_format)
         held.check(keeps_more=policy.keeps_more)
         memory = self._memory(state, held)
         names = [t.name for t in runs.tables if t.resource in self.selected]
@@ -115,7 +115,7 @@ class SourceRun:
         everything = not runs.choice.only and len(names) == len(runs.tables)
         return frozenset() if everything else frozenset(names)
 
-    def _memory(self, state: Mapping[str, Any], held: Held) -> Memory:
+    def _memory(self, state: Mapping[str, Any], held: Warehouse) -> PreviousState:
         """What earlier runs left, without tables that are read whole: under `refresh`, and what is replaced."""
         memory = memory_of(state, held)
         there = memory.held
@@ -150,7 +150,7 @@ class SourceRun:
         )
         return found
 
-    def _reading(self, table: SourceTable) -> Reading | None:
+    def _reading(self, table: SourceTable) -> ExtractResult | None:
         """The reading of a table that was read. Raises what it failed with."""
         if table.name == DELETED_RECORDS.table:
             return self.rows.deleted_records([*self.extraction.modules(), *self._deletions_of_others(table)])
@@ -164,19 +164,19 @@ class SourceRun:
             named = {s.module.api_name.casefold(): s for s in (*found.failures, *found.skips)}
             skip = named.get(table.name.casefold())
             if skip is not None and (skip in found.failures or self.choice.only):
-                raise ReadFailed(f"{table.name}: {skip.reason}")
+                raise ExtractError(f"{table.name}: {skip.reason}")
             logger.warning("%s is not read: %s", table.name, skip.reason if skip else "Zoho lists it no more")
             return None
         if reading.status == "failed" or (reading.status == "skipped" and table.name in self.choice.only):
             error = reading.cause if isinstance(reading.cause, CredentialsError) else None
-            raise error or ReadFailed(f"{reading.name}: {reading.error}") from reading.cause
+            raise error or ExtractError(f"{reading.name}: {reading.error}") from reading.cause
         if reading.status in ("kept", "skipped"):
             log = logger.info if reading.status == "kept" else logger.warning
             log("%s is left as it is: %s", reading.name, reading.error or reading.reason)
             return None
         return reading
 
-    def _deletions_of_others(self, table: SourceTable) -> Iterable[Reading]:
+    def _deletions_of_others(self, table: SourceTable) -> Iterable[ExtractResult]:
         """What was deleted from modules of this source that are loaded, but in other runs than this one.
 
         An orchestrator may read each table in a task of its own.
@@ -193,7 +193,7 @@ class SourceRun:
         known = self._state_of(table.resource).get(READ_UNTIL)
         since = datetime.fromisoformat(known) if known else (until, *extraction.memory.starts)[-1]
         since -= policy.lookback if here.merges else timedelta()
-        named = policy.rules == Rules()  # a rule may hide what records are called by
+        named = policy.rules == PrivacyRules()  # a rule may hide what records are called by
         return deletions_only(extraction.client, modules, since, until, named=named)
 
 
@@ -212,7 +212,7 @@ class RowsForDlt:
     keep: bool = False
 
     def items(
-        self, reading: Reading, resource: str, user: Any = None, replace_by: str = "replace"
+        self, reading: ExtractResult, resource: str, user: Any = None, replace_by: str = "replace"
     ) -> Iterator[Any]:
         """The rows of one reading, and then the state.
 
@@ -235,7 +235,7 @@ class RowsForDlt:
         if content is not None:
             dlt.current.source_state().setdefault("resources", {}).setdefault(resource, {})[CONTENT] = content
 
-    def _rows(self, reading: Reading, *, tombstones: bool) -> Rows | None:
+    def _rows(self, reading: ExtractResult, *, tombstones: bool) -> Rows | None:
         """What is to be written of a reading; None if nothing is."""
         if reading.plan is not None:
             return rows_of(self.extraction, reading, tombstones=tombstones)
@@ -265,7 +265,7 @@ class RowsForDlt:
             and not set(plan.private) <= set(plan.synced.private if plan.synced else ())
         ]
 
-    def _content(self, reading: Reading, resource: str) -> str | None:
+    def _content(self, reading: ExtractResult, resource: str) -> str | None:
         """What the table holds, if nobody has changed the number of its rows."""
         held = self.extraction.held
         if not held.merges or held.count([reading.table]).get(reading.table) != reading.rows:
@@ -273,31 +273,31 @@ class RowsForDlt:
         known: Any = dlt.current.source_state().get("resources", {}).get(resource, {}).get(CONTENT)
         return None if known is None else str(known)
 
-    def deleted_records(self, readings: Sequence[Reading]) -> Reading:
+    def deleted_records(self, readings: Sequence[ExtractResult]) -> ExtractResult:
         """What these readings were told of deletions, as a reading of its own."""
         reading = deleted_records_reading(readings, self.extraction.folder, new=True)
         assert reading is not None
         return reading
 
-    def rejected_values(self, readings: Sequence[Reading]) -> Reading:
+    def rejected_values(self, readings: Sequence[ExtractResult]) -> ExtractResult:
         """The values of these readings that their columns do not hold."""
         extraction = self.extraction
         return rejected_values_reading(readings, extraction.held, extraction.folder, extraction.found.until)
 
-    def _remember(self, reading: Reading, resource: str) -> None:
+    def _remember(self, reading: ExtractResult, resource: str) -> None:
         state = dlt.current.source_state()
         remember_reading(state, reading, resource)
         remember_start(state, self.extraction.found.until)
         remember_synced(state, self.extraction.deferred())
 
 
-def content_of(reading: Reading) -> str | None:
+def content_of(reading: ExtractResult) -> str | None:
     """A hash of all rows of a table that is read whole in each run; None for one that is too large, or no such table.
 
     Rows that are the same as before are not written again.
     """
     plan = reading.plan
-    each_run = plan is None or (plan.whole and not plan.has(CHANGED) and plan.keeps == "hard")
+    each_run = plan is None or (plan.is_full_refresh and not plan.has(MODIFIED_TIME) and plan.keeps == "hard")
     if (
         not each_run
         or reading.part_by is not None
@@ -311,7 +311,7 @@ def content_of(reading: Reading) -> str | None:
 
 
 def yielded(
-    reading: Reading, rows: Rows, resource: str, table_format: str | None = None, known: Any = None
+    reading: ExtractResult, rows: Rows, resource: str, table_format: str | None = None, known: Any = None
 ) -> Iterator[Any]:
     """The file itself where nothing stands behind the resource, which is fastest; else its rows as Arrow tables.
 

@@ -24,9 +24,9 @@ from deltalake import DeltaTable
 from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
 from simulators.zoho_crm import Field, Module, Org
-from sources.zoho_crm import held as held_module
 from sources.zoho_crm import zoho_crm
-from sources.zoho_crm.errors import SettingsError
+from sources.zoho_crm.exceptions import SettingsError
+from sources.zoho_crm.sync import warehouse as held_module
 from tests.commanding import account, command
 from tests.end_to_end.places import MARKS, Place
 from tests.private import MARKER, people, rules
@@ -237,7 +237,7 @@ def test_rows_follow_the_crm(at, org):
     run(at)
     agrees(at)
     module = at.reading(DEALS)
-    assert module.plan.whole is not at.place.changes
+    assert module.plan.is_full_refresh is not at.place.changes
     if at.place.changes:
         assert module.rows == 2
     org.restore(DEALS, ids[2])
@@ -255,7 +255,7 @@ def test_a_module_with_a_long_name_follows_the_crm(at, org):
     org.delete(name, ids[1])
     run(at, name)
     agrees(at, name)
-    assert at.reading(name).plan.whole is not at.place.changes
+    assert at.reading(name).plan.is_full_refresh is not at.place.changes
 
 
 def test_a_new_field_is_filled_and_an_old_one_stays(at, org):
@@ -394,7 +394,7 @@ def test_tables_keep_their_format(load, org, tmp_path):
     org.delete(DEALS, ids[0])
     org.clock.advance(hours=1)
     run = sync(load, DEALS)
-    assert not load.reading(DEALS).plan.whole
+    assert not load.reading(DEALS).plan.is_full_refresh
     assert run.table_counts["deals"] == len(ids) - 1
     sync(load, DEALS)  # nothing has changed
     for other in ("iceberg", "native"):

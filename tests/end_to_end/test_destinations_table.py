@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from dlt.common.destination.reference import Destination
 
-from sources.zoho_crm.held import Held
+from sources.zoho_crm.sync.warehouse import Warehouse
 from tests.end_to_end import test_destinations_matrix as matrix
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +81,7 @@ def test_what_is_not_run_has_the_settings_of_dlt_and_does_what_dlt_says_it_can(n
     for key in re.findall(r"`DESTINATION__\w+?__CREDENTIALS__(\w+)`", settings):
         assert fields is None or key.lower() in fields, key
     pipeline: Any = SimpleNamespace(destination=destination, default_schema_name=None)
-    assert Held(pipeline, ROOT).merges is (rows == "changed")
+    assert Warehouse(pipeline, ROOT).merges is (rows == "changed")
 
 
 def test_all_that_is_not_run_is_listed():

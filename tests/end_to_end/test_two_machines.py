@@ -12,8 +12,8 @@ from typing import Any
 import dlt
 import pytest
 
-from pipelines.zoho_crm import dataset_lock
-from pipelines.zoho_crm.failures import Busy
+from pipelines.zoho_crm.errors import PipelineBusy
+from pipelines.zoho_crm.run import dataset_lock
 from simulators.zoho_crm import Org, serve
 from tests.conftest import LONG
 from tests.reading import things
@@ -88,7 +88,7 @@ def test_the_holder_is_named_and_the_lock_ends_with_the_run(postgres, tmp_path):
     by = rf"run of process {os.getpid()} on .*, since \d{{4}}"
     first = dataset_lock.alone_in_dataset(pipeline("one"), "run")
     second = dataset_lock.alone_in_dataset(pipeline("two"), "run")
-    with first, pytest.raises(Busy, match=by), second:
+    with first, pytest.raises(PipelineBusy, match=by), second:
         raise AssertionError("both have it")
     with dataset_lock.alone_in_dataset(pipeline("two"), "run"):
         pass
@@ -104,7 +104,7 @@ def test_a_row_with_a_lease_is_held_by_the_first_and_runs_out(tmp_path, monkeypa
         )
 
     first, second = dataset_lock.leased(pipeline("one"), "run"), dataset_lock.leased(pipeline("two"), "run")
-    with first, pytest.raises(Busy, match="into the dataset zoho is in progress"), second:
+    with first, pytest.raises(PipelineBusy, match="into the dataset zoho is in progress"), second:
         raise AssertionError("both have it")
     with dataset_lock.leased(pipeline("two"), "run"):
         pass

@@ -19,7 +19,7 @@ from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
 from simulators.zoho_crm import Org
-from sources.zoho_crm.pacing import Pace
+from sources.zoho_crm.client.throttling import RetryPolicy
 
 HUNG = 120  # seconds until a child that hangs is killed, which is a death like any other
 
@@ -43,11 +43,11 @@ class RemoteTime:
         with self._lock:
             return self._now
 
-    def pace(self) -> Pace:
-        return Pace(sleep=self.sleep, monotonic=self.monotonic, backoff=0)
+    def pace(self) -> RetryPolicy:
+        return RetryPolicy(sleep=self.sleep, monotonic=self.monotonic, backoff=0)
 
 
-def run_and_kill(org: Org, run: Callable[[Pace], int], moment: int) -> int | None:
+def run_and_kill(org: Org, run: Callable[[RetryPolicy], int], moment: int) -> int | None:
     """The exit code of a run that was over before the moment came, or None."""
     to_parent, to_child = os.pipe(), os.pipe()
     with warnings.catch_warnings():
@@ -75,7 +75,7 @@ def _ended(how: int | str) -> int:
     return how
 
 
-def _in_child(run: Callable[[Pace], int], moment: int, time: RemoteTime) -> NoReturn:
+def _in_child(run: Callable[[RetryPolicy], int], moment: int, time: RemoteTime) -> NoReturn:
     try:
         signal.alarm(HUNG)
         _die_at(moment)

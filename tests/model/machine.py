@@ -15,7 +15,7 @@ from hypothesis.stateful import initialize, rule
 
 from simulators.zoho_crm import serve
 from simulators.zoho_crm.faults import Faults
-from sources.zoho_crm.policy import Policy
+from sources.zoho_crm.config import SyncConfig
 from tests.conftest import SimulatedTime
 from tests.reading import after_call
 
@@ -29,12 +29,12 @@ from .world import World
 
 WISHES = ("", "ReadAPI=Bulk", "ReadAPI=COQL", "ReadAPI=REST")
 POLICIES = (
-    Policy(),
-    Policy(),
-    Policy(),
-    Policy(deletes="soft"),
-    Policy(history=frozenset({"Leads", "Quotes", "Quote_Lines", "Notes"})),
-    Policy(history=None),
+    SyncConfig(),
+    SyncConfig(),
+    SyncConfig(),
+    SyncConfig(deletes="soft"),
+    SyncConfig(history=frozenset({"Leads", "Quotes", "Quote_Lines", "Notes"})),
+    SyncConfig(history=None),
 )
 LIST, COQL = "GET /crm/v8/{module}", "POST /crm/v8/coql"
 CREATE, RESULT = "POST /crm/bulk/v8/read", "GET /crm/bulk/v8/read/{job_id}/result"
@@ -84,7 +84,7 @@ class Company(Changes):
         policy=st.sampled_from(POLICIES),
         data=st.data(),
     )
-    def begin(self, seed: int, zone: str, wish: str, policy: Policy, data: Any) -> None:
+    def begin(self, seed: int, zone: str, wish: str, policy: SyncConfig, data: Any) -> None:
         self.policy = policy
         org = company(seed, zone)
         self.world = World(org)

@@ -14,17 +14,16 @@ from typing import Any
 import dlt
 import duckdb
 
-from pipelines.zoho_crm.failures import explain
-from pipelines.zoho_crm.opening import open_pipeline
-from pipelines.zoho_crm.outcome import Run
-from pipelines.zoho_crm.progress import Progress
-from pipelines.zoho_crm.sync import sync
+from pipelines.zoho_crm.errors import describe_error
+from pipelines.zoho_crm.run.pipeline import open_pipeline
+from pipelines.zoho_crm.run.progress import Progress
+from pipelines.zoho_crm.run.run_result import RunResult
+from pipelines.zoho_crm.run.runner import sync
 from simulators.zoho_crm import Org
-from sources.zoho_crm.client import connect
-from sources.zoho_crm.credentials import resolve_credentials
-from sources.zoho_crm.pacing import Pace
-from sources.zoho_crm.policy import Policy
-from sources.zoho_crm.survey import Choice
+from sources.zoho_crm.auth.credentials import resolve_credentials
+from sources.zoho_crm.client.client import connect
+from sources.zoho_crm.client.throttling import RetryPolicy
+from sources.zoho_crm.config import ModuleSelection, SyncConfig
 
 Row = dict[str, Any]
 Rows = dict[str, Row]  # by id
@@ -57,7 +56,7 @@ class Target:
     org: Org
     folder: Path
     database: Path
-    policy: Policy = field(default_factory=Policy)
+    policy: SyncConfig = field(default_factory=SyncConfig)
     name: str = "zoho_crm"
     dataset: str = "zoho"
     fresh: bool = True
@@ -73,14 +72,14 @@ class Target:
     def pipelines_dir(self) -> Path:
         return self.folder / self.name
 
-    def run(self, connection_string: str, pace: Pace) -> Run:
+    def run(self, connection_string: str, pace: RetryPolicy) -> RunResult:
         credentials = resolve_credentials(connection_string)
         client = connect(credentials, pace)
         destination = dlt.destinations.duckdb(str(self.database))
         collector = Progress()
         with self.opened():
             pipeline = open_pipeline(self.name, destination, self.dataset, str(self.pipelines_dir), collector)
-            return sync(pipeline, client, Choice(policy=self.policy), credentials.api, collector)
+            return sync(pipeline, client, ModuleSelection(policy=self.policy), credentials.api, collector)
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -143,7 +142,7 @@ def _plain(value: Any, data_type: str) -> Any:
 
 def exit_code_of(error: BaseException) -> int:
     """The exit code of the command line; what it would show as a traceback is raised again."""
-    told = explain(error)
+    told = describe_error(error)
     if told is None:
         raise error
     return told[1]

@@ -1,0 +1,1 @@
+"""Gets an account's tokens and writes them down."""

@@ -1,0 +1,1 @@
+"""Checks settings, account and destination before a run."""

@@ -1,0 +1,1 @@
+"""What earlier runs have left, for people and for programs."""

@@ -1,0 +1,1 @@
+"""Runs the source and loads what it reads."""

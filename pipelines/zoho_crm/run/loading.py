@@ -1,0 +1,219 @@
+"""Loads what an extraction has read: all tables in one package, and those that the destination takes if it refuses one."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.destinations.exceptions import DatabaseTransientException
+from dlt.extract import DltResource, DltSource
+from dlt.load.exceptions import LoadClientJobRetry
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from sources.zoho_crm.exceptions import ZohoCrmError
+from sources.zoho_crm.extract.extractor import ExtractResult, must_be_read
+from sources.zoho_crm.resources import RowsForDlt, yielded
+from sources.zoho_crm.state import ModuleState
+from sources.zoho_crm.sync.deleted_records import DELETED_RECORDS
+from sources.zoho_crm.sync.extraction import Extraction
+from sources.zoho_crm.sync.pipeline_state import SOURCE, remember_refusals, remember_start, remember_synced
+from sources.zoho_crm.sync.table_rows import Rows
+from sources.zoho_crm.sync.warehouse import MERGE, Warehouse
+from sources.zoho_crm.transform.parquet_writer import GROUP_ROWS
+
+from ..errors import causes, innermost
+from .database import raise_if_gone
+from .gentle import gently, starved
+from .packages import remove_loaded_rows
+from .replacing import replaced_safely
+from .stopping import STOP
+
+MOST_ROOM = 64
+
+
+class NotOurs(ZohoCrmError):
+    """The destination has the table, and this pipeline may not replace it."""
+
+
+@dataclass
+class Loader:
+    """The destination, as far as the tables of one extraction have to get there."""
+
+    pipeline: dlt.Pipeline
+    extraction: Extraction
+    left_out: Collection[str] = ()  # tables of ours that the user does not want
+    room: int = 1  # for a load into DuckDB, times what should be enough
+
+    def load(self, readings: Sequence[ExtractResult]) -> None:
+        """Load all that are whole in one package; if that fails, in halves, so that only the culprit fails.
+
+        Ctrl-C waits for it: what has been read, and may have cost much, is not read again.
+        """
+        whole = [r for r in readings if r.status == "read"]
+        if whole:
+            with STOP.unbroken():
+                self._load(whole)
+
+    def _load(self, readings: Sequence[ExtractResult]) -> None:
+        try:
+            self._run(readings)
+        except Exception as error:  # noqa: BLE001 - each destination has errors of its own
+            give_up(self.pipeline, error)
+            if self.room < MOST_ROOM and starved(error):
+                self.room *= 4
+                self._load(readings)
+            elif len(readings) == 1:
+                readings[0].unloadable = not _passes(error)
+                readings[0].end("failed", f"the destination refused it: {innermost(error)}")
+            else:
+                half = len(readings) // 2
+                self._load(readings[:half])
+                self._load(readings[half:])
+
+    def _run(self, readings: Sequence[ExtractResult]) -> None:
+        held = self.extraction.held
+        there = held.tables() if held.merges else {}
+        self._check_ours(readings, there)
+        make_again(self.pipeline, [*(r.table for r in readings), DELETED_RECORDS.table], there)
+        rows = RowsForDlt(
+            self.extraction, {r.name: r.table for r in self.extraction.readings.values()}, keep=True
+        )
+        logs = {"deleted_records": rows.deleted_records, "rejected_values": rows.rejected_values}
+        loaded = [*readings, *(log(readings) for name, log in logs.items() if name not in self.left_out)]
+        replaced = [r.table for r in readings if r.plan is None or r.plan.is_full_refresh]
+        with replaced_safely(self.pipeline, [] if held.open_format else replaced) as how:
+            resources = [
+                resource_of(r, functools.partial(rows.items, r, r.table, replace_by=how), held.merge)
+                for r in loaded
+            ]
+            with gently(self.pipeline, self._many(readings), self.room):
+                self.pipeline.run(source_of(resources))
+
+    def _many(self, readings: Sequence[ExtractResult]) -> list[Path]:
+        """The files, for a load in little memory; none where many rows are merged: there a limit costs time."""
+        merged = sum(r.rows or 0 for r in readings if r.plan is not None and not r.plan.is_full_refresh)
+        return [r.spooled.path for r in readings if r.spooled is not None] if merged < GROUP_ROWS else []
+
+    def _check_ours(self, readings: Sequence[ExtractResult], there: Collection[str]) -> None:
+        """Raises NotOurs for a table of which this pipeline knows nothing, and that keeps what was.
+
+        A first load that dlt has not noticed leaves a table, too, in which all is live.
+        """
+        held = self.extraction.held
+        new = [r.table for r in readings if r.plan and r.plan.synced is None and r.table not in there]
+        for table in held.tables(new) if new and held.merges else ():
+            if held.count_inactive(table):
+                raise NotOurs(
+                    f"{table} keeps rows that another pipeline has closed or marked as deleted:"
+                    " load into another dataset, or drop it"
+                )
+
+
+def give_up(pipeline: dlt.Pipeline, error: Exception) -> None:
+    """Give up the package that could not be loaded; whoever interrupts the run is obeyed.
+
+    So is a destination that is gone.
+    """
+    if any(isinstance(cause, KeyboardInterrupt) for cause in causes(error)):
+        raise KeyboardInterrupt from error  # dlt wraps Ctrl-C and SIGTERM like a failed load
+    if isinstance(error, PipelineStepFailed):
+        pipeline.abort_packages()
+        remove_loaded_rows(pipeline)
+    raise_if_gone(error)
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What the state is to remember at the end of a run."""
+
+    synced: Mapping[str, ModuleState]
+    readings: Sequence[ExtractResult] = ()
+    started: Any = None  # when the run began, by Zoho's clock
+    turns: Mapping[str, str] | None = None  # what had its turn in a run with a limit of credits
+
+
+def append_logs(
+    pipeline: dlt.Pipeline, held: Warehouse, logs: Sequence[ExtractResult], remembered: Remembered
+) -> None:
+    """Load the logs of a run, and with them what is to be remembered of the whole run."""
+    log = logs[0]
+    if log.spooled is None:
+        return
+
+    def rows(reading: ExtractResult) -> Iterator[Any]:
+        if reading is log:
+            state = dlt.current.source_state()
+            remember_synced(state, remembered.synced)
+            if remembered.started is not None:
+                remember_start(state, remembered.started)
+            state.setdefault("turns", {}).update(remembered.turns or {})
+            for one in remembered.readings:
+                remember_refusals(state, one)
+        yield from appended(reading, held.table_format)
+
+    try:
+        make_again(pipeline, [one.table for one in logs], held.tables() if held.merges else {})
+        resources = [resource_of(r, functools.partial(rows, r), held.merge) for r in logs]
+        with STOP.unbroken():
+            pipeline.run(source_of(resources))
+    except PipelineStepFailed as error:
+        give_up(pipeline, error)
+        log.end("failed", f"the destination refused it: {innermost(error)}")
+
+
+def resource_of(reading: ExtractResult, items: Callable[[], Iterator[Any]], merge: Any = None) -> DltResource:
+    """The resource of one table, by what hands its rows to dlt."""
+
+    def rows() -> Iterator[Any]:
+        yield from items()
+
+    return dlt.resource(rows, name=reading.table, write_disposition=merge or MERGE)
+
+
+def appended(reading: ExtractResult, table_format: str | None = None) -> Iterator[Any]:
+    """The rows of a log of ours."""
+    return yielded(reading, Rows(must_be_read(reading), "append", {}), reading.table, table_format)
+
+
+def make_again(pipeline: dlt.Pipeline, tables: Iterable[str], there: Mapping[str, frozenset[str]]) -> None:
+    """Tables and columns that somebody has dropped: dlt trusts the version of its schema, and would fail."""
+    known: Mapping[str, Any] = {}
+    if there and pipeline.default_schema_name:
+        known = pipeline.default_schema.tables
+    lost = [
+        table
+        for table in tables
+        for name, column in known.get(table, {}).get("columns", {}).items()
+        if "data_type" in column and name not in there.get(table, ())
+    ]
+    if lost:
+        with pipeline.destination_client() as client:
+            client.update_stored_schema(set(lost), force=True)
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether the same rows may well be taken another time: the disk, memory or the connection is to blame."""
+    passing = (OSError, MemoryError, DatabaseTransientException, LoadClientJobRetry)
+    return starved(error) or any(isinstance(cause, passing) for cause in causes(error))
+
+
+def source_of(resources: Iterable[Any]) -> DltSource:
+    return dlt.source(lambda: list(resources), name=SOURCE, section=SOURCE)()
+
+
+@contextmanager
+def work_folder(pipeline: dlt.Pipeline) -> Iterator[Path]:
+    """Beside dlt's own files, so that a file is linked into the load package and not copied."""
+    folder = Path(pipeline.working_dir, "spool")
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Compares the tables with Zoho, id by id."""

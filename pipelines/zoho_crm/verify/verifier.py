@@ -1,0 +1,397 @@
+"""Compares every id of the chosen modules with the destination, and puts right what differs if that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dlt
+
+from sources.zoho_crm.client.client import ZohoClient
+from sources.zoho_crm.config import ModuleSelection
+from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES
+from sources.zoho_crm.discovery.catalog import Catalog
+from sources.zoho_crm.exceptions import CreditBudgetExceeded, SettingsError, ZohoCrmError, ZohoError
+from sources.zoho_crm.extract.account import keep_rows
+from sources.zoho_crm.extract.deletions import read_deletions
+from sources.zoho_crm.extract.extractor import ExtractResult, must_be_read
+from sources.zoho_crm.extract.id_comparison import confirm_deleted, narrow, read_narrow
+from sources.zoho_crm.extract.record_lookup import read_ids
+from sources.zoho_crm.extract.related_rows import Relationship, links
+from sources.zoho_crm.models import CREATED_TIME, MODIFIED_TIME, PreferredApi
+from sources.zoho_crm.planning.plan import Plan
+from sources.zoho_crm.planning.sync_mode import ALONG_BY_NAME, column_signature, is_unversioned_field
+from sources.zoho_crm.state import ModuleState
+from sources.zoho_crm.sync.extraction import Extraction, TooManyRowsMissing, check_row_loss
+from sources.zoho_crm.sync.tables import Table, module_tables, read_side_by_side
+from sources.zoho_crm.sync.warehouse import Warehouse
+from sources.zoho_crm.transform.column_types import COMPUTED_TYPES, ColumnType
+from sources.zoho_crm.transform.converters import ConversionError, convert
+from sources.zoho_crm.transform.row_differences import Differences, compare, differing, held_columns
+
+from ..console import counted
+from ..errors import innermost
+from ..run.credit_limit import Prices
+from ..run.database import raise_if_gone
+from ..run.loading import Loader, Remembered, append_logs, work_folder
+from ..run.progress import Progress
+from ..run.run_log import SYNC_RUNS
+from ..run.run_result import RunResult
+from ..run.runner import look
+from .comparison import KINDS, Comparison, ids_since
+
+
+@dataclass
+class Judge:
+    """Judges comparisons together, because rows come and go with the records that they hang on."""
+
+    comparisons: Sequence[Comparison]
+    links: Sequence[Relationship]
+    synced: Mapping[str, ModuleState]  # what the state knows of every module, compared or not
+    client: ZohoClient
+
+    def classify_module(self) -> None:
+        """Leave in each comparison what no run will put right by its changes. Raises nothing."""
+        loaded = {c.name: c for c in self.comparisons if c.loaded}
+        for comparison in loaded.values():
+            carefully(comparison, self._by_its_own_times)
+        for child in dict.fromkeys(link.child for link in self.links):  # notes before the files on them
+            if child in loaded:
+                carefully(loaded[child], self._by_its_parents)
+        for comparison in loaded.values():
+            carefully(comparison, self._by_what_it_names)
+            carefully(comparison, self._confirm)
+            carefully(comparison, self._tell)
+
+    def _by_its_own_times(self, comparison: Comparison) -> None:
+        plan, until, spooled = comparison.plan, comparison.until, comparison.thin.spooled
+        assert until is not None
+        assert spooled is not None
+        # Created_Time tells what is new in modules that do not tell what changed.
+        comparison.newer = ids_since(
+            spooled.path, column(plan, MODIFIED_TIME) or column(plan, CREATED_TIME), until
+        )
+        comparison.excuse(comparison.newer, ("missing", "stale", "values"))
+        for name in ALONG_BY_NAME:
+            moved = ids_since(spooled.path, column(plan, name) if is_time(plan, name) else None, until)
+            comparison.excuse(moved, ("values",))
+        if comparison.ids["extra"]:
+            client, thin = self.client.with_usage(comparison.thin.usage), comparison.thin
+            feed = read_deletions(client, comparison.name, until)
+            thin.gap, thin.deletions = feed.gap, feed.deletions
+            comparison.deleted = frozenset(deletion.id for deletion in feed.deletions)
+            comparison.excuse(comparison.deleted, ("extra",))
+
+    def _by_its_parents(self, comparison: Comparison) -> None:
+        """Rows of a record that changed, or went, since the last run are read with it by the next one."""
+        for link in self.links:
+            name = column(comparison.plan, link.field)
+            if link.child != comparison.name or name is None or not comparison.doubtful:
+                continue
+            parents = comparison.values(name, comparison.doubtful)
+            named = set[str]().union(*parents.values()) - {None}
+            touched = self._touched(comparison, link.parent, named)
+            comparison.excuse({id for id, ids in parents.items() if ids & touched})
+
+    def _touched(self, comparison: Comparison, parent: str, ids: Collection[str]) -> frozenset[str]:
+        """Those of the parents that changed or went since the module was last read; asked if it was not compared."""
+        for other in self.comparisons:
+            if other.name == parent and other.thin.status == "read":
+                return other.newer | other.deleted | other.since
+        known, client = self.synced.get(parent), self.client.with_usage(comparison.thin.usage)
+        if known is None or not ids:
+            return frozenset()
+        try:
+            there = read_ids(client, parent, ["id", MODIFIED_TIME], sorted(ids))
+            gone = set(ids) - there.keys()
+            feed = read_deletions(client, parent, known.until).deletions if gone else ()
+        except ZohoError:
+            return frozenset()  # not to be asked, so it excuses nothing
+        changed = {id for id, record in there.items() if is_since(record.get(MODIFIED_TIME), known)}
+        return frozenset(changed | {deletion.id for deletion in feed})
+
+    def _by_what_it_names(self, comparison: Comparison) -> None:
+        """Zoho empties a lookup of a record that goes, and no time moves."""
+        gone = frozenset[str]().union(*(other.deleted for other in self.comparisons))
+        for one in comparison.plan.columns if comparison.ids["values"] and gone else ():
+            if one.field.data_type in ("lookup", "multi_module_lookup"):
+                named = comparison.values(one.name, comparison.ids["values"])
+                comparison.excuse({id for id, ids in named.items() if ids & gone}, ("values",))
+
+    def _confirm(self, comparison: Comparison) -> None:
+        """Asking by id is the only proof that a record is gone; too many are not believed."""
+        thin, extra = comparison.thin, comparison.ids["extra"]
+        try:
+            check_row_loss(thin, sorted(extra), comparison.table_rows or 0)
+        except TooManyRowsMissing as error:
+            comparison.refusal = str(error)
+        else:
+            gone = confirm_deleted(
+                self.client.with_usage(thin.usage), comparison.name, extra, comparison.plan
+            )
+            if extra - gone:
+                thin.notes.remarks.append(f"{len(extra - gone):,} records are there by id and in no list")
+            comparison.ids["extra"] = extra & gone
+
+    def _tell(self, comparison: Comparison) -> None:
+        """What a person wants to know beside the ids."""
+        plan, remarks = comparison.plan, comparison.thin.notes.remarks
+        if comparison.ids["values"] and comparison.patches and comparison.held:
+            comparison.columns = differing(
+                comparison.patches, comparison.held, plan.columns, comparison.ids["values"]
+            )
+        if comparison.thin.gap and comparison.ids["extra"]:
+            remarks.append(f"{comparison.thin.gap}, so rows deleted since the last run may count as extra")
+        if not plan.has(MODIFIED_TIME) and comparison.doubtful:
+            remarks.append(
+                f"it has no {MODIFIED_TIME}: what changed since the last run may count as a difference"
+            )
+
+
+def carefully(comparison: Comparison, step: Callable[[Comparison], None]) -> None:
+    """Take a step with a module that is whole so far; its trouble stays its own."""
+    thin = comparison.thin
+    if thin.status != "read":
+        return
+    try:
+        step(comparison)
+    except ZohoCrmError as error:
+        thin.fail(error)
+    except Exception as error:  # noqa: BLE001 - each destination has errors of its own
+        raise_if_gone(error)
+        thin.end("failed", innermost(error))
+
+
+def column(plan: Plan, api_name: str) -> str | None:
+    """The column of a field that the module may lack."""
+    return plan.column(api_name).name if plan.has(api_name) else None
+
+
+def is_time(plan: Plan, api_name: str) -> bool:
+    return plan.has(api_name) and plan.column(api_name).kind is ColumnType.TIMESTAMP
+
+
+def is_since(text: Any, known: ModuleState) -> bool:
+    """Whether a time of Zoho's is not before the last run."""
+    try:
+        moment = convert(ColumnType.TIMESTAMP, text)
+    except ConversionError:
+        return False
+    return moment is not None and bool(moment >= known.until)
+
+
+DIFFERS = 4  # the exit code
+NEVER_LOADED = "no run has loaded it yet"
+STATELESS = "its table is there, but the pipeline's state does not know it: a run reads it whole"
+
+
+@dataclass
+class Verification:
+    """What `verify` found and did."""
+
+    run: RunResult
+    comparisons: list[Comparison] = field(default_factory=list)
+
+    @property
+    def differing(self) -> list[Comparison]:
+        """What differs still."""
+        return [c for c in self.comparisons if c.verdict in ("differs", "never loaded")]
+
+    @property
+    def exit_code(self) -> int:
+        """As of a run; 4 if a table differs and was not put right."""
+        return self.run.exit_code or (DIFFERS if self.differing else 0)
+
+
+@dataclass
+class Verifier:
+    """Everything that a comparison needs."""
+
+    pipeline: dlt.Pipeline
+    client: ZohoClient
+    choice: ModuleSelection
+    wish: PreferredApi
+    progress: Progress
+
+    def verify(self, *, repair: bool) -> Verification:
+        """Compare all chosen modules; only a repair changes the destination."""
+        # As if all were to be read whole: that asks for counts and not for changes.
+        try:
+            choice = replace(self.choice, refresh=True)
+            found = look(self.pipeline, self.client, choice, self.wish, Prices(self._price, settings=False))
+        except CreditBudgetExceeded as error:
+            stopped = RunResult()
+            stopped.stop(error, self.client)
+            return Verification(stopped)
+        found.check_key()
+        if found.choice.only and found.choice.only <= {*ACCOUNT_TABLES}:
+            raise SettingsError("verify compares modules: a run reads the other tables whole")
+        run = RunResult()
+        run.follow(found)
+        run.named -= {*ACCOUNT_TABLES}
+        result = Verification(run)
+        with work_folder(self.pipeline) as folder:
+            self.client.door.scratch = folder
+            held = Warehouse(self.pipeline, folder, self.choice.policy.table_format)
+            listed = [module.api_name for module in found.modules]
+            compared = self._compared(found, held, folder)
+            result.comparisons = sorted(compared, key=lambda c: listed.index(c.name))
+            tied = links(found.fields, {m.api_name: m for m in found.modules})
+            Judge(result.comparisons, tied, found.memory.synced, self.client).classify_module()
+            if repair:
+                self._repair(result.comparisons, found, held, folder)
+            run.readings = [comparison.thin for comparison in result.comparisons]
+            run.close(self.client)
+            if repair:
+                self._log(result, found, held, folder)
+        return result
+
+    def _compared(self, found: Catalog, held: Warehouse, folder: Path) -> Iterator[Comparison]:
+        plans = {plan.module.api_name: _known(plan) for plan in found.plans}
+        tables = []
+        for name, plan in plans.items():
+            thin = narrow(plan, _beside(plan), plan.rows, self.wish)
+            read = partial(read_narrow, self.client, thin)
+            tables.append(Table(name, plan.table, thin.columns, read, thin.cost.calls, thin))
+        self.progress.follow(self.client.door)
+        for reading in read_side_by_side(tables, folder, self.progress, one_by_one=found.one_by_one):
+            comparison = Comparison(plans[reading.name], reading)
+            carefully(comparison, partial(_take, held, folder))
+            self.progress.done(reading)
+            yield comparison
+
+    def _repair(
+        self, comparisons: Sequence[Comparison], found: Catalog, held: Warehouse, folder: Path
+    ) -> None:
+        """Read the modules that differ whole, load them, and compare again."""
+        due = {c.name: c for c in comparisons if c.thin.status == "read" and c.loaded and c.doubtful}
+        due = {name: c for name, c in due.items() if not c.refusal}
+        if not due:
+            return
+        plans = [replace(c.plan, reason=f"verify found differences; {c.plan.reason}") for c in due.values()]
+        again = replace(found, plans=plans)
+        place = folder / "repair"
+        place.mkdir()
+        extraction = Extraction(
+            self.client, self.choice, self.wish, found.memory, held, place, watcher=self.progress
+        )
+        extraction.read(again, module_tables(self.client, again))
+        Loader(self.pipeline, extraction).load([*extraction.readings.values()])
+        for reading in extraction.readings.values():
+            carefully(due[reading.name], partial(_take_repair, held, folder, reading))
+
+    def _price(self, plan: Plan) -> int:
+        known = _known(plan)
+        return narrow(known, _beside(known), plan.rows, self.wish).cost.credits
+
+    def _log(self, result: Verification, found: Catalog, held: Warehouse, folder: Path) -> None:
+        """One row a module in `sync_runs`; with it the state learns what was found equal."""
+        log = ExtractResult("sync_runs", "sync_runs", "", "")
+        rows = [_row(result.run, comparison) for comparison in result.comparisons]
+        log = keep_rows(log, SYNC_RUNS, rows, folder, {})
+        equal = {
+            c.name: _proven(c, c.plan.synced)
+            for c in result.comparisons
+            if c.verdict == "equal" and c.plan.synced
+        }
+        append_logs(self.pipeline, held, [log], Remembered(equal))
+        result.run.is_logged = not log.error
+        if log.error:
+            result.run.troubles.append((log.name, log.error))
+
+
+# ---- one module
+
+
+def _known(plan: Plan) -> Plan:
+    """The plan with rows kept as they have been so far."""
+    return plan if plan.synced is None else replace(plan, keeps=plan.synced.keeps)
+
+
+def _beside(plan: Plan) -> tuple[str, ...]:
+    """The fields to compare beside id and version: those that may change without it. Not fields that are new."""
+    filled = plan.synced.filled if plan.synced else ()
+    names = [c.api_name for c in plan.columns if column_signature(c) in filled and is_unversioned_field(c)]
+    return tuple(names if plan.has(MODIFIED_TIME) else dict.fromkeys((*names, CREATED_TIME)))
+
+
+def compared(held: Warehouse, folder: Path, thin: ExtractResult, plan: Plan) -> tuple[Differences, Path]:
+    """What differs between a narrow reading and the destination, and the file of the latter's rows."""
+    spooled = must_be_read(thin)
+    there = held.tables().get(plan.table, frozenset())
+    rows = held.read(plan.table, [name for name in held_columns(spooled, plan.columns) if name in there])
+    return compare(spooled, rows, plan.columns, folder), rows
+
+
+def _take(held: Warehouse, folder: Path, comparison: Comparison) -> None:
+    """Compare every id. Raises what the destination raises."""
+    thin, plan = comparison.thin, comparison.plan
+    if plan.table in held.tables():
+        comparison.take(*compared(held, folder, thin, plan))
+    else:
+        comparison.take_unloaded()
+    if not comparison.loaded:
+        thin.notes.remarks.append(NEVER_LOADED if comparison.held is None else STATELESS)
+    filled = plan.synced.filled if plan.synced else [column_signature(column) for column in plan.columns]
+    new = [c.api_name for c in plan.columns if column_signature(c) not in filled]
+    if new:
+        thin.notes.remarks.append(f"new since the last run and not compared: {', '.join(new)}")
+
+
+def _take_repair(held: Warehouse, folder: Path, reading: ExtractResult, comparison: Comparison) -> None:
+    """What became of a module that was read whole, and what differs still."""
+    thin = comparison.thin
+    thin.merge_result(reading)
+    if reading.status != "read":
+        return
+    left = _left(held, folder, comparison)
+    comparison.repaired = not left
+    comparison.counted = held.count([comparison.plan.table]).get(comparison.plan.table)
+    if left:
+        thin.notes.remarks.append(f"{counted(len(left), 'row')} of these still differ")
+
+
+def _left(held: Warehouse, folder: Path, comparison: Comparison) -> set[str]:
+    """What differs still; a row that came in a newer version than was compared does not."""
+    found, rows = compared(held, folder, comparison.thin, comparison.plan)
+    after = Comparison(comparison.plan, comparison.thin)
+    after.take(found, rows)
+    if comparison.until is not None:
+        changed = column(comparison.plan, MODIFIED_TIME)
+        after.excuse(ids_since(rows, changed, comparison.until), ("stale", "values"))
+    return set[str]().union(*(after.ids[kind] & comparison.ids[kind] for kind in KINDS if kind != "values"))
+
+
+def _proven(comparison: Comparison, synced: ModuleState) -> ModuleState:
+    """What the state is to remember: when every id was compared, and every computed value."""
+    plan = comparison.plan
+    computed = {c.api_name for c in plan.columns if c.field.data_type in COMPUTED_TYPES}
+    read = {c.api_name for c in comparison.thin.columns}
+    computed_at = plan.until if computed <= read else synced.computed_at
+    return replace(synced, verified_at=plan.until, computed_at=computed_at)
+
+
+def _row(run: RunResult, comparison: Comparison) -> dict[str, Any]:
+    thin = comparison.thin
+    done = {"equal": "verified", "never loaded": "differs"}.get(comparison.verdict, comparison.verdict)
+    return {
+        "run_id": run.run_id,
+        "module": thin.name,
+        "api": thin.api,
+        "reason": thin.reason,
+        "status": done,
+        "error": thin.error or comparison.refusal,
+        "rows_read": thin.followed,
+        "rows_deleted": thin.deleted_rows,
+        "crm_count": thin.rows,
+        "table_count": comparison.table_rows if comparison.counted is None else comparison.counted,
+        "calls": thin.usage.calls,
+        "credits": thin.usage.credits,
+        "started_at": thin.started.isoformat(),
+        "finished_at": thin.finished.isoformat() if thin.finished else None,
+        "until": comparison.until.isoformat() if comparison.until else None,
+        "skipped_fields": [],
+    }

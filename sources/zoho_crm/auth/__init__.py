@@ -1,0 +1,1 @@
+"""Who signs in, and where: credentials, tokens and Zoho's accounts servers."""

@@ -1,0 +1,1 @@
+"""Calls of Zoho's API: retried, throttled, and counted in credits."""

@@ -1,0 +1,268 @@
+"""The one HTTP door: limits, retries, and the count of calls and credits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from dlt.sources.helpers.requests.retry import RetryPredicate
+from dlt.sources.helpers.rest_client.client import RESTClient
+from dlt.sources.helpers.rest_client.paginators import BasePaginator
+from requests import Response
+from requests.adapters import HTTPAdapter
+
+from .. import limits
+from ..auth.authenticator import ZohoAuthenticator
+from ..auth.credentials import ZohoCredentials
+from ..auth.oauth_client import token_post
+from ..auth.transport import LimitedClient, body_of, limited_adapter, where
+from ..exceptions import ExtractError, Retriable, ZohoConnectionError
+from .context import ApiUsage, ClientContext, RequestCost
+from .page_chain import PageChain
+from .progress import NO_PROGRESS, ProgressCallback
+from .responses import rows_in
+from .throttling import (
+    LONGEST_PAUSE,
+    DownloadRateLimiter,
+    RetryPolicy,
+    is_outcome_unknown,
+    is_retryable,
+    is_safe_to_retry_create,
+    log_retries,
+    log_retry,
+    root_of,
+    too_slow,
+    unreachable,
+    why_again,
+)
+from .waiting import Waits, pause
+
+CHUNK = 1 << 20  # bytes of a download held at once
+SECOND_TRY = 15.0  # seconds before a job is made again that may have been made
+
+
+@dataclass(frozen=True)
+class ZohoClient:
+    """Calls of Zoho CRM's API, counted in `usage`; threads may share it."""
+
+    door: ClientContext
+    waits: Waits
+    usage: ApiUsage = field(default_factory=ApiUsage)
+    watch: ProgressCallback = NO_PROGRESS
+
+    def with_usage(
+        self, usage: ApiUsage, watch: ProgressCallback | None = None, name: str = ""
+    ) -> ZohoClient:
+        """The same client for the reading of one table, which counts elsewhere and may take its time."""
+        pace, watch = self.door.pace, watch or self.watch
+        waits = Waits(pace, name, watch, pace.table_deadline)
+        return replace(self, usage=usage, watch=watch, waits=waits)
+
+    def now(self) -> datetime:
+        """Zoho's time at its latest answer; ours may be wrong. Before any answer, our own."""
+        return self.door.server_time or datetime.now(timezone.utc)
+
+    @property
+    def may_use_coql(self) -> bool:
+        return self.door.auth.may_use_coql
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        credits: int = 1,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """The body of `GET /crm/v8/{path}`; `{}` for 204 and 304."""
+        return self._call("GET", self._url(path), credits, params=params, headers=headers)
+
+    def post(self, path: str, body: Mapping[str, Any], *, credits: int = 1) -> dict[str, Any]:
+        return self._call("POST", self._url(path), credits, json=body)
+
+    def create_bulk_job(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a job; once more, at most, after an answer that leaves open whether there is one.
+
+        Each costs 50 credits, so each try that may have made one is counted.
+        """
+        url = self._url("read", "crm/bulk")
+        with log_retries("POST", url):
+            try:
+                return self._make_job(url, body)
+            except (ZohoConnectionError, Retriable) as error:
+                if not is_outcome_unknown(error):
+                    raise
+                log_retry(type(error).__name__)
+            self.waits.sleep(SECOND_TRY, why_again())
+            return self._make_job(url, body)
+
+    def _make_job(self, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._call("POST", url, limits.BULK_CREATE_CREDITS, makes=True, json=body)
+
+    def read_bulk_job(self, job_id: str) -> dict[str, Any]:
+        return self._call("GET", self._url(f"read/{job_id}", "crm/bulk"), 1)
+
+    def download(self, path: str, target: Path | BytesIO) -> None:
+        """Stream what a job's `download_url` names into a file, or into memory.
+
+        Raises ZohoConnectionError if it breaks off; the file is then to be thrown away.
+        """
+        url = urljoin(self.door.auth.api_domain + "/", path)
+        if urlsplit(url).netloc != urlsplit(self.door.auth.api_domain).netloc:
+            raise ZohoConnectionError(f"Zoho named another host to download from: {urlsplit(url).netloc}")
+        with ExitStack() as stack:
+            response = self._begin_download(url, stack)
+            file = stack.enter_context(target.open("wb")) if isinstance(target, Path) else target
+            self.watch.downloads(0)
+            try:
+                for chunk in response.iter_content(CHUNK):
+                    file.write(chunk)
+                    self.watch.downloads(len(chunk))
+                    self.waits.check()
+            except requests.RequestException as error:
+                slow = too_slow(error)
+                why = f"was too slow: {slow}" if slow else "broke off"
+                raise ZohoConnectionError(f"the download {where(response)} {why}") from error
+
+    def _begin_download(self, url: str, stack: ExitStack) -> Response:
+        """Each try is one of the ten a minute, so each waits for its own turn."""
+        with log_retries("GET", url):
+            for seconds in self.door.pace.pauses():
+                try:
+                    return self._try_download(url, stack)
+                except (ZohoConnectionError, Retriable) as error:
+                    if not is_retryable(None, root_of(error)):
+                        raise
+                self.waits.sleep(seconds, why_again())
+            return self._try_download(url, stack)
+
+    def _try_download(self, url: str, stack: ExitStack) -> Response:
+        with ExitStack() as held:
+            with self.door.downloads.acquire(self.waits.sleep):
+                held.enter_context(self.door.calls)
+                response = held.enter_context(self._send("GET", url, 1, http=self.door.once, stream=True))
+            if response.status_code != 200:
+                try:
+                    body_of(response)
+                except requests.RequestException as error:
+                    raise unreachable(url, error) from error
+                raise ZohoConnectionError(f"{response.status_code} {where(response)} brought no archive")
+            self.waits.answered()
+            stack.enter_context(held.pop_all())
+        return response
+
+    def paginate(
+        self, path: str, key: str, paginator: BasePaginator, params: Mapping[str, Any]
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The pages of a list by dlt's REST client, behind this same door."""
+
+        def checked(response: Response, *_: Any, **__: Any) -> Response:
+            body = body_of(response)
+            if not rows_in(body, key) and (body.get("info") or {}).get("more_records"):
+                raise ExtractError(f"Zoho says that there are more {key}, and brings none")
+            # Numbers stay exact, and 204 has no body that dlt's client could parse.
+            response.json = lambda **_: body  # type: ignore[method-assign]
+            return response
+
+        chain = PageChain(key)
+        bill = RequestCost(self.usage.add, 1)
+        rest = RESTClient(self._url("").rstrip("/"), auth=self.door.auth, session=self.door.http.session)
+        pages = rest.paginate(
+            path,
+            params=dict(params),
+            paginator=paginator,
+            data_selector=key,
+            proxies=self.door.proxies,
+            hooks={"response": [self.door.on_response, bill.count, checked]},  # type: ignore[list-item]
+            allow_redirects=False,
+        )
+        while True:
+            with self._paying(bill, "GET", self._url(path)), self.door.calls:
+                page = next(pages, None)
+            self.waits.answered()
+            if page is None:
+                return
+            more = paginator.has_next_page
+            chain.page((str(row.get("id") or row) for row in page), more=more, most_repeats=1)
+            yield list(page)
+            if not more:
+                return  # before another call is paid for
+
+    def _url(self, path: str, root: str = "crm") -> str:
+        return f"{self.door.auth.api_domain}/{root}/{limits.API_VERSION}/{path}"
+
+    def _call(self, method: str, url: str, credits: int, **kwargs: Any) -> dict[str, Any]:
+        with self.door.calls:
+            body = body_of(self._send(method, url, credits, **kwargs))
+        self.waits.answered()
+        return body
+
+    def _send(self, method: str, url: str, credits: int, **kwargs: Any) -> Response:
+        """One call with its tries. `http` has the policy of repeating; `makes` says that a try makes a job."""
+        makes = kwargs.pop("makes", False)
+        http: LimitedClient = kwargs.pop("http", self.door.making if makes else self.door.http)
+        bill = RequestCost(self.usage.add, credits, makes)
+        with self._paying(bill, method, url):
+            return http.session.request(
+                method,
+                url,
+                auth=self.door.auth,
+                proxies=self.door.proxies,
+                allow_redirects=False,
+                hooks={"response": [self.door.on_response, bill.count]},
+                **kwargs,
+            )
+
+    @contextmanager
+    def _paying(self, bill: RequestCost, method: str, url: str) -> Iterator[None]:
+        """Around one call: may the run afford it, what did it cost, and did an answer come."""
+        self.waits.check()
+        self.door.reserve(bill.credits)
+        before = bill.paid
+        try:
+            with log_retries(method, url), self.waits.current():
+                yield
+        except requests.RequestException as error:
+            bill.lost(error, before)
+            raise unreachable(url, error) from error
+        finally:
+            self.door.charge(bill.credits, bill.paid - before)
+
+
+def connect(credentials: ZohoCredentials, pace: RetryPolicy | None = None) -> ZohoClient:
+    """A client for one account. No call is made yet; the first one renews the token if need be."""
+    pace = pace or RetryPolicy()
+    seconds = float(credentials.timeout or 60)
+    answers, archives = (limited_adapter(pace.answer_clock, seconds, by_rate=rate) for rate in (False, True))
+
+    def http(
+        attempts: int = pace.attempts,
+        condition: RetryPredicate = is_retryable,
+        adapter: HTTPAdapter = answers,
+    ) -> LimitedClient:
+        return LimitedClient(
+            adapter,
+            lambda seconds: pause(pace, seconds, why_again()),
+            request_timeout=seconds,
+            raise_for_status=False,
+            status_codes=(),
+            exceptions=(),
+            retry_condition=condition,
+            request_max_attempts=attempts,
+            request_backoff_factor=pace.backoff,
+            request_max_retry_delay=LONGEST_PAUSE,
+        )
+
+    auth = ZohoAuthenticator(credentials, post=token_post(credentials, now=pace.answer_clock))
+    calls = threading.BoundedSemaphore(limits.CALLS_AT_ONCE)
+    https = http(), http(condition=is_safe_to_retry_create), http(1, lambda response, error: False, archives)
+    door = ClientContext(auth, *https, pace, DownloadRateLimiter(pace), calls, credentials.proxies)
+    return ZohoClient(door, Waits(pace))

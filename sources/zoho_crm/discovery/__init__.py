@@ -1,0 +1,1 @@
+"""What an account offers: modules, fields, and our own tables about it."""

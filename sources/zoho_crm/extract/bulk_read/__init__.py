@@ -1,0 +1,1 @@
+"""Reads modules by Bulk Read jobs."""

@@ -1,0 +1,229 @@
+"""Bulk Read jobs: made, polled and downloaded, within Zoho's limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ... import limits
+from ...client.client import ZohoClient
+from ...client.job_journal import Chapter
+from ...client.poll_schedule import Turn
+from ...exceptions import CredentialsError, DailyLimitError, Retriable, ZohoError
+from ...models import MODIFIED_TIME, Window
+from ...planning.plan import Plan
+
+WORKING = frozenset({"ADDED", "QUEUED", "IN PROGRESS"})
+PATIENCE = 3  # refusals of a queue that is full without us; each was tried for a minute by the client
+FULL_QUEUE = 30.0  # seconds between them
+AT_WORK = "Zoho works on a Bulk Read job"
+OUR_QUEUE = "as many Bulk Read jobs as Zoho takes are under way for other tables"
+SHORT_SLEEP = 1.0  # seconds; the end of another job may change when this one is due
+
+
+class JobFailed(Exception):
+    """The job will bring nothing; a new one may."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished job says of its file."""
+
+    job_id: str
+    count: int
+    download_url: str
+    next_page_token: str | None
+
+
+class Job:
+    """A job under way. It holds a slot until it has ended or is abandoned."""
+
+    earlier: datetime | None = None  # of a job that an earlier reading made: up to when that one read
+    id: str
+    _turn: Turn | None = None  # none yet of an earlier job: nobody knows when it was made, and it may be done
+
+    def __init__(
+        self, client: ZohoClient, body: Mapping[str, Any], rows: int | None, chapter: Chapter | None = None
+    ) -> None:
+        """Make the job as soon as the account bears one more, or take up the one that the journal knows.
+
+        `rows` is how many it should bring, if anybody knows.
+        """
+        self.body = body
+        self._rows = min(limits.BULK_ROWS_PER_JOB if rows is None else rows, limits.BULK_ROWS_PER_JOB)
+        self._client, self._slots, self._chapter = client, client.door.jobs, chapter
+        self._holds_slot = False
+        self._outcome: Result | JobFailed | None = None
+        known = chapter.find(body, client.now()) if chapter else None
+        if known is None:
+            self._make()
+            self._turn = client.door.timetable.enter(self._rows, self.id)
+            return
+        client.waits.for_a_turn(self._slots.acquire, OUR_QUEUE)  # it may still wait in Zoho's queue
+        self._holds_slot = True
+        self.id, self.earlier = known.job_id, known.until
+
+    def _make(self) -> None:
+        patience = PATIENCE
+        while not self._holds_slot:
+            self._client.waits.for_a_turn(self._slots.acquire, OUR_QUEUE)
+            self._holds_slot = True
+            ended = self._slots.ended
+            try:
+                answer = self._client.create_bulk_job(self.body)
+                self._client.watch.waits("ADDED")
+                self.id = str(answer["data"][0]["details"]["id"])
+                self._slots.grow()
+                if self._chapter:
+                    self._chapter.keep(self.body, self.id, self._client.now())
+            except Retriable as refusal:
+                if refusal.code != "TOO_MANY_REQUESTS" or isinstance(refusal, DailyLimitError):
+                    self.abandon()
+                    raise
+                self._holds_slot = False
+                if self._slots.shrink() or self._slots.ended > ended:
+                    continue  # ours fill the queue, or have just made room
+                # The queue is full of others' jobs.
+                patience -= 1
+                if not patience:
+                    raise
+                self._client.waits.sleep(
+                    FULL_QUEUE, f"Zoho takes no more Bulk Read jobs now ({refusal.code})"
+                )
+            except BaseException:
+                self.abandon()
+                raise
+
+    def again(self) -> Job:
+        """A new job with the same question; this one is forgotten."""
+        self.forget()
+        return Job(self._client, self.body, self._rows, self._chapter)
+
+    def forget(self) -> None:
+        """No later run is to use it."""
+        if self._chapter:
+            self._chapter.drop(self.body)
+
+    def abandon(self) -> None:
+        if self._holds_slot:
+            self._holds_slot = False
+            self._slots.release()
+        if self._turn is not None:
+            self._client.door.timetable.leave(self._turn, done=isinstance(self._outcome, Result))
+
+    def settle(self) -> Result | JobFailed:
+        """Wait until the job has ended, well or not, so that it holds no slot any more."""
+        if self._outcome is None:
+            try:
+                self._outcome = self._poll()
+            except JobFailed as failure:
+                self._outcome = failure
+            finally:
+                self._client.waits.over()
+                self.abandon()
+        return self._outcome
+
+    def wait(self) -> Result:
+        """The result, once the job is done.
+
+        Raises JobFailed for FAILURE, a state nobody has met, a job that Zoho lost, and after the deadline.
+        """
+        outcome = self.settle()
+        if isinstance(outcome, JobFailed):
+            raise outcome
+        return outcome
+
+    def _poll(self) -> Result:
+        """Ask how the job is when it should be done, until the deadline."""
+        pace, state = self._client.door.pace, ""
+        end = pace.monotonic() + pace.job_deadline
+        while self._wait_until_due(end):
+            answer = self._read()
+            state = str(answer.get("state"))
+            self._client.watch.waits(state)
+            if state == "COMPLETED":
+                return self._result(answer)
+            if state not in WORKING:
+                words = (answer.get("result") or {}).get("error_message") or {}
+                raise JobFailed(f"a job ended as {state}: {words.get('message') or 'no reason given'}")
+            timetable = self._client.door.timetable
+            self._turn = self._turn or timetable.enter_earlier(self._rows, self.id)
+            timetable.seen(self._turn, queued=state != "IN PROGRESS")
+        raise JobFailed(f"a job was still {state} after {pace.job_deadline:,.0f} seconds")
+
+    def _wait_until_due(self, end: float) -> bool:
+        """Until the job is worth a question, by what other jobs tell meanwhile; False after the deadline."""
+        pace, turn = self._client.door.pace, self._turn
+        while turn and (left := self._client.door.timetable.due(turn) - pace.monotonic()) > 0:
+            self._client.waits.sleep(min(left, SHORT_SLEEP), AT_WORK, until=end, retries=False)
+        return pace.monotonic() < end
+
+    def _result(self, job: Mapping[str, Any]) -> Result:
+        result = job.get("result") or {}
+        token = result.get("next_page_token")
+        if result.get("more_records") and not token:
+            raise JobFailed("a job has more records but names no next page")
+        if token and token == self.body["query"].get("page_token"):
+            raise JobFailed("a job names its own page as the next one")
+        return Result(self.id, int(result["count"]), str(result["download_url"]), token)
+
+    def _read(self) -> Mapping[str, Any]:
+        try:
+            job: Mapping[str, Any] = self._client.read_bulk_job(self.id)["data"][0]
+            return job
+        except ZohoError as error:
+            # How Zoho refuses a job of yesterday, or of another user, is not documented.
+            unknown = self.earlier and not isinstance(error, (Retriable, CredentialsError))
+            if error.code == "RESOURCE_NOT_FOUND" or unknown:
+                raise JobFailed("Zoho no longer knows a job that it took") from error
+            raise
+
+
+def chapter_of(client: ZohoClient, plan: Plan) -> Chapter | None:
+    """Where the jobs of a reading are remembered; None for one that must not use old jobs.
+
+    A window ends anew in each run, and old rows without a time of change cannot be brought up to date.
+    """
+    journal = client.door.journal
+    if journal is None or plan.until is None or plan.window != Window() or not plan.has(MODIFIED_TIME):
+        return None
+    # What a field is may change without a word in the question: its type, its values, its id.
+    fields = [(repr(column), column.field.raw.get("id")) for column in plan.columns]
+    about = repr((client.door.auth.api_domain, fields))
+    return Chapter(journal, plan.module.api_name, plan.until, about)
+
+
+# Of jobs, of a day, of the account: fewer fields would not help.
+OTHER_LIMIT = re.compile(
+    r"job|queue|dail|\bday|hour|minute|concurren|credit|request|call|export|storage", re.IGNORECASE
+)
+FIELDS = re.compile(r"field|column", re.IGNORECASE)
+
+
+def fields_per_job(error: ZohoError, asked: int) -> int | None:
+    """How many fields a Bulk Read job takes, if the error says that it was asked for too many; else None.
+
+    LIMIT_EXCEEDED may also mean the jobs of a day or a full queue. Then nothing is to be left out.
+    """
+    if error.code != "LIMIT_EXCEEDED":
+        return None
+    named = " ".join(
+        str(error.details.get(key) or "") for key in ("api_name", "param_name", "clause", "json_path")
+    )
+    message = str(error).partition(": ")[2]
+    told = str(error.details.get("limit") or error.details.get("max_limit") or "")
+    limit = int(told) if told.isdecimal() else None
+    if limit is not None and limit >= asked:
+        return None
+    if named.strip():
+        about_fields = FIELDS.search(named) is not None
+    elif FIELDS.search(message):
+        about_fields = True
+    else:
+        about_fields = limit is not None and OTHER_LIMIT.search(message) is None
+    if not about_fields:
+        return None
+    return limit or min(limits.BULK_FIELDS_PER_JOB, asked - 1)

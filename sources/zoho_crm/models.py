@@ -1,0 +1,82 @@
+"""The frozen values that all packages share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+BESIDE = frozenset({"Notes", "Attachments"})  # they hang on records of any module
+WITH_RECORDS = frozenset({"default", "custom", "web"})  # generated types of modules whose records people make
+NAMELESS = "nameless"  # our own data type for a field that Zoho lists without its API name
+
+
+@dataclass(frozen=True)
+class Module:
+    api_name: str
+    generated_type: str = "default"  # default, custom, subform, linking, field_tracker, web
+    api_supported: bool = True
+    viewable: bool = True
+    raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def may_wait_for_approval(self) -> bool:
+        """Whether people make its records, so that others may have to approve them."""
+        return self.generated_type in WITH_RECORDS and self.api_name not in BESIDE
+
+
+@dataclass(frozen=True)
+class Field:
+    api_name: str
+    data_type: str
+    json_type: str = "string"
+    return_type: str | None = None  # of a formula or a roll-up summary
+    rich_text: bool = False
+    pick_list: tuple[str, ...] = ()  # every value in both forms, unused ones too
+    own_table: str | None = None  # the module that holds the rows of a subform or multi-select lookup
+    raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+Api = Literal["bulk", "coql", "records"]
+PreferredApi = Literal["auto", "bulk", "coql", "records"]
+NAMES: Mapping[Api, str] = {"records": "Records", "coql": "COQL", "bulk": "Bulk Read"}
+
+
+@dataclass(frozen=True)
+class Window:
+    """The records with `since <= Modified_Time < until`; an open end is None."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PrefetchedPage:
+    """The first records that changed since a time, by the Records API with the first chunk of fields."""
+
+    records: tuple[Mapping[str, Any], ...]
+    more: bool
+    token: str | None = None
+
+
+@dataclass(frozen=True)
+class Usable:
+    """What may be chosen for a module beside what it offers itself."""
+
+    coql: bool = True  # whether COQL may be asked
+    failing: tuple[tuple[str, str], ...] = ()  # APIs that failed to read the module lately, and why
+
+
+USABLE = Usable()
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A module that is not read, and why."""
+
+    module: Module
+    reason: str
+
+
+MODIFIED_TIME, CREATED_TIME, CONVERTED_FLAG = "Modified_Time", "Created_Time", "Converted__s"

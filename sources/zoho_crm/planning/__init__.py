@@ -1,0 +1,1 @@
+"""Decides, without a call, what is read and by which API."""

@@ -1,0 +1,120 @@
+"""Chooses the API that reads a module, or a window of its changes, and says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from .. import limits
+from ..models import NAMES, USABLE, Api, Module, PreferredApi, Usable
+from ..transform.column_types import Column
+from .cost import MANY, cost_of, costs_of, has_rich_text
+
+
+def choose_api(
+    module: Module,
+    wish: PreferredApi,
+    rows: int | None,
+    columns: tuple[Column, ...],
+    usable: Usable = USABLE,
+) -> tuple[Api, str]:
+    """The API for a full reading, and the reason that `plan` prints."""
+    no_bulk = why_not_bulk(module)
+    if no_bulk and wish in ("auto", "bulk"):
+        return "records", no_bulk
+    if wish != "auto":
+        return wish, "as configured"
+    if why := dict(usable.failing).get("bulk"):
+        return _without_bulk(rows, columns, usable.coql, why)
+    if rows is None:
+        return "bulk", "first load, Zoho gives no count"
+    records, bulk = (
+        cost_of("records", rows, columns).credits,
+        cost_of("bulk", rows, columns, usable.coql).credits,
+    )
+    most, why = ("up to ", ", as lists cut rich text") if has_rich_text(columns) else ("", "")
+    if records <= bulk:
+        return "records", f"{most}{records:,} credit{'' if records == 1 else 's'}; Bulk Read {bulk:,}"
+    return "bulk", f"{bulk:,} credits; Records {most}{records:,}{why}"
+
+
+def _without_bulk(rows: int | None, columns: tuple[Column, ...], coql: bool, why: str) -> tuple[Api, str]:
+    """The cheaper one of the others, where Bulk Read failed lately."""
+    possible: tuple[Api, ...] = ("records", "coql") if coql else ("records",)
+    costs = {api: cost_of(api, MANY if rows is None else rows, columns, coql).credits for api in possible}
+    best = min(possible, key=costs.__getitem__)
+    price = (
+        "Zoho gives no count" if rows is None else f"{costs[best]:,} credit{'' if costs[best] == 1 else 's'}"
+    )
+    return best, f"{price}; Bulk Read {why}"
+
+
+def why_not_bulk(module: Module) -> str | None:
+    """Why Bulk Read is no way to read a module."""
+    if module.api_name in limits.NOT_IN_BULK:
+        return "Bulk Read does not offer it"
+    if module.generated_type == "field_tracker":
+        return "Bulk Read leaves out the history of deleted records"
+    return None
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is known of a window before it is read: `rows` at least, or about so many if `counted`."""
+
+    since: datetime
+    rows: int
+    more: bool = False  # than the first page has
+    counted: bool = False
+    at_most: int | None = None  # the records of the whole module
+    counts_partly: bool = False  # without converted and unapproved records
+
+    @property
+    def words(self) -> str:
+        """`at least 201 changed since 2026-11-20 02:15`."""
+        number = f"{'at least ' if self.more and not self.counted else ''}{self.rows:,}"
+        return f"{number if self.rows else 'nothing'} changed since {to_the_minute(self.since)}"
+
+    @property
+    def expected(self) -> int:
+        """The number to choose by."""
+        known = self.counted or not self.more
+        return self.rows if known else max(self.rows, min(MANY, self.at_most or MANY))
+
+
+def choose_api_for_changes(
+    module: Module,
+    wish: PreferredApi,
+    changes: Changes,
+    columns: tuple[Column, ...],
+    usable: Usable,
+) -> tuple[Api, str]:
+    """The API for a window, and the reason that `plan` prints; of two that cost the same, the plainer one.
+
+    A wish wins, but Bulk Read makes no job for nothing, nor where it has not every row.
+    """
+    no_bulk = why_not_bulk(module)
+    if wish == "records":
+        return "records", f"as configured, {changes.words}"
+    if wish == "bulk" and changes.rows:
+        return (
+            ("records", f"{no_bulk}, {changes.words}")
+            if no_bulk
+            else ("bulk", f"as configured, {changes.words}")
+        )
+    if not changes.more or module.generated_type == "field_tracker":
+        return "records", changes.words
+    costs = costs_of(changes.expected, columns, usable.coql)
+    without = set() if usable.coql else {"coql"}
+    without |= {"bulk"} if no_bulk or "bulk" in dict(usable.failing) else set()
+    possible = [api for api in costs if api not in without]
+    best = min(possible, key=costs.__getitem__)
+    if not changes.counted:
+        return best, f"{changes.words}, Zoho gives no count"
+    others = ", ".join(f"{NAMES[api]} {costs[api]:,}" for api in possible if api != best)
+    chosen = f"{NAMES[best]} {costs[best]:,} credit{'' if costs[best] == 1 else 's'}"
+    return best, f"{changes.words}: {chosen}" + (f"; {others}" if others else "")
+
+
+def to_the_minute(moment: datetime) -> str:
+    return f"{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M}"

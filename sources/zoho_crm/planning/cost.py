@@ -1,0 +1,147 @@
+"""Calls, credits and time that a reading is expected to take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import ceil
+
+from .. import limits
+from ..models import Api
+from ..transform.column_types import Column
+
+# Measured with a live account: jobs of 28,000 rows x 4 columns took 3.5 s, four at once 3.5, 6.9, 9.1 and
+# 12.5 s: about one at a time. Wider rows and other accounts were not measured.
+BULK_ROWS_A_SECOND = 8_000
+SHORTEST_JOB = 3.5
+# Measured with a live account: lists come at about 300 rows a second, in pages of 200.
+SECONDS_A_CALL = 0.7
+CALLS_SIDE_BY_SIDE = 4  # the threads that read what is not Bulk Read
+# A million rows of 40 columns, generated: 137 MB of archives. In JSON a value comes with its name.
+CELL_IN_ARCHIVE = 3.5
+CELL_IN_JSON = 30
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What comes over the line, before any compression of HTTP's, and how long it keeps a thread busy."""
+
+    bytes: int
+    seconds: float
+    one_at_a_time: bool = False  # whether Zoho works on nothing else of the kind meanwhile
+
+
+def estimate(api: Api, rows: int, columns: int, calls: int) -> Estimate:
+    """The guess for a reading of so many rows and columns that takes so many calls."""
+    if api != "bulk":
+        return Estimate(rows * columns * CELL_IN_JSON, calls * SECONDS_A_CALL)
+    full, rest = divmod(rows, limits.BULK_ROWS_PER_JOB)
+    jobs = full * job_seconds(limits.BULK_ROWS_PER_JOB) + (job_seconds(rest) if rest or not full else 0)
+    return Estimate(ceil(rows * columns * CELL_IN_ARCHIVE), jobs, one_at_a_time=True)
+
+
+def job_seconds(rows: int) -> float:
+    """How long Zoho works on one Bulk Read job."""
+    return max(SHORTEST_JOB, rows / BULK_ROWS_A_SECOND)
+
+
+def together(estimates: Iterable[Estimate]) -> float:
+    """The seconds of readings that go on side by side: jobs one after the other, the rest beside them."""
+    listed = list(estimates)
+    queue = sum(e.seconds for e in listed if e.one_at_a_time)
+    others = [e.seconds for e in listed if not e.one_at_a_time]
+    return max(queue, sum(others) / CALLS_SIDE_BY_SIDE, *others, 0.0)
+
+
+# Rows to choose by where Zoho gives no count: so many that it matters.
+MANY = 20_000
+BULK_JOB_CREDITS = limits.BULK_CREATE_CREDITS + 4  # polls of a job are guessed as three; one download
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a reading is expected to take."""
+
+    calls: int
+    credits: int
+
+    def __add__(self, more: Cost) -> Cost:
+        return Cost(self.calls + more.calls, self.credits + more.credits)
+
+
+def cost_of(api: Api, rows: int, columns: tuple[Column, ...], coql: bool = True) -> Cost:
+    """Calls and credits of reading `rows` whole (API limits, v8).
+
+    Polls of a job are guessed as three. Lists cut rich text, so each record may take a call of its own.
+    What an API does not bring, another one reads beside: COQL, if it may be asked, or the Records API.
+    """
+    if api == "records":
+        return _cost_of_records(rows, columns)
+    if api == "bulk":
+        beside = tuple(c for c in columns if not c.likely_in_bulk)
+        more = cost_beside(rows, beside, coql)
+        if any(c.in_coql for c in beside):
+            more += Cost(1, 1)  # a look whether there are values
+        slices = max(1, ceil((len(columns) - len(beside) - 2) / (limits.BULK_FIELDS_PER_JOB - 2)))
+        jobs = slices * max(1, ceil(rows / limits.BULK_ROWS_PER_JOB))
+        return Cost(5 * jobs, BULK_JOB_CREDITS * jobs) + more
+    beside = tuple(c for c in columns if not c.in_coql)
+    return _cost_of_coql(rows, columns) + (_cost_of_records(rows, beside) if beside else Cost(0, 0))
+
+
+def cost_beside(rows: int, columns: tuple[Column, ...], coql: bool) -> Cost:
+    """What it takes to read some columns beside Bulk Read, by the cheaper way."""
+    if not columns:
+        return Cost(0, 0)
+    by_records = _cost_of_records(rows, columns)
+    by_coql = tuple(c for c in columns if c.in_coql)
+    if not coql or not by_coql:
+        return by_records
+    others = tuple(c for c in columns if not c.in_coql)
+    both = _cost_of_coql(rows, by_coql) + (_cost_of_records(rows, others) if others else Cost(0, 0))
+    return min(by_records, both, key=lambda cost: cost.credits)
+
+
+def pays_by_coql(rows: int | None, columns: tuple[Column, ...], coql: bool) -> bool:
+    """Whether COQL is the cheaper way to read what it takes of the columns beside Bulk Read."""
+    known = MANY if rows is None else rows
+    return cost_beside(known, columns, coql).credits < _cost_of_records(known, columns).credits
+
+
+def _cost_of_coql(rows: int, columns: tuple[Column, ...]) -> Cost:
+    chunks = ceil(len(columns) / limits.COQL_FIELD_CAPS[0])
+    calls = chunks * max(1, ceil(rows / limits.COQL_ROWS_PER_CALL))
+    looks = chunks + 1  # the first one at each chunk, and at the rows without Modified_Time
+    return Cost(calls + looks, calls * limits.coql_credits(coql_page(rows)) + looks)
+
+
+def _cost_of_records(rows: int, columns: tuple[Column, ...]) -> Cost:
+    pages = max(1, ceil(rows / limits.RECORDS_PER_PAGE))
+    more_chunks = max(0, ceil((len(columns) - 2) / (limits.FIELDS_PER_CALL - 2)) - 1)
+    calls = pages + more_chunks * ceil(rows / limits.IDS_PER_CALL) + (rows if has_rich_text(columns) else 0)
+    # Deletions meanwhile move records between pages, so several pages end with a look at them.
+    return Cost(calls + 1, calls + 2) if pages > 1 else Cost(calls, calls)
+
+
+def coql_page(rows: int | None) -> int:
+    """The LIMIT of a page: a smaller one costs fewer credits, and no row if the count was too low."""
+    if rows is None:
+        return limits.COQL_ROWS_PER_CALL
+    return next((size for size in limits.COQL_PAGES if rows <= size), limits.COQL_ROWS_PER_CALL)
+
+
+def has_rich_text(columns: tuple[Column, ...]) -> bool:
+    return any(column.field.rich_text for column in columns)
+
+
+def costs_of(rows: int, columns: tuple[Column, ...], coql: bool = True) -> dict[Api, int]:
+    """The credits of reading a window of so many rows, past the first page, by each API.
+
+    COQL looks at no query of a window beforehand, and finds no row without a time in it.
+    """
+    looks = ceil(len(columns) / limits.COQL_FIELD_CAPS[0]) + 1
+    return {
+        "records": cost_of("records", rows, columns).credits - 1,
+        "coql": cost_of("coql", rows, columns).credits - looks,
+        "bulk": cost_of("bulk", rows, columns, coql).credits,
+    }

@@ -1,0 +1,94 @@
+"""The table `deleted_records`: one row a deletion that Zoho told of."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from ..client.client import ZohoClient
+from ..discovery.account_tables import AccountTable, fields
+from ..extract.account import keep_rows
+from ..extract.deletions import NO_SUCH_LIST, WITHOUT_LIST, read_deletions
+from ..extract.extractor import ExtractResult
+from ..models import Module
+from ..transform.parquet_writer import ParquetFile, write_parquet
+
+DELETED_RECORDS = AccountTable(
+    "deleted_records",
+    "",
+    "",
+    fields(text="module id display_name type", datetime="deleted_time", lookup="deleted_by"),
+    each="module",  # a record can be deleted, restored and deleted again
+)
+KEY = ("module", "id", "deleted_time")
+
+logger = logging.getLogger("zoho_crm")
+
+
+def deleted_records_reading(
+    readings: Iterable[ExtractResult], folder: Path, *, new: bool = False
+) -> ExtractResult | None:
+    """The deletions that these readings were told of; None if there are none, unless the table is new."""
+    rows = [
+        {
+            "module": reading.name,
+            "id": gone.id,
+            "display_name": gone.display_name,
+            "type": gone.type,
+            "deleted_time": gone.deleted_time.isoformat(),
+            "deleted_by": {"id": gone.deleted_by} if gone.deleted_by else None,
+        }
+        for reading in readings
+        for gone in reading.deletions
+    ]
+    if not rows and not new:
+        return None
+    reading = ExtractResult("deleted_records", "deleted_records", "", "", key=KEY)
+    return keep_rows(reading, DELETED_RECORDS, rows, folder, {})
+
+
+def deletions_only(
+    client: ZohoClient, modules: Iterable[Module], since: datetime, until: datetime, *, named: bool
+) -> Iterator[ExtractResult]:
+    """What Zoho's lists tell of modules that are read in other runs; `named` keeps the names of the records."""
+    for module in modules:
+        if module.generated_type in WITHOUT_LIST:
+            continue
+        feed = read_deletions(client, module.api_name, since)
+        if feed.gap and feed.refusal not in NO_SUCH_LIST:
+            logger.warning("deleted_records may lack rows of %s: %s", module.api_name, feed.gap)
+        reading = ExtractResult(module.api_name, "", "", "")
+        reading.deletions = tuple(
+            gone if named else replace(gone, display_name=None)
+            for gone in feed.deletions
+            if since <= gone.deleted_time < until
+        )
+        yield reading
+
+
+def with_earlier(new: ParquetFile, there: Path, nameless: Collection[str]) -> ParquetFile:
+    """These deletions and those that the table has, for a table that can only be replaced.
+
+    Earlier rows of the modules in `nameless` lose their names: a rule of privacy is new.
+    """
+    with duckdb.connect() as database:
+        database.execute("set time zone 'UTC'")
+        rows = database.execute(
+            """
+            select distinct on (module, id, deleted_time) * from (
+                select * from read_parquet($new)
+                union all by name
+                select * replace (case when not list_contains($nameless, module) then display_name end as display_name)
+                from read_parquet($there)
+            ) order by deleted_time, module, id
+            """,
+            {"new": str(new.path), "there": str(there), "nameless": list(nameless)},
+        ).to_arrow_table()
+    return write_parquet(
+        [rows.select(new.schema.names).cast(new.schema)], new.path.with_suffix(".all.parquet"), key=None
+    )

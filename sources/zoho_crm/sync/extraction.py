@@ -1,0 +1,577 @@
+"""One run of the source: every selected table is read, and what follows from the changes, before dlt takes a row."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..client.client import ZohoClient
+from ..client.job_journal import Journal
+from ..client.progress import NO_PROGRESS, Watcher
+from ..config import ModuleSelection
+from ..discovery.account_tables import ACCOUNT_TABLES
+from ..discovery.catalog import Catalog, PreviousState
+from ..exceptions import CreditBudgetExceeded, ExtractError, ZohoCrmError
+from ..extract.deletions import Deletion
+from ..extract.extractor import ExtractResult, ids_of, must_be_read, read_module
+from ..extract.id_comparison import confirm_deleted, cost_by_id, fetch, whole
+from ..extract.probe import discover, with_api
+from ..extract.record_count import read_count
+from ..extract.related_rows import ChangedParents, Followed, Relationship, follow, links, links_not_asked
+from ..models import MODIFIED_TIME, PreferredApi
+from ..planning.plan import Plan
+from ..planning.sync_mode import with_window
+from ..state import ModuleState
+from ..transform.parquet_writer import ParquetFile, groups_of, without_rows, write_parquet
+from ..transform.privacy_rules import PrivacyRules
+from .rejected_values import split_rejected
+from .restored_records import deleted_lately, restored
+from .tables import Table, account_tables, metadata_tables, module_tables, not_due, read_side_by_side
+from .warehouse import Warehouse
+
+logger = logging.getLogger("zoho_crm")
+
+UNTRACED = "untraced"  # the type of a deletion that Zoho's list did not name
+# More rows than these may not be seen because somebody took a permission from the token's user.
+MANY, SHARE = 1_000, 5
+
+
+class TooManyRowsMissing(ExtractError):
+    """Zoho no longer shows so many records that losing a permission is likelier than deleting them."""
+
+
+@dataclass
+class Changed:
+    """What a module's reading means for the rows of other modules."""
+
+    parents: ChangedParents = field(default_factory=ChangedParents)
+    unknown: bool = False  # it was read whole, and any of its records may have changed
+
+
+@dataclass
+class Extraction:
+    """Reads the tables of one run. `readings` has one reading a table, each with a file or an error.
+
+    Args:
+        client: Its requests are the run's.
+        choice: Which modules and tables, and the policy of the sync.
+        wish: The API that the user asked for, or `auto`.
+        memory: What earlier runs left in dlt's state, and which tables the destination has.
+        held: The destination's rows; only read.
+        folder: Where files lie until dlt has taken them.
+    """
+
+    client: ZohoClient
+    choice: ModuleSelection
+    wish: PreferredApi
+    memory: PreviousState
+    held: Warehouse
+    folder: Path
+    journal: Path | None = None  # the file that remembers Bulk Read jobs until their rows have landed
+    watcher: Watcher = field(default_factory=Watcher)
+    readings: dict[str, ExtractResult] = field(default_factory=dict)
+    found: Catalog = field(init=False)
+    _links: list[Relationship] = field(default_factory=list)
+    _changed: dict[str, Changed] = field(default_factory=dict)
+    _more: dict[str, list[ParquetFile]] = field(default_factory=dict)  # rows that were read later in this run
+    _whole_why: dict[str, str] = field(default_factory=dict)  # why a module is to be read whole after all
+
+    def run(self) -> None:
+        """Ask what the account offers, and read it. A table that fails keeps its error, and the others go on."""
+        found = discover(self.client, self.choice, self.wish, self.memory, ACCOUNT_TABLES)
+        self.read(found, [*module_tables(self.client, found), *account_tables(self.client, found)])
+        self.describe()
+
+    def read(self, found: Catalog, tables: Sequence[Table]) -> None:
+        """Read these tables of what was found, in this order, and what follows from the changes of modules."""
+        self.found = found
+        listed = {m.api_name: m for m in self.found.modules}
+        not_asked = links_not_asked(self.found.fields, listed, self.memory.synced)
+        self._links = [*links(self.found.fields, listed), *not_asked]
+        self.client.door.scratch = self.folder
+        self.client.door.journal = self._open_journal()
+        for reading in self.side_by_side(tables):
+            self.readings[reading.name] = reading
+        with self.held.kept_open():
+            self._catch_up()
+            for reading in self.modules():
+                self._settle(reading)
+            self._bring_back()
+            self._follow(self._changed)
+            self._read_whole_again()
+            for reading in self.modules():
+                self._finish(reading)
+        for reading in self.readings.values():
+            if reading.plan is None and reading.status == "read":
+                self._reject(reading)
+        self._tell_unknown()
+
+    def describe(self) -> None:
+        """Make the tables about modules and fields, which tell what the readings have met."""
+        refused = {r.name: refused_fields(r) for r in self.readings.values()}
+        for table in metadata_tables(self.found, refused):
+            self.readings[table.name] = table.read(self.folder, NO_PROGRESS)
+        self.readings.update((r.name, r) for r in not_due(self.found))
+
+    # ---- reading
+
+    def _open_journal(self) -> Journal | None:
+        """The Bulk Read jobs that a killed run has paid for, but those whose rows have landed."""
+        if self.journal is None:
+            return None
+        journal = Journal(self.journal)
+        journal.tidy(self.found.until)
+        for module, synced in self.memory.synced.items():
+            journal.done(module, synced.until)
+        if self.choice.policy.rules != PrivacyRules():  # archives may be of a run without these rules
+            journal.remove_files(but=[plan.module.api_name for plan in self.found.plans if not plan.secret])
+        return journal
+
+    def side_by_side(self, tables: Sequence[Table]) -> Iterator[ExtractResult]:
+        return read_side_by_side(tables, self.folder, self.watcher, one_by_one=self.found.one_by_one)
+
+    def modules(self) -> list[ExtractResult]:
+        """The readings of modules that went well so far."""
+        return [r for r in self.readings.values() if r.plan is not None and r.status == "read"]
+
+    def _catch_up(self) -> None:
+        """Rows of a job that an earlier run made tell of its time: bring what changed since then."""
+        for reading in self.modules():
+            assert reading.plan is not None
+            if not reading.notes.read_as_of or reading.synced is None:
+                continue
+            plan = with_window(replace(reading.plan, synced=reading.synced), self.found.choice.policy)
+            with self._own_trouble(reading):
+                plan = with_api(self.client.with_usage(reading.usage), plan, self.wish)
+                more = read_module(self.client, plan, self._subfolder("later"))
+                reading.merge_result(more, rows=False)
+                if more.status == "read":
+                    self._add_rows(reading, must_be_read(more))
+                    reading.gone.update(more.gone)
+                    reading.synced = more.synced
+
+    # ---- what a reading means for other modules
+
+    def _settle(self, reading: ExtractResult) -> None:
+        """Find out which records changed or went; of a whole reading, by the rows that the destination has."""
+        plan = reading.plan
+        assert plan is not None
+        if not plan.is_full_refresh:
+            is_parent = any(link.parent == reading.name for link in self._links)
+            changed = self._ids(reading) if is_parent else frozenset[str]()
+            self._changed[reading.name] = Changed(ChangedParents(frozenset(reading.gone), changed))
+        elif plan.synced is not None and self._exists(plan):
+            with self._own_trouble(reading):
+                self._settle_whole(reading, plan, plan.synced)
+        elif plan.synced is not None:  # somebody has dropped its table
+            gone = frozenset(deletion.id for deletion in reading.deletions)
+            self._changed[reading.name] = Changed(ChangedParents(gone), unknown=True)
+
+    def _settle_whole(self, reading: ExtractResult, plan: Plan, before: ModuleState) -> None:
+        """Compare ids and versions with the destination's: rows that are gone leave it with the replacement.
+
+        A record that no list shows and that is there by its id is added; nothing else proves that it is gone.
+        """
+        names = [n for n in (MODIFIED_TIME,) if plan.has(n) and plan.column(n).name in self._columns(plan)]
+        columns = ["id", *(plan.column(name).name for name in names)]
+        there = self.held.read(plan.table, columns)
+        now = [part.path for part in (must_be_read(reading), *self._more.get(reading.name, ()))]
+        missing = ids_missing(there, now)
+        same_rules = (before.filters, before.keeps) == (plan.filter_words, plan.keeps)
+        if missing and same_rules and not self.choice.refresh and is_record(plan):
+            missing -= self._hidden(reading, plan, missing, pq.read_metadata(there).num_rows)
+        changed = frozenset[str]()
+        if names and any(link.parent == reading.name for link in self._links):
+            changed = frozenset(ids_changed(there, now, columns[1]))
+        reading.deleted_rows = len(missing)
+        self._changed[reading.name] = Changed(ChangedParents(frozenset(missing), changed), unknown=not names)
+
+    def _hidden(self, reading: ExtractResult, plan: Plan, missing: set[str], rows: int) -> set[str]:
+        """Those of the missing records that no list shows and that are there by their ids; the others are deletions."""
+        untraced = sorted(missing - {deletion.id for deletion in reading.deletions})
+        check_row_loss(reading, untraced, rows)
+        gone = confirm_deleted(self.client.with_usage(reading.usage), reading.name, untraced, plan)
+        hidden = set(untraced) - gone
+        self._fetch(reading, hidden)
+        at = plan.until or self.client.now()
+        reading.deletions += tuple(Deletion(id, None, UNTRACED, at, None) for id in sorted(gone))
+        return hidden
+
+    def _bring_back(self) -> None:
+        """Records that an earlier run saw deleted and that are here again: restoring one moves no time of it."""
+        if not self.held.merges:
+            return
+        for name, deleted in deleted_lately(self.held, self.client.now()).items():
+            reading = self.readings.get(name)
+            if (
+                reading is None
+                or reading.status != "read"
+                or reading.plan is None
+                or reading.plan.is_full_refresh
+            ):
+                continue
+            with self._own_trouble(reading):
+                client = self.client.with_usage(reading.usage)
+                back = restored(client, self.held, reading, reading.plan, deleted)
+                new = back.ids - self._ids(reading)
+                self._bring(reading, reading.plan, new)
+                known = self._changed[name].parents
+                self._changed[name].parents = ChangedParents(known.gone, known.changed | new)
+                if back.more:
+                    self._whole_why[name] = back.more
+
+    def _follow(self, changed: Mapping[str, Changed]) -> None:
+        """Rows that belong to records which changed or went: of subforms, links, notes, files, activities."""
+        for (child, name), ties in _by_child(self._links).items():
+            reading = self.readings.get(child)
+            if (
+                reading is None
+                or reading.status != "read"
+                or reading.plan is None
+                or reading.plan.is_full_refresh
+            ):
+                continue
+            touched = [(changed.get(link.parent, Changed()), link) for link in ties]
+            if any(one.unknown for one, link in touched if link.edited):
+                self._whole_why[child] = "its rows could not be asked by their parents"
+            gone = frozenset[str]().union(*(one.parents.gone for one, _ in touched))
+            edited = frozenset[str]().union(*(one.parents.changed for one, link in touched if link.edited))
+            others = frozenset[str]().union(
+                *(one.parents.changed for one, link in touched if not link.edited)
+            )
+            parents = ChangedParents(gone, edited | self._deleted_once(others))
+            if parents.gone or parents.changed:
+                with self._own_trouble(reading):
+                    followed = self._rows_of(reading, reading.plan, name, ties, parents)
+                    known = self._changed[child].parents
+                    self._changed[child].parents = ChangedParents(
+                        known.gone | followed.gone, known.changed | followed.missing
+                    )
+
+    def _rows_of(
+        self,
+        reading: ExtractResult,
+        plan: Plan,
+        name: str,
+        ties: Sequence[Relationship],
+        parents: ChangedParents,
+    ) -> Followed:
+        """Bring and take away the rows of these parents."""
+        if not plan.has(name):
+            return Followed()
+        if not self.client.may_use_coql or self._is_cheaper_whole(plan, len(parents.changed)):
+            self._whole_why[reading.name] = "its rows could not be asked by their parents"
+            parents = ChangedParents(parents.gone)
+        columns = [plan.column(n).name for n in ("id", MODIFIED_TIME, name) if plan.has(n)]
+        there = self.held.read(
+            plan.table, columns, ids=parents.gone | parents.changed, by=plan.column(name).name
+        )
+        followed = follow(self.client.with_usage(reading.usage), plan, ties[0], parents, there)
+        if not followed.asked:
+            self._whole_why[reading.name] = "its rows could not be asked by their parents"
+        self._bring(reading, plan, (followed.missing | followed.stale) - self._ids(reading))
+        gone = followed.gone - reading.gone.keys()
+        at = plan.until or self.client.now()
+        reading.gone.update(dict.fromkeys(gone, at))
+        if is_record(plan):
+            named = {deletion.id for deletion in reading.deletions}
+            new = sorted(gone - named)
+            reading.deletions += tuple(Deletion(id, None, UNTRACED, at, None) for id in new)
+        return followed
+
+    def _bring(self, reading: ExtractResult, plan: Plan, ids: frozenset[str]) -> None:
+        """Add these rows, unless reading the whole module costs less."""
+        rows = self.held.count([plan.table]).get(plan.table, 0) if ids else 0
+        if cost_by_id(plan, len(ids)).credits > max(1, whole(plan, rows, self.wish).cost.credits):
+            self._whole_why[reading.name] = f"{len(ids):,} records to read again, which costs more by id"
+        else:
+            self._fetch(reading, ids)
+
+    def _is_cheaper_whole(self, plan: Plan, parents: int) -> bool:
+        """Whether reading the module costs less than asking for the rows of so many parents."""
+        rows = self.held.count([plan.table]).get(plan.table, 0)
+        return parents / self.client.door.coql_in_values > whole(plan, rows, self.wish).cost.credits
+
+    def _deleted_once(self, ids: frozenset[str]) -> frozenset[str]:
+        """Those that were deleted once and are here again: what belongs to them comes back with them."""
+        if not ids or "deleted_records" not in self.held.tables(["deleted_records"]):
+            return frozenset()
+        path = self.held.read("deleted_records", ["id"], ids=ids)
+        return frozenset(pq.read_table(path)["id"].to_pylist())
+
+    # ---- modules whose changes do not tell enough
+
+    def _read_whole_again(self) -> None:
+        """Read those modules whole of which the changes do not tell enough, and then what belongs to them."""
+        due = []
+        for reading in self.modules():
+            plan = reading.plan
+            assert plan is not None
+            if plan.is_full_refresh or not self._exists(plan):
+                continue
+            with self._own_trouble(reading):
+                why = self._whole_why.get(reading.name) or self._why_doubted(reading, plan)
+                if why:
+                    rows = self.held.count([plan.table]).get(plan.table)
+                    again = whole(plan, rows, self.wish)
+                    again = replace(again, synced=plan.synced, reason=f"{why}: {again.reason}")
+                    read = partial(read_module, self.client, again)
+                    due.append(Table(reading.name, plan.table, plan.columns, read, again.cost.calls, again))
+        again_changed: dict[str, Changed] = {}
+        for reading in self.side_by_side(due):
+            before = self.readings[reading.name]
+            self._take_over(reading, before)
+            self.readings[reading.name] = reading
+            self._more.pop(reading.name, None)
+            if reading.status == "read":
+                self._settle(reading)
+                again_changed[reading.name] = self._changed.get(reading.name, Changed(unknown=True))
+        if again_changed:
+            self._whole_why = {}
+            self._follow(again_changed)
+            if self._whole_why:
+                self._read_whole_again()
+
+    def _take_over(self, reading: ExtractResult, before: ExtractResult) -> None:
+        """What the reading of the changes has cost and learned belongs to the table, too."""
+        reading.usage.calls += before.usage.calls
+        reading.usage.credits += before.usage.credits
+        reading.crm_count = before.crm_count
+        known = {deletion.id for deletion in reading.deletions}
+        reading.deletions += tuple(one for one in before.deletions if one.id not in known)
+        reading.gap = reading.gap or before.gap
+        reading.refused, reading.feedless = before.refused, before.feedless
+
+    def _why_doubted(self, reading: ExtractResult, plan: Plan) -> str | None:
+        """Why the changes may not be all: a list of deletions that is cut, refused, or that Zoho has not.
+
+        Or rows that come and go with records of modules that are not read in this run.
+        """
+        alone = self._hangs_on_others(reading.name)
+        if not reading.feedless and (reading.gap or not alone):
+            return reading.gap
+        if not alone and not is_record(plan):  # they come and go with theirs
+            return None
+        none = "what its rows hang on is not read" if alone else "Zoho has no list of its deletions"
+        if plan.filters:
+            return f"{none}, and a filter leaves rows out that it counts"
+        client = self.client.with_usage(reading.usage)
+        try:
+            count = read_count(client, reading.name, partly=plan.counts_partly)
+        except CreditBudgetExceeded:
+            raise
+        except ZohoCrmError:
+            count = None
+        if count is None:
+            return f"{none}, and it gives no count"
+        reading.crm_count = count.records
+        rows = self._rows_after(reading, plan)
+        if abs(rows - count.records) > reading.recent:
+            return f"{none}, and Zoho counts {count.records:,} for {rows:,} rows"
+        return None
+
+    def _hangs_on_others(self, name: str) -> bool:
+        """Whether rows of a module come and go with records of one that the user has not chosen for this run."""
+        return any(link.child == name and not self.found.choice.selects(link.parent) for link in self._links)
+
+    def _rows_after(self, reading: ExtractResult, plan: Plan) -> int:
+        """Live rows of the table once this reading has landed."""
+        touched = self._ids(reading) | reading.gone.keys()
+        there = self.held.count([plan.table]).get(plan.table, 0)
+        if not touched:
+            return there
+        known = set(pq.read_table(self.held.read(plan.table, ["id"], ids=touched))["id"].to_pylist())
+        return there - len(known & reading.gone.keys()) + len(self._ids(reading) - known)
+
+    def _tell_unknown(self) -> None:
+        """A table whose deletions nothing tells has failed, and says since when that is."""
+        for reading in self.readings.values():
+            known = reading.plan.synced if reading.plan else None
+            if known is None or reading.feedless:
+                continue
+            if reading.status == "read" and reading.refused:
+                reading.notes.remarks.append(
+                    f"it was read whole, as {reading.gap}. Let the token's user see deleted records"
+                )
+            refused = "Zoho refuses its list" if known.deletions_refused_since else None
+            if reading.status == "failed" and (why := reading.gap or refused):
+                reading.error = unknown_deletions(known.until, why, reading.error)
+
+    def deferred(self) -> dict[str, ModuleState]:
+        """What the state is to remember of modules that did not get through.
+
+        Rows whose parents changed, and that could not follow: their next reading is whole. And since when Zoho
+        refuses a list of deletions, of a table that failed for it.
+        """
+        found: dict[str, ModuleState] = {}
+        read = {name for name, reading in self.readings.items() if reading.status == "read"}
+        for name, reading in self.readings.items():
+            before = self.memory.synced.get(name)
+            if reading.refused and reading.status == "failed" and before:
+                since = before.deletions_refused_since or before.until
+                found[name] = replace(before, deletions_refused_since=since)
+        for link in self._links:
+            one, known = self._changed.get(link.parent), self.memory.synced.get(link.child)
+            if one is None or known is None or link.child in read:
+                continue
+            if one.parents.gone or one.unknown or (link.edited and one.parents.changed):
+                found[link.child] = replace(found.get(link.child, known), verified_at=None)
+        return found
+
+    # ---- files
+
+    def _finish(self, reading: ExtractResult) -> None:
+        """One file of all the rows that were read, without those that went meanwhile."""
+        plan = reading.plan
+        assert plan is not None
+        more = self._more.pop(reading.name, [])
+        with self._own_trouble(reading):
+            if more:
+                newest = plan.column(MODIFIED_TIME).name if plan.has(MODIFIED_TIME) else None
+                parts = [must_be_read(reading), *more]
+                path = self._subfolder("joined") / f"{plan.table}.parquet"
+                tables = (group for part in parts for group in _groups(part))
+                reading.spooled = write_parquet(tables, path, "id", newest)
+            reading.spooled = without_rows(must_be_read(reading), reading.gone)
+            self._reject(reading)
+            if reading.gone and not plan.is_full_refresh and self._exists(plan):
+                there = self.held.read(plan.table, ["id"], ids=reading.gone)
+                reading.deleted_rows = int(pq.read_metadata(there).num_rows)
+
+    def _reject(self, reading: ExtractResult) -> None:
+        """Take the values out of the file that their columns do not hold."""
+        reading.spooled, reading.rejected = split_rejected(must_be_read(reading), reading.columns)
+        names = {column.api_name: column.name for column in reading.columns}
+        reading.notes.misfits.update(names[one.field] for one in reading.rejected)
+
+    def _fetch(self, reading: ExtractResult, ids: Iterable[str]) -> None:
+        """Add whole rows, read by id."""
+        ids = set(ids)
+        if not ids:
+            return
+        assert reading.plan is not None
+        brought = fetch(self.client, reading.plan, ids, self._subfolder(f"{reading.name}-{len(self._more)}"))
+        reading.merge_result(brought, rows=False)
+        if brought.status == "read":
+            reading.recent += brought.rows or 0
+            self._add_rows(reading, must_be_read(brought))
+            outside = dict.fromkeys(brought.notes.outside, reading.plan.until or self.client.now())
+            reading.gone.update(outside)
+
+    def _add_rows(self, reading: ExtractResult, rows: ParquetFile) -> None:
+        kept = rows.path.with_suffix(f".{len(self._more.get(reading.name, ()))}.more")
+        rows.path.rename(kept)
+        self._more.setdefault(reading.name, []).append(replace(rows, path=kept))
+
+    def _ids(self, reading: ExtractResult) -> frozenset[str]:
+        more = (
+            pq.read_table(part.path, columns=["id"])["id"].to_pylist()
+            for part in self._more.get(reading.name, ())
+        )
+        return ids_of(reading).union(*more)
+
+    def _subfolder(self, name: str) -> Path:
+        path = self.folder / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _exists(self, plan: Plan) -> bool:
+        return plan.table in (self.memory.held or {})
+
+    def _columns(self, plan: Plan) -> frozenset[str]:
+        return (self.memory.held or {}).get(plan.table, frozenset())
+
+    def _own_trouble(self, reading: ExtractResult) -> _OwnTrouble:
+        return _OwnTrouble(reading)
+
+
+@dataclass
+class _OwnTrouble:
+    """What goes wrong with one table stays with it."""
+
+    reading: ExtractResult
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, ZohoCrmError):
+            self.reading.fail(error)
+            return True
+        return False
+
+
+def check_row_loss(reading: ExtractResult, missing: Sequence[str], rows: int) -> None:
+    """Raises TooManyRowsMissing rather than believe that a fifth of a table went without a trace.
+
+    A list of deletions that has some and is known to be cut is a trace.
+    """
+    if len(missing) <= MANY or len(missing) * SHARE <= rows or (reading.gap and reading.deletions):
+        return
+    raise TooManyRowsMissing(
+        f"{len(missing):,} of its {rows:,} rows are no longer shown by Zoho and no deletion names them: the token's"
+        f" user may have lost a permission. If they are really gone, --full-refresh --modules {reading.name}"
+        " takes the CRM as it is"
+    )
+
+
+def unknown_deletions(since: datetime, why: str, error: str | None) -> str:
+    return f"deletions unknown since {since:%Y-%m-%d %H:%M} UTC: {why}; {error}"
+
+
+def is_record(plan: Plan) -> bool:
+    """Whether a row is a record of its own; the others come and go with theirs."""
+    return plan.module.generated_type not in ("subform", "linking", "field_tracker")
+
+
+def refused_fields(reading: ExtractResult) -> dict[str, str]:
+    """Fields that an API refuses, and why; those of the last whole reading, too."""
+    plan = reading.plan
+    before = plan.synced.empty if plan and plan.synced and not plan.is_full_refresh else ()
+    why = "an API refused it when the module was read whole, and no record had a value"
+    return {**dict.fromkeys(before, why), **reading.notes.refused, **reading.notes.empty}
+
+
+def ids_missing(there: Path, now: Sequence[Path]) -> set[str]:
+    """The ids in the one file that none of the others has."""
+    query = "select id from there where id not in (select id from now)"
+    return {row[0] for row in _query(query, there, now, ["id"])}
+
+
+def ids_changed(there: Path, now: Sequence[Path], version: str) -> set[str]:
+    """The ids whose value in the column `version` is another, or that are new."""
+    query = (
+        "select now.id from now left join there on now.id = there.id"
+        f' where there.id is null or there."{version}" is distinct from now."{version}"'
+    )
+    return {row[0] for row in _query(query, there, now, ["id", version])}
+
+
+def _query(query: str, there: Path, now: Sequence[Path], columns: Sequence[str]) -> list[tuple[str]]:
+    names = ", ".join(f'"{name}"' for name in columns)
+    with duckdb.connect() as database:
+        database.execute("set time zone 'UTC'")  # some destinations give times in UTC without saying so
+        for view, paths in (("there", [there]), ("now", now)):
+            files = ", ".join("'{}'".format(str(path).replace("'", "''")) for path in paths)
+            database.execute(f"create view {view} as select {names} from read_parquet([{files}])")
+        return database.execute(query).fetchall()
+
+
+def _groups(part: ParquetFile) -> Iterator[pa.Table]:
+    yield part.schema.empty_table()
+    yield from groups_of(part.path)
+
+
+def _by_child(found: Iterable[Relationship]) -> dict[tuple[str, str], list[Relationship]]:
+    ties: dict[tuple[str, str], list[Relationship]] = {}
+    for link in found:
+        ties.setdefault((link.child, link.field), []).append(link)
+    return ties

@@ -1,0 +1,103 @@
+"""What the source keeps in dlt's state from run to run: names, watermarks, refusals, when runs began."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from datetime import datetime
+from typing import Any
+
+from ..discovery.catalog import PreviousState
+from ..extract.extractor import ExtractResult
+from ..planning.api_refusals import Learned, remember
+from ..planning.schedule import REMEMBERED
+from ..state import ModuleState, from_state
+from ..transform.naming import as_it_is, shortened, snake_case
+from ..transform.naming import remember as remember_columns
+from .warehouse import Warehouse
+
+SOURCE = "zoho_crm"
+MODULE_STATE = "module_state"  # the key in the state of a module's resource
+
+
+def memory_of(state: Mapping[str, Any], held: Warehouse | None = None) -> PreviousState:
+    """What earlier runs remembered, from the state of the source and in the destination."""
+    shorten = as_it_is if held is None else held.shorten
+    resources = (entry.get(MODULE_STATE) for entry in state.get("resources", {}).values())
+    by_resource = {
+        entry["module"]: entry for entry in resources if isinstance(entry, dict) and "module" in entry
+    }
+    entries = {
+        module: from_state(entry) for module, entry in {**state.get("synced", {}), **by_resource}.items()
+    }
+    return PreviousState(
+        {module: shorten(table) for module, table in state.get("tables", {}).items()},
+        {shorten(table): shortened(known, shorten) for table, known in state.get("columns", {}).items()},
+        state.get("settings_read", {}),
+        {module: synced for module, synced in entries.items() if synced is not None},
+        None if held is None or not held.merges else held.tables(),
+        shorten=shorten,
+        replaces_parts=held is not None and held.replaces_parts,
+        starts=_starts_in(state.get("run_starts")),
+        turns=state.get("turns", {}),
+        refusals={
+            module: entry for module, entry in state.get("refusals", {}).items() if isinstance(entry, dict)
+        },
+        answered={table: tuple(calls) for table, calls in state.get("answered", {}).items()},
+    )
+
+
+def _starts_in(entries: Any) -> tuple[datetime, ...]:
+    """When runs began; nothing of an entry that cannot be read."""
+    try:
+        starts = [datetime.fromisoformat(text) for text in entries or ()]
+    except (TypeError, ValueError):
+        return ()
+    return tuple(starts) if all(start.tzinfo for start in starts) else ()
+
+
+def remember_start(state: MutableMapping[str, Any], started: datetime) -> None:
+    """Keep when this run began beside the starts of the latest ones, from which the next learns how often it runs."""
+    starts = [*_starts_in(state.get("run_starts")), started][-REMEMBERED:]
+    state["run_starts"] = [start.isoformat(timespec="seconds") for start in starts]
+
+
+def remember_synced(
+    state: MutableMapping[str, Any], synced: Mapping[str, ModuleState], resource: str | None = None
+) -> None:
+    """Move watermarks; only ever called while a package is made, so that they are stored with its load.
+
+    Each lies with the state of its resource, which dlt forgets under `refresh`.
+    """
+    resources = state.setdefault("resources", {})
+    for module, entry in synced.items():
+        name = resource or state.get("tables", {}).get(module, snake_case(module))
+        resources.setdefault(name, {})[MODULE_STATE] = {"module": module, **entry.to_state()}
+        state.get("synced", {}).pop(module, None)  # where earlier versions kept it
+
+
+def remember_refusals(state: MutableMapping[str, Any], reading: ExtractResult) -> None:
+    """What a reading has learned of the APIs, whatever became of it."""
+    plan, notes = reading.plan, reading.notes
+    if plan is None or plan.module.api_name != reading.name:
+        return
+    fields = {column.api_name: column.field for column in plan.columns}
+    refused = {(api, name): fields[name] for api, name in notes.refusals if name in fields}
+    worked = reading.api if reading.status == "read" else None
+    now = plan.until or reading.started
+    remember(state, reading.name, Learned(refused, notes.failures, worked), now)
+
+
+def remember_reading(
+    state: MutableMapping[str, Any], reading: ExtractResult, resource: str | None = None
+) -> None:
+    """Keep what a reading has brought beside its rows, when dlt takes these."""
+    columns = state.setdefault("columns", {})
+    columns[reading.table] = remember_columns(reading.columns, columns.get(reading.table, {}))
+    if reading.plan is not None:
+        state.setdefault("tables", {})[reading.name] = reading.table
+    remember_synced(state, {reading.name: reading.synced} if reading.synced else {}, resource)
+    remember_refusals(state, reading)
+    if reading.answered:
+        state.setdefault("answered", {})[reading.table] = sorted(reading.answered)
+    if reading.read_at is not None:
+        state.setdefault("settings_read", {})[reading.table] = reading.read_at.isoformat(timespec="seconds")

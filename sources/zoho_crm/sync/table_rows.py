@@ -1,0 +1,158 @@
+"""What dlt is given of a reading: the rows with what the table keeps, how they land, and what the columns are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dlt.common.schema.typing import TWriteDispositionConfig
+
+from ..discovery.catalog import Catalog
+from ..extract.extractor import ExtractResult, must_be_read
+from ..planning.plan import Plan
+from ..transform.carried_columns import carried
+from ..transform.column_types import Column
+from ..transform.parquet_writer import ParquetFile, groups_of
+from ..transform.row_versions import DELETED_AT
+from .extraction import Extraction
+from .row_history import Kept, disposition, extra_hints, kept_already
+
+REFERENCES = frozenset({"lookup", "ownerlookup", "userlookup"})
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows for dlt: a file, and how it joins the table."""
+
+    file: ParquetFile
+    disposition: TWriteDispositionConfig
+    hints: Mapping[str, Mapping[str, Any]]  # of columns that are no field's
+
+
+def rows_of(extraction: Extraction, reading: ExtractResult, *, tombstones: bool = True) -> Rows | None:
+    """The rows of a module's reading; None if nothing has changed.
+
+    Deleted records are rows with `deleted_at` set and all else null, which dlt takes for deletions in a merge
+    (`hard_delete`). Where deleted rows are kept, they come whole, with the time. Without `tombstones` they are left
+    out, as an `append` would keep them as rows.
+    """
+    plan = reading.plan
+    assert plan is not None
+    spooled = must_be_read(reading)
+    held = extraction.memory.held or {}
+    there = held.get(plan.table, frozenset())
+    before = plan.synced.keeps if plan.synced else None
+    exists = bool(there) and kept_already(plan.keeps, there, before)
+    if (
+        not plan.is_full_refresh
+        and not spooled.rows
+        and not reading.gone
+        and not _new_columns(reading, there)
+    ):
+        return None
+    if there:
+        spooled = _carried(extraction, plan, spooled, there)
+    how = disposition(plan.keeps, plan.is_full_refresh, exists)
+    if plan.keeps != "hard":
+        assert plan.until is not None
+        gone = {deletion.id: deletion.deleted_time for deletion in reading.deletions} | reading.gone
+        kept = Kept(plan.table, plan.keeps, plan.is_full_refresh, exists, plan.until)
+        return Rows(
+            kept.prepare(extraction.held, spooled, reading.columns, gone),
+            how,
+            extra_hints(plan.keeps, merge=how != "replace"),
+        )
+    if how == "replace":
+        return Rows(spooled, how, extra_hints("hard", merge=False))
+    gone = reading.gone if tombstones else {}
+    return Rows(_with_tombstones(spooled, gone), how, extra_hints("hard", merge=True))
+
+
+def _new_columns(reading: ExtractResult, there: Collection[str]) -> bool:
+    """Whether a new field has no column yet; it gets one from the first run on that sees it."""
+    return any(column.name not in there for column in reading.columns)
+
+
+def _with_tombstones(spooled: ParquetFile, gone: Mapping[str, datetime]) -> ParquetFile:
+    path = spooled.path.with_suffix(".landing.parquet")
+    schema = spooled.schema.append(DELETED_AT)
+    with pq.ParquetWriter(path, schema, use_dictionary=False) as writer:
+        for group in groups_of(spooled.path):
+            writer.write_table(group.append_column(DELETED_AT, pa.nulls(group.num_rows, DELETED_AT.type)))
+        if gone:
+            columns = {
+                "id": pa.array(list(gone), pa.string()),
+                DELETED_AT.name: pa.array(list(gone.values()), DELETED_AT.type),
+            }
+            empty = [columns.get(f.name, pa.nulls(len(gone), f.type)) for f in schema]
+            writer.write_table(pa.Table.from_arrays(empty, schema=schema))
+    return replace(spooled, path=path, rows=spooled.rows + len(gone), schema=schema)
+
+
+def _carried(extraction: Extraction, plan: Plan, spooled: ParquetFile, there: Collection[str]) -> ParquetFile:
+    """Values of fields that are gone, or of another type now, stay in rows that are read again."""
+    own = set(spooled.schema.names)
+    names = dict.fromkeys([*older_columns(extraction.found, plan), *(column.name for column in plan.columns)])
+    older = [name for name in names if name in there and name not in own]
+    if not older or not spooled.rows:
+        return spooled
+    ids = None if plan.is_full_refresh else pq.read_table(spooled.path, columns=["id"])["id"].to_pylist()
+    held = extraction.held.read(plan.table, ["id", *older], ids=ids)
+    return carried(spooled.path, held, extraction.folder / f"{plan.table}.carried.parquet")
+
+
+def older_columns(found: Catalog, plan: Plan) -> list[str]:
+    """The columns that were given to fields which are gone, or to their earlier types."""
+    remembered = found.memory.columns.get(plan.table, {})
+    private = {entry.rpartition(": ")[0] for entry in plan.private}
+    names = [name for field, forms in remembered.items() if field not in private for name in forms[::2]]
+    current = {column.name for column in plan.columns}
+    return [name for name in names if name not in current]
+
+
+def column_hints(columns: Sequence[Column], key: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Types, labels and keys, as dlt's schema holds them."""
+    hints: dict[str, dict[str, Any]] = {}
+    for column in columns:
+        hints[column.name] = {"name": column.name, "data_type": column.kind.dlt_type}
+        label = column.field.raw.get("field_label")
+        if isinstance(label, str) and label:
+            hints[column.name]["description"] = label
+    for name in key:
+        if name in hints:
+            hints[name].update(nullable=False, primary_key=True)
+    return hints
+
+
+def references(columns: Sequence[Column], tables: Mapping[str, str]) -> list[Any]:
+    """The lookups of a table as dlt's references; `tables` are those of the source, by module."""
+    found = []
+    for column in columns:
+        if target := tables.get(_target(column) or ""):
+            found.append({"columns": [column.name], "referenced_table": target, "referenced_columns": ["id"]})
+    return found
+
+
+def _target(column: Column) -> str | None:
+    """The module, or our table, whose records a lookup names."""
+    if column.field.data_type in ("ownerlookup", "userlookup"):
+        return "users"
+    lookup = column.field.raw.get("lookup")
+    module = lookup.get("module") if isinstance(lookup, Mapping) else None
+    name = module.get("api_name") if isinstance(module, Mapping) else module
+    return str(name) if name else None
+
+
+def groups(file: Path) -> Iterator[pa.Table]:
+    """The rows of a file as Arrow tables; one without rows for an empty file."""
+    empty = True
+    for group in groups_of(file):
+        empty = False
+        yield group
+    if empty:
+        yield pq.read_schema(file).empty_table()

@@ -1,0 +1,200 @@
+"""Every table of a run as one list: the modules by their plans, the account's own, and what we know of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+
+from ..client.client import ZohoClient
+from ..client.progress import ProgressCallback, Watcher
+from ..discovery.account_tables import ENDPOINTS, FIELDS, MODULES, AccountTable
+from ..discovery.catalog import Catalog, skip_reason
+from ..extract.account import Before, Row, field_rows, gone_field_rows, keep_rows, module_rows, read_endpoint
+from ..extract.extractor import ExtractResult, read_module
+from ..models import Module
+from ..planning.plan import Plan
+from ..planning.schedule import is_due
+from ..transform.column_types import Column
+from ..transform.naming import name_columns
+
+BULK_READERS = 16  # they mostly wait for Zoho; the account's limits are kept by the client
+OTHER_READERS = 4
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that a run reads; `read` makes its file in the folder given."""
+
+    name: str
+    table: str
+    columns: tuple[Column, ...]  # as far as they are known before the reading
+    read: Callable[[Path, ProgressCallback], ExtractResult]
+    calls: int  # as far as they can be told before the reading; each costs one credit
+    plan: Plan | None = None
+
+
+def module_tables(client: ZohoClient, survey: Catalog) -> list[Table]:
+    """The planned modules, the longest first, so that Zoho begins with them."""
+    plans = sorted(survey.plans, key=lambda plan: -(plan.rows or 0))
+    return [
+        Table(p.module.api_name, p.table, p.columns, partial(read_module, client, p), p.cost.calls, p)
+        for p in plans
+    ]
+
+
+def account_tables(client: ZohoClient, survey: Catalog) -> list[Table]:
+    """The account's own tables that are wanted and due."""
+    due = [e for e in due_endpoints(survey) if survey.reads(e.table)]
+    return [_account_table(client, survey, endpoint) for endpoint in due]
+
+
+def due_endpoints(survey: Catalog) -> list[AccountTable]:
+    return [e for e in ENDPOINTS if survey.choice.selects(e.table) and _is_due(e, survey)]
+
+
+def calls_of(endpoint: AccountTable, survey: Catalog) -> int:
+    """What reading one takes, as far as it can be told before."""
+    return _calls_of(endpoint, _asked_for_settings(survey))
+
+
+def _account_table(client: ZohoClient, survey: Catalog, endpoint: AccountTable) -> Table:
+    known = survey.memory.columns.get(endpoint.table, {})
+    endpoint = replace(endpoint, rules=survey.choice.policy.rules)
+    modules = _asked_for_settings(survey)
+
+    def read(folder: Path, watch: ProgressCallback) -> ExtractResult:
+        before = Before(known, survey.memory.answered.get(endpoint.table, ()))
+        reading = read_endpoint(client, endpoint, modules, folder, before)
+        reading.read_at = survey.until  # the start of the run, as intervals are between starts
+        watch.rows(reading.rows or 0)
+        return reading
+
+    columns = endpoint.columns(endpoint.fields, known)
+    return Table(endpoint.table, endpoint.table, columns, read, _calls_of(endpoint, modules))
+
+
+def _calls_of(endpoint: AccountTable, modules: Sequence[str]) -> int:
+    """Layouts and pages are not known before they are read; one of each is expected."""
+    if endpoint.each == "module":
+        return len(modules)
+    return 2 if endpoint.each == "layout" else len(endpoint.queries)
+
+
+def _asked_for_settings(survey: Catalog) -> list[str]:
+    """The modules that tables such as `tags` are about: all, also when a user chose a few to read."""
+    if not survey.choice.only and survey.order is None:
+        return [plan.module.api_name for plan in survey.plans]
+    return [
+        m.api_name for m in survey.modules if not skip_reason(m) and m.api_name not in survey.choice.never
+    ]
+
+
+def metadata_tables(survey: Catalog, refused: Mapping[str, Mapping[str, str]] | None = None) -> list[Table]:
+    """The tables `modules` and `fields`, from what the survey has asked already.
+
+    `refused` are the fields, by module, that an API refused while it was read.
+    """
+    skips = {m.api_name: skip_reason(m) or "not chosen" for m in survey.modules if not _chosen(survey, m)}
+    left = (*survey.skips, *survey.failures, *survey.waiting)
+    skips.update((skip.module.api_name, skip.reason) for skip in left)
+    there = {**survey.memory.tables, **{plan.module.api_name: plan.table for plan in survey.plans}}
+    modules = module_rows(survey.modules, there, skips)
+    plans = {plan.module.api_name: plan for plan in survey.plans}
+    fields = [
+        row
+        for name, listed in survey.fields.items()
+        for row in (
+            *field_rows(name, listed, plans.get(name), (refused or {}).get(name, {})),
+            *gone_field_rows(name, listed, survey.memory.columns.get(there.get(name, ""), {})),
+        )
+    ]
+    given = [(MODULES, modules), (FIELDS, fields)]
+    return [_kept_table(survey, e, rows) for e, rows in given if e.table not in survey.choice.never]
+
+
+def _kept_table(survey: Catalog, endpoint: AccountTable, rows: list[Row]) -> Table:
+    known = survey.memory.columns.get(endpoint.table, {})
+
+    def read(folder: Path, watch: ProgressCallback) -> ExtractResult:
+        reading = ExtractResult(endpoint.table, endpoint.table, "settings", "asked while planning")
+        if endpoint is FIELDS and _would_forget(survey):
+            return reading.mark_unchanged("this run asked only about the chosen modules")
+        if endpoint is FIELDS and survey.waiting:
+            if survey.memory.held is None or not survey.memory.replaces_parts:
+                return reading.mark_unchanged(
+                    "this run asked about a part of the modules, and no part can be replaced here"
+                )
+            reading.part_by = "module"
+        watch.rows(len(rows))
+        return keep_rows(reading, endpoint, rows, folder, known)
+
+    return Table(endpoint.table, endpoint.table, name_columns(endpoint.fields, known), read, 0)
+
+
+def _chosen(survey: Catalog, module: Module) -> bool:
+    return survey.choice.selects(module.api_name)
+
+
+def _would_forget(survey: Catalog) -> bool:
+    """Whether the table `fields` of a run for a few modules would lose what it knows of the others."""
+    asked = {m.api_name for m in survey.modules if _chosen(survey, m)}
+    there = {m.api_name for m in survey.modules if m.api_name in survey.memory.tables}
+    only = survey.choice.only
+    return bool(only) and FIELDS.table not in only and not there <= asked
+
+
+def not_due(survey: Catalog) -> list[ExtractResult]:
+    """The account's tables that this run leaves as they are."""
+    return [
+        ExtractResult(e.table, e.table, "settings", "").mark_unchanged(
+            f"read once a day, last on {_day_and_time(survey.memory.settings_read[e.table])}"
+        )
+        for e in ENDPOINTS
+        if survey.choice.selects(e.table) and not _is_due(e, survey)
+    ]
+
+
+def _day_and_time(moment: str) -> str:
+    at = datetime.fromisoformat(moment).astimezone(timezone.utc)
+    return f"{at.day} {at:%b, %H:%M} UTC"
+
+
+def _is_due(endpoint: AccountTable, survey: Catalog) -> bool:
+    read = survey.memory.settings_read.get(endpoint.table)
+    asked_for = survey.choice.refresh or endpoint.table in survey.choice.only
+    if endpoint.each == "account" or read is None or asked_for:
+        return True
+    last, every = datetime.fromisoformat(read), survey.choice.policy.settings_refresh
+    return is_due(last, every, survey.until, survey.memory.gap)
+
+
+def read_side_by_side(
+    tables: Sequence[Table], folder: Path, watcher: Watcher, *, one_by_one: bool = False
+) -> Iterator[ExtractResult]:
+    """Read tables in threads, those by Bulk Read apart, as they mostly wait; each comes when it is whole.
+
+    `one_by_one`: where a limit of credits may cut off the last ones, so that the first are whole.
+    """
+    bulk = ThreadPoolExecutor(BULK_READERS, "bulk")
+    other = ThreadPoolExecutor(1 if one_by_one else OTHER_READERS, "other")
+    watcher.expect(tables)
+
+    def read(table: Table) -> ExtractResult:
+        reading = table.read(folder, watcher.watch(table))
+        watcher.read(reading)
+        return reading
+
+    try:
+        pending = []
+        for table in tables:
+            by_bulk = table.plan is not None and table.plan.api == "bulk" and not one_by_one
+            pending.append((bulk if by_bulk else other).submit(read, table))
+        for future in as_completed(pending):
+            yield future.result()
+    finally:  # whoever is interrupted does not wait for Zoho; after a whole run nobody reads any more
+        for pool in (bulk, other):
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,1 @@
+"""Fields become columns, and values become Arrow tables and Parquet files."""

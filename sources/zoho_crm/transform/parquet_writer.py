@@ -1,0 +1,263 @@
+"""Collects the tables of a module in one Parquet file, so that its load is one statement: all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from .arrow_tables import twins_of
+
+GROUP_ROWS = 122_880  # DuckDB's own row group: other sizes are written twice
+PLACE = "= place"  # of a row in its file; no column is called so
+GROUP_BYTES = 64 << 20  # wide tables get smaller groups, to bound memory
+
+
+@dataclass(frozen=True)
+class ParquetFile:
+    """One Parquet file with one row an id."""
+
+    path: Path
+    rows: int
+    schema: pa.Schema
+    repeated: int = 0  # rows that came more than once; the newest is kept
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Stands among tables for: the last so many rows were part of something that is not whole."""
+
+    rows: int
+
+
+Tables: TypeAlias = Iterable["pa.Table | Forget"]
+
+
+def write_parquet(
+    tables: Tables, path: Path, key: str | None = "id", newest: str | None = None
+) -> ParquetFile:
+    """Write all tables to `path`; at least one is needed, for its schema.
+
+    A text twin that appears later is null in the rows before. Of two rows with one `key` the newer by
+    the column `newest` is kept; without a key all are.
+    """
+    writer = _Writer(path)
+    try:
+        for table in tables:
+            writer.forget(table.rows) if isinstance(table, Forget) else writer.write(table)
+    finally:
+        if isinstance(tables, Generator):
+            tables.close()  # now: an error that somebody keeps would keep it, and what it holds, alive
+        writer.close()
+    schema = writer.unify()
+    pa.default_memory_pool().release_unused()  # what comes next needs memory of its own
+    repeated = _drop_repeated(path, schema, key, newest) if key else 0
+    return ParquetFile(path, writer.rows - repeated, schema, repeated)
+
+
+def without_rows(spooled: ParquetFile, ids: Collection[str]) -> ParquetFile:
+    """The same file without the rows of these ids: records that went after they were read."""
+    if not ids or not spooled.rows:
+        return spooled
+    table = pq.read_table(spooled.path, columns=["id"])
+    there = set(ids) & set(table["id"].to_pylist())
+    if not there:
+        return spooled
+    with duckdb.connect() as database:
+        gone = pa.table({"id": sorted(there)})
+        database.register("gone", gone)
+        kept = database.execute(
+            f"select * from {_parquet(spooled.path)} where id not in (select id from gone)"
+        ).to_arrow_reader(GROUP_ROWS)
+        _rewrite(spooled.path, kept, spooled.schema)
+    return replace(spooled, rows=spooled.rows - len(there))
+
+
+@dataclass
+class _Part:
+    """A file with one schema; of its rows the first so many count."""
+
+    path: Path
+    schema: pa.Schema
+    file: pq.ParquetWriter
+    rows: int = 0
+    written: int = 0
+
+
+class _Writer:
+    """Writes groups of exactly one size; begins a new part when the schema grows by a twin, or rows go."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows = 0
+        self.parts: list[_Part] = []
+        self._pending: list[pa.Table] = []
+        self._waiting = 0  # rows that are pending
+        self._group = GROUP_ROWS
+        self._measured = False
+
+    def write(self, table: pa.Table) -> None:
+        self._size_by(table)
+        schema = table.schema
+        if self.parts and schema != self.parts[-1].schema:
+            schema = _union([self.parts[-1].schema, schema])
+        if not self.parts or schema != self.parts[-1].schema:
+            self._begin(schema)
+        self._pending.append(_widen(table, schema))
+        self._waiting += table.num_rows
+        self.rows += table.num_rows
+        if self._waiting >= self._group:
+            whole = pa.concat_tables(self._pending)
+            cut = whole.num_rows - whole.num_rows % self._group
+            self._write(whole.slice(0, cut))
+            self._pending, self._waiting = [whole.slice(cut)], whole.num_rows - cut
+
+    def forget(self, rows: int) -> None:
+        """Take back the last so many rows, also those that are on disk."""
+        self.rows -= rows
+        kept = max(0, self._waiting - rows)
+        rows -= self._waiting - kept
+        self._pending, self._waiting = [pa.concat_tables(self._pending).slice(0, kept)], kept
+        if rows:
+            self._begin(self.parts[-1].schema)
+        for part in reversed(self.parts):
+            taken = min(rows, part.rows)
+            part.rows -= taken
+            rows -= taken
+
+    def close(self) -> None:
+        if self.parts and self.parts[-1].file.is_open:
+            if self._waiting or not self.parts[-1].written:
+                self._write(pa.concat_tables(self._pending))
+            self._pending, self._waiting = [], 0
+            self.parts[-1].file.close()
+
+    def unify(self) -> pa.Schema:
+        """One file with the union of the parts' columns, and its schema."""
+        schema, first = self.parts[-1].schema, self.parts[0]
+        if len(self.parts) == 1:
+            first.path.rename(self.path)
+            return schema
+        with pq.ParquetWriter(self.path, schema, use_dictionary=False) as whole:
+            for part in self.parts:
+                for table in _rows_of(part):
+                    whole.write_table(_widen(table, schema))
+                part.path.unlink()
+        return schema
+
+    def _size_by(self, table: pa.Table) -> None:
+        """Smaller groups for wide rows, by the first that come."""
+        if self._measured or not table.num_rows:
+            return
+        self._measured = True
+        while self._group > 1_024 and table.nbytes / table.num_rows * self._group > GROUP_BYTES:
+            self._group //= 2
+
+    def _begin(self, schema: pa.Schema) -> None:
+        self.close()
+        path = self.path.with_suffix(f".{len(self.parts)}.part")
+        self.parts.append(_Part(path, schema, pq.ParquetWriter(path, schema, use_dictionary=False)))
+        self._pending, self._waiting = [schema.empty_table()], 0
+
+    def _write(self, table: pa.Table) -> None:
+        part = self.parts[-1]
+        part.file.write_table(table, row_group_size=self._group)
+        part.rows += table.num_rows
+        part.written += table.num_rows
+
+
+def _rows_of(part: _Part) -> Iterator[pa.Table]:
+    """The rows of a part that count, a group at a time."""
+    left = part.rows
+    for group in groups_of(part.path):
+        yield group.slice(0, left)
+        left -= min(left, group.num_rows)
+
+
+def groups_of(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """The rows of a Parquet file, of these columns, a row group at a time."""
+    with pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number, columns=columns)
+
+
+def _union(schemas: list[pa.Schema]) -> pa.Schema:
+    """The columns of the first schema and the twins of all, each behind its column."""
+    marked = twins_of(schemas[0])
+    own = [field for field in schemas[0] if field.name not in marked]
+    twins = {column: schema.field(name) for schema in schemas for name, column in twins_of(schema).items()}
+    fields = []
+    for field in own:
+        fields.append(field)
+        if field.name in twins:
+            fields.append(twins[field.name])
+    return pa.schema(fields)
+
+
+def _widen(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    if table.schema == schema:
+        return table
+    columns = [
+        table[field.name] if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _drop_repeated(path: Path, schema: pa.Schema, key: str, newest: str | None) -> int:
+    """Keep one row a key, the newest, of equals the one that came last; returns how many went.
+
+    Rows come twice when a record is edited while Zoho is read in the order of edits, or when a page
+    of Bulk Read overlaps the one before.
+    """
+    repeated = 0 if _rises(path, key) else _count_repeated(pq.read_table(path, columns=[key])[key])
+    if not repeated:
+        return 0
+    rows = _parquet(path)
+    with duckdb.connect() as database:
+        numbered = f'(select *, row_number() over () as "{PLACE}" from {rows})'
+        order = f'"{newest}" desc nulls last, ' if newest in schema.names else ""
+        rank = f'row_number() over (partition by "{key}" order by {order}"{PLACE}" desc)'
+        older = f'select "{PLACE}" from {numbered} qualify {rank} > 1'
+        kept = database.execute(
+            f'select * exclude ("{PLACE}") from {numbered} where "{PLACE}" not in ({older})'
+        ).to_arrow_reader(GROUP_ROWS)
+        _rewrite(path, kept, schema)
+    return repeated
+
+
+def _rises(path: Path, key: str) -> bool:
+    """Whether each key is greater than the one before, as in most readings; looks at a group at a time."""
+    before = pa.chunked_array([], pa.int64())
+    for group in groups_of(path, [key]):
+        try:
+            keys = pa.chunked_array([*before.chunks, *pc.cast(group[key], pa.int64()).chunks], pa.int64())
+        except pa.ArrowInvalid:  # no ids of Zoho's
+            return False
+        if keys.null_count or not pc.all(pc.less(keys[:-1], keys[1:]), min_count=0).as_py():
+            return False
+        before = keys[-1:]
+    return True
+
+
+def _count_repeated(keys: pa.ChunkedArray) -> int:
+    return len(keys) - len(pc.unique(keys))
+
+
+def _rewrite(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+    """Put other rows into the file, at one stroke."""
+    clean = path.with_suffix(".clean")
+    with pq.ParquetWriter(clean, schema, use_dictionary=False) as writer:
+        for batch in batches:
+            writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+    clean.replace(path)
+
+
+def _parquet(path: Path) -> str:
+    return "read_parquet('{}')".format(str(path).replace("'", "''"))
