@@ -172,7 +172,12 @@ def test_the_scopes_of_our_tables_are_those_without_which_zoho_refuses_them(load
         assert status(endpoint, needed) == "read", endpoint.table
         for scope in needed:
             assert status(endpoint, needed - {scope}) == "skipped", scope
-    without = {"deleted_records", "sync_runs", "seat_counts"}  # what other calls have brought
+    without = {
+        "deleted_records",
+        "rejected_values",
+        "sync_runs",
+        "seat_counts",
+    }  # what other calls have brought
     assert {*OF_TABLES} == {*ACCOUNT_TABLES} - without
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def reading(name="Leads", rows=1234, crm_count=1234, **given):
     found.crm_count, found.usage = crm_count, ApiUsage(5, 54)
     found.started, found.finished = START, START + timedelta(seconds=2.5)
     if rows is not None:
-        found.spooled = ParquetFile(Path("x"), rows, pa.schema([]), Counter(), 0)
+        found.spooled = ParquetFile(Path("x"), rows, pa.schema([]))
     return found
 
 
