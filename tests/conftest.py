@@ -65,7 +65,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting, cache or folder of the person who runs the tests."""
-    for name in [n for n in os.environ if n.startswith(("SOURCES__", "DESTINATION__", "ZOHO"))]:
+    for name in [n for n in os.environ if n.startswith(("SOURCES__", "DESTINATION__", "LOAD__", "ZOHO"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))

@@ -238,7 +238,7 @@ def test_a_second_try_is_told_once_a_call_by_host_and_path(load, org, caplog):
     host = client.door.auth.api_domain.partition("//")[2]
     assert [record.getMessage() for record in caplog.records if record.name == "zoho_crm"] == [
         f"Trying again: GET {host}/crm/v8/org (500)",
-        f"Trying again: GET {host}/crm/v8/users (Unreachable)",
+        f"Trying again: GET {host}/crm/v8/users (ZohoConnectionError)",
     ]
 
 

@@ -197,7 +197,7 @@ def test_what_was_counted_on_one_day_is_a_number_and_no_dot_in_an_empty_frame(on
     found = page(file_of(one_day))
     assert found.tags["svg"] == 1  # the diagram of the tables
     for title, tiles in {
-        "Changes a day": "Apples 5 Pears 5",
+        "Changes a day": "Pears 5 Apples 1",
         "Rows of the largest tables": "Apples 5,203 Pears 3",
         "Deletions a day": "Pears 1",
         "Seats and licences": "licences bought 12 active users 1",

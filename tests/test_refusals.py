@@ -153,7 +153,7 @@ CASES = [
     ),
     case(
         "deletions | any refusal of a module that has such a list",
-        FEED, REFUSED, "Things", "read", 0, before=True, also=delete_one, then=read_again, says="every id",
+        FEED, REFUSED, "Things", "read", 0, before=True, also=delete_one, then=read_again, says="it was read whole",
     ),
     case(
         "deletions | an answer without a list",

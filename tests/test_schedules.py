@@ -135,14 +135,14 @@ def test_a_nightly_run_refreshes_counts_and_reads_settings_every_night(org, acco
     assert landed(file, counts) == [(1,)] * 3
 
 
-def test_every_id_is_compared_after_seven_nights_and_plan_says_so(org, account, command, tmp_path):
+def test_a_module_is_read_whole_after_seven_nights_and_plan_says_so(org, account, command, tmp_path):
     """Seven nights, each two seconds short."""
     assert command("run", "--modules", "Deals", "--progress", "off").code == 0
     org._remove("Deals", org.records("Deals")[0].id, "permanent", shown=False)
     org.insert("Deals", {"Deal_Name": "instead"})  # the count stays as it was
     org.clock.advance(days=7, seconds=-14)
     lines = command("plan", "--modules", "Deals", "--log-format", "json").events
-    assert any("every id is compared" in line.get("reason", "") for line in lines), lines
+    assert any("every record is read once in a while" in line.get("reason", "") for line in lines), lines
     assert command("run", "--modules", "Deals", "--progress", "off").code == 0
     held = landed(tmp_path / "zoho.duckdb", "select id from zoho_crm.deals")
     assert {id for (id,) in held} == {record.id for record in org.records("Deals")}

@@ -168,7 +168,16 @@ def test_only_chosen_tables_are_touched(load, org):
     load(only=["Apples", "users"])
     tables = {row[0] for row in load.rows("select table_name from information_schema.tables")}
     ours = {name for name in tables if not name.startswith("_dlt")}
-    assert ours == {"apples", "users", "modules", "fields", "deleted_records", "sync_runs", "seat_counts"}
+    assert ours == {
+        "apples",
+        "users",
+        "modules",
+        "fields",
+        "deleted_records",
+        "rejected_values",
+        "sync_runs",
+        "seat_counts",
+    }
 
 
 def test_a_resource_without_a_file_raises(load, org):

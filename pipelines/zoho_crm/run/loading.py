@@ -86,7 +86,8 @@ class Loader:
         )
         logs = {"deleted_records": rows.deleted_records, "rejected_values": rows.rejected_values}
         loaded = [*readings, *(log(readings) for name, log in logs.items() if name not in self.left_out)]
-        replaced = [r.table for r in readings if r.plan is None or r.plan.is_full_refresh]
+        whole = readings if held.merges else loaded  # files: logs are written anew with what they had
+        replaced = [r.table for r in whole if r.plan is None or r.plan.is_full_refresh]
         with replaced_safely(self.pipeline, [] if held.open_format else replaced) as how:
             resources = [
                 resource_of(r, functools.partial(rows.items, r, r.table, replace_by=how), held.merge)
@@ -199,6 +200,10 @@ def make_again(pipeline: dlt.Pipeline, tables: Iterable[str], there: Mapping[str
 
 def _passes(error: BaseException) -> bool:
     """Whether the same rows may well be taken another time: the disk, memory or the connection is to blame."""
+    if any(
+        "constraint" in str(cause).casefold() for cause in causes(error)
+    ):  # DuckDB tells of it when it commits
+        return False
     passing = (OSError, MemoryError, DatabaseTransientException, LoadClientJobRetry)
     return starved(error) or any(isinstance(cause, passing) for cause in causes(error))
 

@@ -229,7 +229,7 @@ def log_retry(reason: str) -> None:
         return
     call.told = True
     logger.info("Trying again: %s (%s)", call.what, reason)
-    if reason.endswith(("ConnectionError", "Timeout")):
+    if reason != ZohoConnectionError.__name__ and reason.endswith(("ConnectionError", "Timeout")):
         _warn_of_silence(call.what.split()[1].partition("/")[0], reason)
 
 

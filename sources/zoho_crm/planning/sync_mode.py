@@ -137,13 +137,13 @@ def due_reason(
         return (
             f"{', '.join(new)} {'is' if len(new) == 1 else 'are'} new, or treated in another way than before"
         )
+    if is_due(synced.verified_at, policy.verify_every, now, gap):
+        return "every record is read once in a while"
     computed = [c.api_name for c in plan.columns if c.field.data_type in COMPUTED_TYPES]
     if computed and is_due(synced.computed_at, policy.computed_refresh, now, gap):
         return (
             f"{', '.join(computed)} {'changes' if len(computed) == 1 else 'change'} without {MODIFIED_TIME}"
         )
-    if is_due(synced.verified_at, policy.verify_every, now, gap):
-        return "every record is read once in a while"
     if synced.uncounted_since and is_due(synced.verified_at, policy.count_every, now, gap):
         return "Zoho gives no count of it, so every record is read once a day"
     if synced.difference and synced.difference_at:

@@ -118,7 +118,9 @@ class Extraction:
         """Make the tables about modules and fields, which tell what the readings have met."""
         refused = {r.name: refused_fields(r) for r in self.readings.values()}
         for table in metadata_tables(self.found, refused):
-            self.readings[table.name] = table.read(self.folder, NO_PROGRESS)
+            reading = self.readings[table.name] = table.read(self.folder, NO_PROGRESS)
+            if reading.status == "read":
+                self._reject(reading)
         self.readings.update((r.name, r) for r in not_due(self.found))
 
     # ---- reading
