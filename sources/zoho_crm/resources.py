@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -85,12 +86,14 @@ class SourceRun:
 
     def __init__(self, runs: SourceRuns, load_id: str | None) -> None:
         self.load_id = load_id
+        self.missed = False  # whether a list of deletions that nothing else reads was not whole
         self.choice = runs.choice
         self.tables = {table.name: table for table in runs.tables}
         pipeline = dlt.current.pipeline()
-        for left in Path(pipeline.working_dir).glob("zoho-*"):  # of a run that was killed
-            shutil.rmtree(left, ignore_errors=True)
-        self.folder = Path(tempfile.mkdtemp(prefix="zoho-", dir=pipeline.working_dir))
+        for left in Path(pipeline.working_dir).glob("zoho-*-*"):
+            if not _is_alive(left.name.split("-")[1]):  # of a run that was killed
+                shutil.rmtree(left, ignore_errors=True)
+        self.folder = Path(tempfile.mkdtemp(prefix=f"zoho-{os.getpid()}-", dir=pipeline.working_dir))
         self.selected = dlt.current.source().selected_resources
         state = dlt.current.source_state()
         policy = runs.choice.policy
@@ -132,6 +135,7 @@ class SourceRun:
         return replace(
             memory,
             synced=synced,
+            settings_read={table: at for table, at in memory.settings_read.items() if table not in again},
             held=None if there is None else {t: c for t, c in there.items() if t not in lost},
         )
 
@@ -141,7 +145,7 @@ class SourceRun:
         if reading is not None:
             user = _strategy(self.selected[table.resource].write_disposition)
             yield from self.rows.items(reading, table.resource, user)
-        if table.name == DELETED_RECORDS.table:
+        if table.name == DELETED_RECORDS.table and not self.missed:
             self._state_of(table.resource)[READ_UNTIL] = self.extraction.found.until.isoformat()
 
     def _state_of(self, resource: str) -> dict[str, Any]:
@@ -176,7 +180,7 @@ class SourceRun:
             return None
         return reading
 
-    def _deletions_of_others(self, table: SourceTable) -> Iterable[ExtractResult]:
+    def _deletions_of_others(self, table: SourceTable) -> Iterator[ExtractResult]:
         """What was deleted from modules of this source that are loaded, but in other runs than this one.
 
         An orchestrator may read each table in a task of its own.
@@ -194,7 +198,9 @@ class SourceRun:
         since = datetime.fromisoformat(known) if known else (until, *extraction.memory.starts)[-1]
         since -= policy.lookback if here.merges else timedelta()
         named = policy.rules == PrivacyRules()  # a rule may hide what records are called by
-        return deletions_only(extraction.client, modules, since, until, named=named)
+        for reading in deletions_only(extraction.client, modules, since, until, named=named):
+            self.missed = self.missed or reading.gap is not None
+            yield reading
 
 
 @dataclass(frozen=True)
@@ -210,6 +216,7 @@ class RowsForDlt:
     extraction: Extraction
     resources: Mapping[str, str]
     keep: bool = False
+    package: Collection[str] | None = None  # what is loaded with it; by default all that was read
 
     def items(
         self, reading: ExtractResult, resource: str, user: Any = None, replace_by: str = "replace"
@@ -231,6 +238,10 @@ class RowsForDlt:
             yield from yielded(reading, rows, resource, self.extraction.held.table_format, known)
             if not self.keep:
                 rows.file.path.unlink(missing_ok=True)
+        elif user is not None and user["disposition"] == "replace":
+            # dlt empties a table that is to be replaced and for which nothing comes.
+            unchanged = dlt.mark.make_hints(write_disposition="append")
+            yield dlt.mark.with_hints(must_be_read(reading).schema.empty_table(), unchanged)
         self._remember(reading, resource)
         if content is not None:
             dlt.current.source_state().setdefault("resources", {}).setdefault(resource, {})[CONTENT] = content
@@ -246,6 +257,8 @@ class RowsForDlt:
         if not reading.rows and exists and held.merges:
             return None
         if reading.key == REJECTED_KEY:
+            if not tombstones:
+                return None
             hints = extra_hints("hard", merge=held.merges)
             return Rows(must_be_read(reading), MERGE if held.merges else "replace", hints)
         if held.merges:
@@ -288,7 +301,7 @@ class RowsForDlt:
         state = dlt.current.source_state()
         remember_reading(state, reading, resource)
         remember_start(state, self.extraction.found.until)
-        remember_synced(state, self.extraction.deferred())
+        remember_synced(state, self.extraction.deferred(self.package))
 
 
 def content_of(reading: ExtractResult) -> str | None:
@@ -348,6 +361,19 @@ def resource_of(runs: SourceRuns, table: SourceTable) -> DltResource:
         yield from runs.current().items(table)
 
     return dlt.resource(rows, name=table.resource, write_disposition=MERGE)
+
+
+def _is_alive(process: str) -> bool:
+    """Whether a process of this machine is there; one that may not be asked is."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
 
 
 def _load_id() -> str | None:

@@ -425,3 +425,64 @@ def test_the_schema_has_labels_keys_and_references(script, org):
     assert schema.tables["parents"]["columns"]["title"]["description"] == "The title"
     assert [r["referenced_table"] for r in schema.tables["children"]["references"]] == ["parents"]
     assert "children" in schema.to_mermaid()
+
+
+# ---- what only one part of a run can know
+
+
+def test_a_parent_that_is_replaced_each_run_takes_its_rows_along(script, org):
+    deals = family(org)
+    for turn in range(2):
+        source = script.source(*FAMILY, "deleted_records")
+        source.resources["deals"].apply_hints(write_disposition="replace")
+        script.run(source)
+        family_agrees(script)
+        if not turn:
+            org.delete("Deals", deals[0])
+            org.remove_row("Lines", org.records("Lines")[0].id)
+
+
+def test_tables_that_are_replaced_are_never_emptied_for_want_of_news(script, org):
+    ids = things(org, 3)
+    org.tag("Things", "hot")
+    names = ("Things", "tags", "users", "deleted_records", "rejected_values")
+    script.run(script.source(*names))
+    org.delete("Things", ids[0])
+    script.run(script.source(*names))
+    for _ in range(2):
+        script.run(script.source(*names), write_disposition="replace")
+        agrees(script)
+        assert script.rows("select count(*) from tags") == [(1,)]
+        assert script.rows("select count(*) from users")[0][0] > 0
+
+
+def test_a_parent_that_landed_before_a_kill_tells_its_rows_in_the_next_run(script, org, monkeypatch):
+    """The parent is replaced, then the process dies; the next run finds its table as new as Zoho."""
+    deals = family(org)
+    modules = (*FAMILY, "deleted_records")
+    script.run(None, *modules)
+    org.clock.advance(days=7)
+    org.delete("Deals", deals[0])
+    org.edit("Deals", deals[1], Lines=[{"Title": "new"}])
+    whole = DuckDbCopyJob.run
+
+    def die(self: Any) -> None:
+        if self.load_table_name != "deals":
+            raise RuntimeError("killed")
+        whole(self)
+
+    with monkeypatch.context() as patch, pytest.raises(Exception, match="killed"):
+        patch.setattr(DuckDbCopyJob, "run", die)
+        script.run(None, *modules)
+    script.pipeline.abort_packages()
+    script.run(None, *modules)
+    family_agrees(script)
+
+
+def test_a_new_privacy_rule_takes_the_values_out_of_the_table(script, org, monkeypatch):
+    things(org, 3, fields=2)
+    script.run()
+    assert script.rows("select count(f1) from things") == [(3,)]
+    monkeypatch.setenv("SOURCES__ZOHO_CRM__PRIVACY", "Things.F1: drop")
+    script.run()
+    assert script.rows("select count(f0), count(f1) from things") == [(3, 0)]

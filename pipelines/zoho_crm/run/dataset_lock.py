@@ -98,6 +98,9 @@ def leased(pipeline: dlt.Pipeline, command: str) -> Iterator[None]:
             " (id varchar(64), holder varchar(500), taken_at varchar(40), expires_at varchar(40))"
         )
         now = datetime.now(timezone.utc)
+        held = sql.execute_sql(f"select taken_at, holder from {table} where expires_at > '{_spell(now)}'")
+        if held:  # whatever the clock of its machine says
+            raise _busy(pipeline, str(held[0][1]), datetime.fromisoformat(str(held[0][0])))
         holder = this_run(command).replace("'", "''")[:500]
         sql.execute_sql(
             f"insert into {table} values ('{mine}', '{holder}', '{_spell(now)}', '{_spell(now + LEASE)}')"

@@ -82,7 +82,10 @@ class Loader:
         self._check_ours(readings, there)
         make_again(self.pipeline, [*(r.table for r in readings), DELETED_RECORDS.table], there)
         rows = RowsForDlt(
-            self.extraction, {r.name: r.table for r in self.extraction.readings.values()}, keep=True
+            self.extraction,
+            {r.name: r.table for r in self.extraction.readings.values()},
+            keep=True,
+            package=[r.name for r in readings],
         )
         logs = {"deleted_records": rows.deleted_records, "rejected_values": rows.rejected_values}
         loaded = [*readings, *(log(readings) for name, log in logs.items() if name not in self.left_out)]

@@ -63,6 +63,7 @@ def deletions_only(
         if feed.gap and feed.refusal not in NO_SUCH_LIST:
             logger.warning("deleted_records may lack rows of %s: %s", module.api_name, feed.gap)
         reading = ExtractResult(module.api_name, "", "", "")
+        reading.gap = feed.gap if feed.refusal not in NO_SUCH_LIST else None
         reading.deletions = tuple(
             gone if named else replace(gone, display_name=None)
             for gone in feed.deletions

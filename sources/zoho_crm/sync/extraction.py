@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -19,7 +19,7 @@ from ..client.progress import NO_PROGRESS, Watcher
 from ..config import ModuleSelection
 from ..discovery.account_tables import ACCOUNT_TABLES
 from ..discovery.catalog import Catalog, PreviousState
-from ..exceptions import CreditBudgetExceeded, ExtractError, ZohoCrmError
+from ..exceptions import CreditBudgetExceeded, ExtractError, SettingsError, ZohoCrmError
 from ..extract.deletions import Deletion
 from ..extract.extractor import ExtractResult, ids_of, must_be_read, read_module
 from ..extract.id_comparison import confirm_deleted, cost_by_id, fetch, whole
@@ -54,6 +54,7 @@ class Changed:
 
     parents: ChangedParents = field(default_factory=ChangedParents)
     unknown: bool = False  # it was read whole, and any of its records may have changed
+    lost: bool = False  # nothing is known of how it was before, deletions neither
 
 
 @dataclass
@@ -87,8 +88,27 @@ class Extraction:
     def run(self) -> None:
         """Ask what the account offers, and read it. A table that fails keeps its error, and the others go on."""
         found = discover(self.client, self.choice, self.wish, self.memory, ACCOUNT_TABLES)
+        found = replace(found, plans=[self._obeying(plan) for plan in found.plans])
         self.read(found, [*module_tables(self.client, found), *account_tables(self.client, found)])
         self.describe()
+
+    def _obeying(self, plan: Plan) -> Plan:
+        """The plan; of the whole module where a new rule of privacy forbids values that its table holds.
+
+        Raises SettingsError where the table keeps them: the command empties their columns first.
+        """
+        known = plan.synced
+        if known is None or not self._exists(plan) or set(plan.private) <= set(known.private):
+            return plan
+        if known.keeps != "hard":
+            raise SettingsError(
+                f"{plan.module.api_name}: its privacy rules are new and its table keeps older rows: run the"
+                " command once, which takes the values out of them"
+            )
+        if plan.is_full_refresh:
+            return plan
+        again = whole(plan, self.held.count([plan.table]).get(plan.table), self.wish)
+        return replace(again, synced=known, reason=f"its privacy rules are new: {again.reason}")
 
     def read(self, found: Catalog, tables: Sequence[Table]) -> None:
         """Read these tables of what was found, in this order, and what follows from the changes of modules."""
@@ -176,6 +196,8 @@ class Extraction:
         elif plan.synced is not None:  # somebody has dropped its table
             gone = frozenset(deletion.id for deletion in reading.deletions)
             self._changed[reading.name] = Changed(ChangedParents(gone), unknown=True)
+        else:  # a first load, or one after what was known of it is lost
+            self._changed[reading.name] = Changed(unknown=True, lost=True)
 
     def _settle_whole(self, reading: ExtractResult, plan: Plan, before: ModuleState) -> None:
         """Compare ids and versions with the destination's: rows that are gone leave it with the replacement.
@@ -192,9 +214,12 @@ class Extraction:
             missing -= self._hidden(reading, plan, missing, pq.read_metadata(there).num_rows)
         changed = frozenset[str]()
         if names and any(link.parent == reading.name for link in self._links):
-            changed = frozenset(ids_changed(there, now, columns[1]))
+            # A run that was killed may have loaded these rows already, and not those that belong to them.
+            since = before.until - self.choice.policy.lookback
+            changed = frozenset(ids_changed(there, now, columns[1], since))
         reading.deleted_rows = len(missing)
-        self._changed[reading.name] = Changed(ChangedParents(frozenset(missing), changed), unknown=not names)
+        gone = frozenset(missing | {deletion.id for deletion in reading.deletions})
+        self._changed[reading.name] = Changed(ChangedParents(gone, changed), unknown=not names)
 
     def _hidden(self, reading: ExtractResult, plan: Plan, missing: set[str], rows: int) -> set[str]:
         """Those of the missing records that no list shows and that are there by their ids; the others are deletions."""
@@ -242,7 +267,7 @@ class Extraction:
             ):
                 continue
             touched = [(changed.get(link.parent, Changed()), link) for link in ties]
-            if any(one.unknown for one, link in touched if link.edited):
+            if any(one.lost or (one.unknown and link.edited) for one, link in touched):
                 self._whole_why[child] = "its rows could not be asked by their parents"
             gone = frozenset[str]().union(*(one.parents.gone for one, _ in touched))
             edited = frozenset[str]().union(*(one.parents.changed for one, link in touched if link.edited))
@@ -407,14 +432,15 @@ class Extraction:
             if reading.status == "failed" and (why := reading.gap or refused):
                 reading.error = unknown_deletions(known.until, why, reading.error)
 
-    def deferred(self) -> dict[str, ModuleState]:
-        """What the state is to remember of modules that did not get through.
+    def deferred(self, loaded: Collection[str] | None = None) -> dict[str, ModuleState]:
+        """What the state is to remember of modules that did not get through; `loaded` are those that did, or may.
 
         Rows whose parents changed, and that could not follow: their next reading is whole. And since when Zoho
         refuses a list of deletions, of a table that failed for it.
         """
         found: dict[str, ModuleState] = {}
         read = {name for name, reading in self.readings.items() if reading.status == "read"}
+        read = read if loaded is None else read & set(loaded)
         for name, reading in self.readings.items():
             before = self.memory.synced.get(name)
             if reading.refused and reading.status == "failed" and before:
@@ -548,11 +574,12 @@ def ids_missing(there: Path, now: Sequence[Path]) -> set[str]:
     return {row[0] for row in _query(query, there, now, ["id"])}
 
 
-def ids_changed(there: Path, now: Sequence[Path], version: str) -> set[str]:
-    """The ids whose value in the column `version` is another, or that are new."""
+def ids_changed(there: Path, now: Sequence[Path], version: str, since: datetime) -> set[str]:
+    """The ids whose value in the column `version`, a time, is another or not before `since`, or that are new."""
     query = (
         "select now.id from now left join there on now.id = there.id"
         f' where there.id is null or there."{version}" is distinct from now."{version}"'
+        f""" or now."{version}" >= timestamptz '{since.isoformat()}'"""
     )
     return {row[0] for row in _query(query, there, now, ["id", version])}
 
