@@ -146,3 +146,17 @@ def test_a_module_is_read_whole_after_seven_nights_and_plan_says_so(org, account
     assert command("run", "--modules", "Deals", "--progress", "off").code == 0
     held = landed(tmp_path / "zoho.duckdb", "select id from zoho_crm.deals")
     assert {id for (id,) in held} == {record.id for record in org.records("Deals")}
+
+
+def test_the_tables_of_one_run_are_one_start(org, account, command, tmp_path):
+    """A daily refresh under runs 16 hours apart is due after 16 hours: the next one would come 8 hours late."""
+    words = ("run", "--modules", "Deals,users,roles,profiles", "--progress", "off")
+    for _ in range(3):
+        assert command(*words).code == 0
+        org.clock.advance(hours=16)
+    deal = org.records("Deals")[0].id
+    org.set_computed("Deals", deal, "Score", 9.5)
+    assert command(*words).code == 0
+    assert landed(tmp_path / "zoho.duckdb", f"select score from zoho_crm.deals where id = '{deal}'") == [
+        (9.5,)
+    ]

@@ -56,9 +56,13 @@ def _starts_in(entries: Any) -> tuple[datetime, ...]:
 
 
 def remember_start(state: MutableMapping[str, Any], started: datetime) -> None:
-    """Keep when this run began beside the starts of the latest ones, from which the next learns how often it runs."""
-    starts = [*_starts_in(state.get("run_starts")), started][-REMEMBERED:]
-    state["run_starts"] = [start.isoformat(timespec="seconds") for start in starts]
+    """Keep when this run began beside the starts of the latest ones, from which the next learns how often it runs.
+
+    Once a run, however many of its tables say so.
+    """
+    begun = started.isoformat(timespec="seconds")
+    earlier = [start.isoformat(timespec="seconds") for start in _starts_in(state.get("run_starts"))]
+    state["run_starts"] = [*(start for start in earlier if start != begun), begun][-REMEMBERED:]
 
 
 def remember_synced(
