@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -36,8 +36,6 @@ from .rejected_values import split_rejected
 from .restored_records import deleted_lately, restored
 from .tables import Table, account_tables, metadata_tables, module_tables, not_due, read_side_by_side
 from .warehouse import Warehouse
-
-logger = logging.getLogger("zoho_crm")
 
 UNTRACED = "untraced"  # the type of a deletion that Zoho's list did not name
 # More rows than these may not be seen because somebody took a permission from the token's user.
@@ -84,6 +82,7 @@ class Extraction:
     _changed: dict[str, Changed] = field(default_factory=dict)
     _more: dict[str, list[ParquetFile]] = field(default_factory=dict)  # rows that were read later in this run
     _whole_why: dict[str, str] = field(default_factory=dict)  # why a module is to be read whole after all
+    _row_counts: dict[str, int | None] = field(default_factory=dict)  # of tables that were counted
 
     def run(self) -> None:
         """Ask what the account offers, and read it. A table that fails keeps its error, and the others go on."""
@@ -107,8 +106,18 @@ class Extraction:
             )
         if plan.is_full_refresh:
             return plan
-        again = whole(plan, self.held.count([plan.table]).get(plan.table), self.wish)
-        return replace(again, synced=known, reason=f"its privacy rules are new: {again.reason}")
+        return self._whole(plan, "its privacy rules are new")
+
+    def _whole(self, plan: Plan, why: str) -> Plan:
+        """The plan of changes as one of the whole module."""
+        again = whole(plan, self._row_count(plan), self.wish)
+        return replace(again, synced=plan.synced, reason=f"{why}: {again.reason}")
+
+    def _row_count(self, plan: Plan) -> int | None:
+        """The live rows of a module's table before this run, counted once; None if there is no table."""
+        if plan.table not in self._row_counts:
+            self._row_counts[plan.table] = self.held.count([plan.table]).get(plan.table)
+        return self._row_counts[plan.table]
 
     def read(self, found: Catalog, tables: Sequence[Table]) -> None:
         """Read these tables of what was found, in this order, and what follows from the changes of modules."""
@@ -164,6 +173,18 @@ class Extraction:
         """The readings of modules that went well so far."""
         return [r for r in self.readings.values() if r.plan is not None and r.status == "read"]
 
+    def _window(self, name: str) -> tuple[ExtractResult, Plan] | None:
+        """The reading of a module's changes, and its plan, if it went well so far."""
+        reading = self.readings.get(name)
+        if (
+            reading is None
+            or reading.status != "read"
+            or reading.plan is None
+            or reading.plan.is_full_refresh
+        ):
+            return None
+        return reading, reading.plan
+
     def _catch_up(self) -> None:
         """Rows of a job that an earlier run made tell of its time: bring what changed since then."""
         for reading in self.modules():
@@ -171,7 +192,7 @@ class Extraction:
             if not reading.notes.read_as_of or reading.synced is None:
                 continue
             plan = with_window(replace(reading.plan, synced=reading.synced), self.found.choice.policy)
-            with self._own_trouble(reading):
+            with _own_trouble(reading):
                 plan = with_api(self.client.with_usage(reading.usage), plan, self.wish)
                 more = read_module(self.client, plan, self._subfolder("later"))
                 reading.merge_result(more, rows=False)
@@ -191,7 +212,7 @@ class Extraction:
             changed = self._ids(reading) if is_parent else frozenset[str]()
             self._changed[reading.name] = Changed(ChangedParents(frozenset(reading.gone), changed))
         elif plan.synced is not None and self._exists(plan):
-            with self._own_trouble(reading):
+            with _own_trouble(reading):
                 self._settle_whole(reading, plan, plan.synced)
         elif plan.synced is not None:  # somebody has dropped its table
             gone = frozenset(deletion.id for deletion in reading.deletions)
@@ -228,28 +249,29 @@ class Extraction:
         gone = confirm_deleted(self.client.with_usage(reading.usage), reading.name, untraced, plan)
         hidden = set(untraced) - gone
         self._fetch(reading, hidden)
-        at = plan.until or self.client.now()
-        reading.deletions += tuple(Deletion(id, None, UNTRACED, at, None) for id in sorted(gone))
+        self._remember_deleted(reading, plan, gone)
         return hidden
+
+    def _remember_deleted(self, reading: ExtractResult, plan: Plan, gone: Iterable[str]) -> None:
+        """Deletions that no list names, as far as none of the reading's own does."""
+        at = plan.until or self.client.now()
+        new = sorted(set(gone) - {deletion.id for deletion in reading.deletions})
+        reading.deletions += tuple(Deletion(id, None, UNTRACED, at, None) for id in new)
 
     def _bring_back(self) -> None:
         """Records that an earlier run saw deleted and that are here again: restoring one moves no time of it."""
         if not self.held.merges:
             return
         for name, deleted in deleted_lately(self.held, self.client.now()).items():
-            reading = self.readings.get(name)
-            if (
-                reading is None
-                or reading.status != "read"
-                or reading.plan is None
-                or reading.plan.is_full_refresh
-            ):
+            window = self._window(name)
+            if window is None:
                 continue
-            with self._own_trouble(reading):
+            reading, plan = window
+            with _own_trouble(reading):
                 client = self.client.with_usage(reading.usage)
-                back = restored(client, self.held, reading, reading.plan, deleted)
+                back = restored(client, self.held, reading, plan, deleted)
                 new = back.ids - self._ids(reading)
-                self._bring(reading, reading.plan, new)
+                self._bring(reading, plan, new)
                 known = self._changed[name].parents
                 self._changed[name].parents = ChangedParents(known.gone, known.changed | new)
                 if back.more:
@@ -258,14 +280,10 @@ class Extraction:
     def _follow(self, changed: Mapping[str, Changed]) -> None:
         """Rows that belong to records which changed or went: of subforms, links, notes, files, activities."""
         for (child, name), ties in _by_child(self._links).items():
-            reading = self.readings.get(child)
-            if (
-                reading is None
-                or reading.status != "read"
-                or reading.plan is None
-                or reading.plan.is_full_refresh
-            ):
+            window = self._window(child)
+            if window is None:
                 continue
+            reading, plan = window
             touched = [(changed.get(link.parent, Changed()), link) for link in ties]
             if any(one.lost or (one.unknown and link.edited) for one, link in touched):
                 self._whole_why[child] = "its rows could not be asked by their parents"
@@ -276,8 +294,8 @@ class Extraction:
             )
             parents = ChangedParents(gone, edited | self._deleted_once(others))
             if parents.gone or parents.changed:
-                with self._own_trouble(reading):
-                    followed = self._rows_of(reading, reading.plan, name, ties, parents)
+                with _own_trouble(reading):
+                    followed = self._rows_of(reading, plan, name, ties, parents)
                     known = self._changed[child].parents
                     self._changed[child].parents = ChangedParents(
                         known.gone | followed.gone, known.changed | followed.missing
@@ -309,23 +327,24 @@ class Extraction:
         at = plan.until or self.client.now()
         reading.gone.update(dict.fromkeys(gone, at))
         if is_record(plan):
-            named = {deletion.id for deletion in reading.deletions}
-            new = sorted(gone - named)
-            reading.deletions += tuple(Deletion(id, None, UNTRACED, at, None) for id in new)
+            self._remember_deleted(reading, plan, gone)
         return followed
 
     def _bring(self, reading: ExtractResult, plan: Plan, ids: frozenset[str]) -> None:
         """Add these rows, unless reading the whole module costs less."""
-        rows = self.held.count([plan.table]).get(plan.table, 0) if ids else 0
-        if cost_by_id(plan, len(ids)).credits > max(1, whole(plan, rows, self.wish).cost.credits):
+        if not ids:
+            return
+        if cost_by_id(plan, len(ids)).credits > self._credits_whole(plan):
             self._whole_why[reading.name] = f"{len(ids):,} records to read again, which costs more by id"
         else:
             self._fetch(reading, ids)
 
     def _is_cheaper_whole(self, plan: Plan, parents: int) -> bool:
         """Whether reading the module costs less than asking for the rows of so many parents."""
-        rows = self.held.count([plan.table]).get(plan.table, 0)
-        return parents / self.client.door.coql_in_values > whole(plan, rows, self.wish).cost.credits
+        return parents / self.client.door.coql_in_values > self._credits_whole(plan)
+
+    def _credits_whole(self, plan: Plan) -> int:
+        return whole(plan, self._row_count(plan) or 0, self.wish).cost.credits
 
     def _deleted_once(self, ids: frozenset[str]) -> frozenset[str]:
         """Those that were deleted once and are here again: what belongs to them comes back with them."""
@@ -344,12 +363,10 @@ class Extraction:
             assert plan is not None
             if plan.is_full_refresh or not self._exists(plan):
                 continue
-            with self._own_trouble(reading):
+            with _own_trouble(reading):
                 why = self._whole_why.get(reading.name) or self._why_doubted(reading, plan)
                 if why:
-                    rows = self.held.count([plan.table]).get(plan.table)
-                    again = whole(plan, rows, self.wish)
-                    again = replace(again, synced=plan.synced, reason=f"{why}: {again.reason}")
+                    again = self._whole(plan, why)
                     read = partial(read_module, self.client, again)
                     due.append(Table(reading.name, plan.table, plan.columns, read, again.cost.calls, again))
         again_changed: dict[str, Changed] = {}
@@ -411,12 +428,12 @@ class Extraction:
 
     def _rows_after(self, reading: ExtractResult, plan: Plan) -> int:
         """Live rows of the table once this reading has landed."""
-        touched = self._ids(reading) | reading.gone.keys()
-        there = self.held.count([plan.table]).get(plan.table, 0)
+        ids, there = self._ids(reading), self._row_count(plan) or 0
+        touched = ids | reading.gone.keys()
         if not touched:
             return there
         known = set(pq.read_table(self.held.read(plan.table, ["id"], ids=touched))["id"].to_pylist())
-        return there - len(known & reading.gone.keys()) + len(self._ids(reading) - known)
+        return there - len(known & reading.gone.keys()) + len(ids - known)
 
     def _tell_unknown(self) -> None:
         """A table whose deletions nothing tells has failed, and says since when that is."""
@@ -461,7 +478,7 @@ class Extraction:
         plan = reading.plan
         assert plan is not None
         more = self._more.pop(reading.name, [])
-        with self._own_trouble(reading):
+        with _own_trouble(reading):
             if more:
                 newest = plan.column(MODIFIED_TIME).name if plan.has(MODIFIED_TIME) else None
                 parts = [must_be_read(reading), *more]
@@ -486,7 +503,7 @@ class Extraction:
         if not ids:
             return
         assert reading.plan is not None
-        brought = fetch(self.client, reading.plan, ids, self._subfolder(f"{reading.name}-{len(self._more)}"))
+        brought = fetch(self.client, reading.plan, ids, self._subfolder("by-id"))
         reading.merge_result(brought, rows=False)
         if brought.status == "read":
             reading.recent += brought.rows or 0
@@ -517,24 +534,14 @@ class Extraction:
     def _columns(self, plan: Plan) -> frozenset[str]:
         return (self.memory.held or {}).get(plan.table, frozenset())
 
-    def _own_trouble(self, reading: ExtractResult) -> _OwnTrouble:
-        return _OwnTrouble(reading)
 
-
-@dataclass
-class _OwnTrouble:
+@contextmanager
+def _own_trouble(reading: ExtractResult) -> Iterator[None]:
     """What goes wrong with one table stays with it."""
-
-    reading: ExtractResult
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if isinstance(error, ZohoCrmError):
-            self.reading.fail(error)
-            return True
-        return False
+    try:
+        yield
+    except ZohoCrmError as error:
+        reading.fail(error)
 
 
 def check_row_loss(reading: ExtractResult, missing: Sequence[str], rows: int) -> None:
