@@ -78,6 +78,23 @@ def test_values_that_do_not_fit_are_rows_of_rejected_values_until_they_fit(load_
     assert load.rows(f"select amount from things where id = '{rows[0]}'") == [(5,)]
 
 
+@pytest.mark.parametrize("table", ["rejected_values", "deleted_records"])
+def test_a_table_of_ours_that_somebody_has_dropped_is_made_again(load_from, table):
+    org = Org()
+    org.add_module(Module("Things", [Field("Amount", "currency")], generated_type="custom"))
+    rows = [org.insert("Things", {"Amount": 1}) for _ in range(3)]
+    load = load_from(org)
+    assert load(only=["Things"]).exit_code == 0
+    load.rows(f"drop table {table}")
+    org.clock.advance(hours=1)
+    org.edit("Things", rows[0], Amount=2)
+    org.record("Things", rows[0]).values["Amount"] = "a lot"
+    org.delete("Things", rows[1])
+    assert load(only=["Things"]).exit_code == 0
+    expected = {"rejected_values": rows[0], "deleted_records": rows[1]}
+    assert load.rows(f"select id from {table}") == [(expected[table],)]
+
+
 def test_text_that_an_earlier_version_kept_beside_its_column_moves(load_from):
     """Its column stays, empty; the run says why it reads the module whole."""
     org = Org()

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
@@ -28,11 +28,11 @@ from .discovery.catalog import PreviousState
 from .exceptions import CredentialsError, ExtractError
 from .extract.extractor import ExtractResult, must_be_read
 from .models import MODIFIED_TIME, PreferredApi
-from .sync.deleted_records import DELETED_RECORDS, KEY, deleted_records_reading, deletions_only, with_earlier
+from .processes import is_alive
+from .sync.deleted_records import DELETED_RECORDS, deleted_records_reading, deletions_only, with_earlier
 from .sync.extraction import Extraction
 from .sync.json_columns import file_with_json, imported_with_json, writes_json_itself
 from .sync.pipeline_state import memory_of, remember_reading, remember_start, remember_synced
-from .sync.rejected_values import KEY as REJECTED_KEY
 from .sync.rejected_values import REJECTED_VALUES, rejected_values_reading
 from .sync.row_history import extra_hints
 from .sync.table_rows import Rows, column_hints, groups, references, rows_of
@@ -41,6 +41,9 @@ from .transform.privacy_rules import PrivacyRules
 
 CONTENT = "content"  # the key in the state of a resource: a hash of its rows
 READ_UNTIL = "read_until"  # the key of the time up to which `deleted_records` has the deletions
+OF_READINGS = frozenset(
+    {DELETED_RECORDS.table, REJECTED_VALUES.table}
+)  # made of what the readings of modules told
 SMALL = 5_000  # rows of a table whose content is compared
 
 logger = logging.getLogger("zoho_crm")
@@ -91,7 +94,8 @@ class SourceRun:
         self.tables = {table.name: table for table in runs.tables}
         pipeline = dlt.current.pipeline()
         for left in Path(pipeline.working_dir).glob("zoho-*-*"):
-            if not _is_alive(left.name.split("-")[1]):  # of a run that was killed
+            process = left.name.split("-")[1]
+            if process.isdecimal() and not is_alive(int(process)):  # of a run that was killed
                 shutil.rmtree(left, ignore_errors=True)
         self.folder = Path(tempfile.mkdtemp(prefix=f"zoho-{os.getpid()}-", dir=pipeline.working_dir))
         self.selected = dlt.current.source().selected_resources
@@ -146,13 +150,8 @@ class SourceRun:
             user = _strategy(self.selected[table.resource].write_disposition)
             yield from self.rows.items(reading, table.resource, user)
         if table.name == DELETED_RECORDS.table and not self.missed:
-            self._state_of(table.resource)[READ_UNTIL] = self.extraction.found.until.isoformat()
-
-    def _state_of(self, resource: str) -> dict[str, Any]:
-        found: dict[str, Any] = (
-            dlt.current.source_state().setdefault("resources", {}).setdefault(resource, {})
-        )
-        return found
+            until = self.extraction.found.until
+            dlt.current.resource_state(table.resource)[READ_UNTIL] = until.isoformat()
 
     def _reading(self, table: SourceTable) -> ExtractResult | None:
         """The reading of a table that was read. Raises what it failed with."""
@@ -194,7 +193,7 @@ class SourceRun:
         there = here.tables(others.values()) if others else {}
         modules = [m for m in extraction.found.modules if others.get(m.api_name.casefold()) in there]
         until, policy = extraction.found.until, extraction.found.choice.policy
-        known = self._state_of(table.resource).get(READ_UNTIL)
+        known = dlt.current.resource_state(table.resource).get(READ_UNTIL)
         since = datetime.fromisoformat(known) if known else (until, *extraction.memory.starts)[-1]
         since -= policy.lookback if here.merges else timedelta()
         named = policy.rules == PrivacyRules()  # a rule may hide what records are called by
@@ -244,19 +243,19 @@ class RowsForDlt:
             yield dlt.mark.with_hints(must_be_read(reading).schema.empty_table(), unchanged)
         self._remember(reading, resource)
         if content is not None:
-            dlt.current.source_state().setdefault("resources", {}).setdefault(resource, {})[CONTENT] = content
+            dlt.current.resource_state(resource)[CONTENT] = content
 
     def _rows(self, reading: ExtractResult, *, tombstones: bool) -> Rows | None:
         """What is to be written of a reading; None if nothing is."""
         if reading.plan is not None:
             return rows_of(self.extraction, reading, tombstones=tombstones)
-        if reading.key not in (KEY, REJECTED_KEY):
+        if reading.table not in OF_READINGS:
             return Rows(must_be_read(reading), MERGE if reading.part_by else "replace", {})
         held = self.extraction.held
         exists = reading.table in held.tables([reading.table])
         if not reading.rows and exists and held.merges:
             return None
-        if reading.key == REJECTED_KEY:
+        if reading.table == REJECTED_VALUES.table:
             if not tombstones:
                 return None
             hints = extra_hints("hard", merge=held.merges)
@@ -271,26 +270,25 @@ class RowsForDlt:
     def _renamed(self) -> list[str]:
         """The modules whose deleted records may no longer be called by the names that they had."""
         plans = [reading.plan for reading in self.extraction.modules() if reading.plan is not None]
-        return [
-            plan.module.api_name
-            for plan in plans
-            if plan.shown is not None
-            and not set(plan.private) <= set(plan.synced.private if plan.synced else ())
-        ]
+        return [plan.module.api_name for plan in plans if plan.shown is not None and plan.new_private]
 
     def _content(self, reading: ExtractResult, resource: str) -> str | None:
         """What the table holds, if nobody has changed the number of its rows."""
-        held = self.extraction.held
-        if not held.merges or held.count([reading.table]).get(reading.table) != reading.rows:
+        if self._small_counts.get(reading.table) != reading.rows:
             return None
-        known: Any = dlt.current.source_state().get("resources", {}).get(resource, {}).get(CONTENT)
+        known: Any = dlt.current.resource_state(resource).get(CONTENT)
         return None if known is None else str(known)
+
+    @cached_property
+    def _small_counts(self) -> Mapping[str, int]:
+        """The rows that the tables have whose content is compared, in one question; none where rows cannot be changed."""
+        held = self.extraction.held
+        small = [r.table for r in self.extraction.readings.values() if r.status == "read" and has_content(r)]
+        return held.count(small) if small and held.merges else {}
 
     def deleted_records(self, readings: Sequence[ExtractResult]) -> ExtractResult:
         """What these readings were told of deletions, as a reading of its own."""
-        reading = deleted_records_reading(readings, self.extraction.folder, new=True)
-        assert reading is not None
-        return reading
+        return deleted_records_reading(readings, self.extraction.folder)
 
     def rejected_values(self, readings: Sequence[ExtractResult]) -> ExtractResult:
         """The values of these readings that their columns do not hold."""
@@ -304,19 +302,20 @@ class RowsForDlt:
         remember_synced(state, self.extraction.deferred(self.package))
 
 
+def has_content(reading: ExtractResult) -> bool:
+    """Whether the rows of a table are compared with those that it had: it is read whole in each run, and is small."""
+    plan = reading.plan
+    each_run = plan is None or (plan.is_full_refresh and not plan.has(MODIFIED_TIME) and plan.keeps == "hard")
+    of_its_own = reading.part_by is None and reading.table not in OF_READINGS
+    return each_run and of_its_own and (reading.rows or 0) <= SMALL
+
+
 def content_of(reading: ExtractResult) -> str | None:
     """A hash of all rows of a table that is read whole in each run; None for one that is too large, or no such table.
 
     Rows that are the same as before are not written again.
     """
-    plan = reading.plan
-    each_run = plan is None or (plan.is_full_refresh and not plan.has(MODIFIED_TIME) and plan.keeps == "hard")
-    if (
-        not each_run
-        or reading.part_by is not None
-        or reading.key in (KEY, REJECTED_KEY)
-        or not (reading.rows or 0) <= SMALL
-    ):
+    if not has_content(reading):
         return None
     table = pq.read_table(must_be_read(reading).path)
     rows = sorted(repr(row) for row in zip(*(column.to_pylist() for column in table.columns), strict=True))
@@ -361,19 +360,6 @@ def resource_of(runs: SourceRuns, table: SourceTable) -> DltResource:
         yield from runs.current().items(table)
 
     return dlt.resource(rows, name=table.resource, write_disposition=MERGE)
-
-
-def _is_alive(process: str) -> bool:
-    """Whether a process of this machine is there; one that may not be asked is."""
-    if os.name == "nt":
-        return True
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, ValueError):
-        return True
-    return True
 
 
 def _load_id() -> str | None:

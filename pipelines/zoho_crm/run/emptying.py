@@ -27,7 +27,10 @@ def empty_columns(held: Warehouse, found: Catalog) -> None:
     Those that are masked or hashed are filled again by the same run, those that are dropped stay empty.
     Raises NotEmptied. Files are written anew in each run, and hold no old values.
     """
-    changed = {plan.module.api_name: set(new_entries(plan)) for plan in found.plans}
+    changed = {
+        plan.module.api_name: {entry.rpartition(": ")[0] for entry in plan.new_private}
+        for plan in found.plans
+    }
     if not any(changed.values()) or not held.merges:
         return
     for plan in found.plans:
@@ -47,12 +50,6 @@ def empty_columns(held: Warehouse, found: Catalog) -> None:
                 f"{plan.module.api_name}: what its privacy rules forbid could not be taken out of the"
                 f" destination, so nothing was read: {innermost(error)}"
             ) from error
-
-
-def new_entries(plan: Plan) -> Iterator[str]:
-    """The fields that are dropped, masked or hashed in another way than when the module was last read."""
-    before = plan.synced.private if plan.synced else ()
-    return (entry.rpartition(": ")[0] for entry in plan.private if entry not in before)
 
 
 def _columns(found: Catalog, plan: Plan, changed: set[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from sources.zoho_crm.exceptions import ZohoCrmError
 from sources.zoho_crm.extract.extractor import ExtractResult, must_be_read
 from sources.zoho_crm.resources import RowsForDlt, yielded
 from sources.zoho_crm.state import ModuleState
-from sources.zoho_crm.sync.deleted_records import DELETED_RECORDS
 from sources.zoho_crm.sync.extraction import Extraction
 from sources.zoho_crm.sync.pipeline_state import SOURCE, remember_refusals, remember_start, remember_synced
 from sources.zoho_crm.sync.table_rows import Rows
@@ -80,7 +80,6 @@ class Loader:
         held = self.extraction.held
         there = held.tables() if held.merges else {}
         self._check_ours(readings, there)
-        make_again(self.pipeline, [*(r.table for r in readings), DELETED_RECORDS.table], there)
         rows = RowsForDlt(
             self.extraction,
             {r.name: r.table for r in self.extraction.readings.values()},
@@ -89,6 +88,7 @@ class Loader:
         )
         logs = {"deleted_records": rows.deleted_records, "rejected_values": rows.rejected_values}
         loaded = [*readings, *(log(readings) for name, log in logs.items() if name not in self.left_out)]
+        make_again(self.pipeline, [r.table for r in loaded], there)
         whole = readings if held.merges else loaded  # files: logs are written anew with what they had
         replaced = [r.table for r in whole if r.plan is None or r.plan.is_full_refresh]
         with replaced_safely(self.pipeline, [] if held.open_format else replaced) as how:
@@ -138,7 +138,7 @@ class Remembered:
 
     synced: Mapping[str, ModuleState]
     readings: Sequence[ExtractResult] = ()
-    started: Any = None  # when the run began, by Zoho's clock
+    started: datetime | None = None  # when the run began, by Zoho's clock
     turns: Mapping[str, str] | None = None  # what had its turn in a run with a limit of credits
 
 

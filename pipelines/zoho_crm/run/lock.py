@@ -15,6 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from sources.zoho_crm.exceptions import SettingsError
+from sources.zoho_crm.processes import is_alive
 
 from ..errors import PipelineBusy
 
@@ -36,15 +37,7 @@ class Holder:
     @property
     def is_alive(self) -> bool:
         """Whether the process may still be there; of another machine nobody knows."""
-        if self.machine != socket.gethostname() or os.name == "nt":
-            return True
-        try:
-            os.kill(self.process, 0)
-        except ProcessLookupError:
-            return False
-        except OSError:  # it is somebody else's
-            return True
-        return True
+        return self.machine != socket.gethostname() or is_alive(self.process)
 
 
 def lock_file(pipelines_dir: str, name: str) -> Path:

@@ -78,9 +78,6 @@ class ExtractResult:
     status: Status = "read"
     error: str | None = None
     spooled: ParquetFile | None = None
-    landed: ParquetFile | None = (
-        None  # the file as it lands, where that is another: with what the table keeps
-    )
     crm_count: int | None = None
     notes: ExtractNotes = field(default_factory=ExtractNotes)
     usage: ApiUsage = field(default_factory=ApiUsage)

@@ -49,6 +49,12 @@ class Plan:
         return bool(self.filters or self.private or self.chosen) or any(c.veil for c in self.columns)
 
     @property
+    def new_private(self) -> tuple[str, ...]:
+        """Of `private`, what was not done to these fields when the module was last read."""
+        before = self.synced.private if self.synced else ()
+        return tuple(entry for entry in self.private if entry not in before)
+
+    @property
     def raw(self) -> Plan:
         """The same plan with the values as Zoho has them."""
         return replace(self, columns=tuple(column.raw for column in self.columns)) if self.secret else self

@@ -30,10 +30,8 @@ KEY = ("module", "id", "deleted_time")
 logger = logging.getLogger("zoho_crm")
 
 
-def deleted_records_reading(
-    readings: Iterable[ExtractResult], folder: Path, *, new: bool = False
-) -> ExtractResult | None:
-    """The deletions that these readings were told of; None if there are none, unless the table is new."""
+def deleted_records_reading(readings: Iterable[ExtractResult], folder: Path) -> ExtractResult:
+    """The deletions that these readings were told of."""
     rows = [
         {
             "module": reading.name,
@@ -46,8 +44,6 @@ def deleted_records_reading(
         for reading in readings
         for gone in reading.deletions
     ]
-    if not rows and not new:
-        return None
     reading = ExtractResult("deleted_records", "deleted_records", "", "", key=KEY)
     return keep_rows(reading, DELETED_RECORDS, rows, folder, {})
 

@@ -97,7 +97,7 @@ class Extraction:
         Raises SettingsError where the table keeps them: the command empties their columns first.
         """
         known = plan.synced
-        if known is None or not self._exists(plan) or set(plan.private) <= set(known.private):
+        if known is None or not self._exists(plan) or not plan.new_private:
             return plan
         if known.keeps != "hard":
             raise SettingsError(

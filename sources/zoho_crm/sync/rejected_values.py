@@ -81,7 +81,7 @@ def rejected_values_reading(
     readings: Iterable[ExtractResult], held: Warehouse, folder: Path, now: datetime
 ) -> ExtractResult:
     """The values of these readings that did not fit, and as deletions those of earlier runs that are no more."""
-    known = _known(held, folder)
+    known = _known(held)
     rows, module_rows = list[dict[str, object]](), [r for r in readings if r.status == "read"]
     for reading in module_rows:
         kept = {(one.id, one.field) for one in reading.rejected}
@@ -122,7 +122,7 @@ def _of_others(held: Warehouse, modules: set[str]) -> pa.Table:
     return pa.table({f.name: kept[f.name].cast(f.type) for f in SCHEMA}, schema=SCHEMA)
 
 
-def _known(held: Warehouse, folder: Path) -> dict[str, set[tuple[str, str]]]:
+def _known(held: Warehouse) -> dict[str, set[tuple[str, str]]]:
     """By module: the ids and fields that the destination has."""
     found: dict[str, set[tuple[str, str]]] = {}
     if not held.merges or REJECTED_VALUES.table not in held.tables([REJECTED_VALUES.table]):

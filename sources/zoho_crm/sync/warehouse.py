@@ -129,7 +129,6 @@ BY_SQLALCHEMY = frozenset({"mysql", "sqlite"})
 # dlt keeps one: done again after its commit, a load leaves the same table.
 MERGE: TWriteDispositionConfig = {"disposition": "merge", "strategy": "delete-insert"}
 UPSERT: TWriteDispositionConfig = {"disposition": "merge", "strategy": "upsert"}
-IDS_AN_UPDATE = 1_000  # each may have a time of its own, which is a branch of the statement
 
 
 def is_duckdb(pipeline: dlt.Pipeline) -> bool:
