@@ -10,6 +10,7 @@ import pytest
 from simulators.zoho_crm import Field, Module
 from sources.zoho_crm.client import throttling
 from sources.zoho_crm.client.throttling import RetryPolicy
+from sources.zoho_crm.sync import tables
 from tests.commanding import account, command, landed
 from tests.conftest import SimulatedTime
 from tests.reading import LIST
@@ -31,6 +32,17 @@ def time_passes(org, monkeypatch):
 
 
 @pytest.fixture
+def one_by_one(monkeypatch):
+    """Tables are read one after the other.
+
+    The hours that one waits pass in no time, and the other's thread may not get as far as its first call before
+    its own hours are over.
+    """
+    monkeypatch.setattr(tables, "BULK_READERS", 1)
+    monkeypatch.setattr(tables, "OTHER_READERS", 1)
+
+
+@pytest.fixture
 def run(command, account, org, time_passes):
     """`run("--table-timeout", "5m", settings="ReadAPI=Bulk")`: Leads and Deals, three rows each."""
     for name in ("Leads", "Deals"):
@@ -45,7 +57,7 @@ def run(command, account, org, time_passes):
     return call
 
 
-def test_429_on_every_job_is_told_and_fails_the_table_alone(run, org):
+def test_429_on_every_job_is_told_and_fails_the_table_alone(run, org, one_by_one):
     org.faults.add(CREATE, module="Leads", times=99, status=429)
     done = run(settings="ReadAPI=Bulk")
     assert done.code == 1, done.out
@@ -95,7 +107,7 @@ def test_without_progress_the_log_tells(run, org, caplog):
     assert [line.split(" ")[:3] for line in told] == [["Leads:", "waits", "until"], ["Leads:", "goes", "on"]]
 
 
-def test_a_table_has_its_time_and_the_others_go_on(run, org):
+def test_a_table_has_its_time_and_the_others_go_on(run, org, one_by_one):
     org.faults.add(LIST, module="Leads", times=999, status=429, headers={"Retry-After": "90"})
     done = run("--table-timeout", "4m")
     assert done.code == 1
