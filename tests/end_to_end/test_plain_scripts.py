@@ -378,6 +378,13 @@ def test_a_source_outside_of_a_pipeline_gives_its_rows(script, org):
     assert sum(len(table) for table in tables) == 5
 
 
+def test_rows_can_be_looked_at_while_a_pipeline_without_a_destination_is_active(script, org, tmp_path):
+    things(org, 5)
+    dlt.pipeline("nowhere", pipelines_dir=str(tmp_path / "nowhere")).activate()
+    tables = list(script.source().resources["things"])
+    assert sum(len(table) for table in tables) == 5
+
+
 # ---- two at once
 
 

@@ -153,6 +153,13 @@ class Warehouse:
         self._naming: Any = None
 
     @property
+    def _capabilities(self) -> DestinationCapabilitiesContext:
+        """Those of dlt itself where a pipeline has no destination: somebody looks at the rows of a source."""
+        destination = self._pipeline.destination
+        generic = DestinationCapabilitiesContext.generic_capabilities
+        return generic() if destination is None else destination.capabilities()
+
+    @property
     def merges(self) -> bool:
         """Whether single rows can be replaced and removed; files and vector stores cannot."""
         return self.merge is not None
@@ -163,7 +170,7 @@ class Warehouse:
 
         dlt's merge into Iceberg leaves a deleted row there as a row of nulls, so those tables are loaded whole.
         """
-        capabilities = self._pipeline.destination.capabilities()
+        capabilities = self._capabilities
         strategies = capabilities.supported_merge_strategies or ()
         if self._is_filesystem:
             return UPSERT if self.table_format == "delta" else None
@@ -180,7 +187,7 @@ class Warehouse:
 
     def _native(self) -> str | None:
         """How dlt is told of tables in a destination's own format: mostly by not telling it of one."""
-        known = self._pipeline.destination.capabilities().supported_table_formats or ()
+        known = self._capabilities.supported_table_formats or ()
         return self._format if self._format in known else None
 
     def _formats_had(self) -> set[str | None]:
@@ -207,7 +214,7 @@ class Warehouse:
     def check(self, *, keeps_more: bool) -> None:
         """Raises SettingsError for what this destination cannot have; `keeps_more`: deleted rows, or a history."""
         wanted, had = self._format, self._formats_had() - {self.table_format}
-        known = self._pipeline.destination.capabilities().supported_table_formats or ()
+        known = self._capabilities.supported_table_formats or ()
         if wanted not in (None, "native", *known):
             names = f"formats that it has: {', '.join(known)}" if known else "leave the format out"
             raise SettingsError(f"this destination has no tables of the format {wanted}: {names}")
@@ -234,7 +241,9 @@ class Warehouse:
     def shorten(self, name: str) -> str:
         """The name of a table or column as dlt spells it here: PostgreSQL's have 63 characters at most."""
         if self._naming is None:
-            self._naming = self._pipeline.destination_client().schema.naming
+            nowhere = self._pipeline.destination is None
+            schema = dlt.Schema("zoho_crm") if nowhere else self._pipeline.destination_client().schema
+            self._naming = schema.naming
         return str(self._naming.normalize_path(name))
 
     @contextmanager
@@ -261,7 +270,7 @@ class Warehouse:
         found = self._look(tables)
         if not found:
             return {}
-        dialect = self._pipeline.destination.capabilities().sqlglot_dialect
+        dialect = self._capabilities.sqlglot_dialect
         true = "1" if dialect in ("tsql", "fabric") else "true"
         with self._sql() as sql:
             counts = [
@@ -363,6 +372,8 @@ class Warehouse:
 
     def _look(self, tables: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
         """What exists of the tables, by default of all that the schema knows: columns as dlt describes them."""
+        if self._pipeline.destination is None:
+            return {}
         with self._pipeline.destination_client() as client:
             names = list(client.schema.tables if tables is None else tables)
             if not hasattr(client, "get_storage_tables") or not client.is_storage_initialized():
