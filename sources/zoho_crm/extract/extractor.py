@@ -39,6 +39,7 @@ from ..transform.arrow_tables import records_table
 from ..transform.column_types import Column, ColumnType
 from ..transform.masking import veiled_name
 from ..transform.parquet_writer import Forget, ParquetFile, Tables, groups_of, without_rows, write_parquet
+from ..transform.row_versions import add_deleted_at
 from . import coql, hidden_records, records
 from .bulk_read import reader
 from .deletions import Deletion, Feed, after_list, has_no_list, read_deletions
@@ -173,7 +174,7 @@ def read_module(
         try:
             # No name for the inner generator: an error that somebody keeps would keep it open.
             tables = _watched(apply_filters(_rows(client, plan, notes, reading), plan, notes), watch, came)
-            reading.spooled = collect(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
+            reading.spooled = collect_records(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
             if plan.is_full_refresh or not notes.refused:
                 return _finish(reading, plan, notes)
             # Its column is there and filled: rows without it would lose what it holds.
@@ -363,6 +364,17 @@ def collect(
     if spooled.repeated:
         notes.repairs["rows that came twice, the newer kept"] += spooled.repeated
     return spooled
+
+
+def collect_records(
+    tables: Tables, path: Path, columns: tuple[Column, ...], notes: ExtractNotes
+) -> ParquetFile:
+    """Spool the rows of a module, with the column `deleted_at`, which is null: they are records that exist.
+
+    dlt takes a file as it is only if it has all columns of the table; else it writes the rows once more.
+    """
+    with_column = (table if isinstance(table, Forget) else add_deleted_at(table) for table in tables)
+    return collect(with_column, path, columns, notes)
 
 
 def ids_of(reading: ExtractResult) -> frozenset[str]:

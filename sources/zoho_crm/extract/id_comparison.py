@@ -19,7 +19,7 @@ from ..planning.api_selection import choose_api
 from ..planning.cost import Cost
 from ..planning.plan import Plan
 from ..transform.arrow_tables import records_table
-from .extractor import FEW, ExtractResult, collect, must_be_read, read_module, shows_none
+from .extractor import FEW, ExtractResult, collect_records, must_be_read, read_module, shows_none
 from .filtered_rows import apply_filters, compile_filter
 from .notes import ExtractNotes
 from .record_count import read_count
@@ -109,7 +109,8 @@ def fetch(client: ZohoClient, plan: Plan, ids: Collection[str], folder: Path) ->
     client = client.with_usage(reading.usage)
     try:
         tables = apply_filters(_tables(client, plan, sorted(set(ids)), reading.notes), plan, reading.notes)
-        reading.spooled = collect(tables, folder / f"{plan.table}.by-id.parquet", plan.columns, reading.notes)
+        path = folder / f"{plan.table}.by-id.parquet"
+        reading.spooled = collect_records(tables, path, plan.columns, reading.notes)
         return reading.end("read")
     except Exception as error:  # noqa: BLE001 - one module's trouble never ends the others
         return reading.fail(error)

@@ -79,19 +79,19 @@ def _new_columns(reading: ExtractResult, there: Collection[str]) -> bool:
 
 
 def _with_tombstones(spooled: ParquetFile, gone: Mapping[str, datetime]) -> ParquetFile:
+    if not gone:
+        return spooled
     path = spooled.path.with_suffix(".landing.parquet")
-    schema = spooled.schema.append(DELETED_AT)
-    with pq.ParquetWriter(path, schema, use_dictionary=False) as writer:
+    with pq.ParquetWriter(path, spooled.schema, use_dictionary=False) as writer:
         for group in groups_of(spooled.path):
-            writer.write_table(group.append_column(DELETED_AT, pa.nulls(group.num_rows, DELETED_AT.type)))
-        if gone:
-            columns = {
-                "id": pa.array(list(gone), pa.string()),
-                DELETED_AT.name: pa.array(list(gone.values()), DELETED_AT.type),
-            }
-            empty = [columns.get(f.name, pa.nulls(len(gone), f.type)) for f in schema]
-            writer.write_table(pa.Table.from_arrays(empty, schema=schema))
-    return replace(spooled, path=path, rows=spooled.rows + len(gone), schema=schema)
+            writer.write_table(group)
+        columns = {
+            "id": pa.array(list(gone), pa.string()),
+            DELETED_AT.name: pa.array(list(gone.values()), DELETED_AT.type),
+        }
+        empty = [columns.get(f.name, pa.nulls(len(gone), f.type)) for f in spooled.schema]
+        writer.write_table(pa.Table.from_arrays(empty, schema=spooled.schema))
+    return replace(spooled, path=path, rows=spooled.rows + len(gone))
 
 
 def _carried(extraction: Extraction, plan: Plan, spooled: ParquetFile, there: Collection[str]) -> ParquetFile:

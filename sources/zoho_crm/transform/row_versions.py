@@ -28,6 +28,11 @@ DELETED_AT = pa.field("deleted_at", INSTANT)
 BATCH = 20_480  # rows at a time; ten of DuckDB's vectors
 
 
+def add_deleted_at(table: pa.Table) -> pa.Table:
+    """The rows of records that exist: their `deleted_at` is null."""
+    return table.append_column(DELETED_AT, pa.nulls(table.num_rows, DELETED_AT.type))
+
+
 def with_versions(
     spooled: ParquetFile, columns: Sequence[Column], begins: datetime, path: Path
 ) -> ParquetFile:
@@ -40,11 +45,13 @@ def with_versions(
     """
     computed = {c.name for c in columns if c.field.data_type in COMPUTED_TYPES}
     texts = {c.name for c in columns if c.kind.dlt_type == "json"}
-    own = [field for field in spooled.schema if field.name not in {mark.name for mark in MARKS}]
+    ours = {mark.name for mark in (*MARKS, DELETED_AT)}
+    own = [field for field in spooled.schema if field.name not in ours]
     computed |= {twin for twin, name in twins_of(spooled.schema).items() if name in computed}
     parts = [[f for f in own if (f.name in computed) is wanted] for wanted in (False, True)]
     query = f"select {_hash(parts[0])} || '.' || {_hash(parts[1])} from rows"
-    schema = pa.schema([*own, *MARKS])
+    deleted = [field for field in spooled.schema if field.name == DELETED_AT.name]
+    schema = pa.schema([*own, *MARKS, *deleted])
 
     def tables() -> Iterator[pa.Table]:
         yield schema.empty_table()
@@ -53,7 +60,8 @@ def with_versions(
                 table = pa.Table.from_batches([batch])
                 database.register("rows", _plain_json(table, texts))
                 versions = database.execute(query).to_arrow_table().column(0)
-                marks = (versions, _always(begins, table.num_rows), _always(None, table.num_rows))
+                never = _always(None, table.num_rows)
+                marks = (versions, _always(begins, table.num_rows), never, *(never for _ in deleted))
                 yield pa.table([*table.columns, *marks], schema=schema)
 
     return _written(spooled, tables(), path)
@@ -117,7 +125,9 @@ def with_deleted(
     rows: ParquetFile, ended: Path, gone: Mapping[str, datetime], begins: datetime, path: Path
 ) -> ParquetFile:
     """The rows, and behind them those of `ended` as deleted: when `gone` says, or at `begins`."""
-    schema = _widened(pa.schema([*rows.schema, DELETED_AT]), ended)
+    names = rows.schema.names
+    own = rows.schema if DELETED_AT.name in names else rows.schema.append(DELETED_AT)
+    schema = _widened(own, ended)
 
     def tables() -> Iterator[pa.Table]:
         yield schema.empty_table()
