@@ -91,14 +91,34 @@ def repeated(runs: int, *ways: Callable[[Path], Figures]) -> list[Figures]:
 
 
 def first_load(size: Size) -> Report:
-    return _against_plain("first load", size.runs, size.rows, 40, 0.8)
+    return _against_plain("first load", Account(generated=((MODULE, size.rows, 40),)), size.runs, 0.6)
 
 
 def wide_load(size: Size) -> Report:
-    return _against_plain("first load, wide", size.runs, size.wide_rows, 200, 1.0)
+    return _against_plain(
+        "first load, wide", Account(generated=((MODULE, size.wide_rows, 200),)), size.runs, 0.8
+    )
 
 
-def _against_plain(work: str, runs: int, rows: int, columns: int, reach: float) -> Report:
+def hard_load(size: Size) -> Report:
+    """Columns as real accounts have them: long unique texts, notes of several lines, many nulls."""
+    return _against_plain(
+        "hard data", Account(generated=((MODULE, size.rows, 48),), hard=True), size.runs, 0.8, cpu=1.0
+    )
+
+
+def hard_wide_load(size: Size) -> Report:
+    return _against_plain(
+        "hard data, wide",
+        Account(generated=((MODULE, size.wide_rows, 197),), hard=True),
+        size.runs,
+        0.8,
+        cpu=1.0,
+    )
+
+
+def _against_plain(work: str, account: Account, runs: int, reach: float, cpu: float | None = None) -> Report:
+    (_, rows, columns), *_ = account.generated
     told: dict[str, Any] = {}
 
     def our_way(folder: Path) -> Figures:
@@ -107,7 +127,7 @@ def _against_plain(work: str, runs: int, rows: int, columns: int, reach: float) 
         told.update(zoho.ask("tell"))
         return figures
 
-    with served(Account(generated=((MODULE, rows, columns),))) as zoho:
+    with served(account) as zoho:
         mine, other, parts = repeated(
             runs,
             our_way,
@@ -119,6 +139,8 @@ def _against_plain(work: str, runs: int, rows: int, columns: int, reach: float) 
         Row(work, "wall against the plain way", mine.seconds / other.seconds, reach, "x"),
         Row(work, "peak memory", mine.peak_mb, 1_000, "MB"),
     ]
+    if cpu is not None:
+        found.insert(1, Row(work, "CPU seconds against the plain way", mine.cpu / other.cpu, cpu, "x"))
     return found, {
         "rows": rows,
         "columns": columns,
@@ -141,8 +163,8 @@ def growth(size: Size) -> Report:
     small, large = found
     work = f"first load, {many:,} rows x 40"
     rows = [
-        Row(work, f"wall against {few:,} rows", large.seconds / small.seconds, 10.5, "x"),
-        Row(work, f"peak memory against {few:,} rows", large.peak_mb / small.peak_mb, 1.1, "x"),
+        Row(work, f"wall against {few:,} rows", large.seconds / small.seconds, 9.0, "x"),
+        Row(work, f"peak memory against {few:,} rows", large.peak_mb / small.peak_mb, 1.3, "x"),
         Row(work, f"most disk against {few:,} rows", large.disk_mb / small.disk_mb, 10.5, "x"),
     ]
     return rows, {"few": shown(small, few), "many": shown(large, many)}
@@ -170,7 +192,7 @@ def paced(size: Size) -> Report:
                 ratios.append((taken.seconds / _zohos_own(told, len(modules), rows), taken, told))
         ratio, taken, told = sorted(ratios, key=lambda one: one[0])[len(ratios) // 2]
         work = f"Zoho's pace, {rows:,} rows in {name}"
-        lines.append(Row(work, "wall against Zoho's own times", ratio, 1.05, "x"))
+        lines.append(Row(work, "wall against Zoho's own times", ratio, 1.06, "x"))
         details[name] = {**shown(taken, rows), **told, "ratio": ratio}
     return lines, details
 
@@ -226,7 +248,7 @@ def idle(size: Size) -> Report:
         details[name] = {**shown(taken, 0), **told}
         work = f"idle run, {SMALL_MODULES} modules, {name}"
         if not delay:
-            lines.append(Row(work, OWN, taken.seconds - told["simulator_cpu"], 4.0, "s"))
+            lines.append(Row(work, OWN, taken.seconds - told["simulator_cpu"], 3.5, "s"))
             lines.append(Row(work, "calls", told["calls"], 15 + 3 * SMALL_MODULES, ""))
         else:
             # Five calls run at one time, which every edition allows: that is the longest chain.
@@ -274,6 +296,8 @@ WORKS: dict[str, Callable[[Size], Report]] = {
     "start": start,
     "first_load": first_load,
     "wide_load": wide_load,
+    "hard_load": hard_load,
+    "hard_wide_load": hard_wide_load,
     "growth": growth,
     "increment": increment,
     "idle": idle,

@@ -20,9 +20,13 @@ DATA = ROOT / "benchmarks" / "data"
 
 @dataclass(frozen=True)
 class Account:
-    """What is simulated: generated modules as (name, rows, columns), small ones, and how slow Zoho is."""
+    """What is simulated: generated modules as (name, rows, columns), small ones, and how slow Zoho is.
+
+    `hard` modules have columns as real accounts do: long unique texts, notes of several lines, many nulls.
+    """
 
     generated: tuple[tuple[str, int, int], ...] = ()
+    hard: bool = False
     listed: tuple[str, int, int] | None = None  # the same as plain records
     small_modules: int = 0
     rows_of_small: int = 100
@@ -106,7 +110,9 @@ def _org(account: dict[str, Any]) -> Any:
     org = Org(rules=rules, quirks=quirks, clock=Clock.real())
     org.bulk_states = ["COMPLETED"]
     for name, rows, columns in account["generated"]:
-        module = add_generated_module(org, name=name, rows=rows, columns=columns, folder=DATA)
+        module = add_generated_module(
+            org, name, rows=rows, columns=columns, folder=DATA, hard=account["hard"]
+        )
         _make_archives(org, module)
     if account["listed"]:
         add_version_2()

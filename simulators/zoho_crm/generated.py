@@ -111,9 +111,14 @@ def named(archive: Path, member: str) -> bytes:
     return bytes(raw)
 
 
-def add_generated_module(org: Org, name: str, *, rows: int, columns: int, folder: Path) -> Module:
-    """Register a module of `rows` rows and `columns` fields; its archives are cached in `folder`."""
-    made = generated_columns(name, columns, org.user["id"])
+def add_generated_module(  # noqa: PLR0913 - each is a keyword
+    org: Org, name: str, *, rows: int, columns: int, folder: Path, hard: bool = False
+) -> Module:
+    """Register a module of `rows` rows and `columns` fields; its archives are cached in `folder`.
+
+    `hard` columns are as real accounts have them: long unique texts, notes of several lines, many nulls.
+    """
+    made = generated_columns(name, columns, org.user["id"], hard=hard)
     module = Module(
         api_name=name,
         fields=[column.field for column in made],

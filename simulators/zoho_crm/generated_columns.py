@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from .csv_file import Dialect
@@ -18,6 +19,8 @@ SECONDS = 150_000_000  # Created_Time spreads over almost five years from START
 AGEING = 30_000_000  # seconds after which no row was changed any more
 LATEST = START + datetime.timedelta(seconds=SECONDS + AGEING)
 SYSTEM_NAMES = ("id", "Owner", "Created_Time", "Modified_Time")
+FIRST_NAMES = ("Ana", "Björn", "Chloé", "Dmitri", "Eun-ji", "Fatima", "O'Neil", "王芳")
+LAST_NAMES = ("García, Jr.", "Müller", 'Smith "Bob"', "Okafor", "D’Angelo", "Østergård", "Иванов")
 PICKLIST = ("Open", "Closed, won", "Waiting; long", 'So "called"', "Größe")
 
 
@@ -145,8 +148,84 @@ KINDS: tuple[tuple[str, str, Callable[[int, Dialect], str]], ...] = (
 )
 
 
-def generated_columns(name: str, count: int, owner: str) -> list[GeneratedColumn]:
-    """`count` columns in all, of which the first four are `id`, Owner, Created_Time and Modified_Time."""
+def unique(salt: int, length: int) -> str:
+    """Letters and digits that no other row has, and that don't compress."""
+    return f"left(md5(i::VARCHAR || 'x{salt}'), {length})"
+
+
+def person(salt: int) -> str:
+    first, last = ("[" + ", ".join(literal(n) for n in names) + "]" for names in (FIRST_NAMES, LAST_NAMES))
+    return f"({first})[1 + (i * 31 + {salt}) % {len(FIRST_NAMES)}] || ' ' || ({last})[1 + (i * 17 + {salt}) % {len(LAST_NAMES)}] || ' ' || {unique(salt, 6)}"
+
+
+def email(salt: int) -> str:
+    return f"{unique(salt, 10)} || '@' || {unique(salt + 1, 6)} || '.example'"
+
+
+def phone(salt: int) -> str:
+    return f"'+' || (10 + (i + {salt}) % 80) || ' ' || lpad(((i * 7368787 + {salt}) % 10000000000)::VARCHAR, 10, '0')"
+
+
+def website(salt: int) -> str:
+    return f"'https://www.' || {unique(salt, 8)} || '.example/' || (i + {salt}) || '?a=1&b=\"2\"'"
+
+
+def address(salt: int) -> str:
+    return f"((i * 13 + {salt}) % 997) || ' ' || {unique(salt, 9)} || ' Street, Ñandú' || chr(10) || {unique(salt + 1, 5)}"
+
+
+def long_text(salt: int) -> str:
+    """Several lines with quotes, commas and emoji, of 60 to 130 characters."""
+    line = (
+        f"'\"' || {unique(salt, 12)} || '\", she said, 👩‍💻 ' || {unique(salt + 1, 16)} || chr(13) || chr(10)"
+    )
+    return f"repeat({line} || '- שלום; 50 % ' || chr(10), CASE (i + {salt}) % 5 WHEN 0 THEN 2 ELSE 1 END)"
+
+
+# As real accounts have them: texts of which nearly each is unique, notes of several lines, and many nulls.
+HARD_KINDS: tuple[tuple[str, str, Callable[[int, Dialect], str]], ...] = (
+    ("text", "Name", lambda salt, _: person(salt)),
+    ("email", "Email", lambda salt, _: email(salt)),
+    ("phone", "Phone", lambda salt, _: phone(salt)),
+    ("picklist", "Choice", lambda salt, _: picklist(salt)),
+    ("currency", "Money", lambda salt, _: currency(salt)),
+    ("datetime", "Time", lambda salt, dialect: instant(created(salt * 1009), dialect)),
+    ("textarea", "Description", lambda salt, _: long_text(salt)),
+    ("boolean", "Flag", boolean),
+    ("website", "Website", lambda salt, _: website(salt)),
+    ("lookup", "Link", lambda salt, _: f"({FIRST_ID} + (i * 17 + {salt}) % 1000000)::VARCHAR"),
+    ("text", "Street", lambda salt, _: address(salt)),
+    ("date", "Day", lambda salt, _: f"(DATE '2020-01-01' + ((i * 13 + {salt}) % 2500)::INT)::VARCHAR"),
+    ("multiselectpicklist", "Choices", multiselect),
+    ("text", "Number", lambda salt, _: f"'INV-' || {unique(salt, 14)}"),
+    ("integer", "Count", lambda salt, _: f"((i * 13 + {salt}) % 999983)::VARCHAR"),
+    ("double", "Ratio", lambda salt, _: f"(((i * 37 + {salt}) % 100003) / 64.0)::VARCHAR"),
+)
+NULLS_OF_TEN = (
+    0,
+    2,
+    4,
+    9,
+    5,
+    1,
+    7,
+    4,
+    6,
+    5,
+    8,
+)  # tenths of a column that are null, one column after the other
+
+
+def sparse(sql: str, salt: int) -> str:
+    empty = NULLS_OF_TEN[salt % len(NULLS_OF_TEN)]
+    return f"CASE WHEN (i * 7 + {salt}) % 10 < {empty} THEN NULL ELSE {sql} END"
+
+
+def generated_columns(name: str, count: int, owner: str, *, hard: bool = False) -> list[GeneratedColumn]:
+    """`count` columns in all, of which the first four are `id`, Owner, Created_Time and Modified_Time.
+
+    `hard` ones are long, unique, of several lines or null, as in a real account; the others are kind to a loader.
+    """
     columns = [
         GeneratedColumn(
             Field("id", "bigint", json_type="string", system=True), lambda _: f"({FIRST_ID} + i)"
@@ -156,23 +235,30 @@ def generated_columns(name: str, count: int, owner: str) -> list[GeneratedColumn
         GeneratedColumn(Field("Modified_Time", "datetime", system=True), lambda d: instant(modified(), d)),
     ]
     for salt, (data_type, label, sql) in enumerate(
-        itertools.islice(itertools.cycle(KINDS), count - len(columns))
+        itertools.islice(itertools.cycle(HARD_KINDS if hard else KINDS), count - len(columns))
     ):
-        columns.append(generated_column(f"{label}_{salt + 1}", data_type, salt, sql, name))
+        cells = partial(_cells, sql, salt, data_type, sparse if hard else nullable)
+        columns.append(GeneratedColumn(_field(f"{label}_{salt + 1}", data_type, name), cells))
     return columns
 
 
-def generated_column(
-    api_name: str, data_type: str, salt: int, sql: Callable[[int, Dialect], str], module: str
-) -> GeneratedColumn:
+def _cells(
+    sql: Callable[[int, Dialect], str],
+    salt: int,
+    data_type: str,
+    nulls: Callable[[str, int], str],
+    dialect: Dialect,
+) -> str:
+    cell = sql(salt, dialect)
+    return cell if data_type == "boolean" else nulls(cell, salt)  # a boolean is never null in Zoho
+
+
+def _field(api_name: str, data_type: str, module: str) -> Field:
     values = {"picklist": PICKLIST, "multiselectpicklist": ("Red", "Green")}.get(data_type, ())
-    field = Field(
+    return Field(
         api_name,
         data_type,
         pick_list_values=values,
         lookup_module=module if data_type == "lookup" else None,
         decimal_place=9 if data_type == "currency" else None,
     )
-    if data_type == "boolean":  # never null in Zoho
-        return GeneratedColumn(field, lambda dialect: sql(salt, dialect))
-    return GeneratedColumn(field, lambda dialect: nullable(sql(salt, dialect), salt))
