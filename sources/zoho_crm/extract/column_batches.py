@@ -148,8 +148,9 @@ def _with_nulls(
     schema = arrow_schema(columns)
     for table in tables:
         if not isinstance(table, Forget):
+            there = set(table.column_names)
             for field in schema:
-                if field.name not in table.column_names:
+                if field.name not in there:
                     table = table.append_column(field, pa.nulls(table.num_rows, field.type))
         yield table
 

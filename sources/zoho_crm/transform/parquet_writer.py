@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -54,7 +55,10 @@ def write_parquet(
     finally:
         if isinstance(tables, Generator):
             tables.close()  # now: an error that somebody keeps would keep it, and what it holds, alive
-        writer.close()
+        try:
+            writer.close()
+        finally:
+            writer.thread.shutdown()
     schema = writer.unify()
     pa.default_memory_pool().release_unused()  # what comes next needs memory of its own
     repeated = _drop_repeated(path, schema, key, newest) if key else 0
@@ -91,12 +95,17 @@ class _Part:
 
 
 class _Writer:
-    """Writes groups of exactly one size; begins a new part when the schema grows by a twin, or rows go."""
+    """Writes groups of exactly one size; begins a new part when the schema grows by a twin, or rows go.
+
+    A group is written in a thread while the next one is read.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows = 0
         self.parts: list[_Part] = []
+        self.thread = ThreadPoolExecutor(1, "parquet")
+        self._writing: Future[None] | None = None
         self._pending: list[pa.Table] = []
         self._waiting = 0  # rows that are pending
         self._group = GROUP_ROWS
@@ -136,6 +145,7 @@ class _Writer:
             if self._waiting or not self.parts[-1].written:
                 self._write(pa.concat_tables(self._pending))
             self._pending, self._waiting = [], 0
+            self._wait()
             self.parts[-1].file.close()
 
     def unify(self) -> pa.Schema:
@@ -166,10 +176,17 @@ class _Writer:
         self._pending, self._waiting = [schema.empty_table()], 0
 
     def _write(self, table: pa.Table) -> None:
+        self._wait()
         part = self.parts[-1]
-        part.file.write_table(table, row_group_size=self._group)
+        self._writing = self.thread.submit(part.file.write_table, table, row_group_size=self._group)
         part.rows += table.num_rows
         part.written += table.num_rows
+
+    def _wait(self) -> None:
+        """For the group that is being written, whose error comes up here."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
 
 
 def _rows_of(part: _Part) -> Iterator[pa.Table]:
@@ -203,9 +220,9 @@ def _union(schemas: list[pa.Schema]) -> pa.Schema:
 def _widen(table: pa.Table, schema: pa.Schema) -> pa.Table:
     if table.schema == schema:
         return table
+    there = set(table.column_names)
     columns = [
-        table[field.name] if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
-        for field in schema
+        table[field.name] if field.name in there else pa.nulls(table.num_rows, field.type) for field in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)
 

@@ -216,10 +216,9 @@ def _queried(
 
 def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The columns of the schema, null where the table has none."""
+    there = set(table.column_names)
     columns = [
-        table[field.name].cast(field.type)
-        if field.name in table.column_names
-        else pa.nulls(table.num_rows, field.type)
+        table[field.name].cast(field.type) if field.name in there else pa.nulls(table.num_rows, field.type)
         for field in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)
