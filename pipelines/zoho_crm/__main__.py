@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
 import threading
 from contextlib import suppress
 
-READERS = re.compile(r"(bulk|other)_\d+$")  # the threads of sync.py
+# Python's own is 700, and looking for garbage in what was just imported takes a tenth of a short run.
+GARBAGE = 50_000  # objects after which Python looks for some
+READERS = re.compile(r"(bulk|other)_\d+$")  # the threads of sources/zoho_crm/sync/tables.py
 
 
 def main() -> None:
+    gc.set_threshold(GARBAGE)
     try:
         from .run.stopping import STOP
 

@@ -91,9 +91,10 @@ class Loader:
         make_again(self.pipeline, [r.table for r in loaded], there)
         whole = readings if held.merges else loaded  # files: logs are written anew with what they had
         replaced = [r.table for r in whole if r.plan is None or r.plan.is_full_refresh]
+        merge = held.merge
         with replaced_safely(self.pipeline, [] if held.open_format else replaced) as how:
             resources = [
-                resource_of(r, functools.partial(rows.items, r, r.table, replace_by=how), held.merge)
+                resource_of(r, functools.partial(rows.items, r, r.table, replace_by=how), merge)
                 for r in loaded
             ]
             with gently(self.pipeline, self._many(readings), self.room):

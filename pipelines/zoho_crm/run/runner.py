@@ -91,9 +91,9 @@ def sync(
         _charge_planning(run.readings, planning)
         seats = SeatCounts(run.run_id)
         seats.look(run.readings)
-        _load(run, extraction, pipeline, progress)
-        progress.remark("counting the rows")
         with held.kept_open():
+            _load(run, extraction, pipeline, progress)
+            progress.remark("counting the rows")
             _write_down(run, extraction, pipeline, client, seats)
     return run
 

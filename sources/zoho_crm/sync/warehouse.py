@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,7 @@ class Warehouse:
         self._format = table_format
         self._naming: Any = None
 
-    @property
+    @cached_property
     def _capabilities(self) -> DestinationCapabilitiesContext:
         """Those of dlt itself where a pipeline has no destination: somebody looks at the rows of a source."""
         destination = self._pipeline.destination
@@ -177,7 +178,7 @@ class Warehouse:
         known = BY_SQLALCHEMY if writes_json_itself(self._pipeline) else CHANGEABLE
         return MERGE if "delete-insert" in strategies and capabilities.sqlglot_dialect in known else None
 
-    @property
+    @cached_property
     def table_format(self) -> str | None:
         """The format of the tables: the one that was asked for, or the one that they have."""
         if self._format in (None, "native"):
