@@ -58,11 +58,12 @@ def read(load: Any, module: str = "Things", settings: str = RECORDS) -> ExtractR
 
 
 def rows_of(reading: ExtractResult) -> dict[str, dict[str, Any]]:
-    """Every row of the file by id; JSON parsed."""
+    """Every row of the file by id; JSON parsed. Records that exist have no `deleted_at`."""
     assert reading.status == "read", reading.error
     lists = {c.name for c in reading.columns if c.kind in LISTS}
     rows = pq.read_table(reading.spooled.path).to_pylist()
     assert len(rows) == reading.rows
+    assert {row.pop("deleted_at") for row in rows} <= {None}
     return {
         row["id"]: {
             name: json.loads(value) if name in lists and value else value for name, value in row.items()

@@ -173,8 +173,10 @@ def read_module(
         others = [api for api in attempts[0].alternatives if api not in {p.api for p in attempts}]
         try:
             # No name for the inner generator: an error that somebody keeps would keep it open.
-            tables = _watched(apply_filters(_rows(client, plan, notes, reading), plan, notes), watch, came)
-            reading.spooled = collect_records(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
+            tables = with_deleted_at(
+                _watched(apply_filters(_rows(client, plan, notes, reading), plan, notes), watch, came)
+            )
+            reading.spooled = collect(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
             if plan.is_full_refresh or not notes.refused:
                 return _finish(reading, plan, notes)
             # Its column is there and filled: rows without it would lose what it holds.
@@ -366,15 +368,13 @@ def collect(
     return spooled
 
 
-def collect_records(
-    tables: Tables, path: Path, columns: tuple[Column, ...], notes: ExtractNotes
-) -> ParquetFile:
-    """Spool the rows of a module, with the column `deleted_at`, which is null: they are records that exist.
+def with_deleted_at(tables: Tables) -> Iterator[pa.Table | Forget]:
+    """The tables of a module with the column `deleted_at`, which is null: they are records that exist.
 
     dlt takes a file as it is only if it has all columns of the table; else it writes the rows once more.
     """
-    with_column = (table if isinstance(table, Forget) else add_deleted_at(table) for table in tables)
-    return collect(with_column, path, columns, notes)
+    for table in tables:
+        yield table if isinstance(table, Forget) else add_deleted_at(table)
 
 
 def ids_of(reading: ExtractResult) -> frozenset[str]:

@@ -19,7 +19,7 @@ from ..planning.api_selection import choose_api
 from ..planning.cost import Cost
 from ..planning.plan import Plan
 from ..transform.arrow_tables import records_table
-from .extractor import FEW, ExtractResult, collect_records, must_be_read, read_module, shows_none
+from .extractor import FEW, ExtractResult, collect, must_be_read, read_module, shows_none, with_deleted_at
 from .filtered_rows import apply_filters, compile_filter
 from .notes import ExtractNotes
 from .record_count import read_count
@@ -108,9 +108,11 @@ def fetch(client: ZohoClient, plan: Plan, ids: Collection[str], folder: Path) ->
     reading = ExtractResult(plan.module.api_name, plan.table, plan.api, reason, plan.columns, plan=plan)
     client = client.with_usage(reading.usage)
     try:
-        tables = apply_filters(_tables(client, plan, sorted(set(ids)), reading.notes), plan, reading.notes)
+        tables = with_deleted_at(
+            apply_filters(_tables(client, plan, sorted(set(ids)), reading.notes), plan, reading.notes)
+        )
         path = folder / f"{plan.table}.by-id.parquet"
-        reading.spooled = collect_records(tables, path, plan.columns, reading.notes)
+        reading.spooled = collect(tables, path, plan.columns, reading.notes)
         return reading.end("read")
     except Exception as error:  # noqa: BLE001 - one module's trouble never ends the others
         return reading.fail(error)
