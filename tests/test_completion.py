@@ -1,4 +1,4 @@
-"""Completion of `python -m pipelines.zoho_crm` in real shells, and what stays with whoever completed Python before."""
+"""Completion of the command `zoho-crm` in real shells."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,50 +14,54 @@ from click.testing import CliRunner
 from pipelines.zoho_crm.cli import cli
 
 ROOT = Path(__file__).parents[1]
-PYTHON = str(Path(sys.executable).with_name("python"))
 COMMANDS = {"run", "plan", "modules", "check", "verify", "completion"}
+PROGRAM = f"""#!{sys.executable}
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+from pipelines.zoho_crm.__main__ import main
+main()
+"""
 
 BASH = """
-source <({python} -m pipelines.zoho_crm completion bash)
-COMP_WORDS=({words} "{incomplete}")
+source <(zoho-crm completion bash)
+COMP_WORDS=(zoho-crm {words})
 COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
 compopt() {{ opted="$1 $2"; }}  # the real one works while a person types only
-{before}
-_zoho_crm_complete "${{COMP_WORDS[0]}}" "${{COMP_WORDS[COMP_CWORD]}}"
+_zoho_crm_completion zoho-crm
 printf '%s\\n' "${{COMPREPLY[@]}}" "$opted"
 """
 FISH = """
-{python} -m pipelines.zoho_crm completion fish | source
-complete --do-complete "{words} {incomplete}"
+zoho-crm completion fish | source
+complete --do-complete "zoho-crm {words}"
 """
 
 
-def shell(name, script, **words):
-    """What a script of a shell prints; the shell has a home of its own, because some write there."""
-    if shutil.which(name) is None:
-        pytest.skip(f"{name} is not installed")
-    with tempfile.TemporaryDirectory() as home:
-        return _said(name, script, home, **words)
+@pytest.fixture
+def shell(tmp_path):
+    """`shell("bash", script)`: what it prints; the shell has a home of its own, because some write there."""
+    program = tmp_path / "bin" / "zoho-crm"
+    program.parent.mkdir()
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
 
+    def said(name, script, **words):
+        if shutil.which(name) is None:
+            pytest.skip(f"{name} is not installed")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "ZDOTDIR"))}
+        path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            [name, "-c", script.format(**words)],
+            cwd=ROOT,
+            env={**kept, "PATH": path, "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.stderr == ""
+        return set(done.stdout.splitlines()) - {""}
 
-def _said(name, script, home, **words):
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "ZDOTDIR"))}
-    env = {**kept, "PYTHONPATH": str(ROOT), "HOME": home}
-    done = subprocess.run(
-        [name, "-c", script.format(python=PYTHON, **{"before": "", **words})],
-        cwd=ROOT,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.stderr == ""
-    return set(done.stdout.splitlines()) - {""}
-
-
-def in_bash(words, incomplete, before=""):
-    return shell("bash", BASH, words=f"{PYTHON} {words}", incomplete=incomplete, before=before)
+    return said
 
 
 def asked(words, at):
@@ -91,34 +94,23 @@ def test_without_a_word_every_command_is_answered():
     assert asked("zoho_crm", 1) == {f"plain,{name}" for name in cli.commands}
 
 
-def test_bash_completes_commands_options_and_values():
-    assert in_bash("-m pipelines.zoho_crm", "") >= COMMANDS
-    assert in_bash("-m pipelines.zoho_crm check", "--qu") == {"--quiet"}
-    assert "-o default" in in_bash("-m pipelines.zoho_crm check --env-file", "REA")
+def test_bash_completes_commands_options_and_values(shell):
+    assert shell("bash", BASH, words='""') >= COMMANDS
+    assert shell("bash", BASH, words="check --qu") == {"--quiet"}
+    assert "-o default" in shell("bash", BASH, words="check --env-file REA")
 
 
-def test_bash_leaves_other_modules_to_what_completed_python_before():
-    assert in_bash("-m pip", "ins") == {"-o default"}
-    other = "_python() { COMPREPLY=(install); }; _zoho_crm_before=_python"
-    assert in_bash("-m pip", "ins", other) == {"install"}
-
-
-def test_bash_knows_python_and_python3_wherever_they_lie():
-    script = "source <({python} -m pipelines.zoho_crm completion bash); complete -p python python3"
-    assert all("-F _zoho_crm_complete python" in line for line in shell("bash", script))
-
-
-def test_fish_completes_commands_and_options():
-    found = shell("fish", FISH, words=f"{PYTHON} -m pipelines.zoho_crm", incomplete="ver")
+def test_fish_completes_commands_and_options(shell):
+    found = shell("fish", FISH, words="ver")
     assert {line.split("\t")[0] for line in found} == {"verify"}
 
 
-def test_zsh_reads_the_script():
+def test_zsh_reads_the_script(shell):
     script = (
         "autoload -Uz compinit && compinit -u -D;"  # -D: it writes no file
-        " source <({python} -m pipelines.zoho_crm completion zsh); print -r -- $_comps[python]"
+        " source <(zoho-crm completion zsh); print -r -- $_comps[zoho-crm]"
     )
-    assert shell("zsh", script) == {"_zoho_crm_complete"}
+    assert shell("zsh", script) == {"_zoho_crm_completion"}
 
 
 def test_an_unknown_shell_is_a_usage_error():

@@ -1,4 +1,4 @@
-"""Lets `python -m pipelines.zoho_crm` run the command line; imports nothing heavy before the options are read."""
+"""What `python -m pipelines.zoho_crm` and the command `zoho-crm` run; nothing heavy is imported before the options are read."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ def main() -> None:
 
         STOP.install()
         from .cli import cli
+        from .version import program
 
-        cli.main(prog_name="python -m pipelines.zoho_crm")
+        cli.main(prog_name=program())
     except ModuleNotFoundError as missing:
         sys.exit(f"Error: {missing.name} is not installed. Run `make setup`, then use .venv/bin/python.")
     except SystemExit as end:

@@ -51,6 +51,7 @@ from .options import (
 from .run.dlt_runtime import start_dlt
 from .streams import Unwritable, flushed, open_streams, printing, swallow
 from .usage import asks_for_json, usage
+from .version import SCRIPT, VERSION
 
 if TYPE_CHECKING:
     import dlt
@@ -274,12 +275,17 @@ database is open elsewhere, 6 stopped at the credit limit, 130 interrupted.
 README.md and docs/ have the rest: docs/setup.md the clicks at Zoho, docs/troubleshooting.md what each sentence means."""
 
 
+HELP = {"help_option_names": ["-h", "--help"]}
+OF_THE_GROUP = ("-h", "--help", "--version")  # all other options without a command are those of `run`
+
+
 class Commands(click.Group):
     """`run` may be left out; whatever goes wrong ends in one sentence on standard error."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         completing_the_command = ctx.resilient_parsing and not args
-        if not completing_the_command and (not args or (args[0].startswith("-") and args[0] != "--help")):
+        of_the_group = bool(args) and args[0] in OF_THE_GROUP
+        if not completing_the_command and not of_the_group and (not args or args[0].startswith("-")):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
@@ -396,11 +402,26 @@ def _command(function: Callable[[Options, Console], int], params: list[click.Par
     def callback(**_: Any) -> int:
         return run_command(function)
 
-    return Exemplified(function.__name__, params=params, callback=callback, help=function.__doc__)
+    return Exemplified(
+        function.__name__, params=params, callback=callback, help=function.__doc__, context_settings=HELP
+    )
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        click.echo(f"{SCRIPT} {VERSION}")
+        ctx.exit()
+
+
+VERSION_OPTION = click.Option(
+    ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_print_version
+)
 
 
 cli = Commands(
     help="Copies a whole Zoho CRM into DuckDB or any other destination of dlt's.",
+    params=[VERSION_OPTION],
+    context_settings=HELP,
     commands=[
         _command(run, [*choosing(), *syncing(), *paying(), *telling(), *connecting()]),
         _command(plan, [*choosing(), *syncing(), *connecting()]),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .version import program
+
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "run": (
         ("--demo", "a simulated CRM, into zoho_demo.duckdb"),
@@ -36,7 +38,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "completion": (
         ("completion bash >> ~/.bashrc", "then open a new shell"),
-        ("completion fish > ~/.config/fish/completions/zoho_crm.fish", "the same for fish"),
+        ("completion fish > ~/.config/fish/completions/zoho-crm.fish", "the same for fish"),
     ),
     "status": (
         ("status", "how fresh each table is, what failed, what is due"),
@@ -84,4 +86,4 @@ def leading_lines() -> str:
 
 
 def _call(words: str) -> str:
-    return f"  python -m pipelines.zoho_crm {'' if words == 'run' else words}".rstrip()
+    return f"  {program()} {'' if words == 'run' else words}".rstrip()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import FAILED, one_line
 from ..options import Options
+from ..version import program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 Status = Literal["ok", "warning", "failed", "unknown"]
-COMMAND = "python -m pipelines.zoho_crm"
+COMMAND = program()
 AUTHORIZE = f"run `{COMMAND} authorize`"
 FEW = 5  # names shown without --verbose
 

@@ -36,6 +36,7 @@ from ..run.destination import choose_destination, only_read
 from ..run.dlt_runtime import dlt_log
 from ..run.pipeline import open_pipeline
 from ..run.progress import Progress
+from ..version import program
 from .history import COLUMNS, GOOD, WAITING, Entry, Log, PastRun
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _tables_there(pipeline: dlt.Pipeline, held: Warehouse) -> int:
 
 
 def _without_a_run(options: Options, place: str, tables: int) -> SettingsError:
-    command = f"python -m pipelines.zoho_crm{' --demo' if options.demo else ''}"
+    command = f"{program()}{' --demo' if options.demo else ''}"
     attempts = kept_attempts(pipelines_dir(options), options.pipeline_name)
     last = f" {stopped_words(attempts[-1])}" if attempts else ""
     if not tables:
