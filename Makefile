@@ -42,8 +42,9 @@ bench: setup  ## measure every promise; BENCH=--form=short takes two minutes
 	$(BIN)/python -m benchmarks $(BENCH)
 
 oldest: .venv-oldest/.ready  ## load the demo company with the oldest versions that pyproject.toml allows
-	.venv-oldest/bin/python -m pytest -n auto tests/test_same_row.py tests/test_demo_company.py \
-		tests/test_destinations.py tests/test_sync.py
+	.venv-oldest/bin/python -m pytest -n auto \
+		tests/end_to_end/rows/test_same_row.py tests/end_to_end/rows/test_demo_company.py \
+		tests/end_to_end/destinations/test_destinations.py tests/pipelines/zoho_crm/run/test_runner.py
 
 orchestrators: .venv-dagster/.ready .venv-airflow/.ready  ## make the environments in which Dagster and Airflow are tested
 

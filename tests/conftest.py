@@ -17,7 +17,7 @@ import duckdb
 import pytest
 from hypothesis import settings
 
-pytest.register_assert_rewrite("tests.syncing")
+pytest.register_assert_rewrite("tests.support.syncing")
 
 from pipelines.zoho_crm.run.pipeline import open_pipeline
 from pipelines.zoho_crm.run.progress import Progress
@@ -29,7 +29,7 @@ from sources.zoho_crm.client.client import ZohoClient, connect
 from sources.zoho_crm.client.throttling import RetryPolicy, _warn_of_silence
 from sources.zoho_crm.config import ModuleSelection, SyncConfig
 from sources.zoho_crm.redaction import forget_secrets
-from tests import browsing
+from tests.support import browsing
 
 gc.set_threshold(50_000)  # as the command does: a tenth of the time of a small run
 LONG = os.environ.get("ZOHO_TESTS") == "long"  # what `make test-long` sets

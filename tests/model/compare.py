@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from simulators.zoho_crm.deleting import listed_as
-from tests.truth import column_of, truth
+from tests.support.truth import column_of, truth
 
 from .target import NOT_DATA, Held, Row, Target
 from .world import COMPUTED, World

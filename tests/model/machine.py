@@ -17,7 +17,7 @@ from simulators.zoho_crm import serve
 from simulators.zoho_crm.faults import Faults
 from sources.zoho_crm.config import SyncConfig
 from tests.conftest import SimulatedTime
-from tests.reading import after_call
+from tests.support.reading import after_call
 
 from .changes import PICK, Changes
 from .company import PLAIN, ZONES, company

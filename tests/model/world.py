@@ -11,7 +11,7 @@ from typing import Any
 
 from simulators.zoho_crm import Field, Org
 from simulators.zoho_crm.deleting import in_bin
-from tests.truth import value_of
+from tests.support.truth import value_of
 
 Key = tuple[str, str]  # module, id
 

@@ -1,0 +1,272 @@
+"""What a run remembers lies in the destination; whatever happens to it or to this machine, no row is lost."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from dlt.common.versioned_state import compress_state, decompress_state
+
+from simulators.zoho_crm import Clock, Org
+from sources.zoho_crm.state import from_state
+from tests.support.reading import LIST, things
+from tests.support.syncing import agrees, sync, tried, watermark
+
+SINCE = "2026-03-02T08:50:00+00:00"
+
+
+def why(load, module="Things"):
+    return load.reading(module).reason
+
+
+def on_a_new_machine(load):
+    shutil.rmtree(load.folder / "p")
+
+
+def database(load):
+    load.let_go()
+    return load.folder / "crm.duckdb"
+
+
+def change(org, ids):
+    """An edit, a deletion and a new record, an hour later."""
+    org.clock.advance(hours=1)
+    org.edit("Things", ids[0], F0=f"edited at {org.now()}")
+    org.delete("Things", ids.pop())
+    org.insert("Things", {"F0": "new"})
+
+
+def test_a_new_machine_goes_on_from_what_the_destination_holds(load, org):
+    ids = things(org, 6)
+    sync(load)
+    change(org, ids)
+    on_a_new_machine(load)
+    sync(load)
+    agrees(load)
+    assert not load.reading("Things").plan.is_full_refresh
+
+
+def test_two_pipelines_in_one_dataset_each_have_a_watermark_of_their_own(load, org):
+    ids = things(org, 9)
+    sync(load)
+    first = watermark(load)
+    other = replace(load, name="another")
+    change(org, ids)
+    sync(other)
+    assert watermark(other) > first
+    assert other.reading("Things").plan.is_full_refresh
+    for one in (load, other):
+        change(org, ids)
+        on_a_new_machine(load)
+        sync(one)
+        agrees(one)
+        assert not one.reading("Things").plan.is_full_refresh
+
+
+def test_two_accounts_in_two_datasets_of_one_database_do_not_mix(load, org, load_from):
+    second = Org()
+    other = replace(load_from(second), folder=load.folder, name="second", dataset="second")
+    things(org, 3)
+    things(second, 5)
+    for one in (load, other):
+        sync(one)
+    second.edit("Things", second.records("Things")[0].id, F0="the second's")
+    org.delete("Things", org.records("Things")[0].id)
+    for one in (load, other):
+        sync(one)
+    agrees(load)
+    agrees(other)
+
+
+def test_a_database_that_was_deleted_is_filled_again(load, org):
+    ids = things(org, 6)
+    sync(load)
+    change(org, ids)
+    sync(load)
+    database(load).unlink()
+    change(org, ids)
+    sync(load)
+    agrees(load)
+    assert load.reading("Things").plan.is_full_refresh
+
+
+def test_a_database_that_was_put_back_to_an_earlier_copy_catches_up(load, org):
+    ids = things(org, 9)
+    sync(load)
+    change(org, ids)
+    sync(load)
+    copy = load.folder / "copy.duckdb"
+    shutil.copy(database(load), copy)
+    then = watermark(load)
+    change(org, ids)
+    sync(load)
+    database(load).with_suffix(".duckdb.wal").unlink(missing_ok=True)
+    shutil.copy(copy, database(load))
+    sync(load)
+    agrees(load)
+    assert load.reading("Things").plan.window.since == then - timedelta(minutes=10)
+
+
+def test_a_table_that_was_dropped_by_hand_is_read_whole(load, org):
+    ids = things(org, 6)
+    sync(load)
+    with duckdb.connect(str(database(load))) as connection:
+        connection.execute(
+            "drop table zoho.things; drop table zoho.deleted_records; drop table zoho.sync_runs"
+        )
+    change(org, ids)
+    sync(load)
+    agrees(load)
+    assert why(load).startswith("its table is not in the destination; ")
+    assert load.rows("select id from zoho.deleted_records") != []
+    assert load.rows("select count(distinct run_id) from zoho.sync_runs") == [(1,)]
+
+
+def test_a_column_that_was_dropped_by_hand_is_filled_again(load, org):
+    ids = things(org, 4, fields=3)
+    sync(load)
+    with duckdb.connect(str(database(load))) as connection:
+        connection.execute("alter table zoho.things drop column f1")
+    change(org, ids)
+    sync(load)
+    agrees(load)
+
+
+def test_rows_that_were_deleted_by_hand_come_back(load, org):
+    ids = things(org, 6)
+    sync(load)
+    with duckdb.connect(str(database(load))) as connection:
+        connection.execute(f"delete from zoho.things where id = '{ids[2]}'")
+    org.clock.advance(days=7)
+    sync(load)
+    agrees(load)
+
+
+@pytest.mark.parametrize("days", [59, 61])
+def test_a_watermark_older_than_the_feed_of_deletions_is_no_use(load, org, days):
+    ids = things(org, 6)
+    sync(load)
+    org.delete("Things", ids[0])
+    org.clock.advance(days=days)
+    org.edit("Things", ids[1], F0="edited")
+    sync(load)
+    agrees(load)
+    old = why(load).startswith("its last sync at 2026-03-02 09:00 is older than Zoho's list of deletions; ")
+    assert old == (days == 61)
+
+
+def test_a_clock_that_was_put_back_loses_nothing(load, org):
+    ids = things(org, 6)
+    org.clock.advance(hours=30)
+    sync(load)
+    org.clock = Clock(org.now() - timedelta(hours=26))
+    org.edit("Things", ids[0], F0="in an earlier time")
+    org.delete("Things", ids[1])
+    sync(load)
+    agrees(load)
+    assert watermark(load) == org.now()
+    change(org, ids)
+    sync(load)
+    agrees(load)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        None,
+        "rubbish",
+        [],
+        {},
+        {"until": 5},
+        {"until": "yesterday"},
+        {"until": SINCE[:19]},
+        {"until": SINCE, "counted_at": SINCE[:19]},
+        {"until": SINCE, "filled": 5},
+        {"until": SINCE, "filled": [["x"]]},
+        {"until": SINCE, "private": "F0"},
+        {"until": SINCE, "difference": "many"},
+        {"until": SINCE, "explained": None},
+        {"until": SINCE, "keeps": "everything"},
+    ],
+)
+def test_an_entry_that_makes_no_sense_is_none(entry):
+    assert from_state(entry) is None
+
+
+def test_an_entry_of_a_later_version_is_read_as_far_as_it_is_known():
+    known = from_state({"until": SINCE, "keeps": "soft", "colour": "green"})
+    assert known is not None
+    assert (known.until.isoformat(), known.keeps) == (SINCE, "soft")
+
+
+def test_a_state_that_makes_no_sense_is_a_reason_to_read_everything(load, org):
+    ids = things(org, 6)
+    sync(load)
+    _spoil(load, lambda state: state["resources"].update(things={"module_state": "rubbish"}, nothings={}))
+    change(org, ids)
+    sync(load)
+    agrees(load)
+    assert load.reading("Things").plan.is_full_refresh
+    assert watermark(load) == org.now()
+
+
+def _spoil(load, spoil):
+    """Change what the destination holds of the source's state, and forget what this machine knows of it."""
+    with duckdb.connect(str(database(load))) as connection:
+        query = "select version, state from zoho._dlt_pipeline_state order by version desc limit 1"
+        version, text = connection.execute(query).fetchone()
+        state = decompress_state(text)
+        spoil(state["sources"]["zoho_crm"])
+        change = "update zoho._dlt_pipeline_state set state = ? where version = ?"
+        connection.execute(change, [compress_state(state), version])
+    on_a_new_machine(load)
+
+
+@pytest.mark.parametrize("settings", ["ReadAPI=Bulk", "ReadAPI=COQL"])
+def test_a_field_that_an_earlier_version_left_out_as_refused_is_filled(load, org, settings):
+    ids = things(org, 6, fields=3)
+    sync(load, settings=settings)
+    org.modules["Things"].refused_by_bulk = org.modules["Things"].refused_by_coql = {"F1"}
+
+    def as_it_was(state):
+        entry = state["resources"]["things"]["module_state"]
+        entry["refused"] = ["F1"]
+        entry["filled"] = [mark for mark in entry["filled"] if not mark.startswith("f1@")]
+        del state["columns"]["things"]["F1"]
+
+    _spoil(load, as_it_was)
+    with duckdb.connect(str(database(load))) as connection:
+        connection.execute("alter table zoho.things drop column f1")
+    change(org, ids)
+    sync(load, settings=settings)
+    agrees(load)
+
+
+def test_a_module_that_went_and_came_back_is_right(load, org):
+    ids = things(org, 6)
+    sync(load)
+    module = org.modules["Things"]
+    module.viewable = False
+    change(org, ids)
+    assert tried(load).exit_code == 1
+    assert len(load.rows("select * from zoho.things")) == 6
+    module.viewable = True
+    sync(load)
+    agrees(load)
+    assert len(org.ledger.calls(LIST)) > 0
+
+
+@pytest.mark.parametrize("file", ["state.json", "schemas/zoho_crm.schema.json"])
+def test_a_file_of_dlt_that_a_power_cut_has_left_half_is_no_end(load, org, file):
+    ids = things(org, 6)
+    sync(load)
+    torn = Path(load.pipeline.working_dir, file)
+    torn.write_bytes(torn.read_bytes()[:40])
+    change(org, ids)
+    sync(load)
+    agrees(load)
+    assert not load.reading("Things").plan.is_full_refresh

@@ -1,0 +1,88 @@
+"""What a run is expected to take, and how far off that was."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.zoho_crm.output.run_report import estimate_line
+from pipelines.zoho_crm.run.plan_totals import PlanLine, PlanTotals
+from sources.zoho_crm.planning.cost import Estimate, estimate, together
+from tests.pipelines.zoho_crm.output.test_run_report import finished, reading
+from tests.pipelines.zoho_crm.test_cli import account
+from tests.support.commanding import command, shop
+
+__all__ = ["account", "command"]  # fixtures
+
+
+@pytest.fixture
+def org():
+    return shop()
+
+
+@pytest.mark.parametrize(
+    ("rows", "seconds"),
+    [(0, 3.5), (1, 3.5), (28_000, 3.5), (200_000, 25), (200_001, 28.5), (1_000_000, 125)],
+)
+def test_a_bulk_job_takes_as_long_as_was_measured(rows, seconds):
+    assert estimate("bulk", rows, 40, 5).seconds == seconds
+
+
+def test_a_million_rows_of_forty_columns_are_as_large_as_was_measured():
+    assert estimate("bulk", 1_000_000, 40, 25).bytes == pytest.approx(137e6, rel=0.05)
+
+
+def test_lists_take_as_long_as_their_pages():
+    assert estimate("records", 600, 10, 3) == Estimate(180_000, pytest.approx(2.1))
+
+
+def test_jobs_wait_for_each_other_and_the_rest_goes_on_beside_them():
+    jobs, lists = Estimate(0, 10, one_at_a_time=True), Estimate(0, 8)
+    assert together([jobs, jobs, lists]) == 20
+    assert together([lists] * 12) == 24
+    assert together([lists]) == 8
+    assert together([]) == 0
+
+
+def expectation(credits, seconds):
+    line = PlanLine("Leads", "leads", "bulk", "", 10, 5, credits, Estimate(100, seconds, one_at_a_time=True))
+    planning = PlanLine("modules", "modules", "settings", "", None, 0, 0, Estimate(0, 0.0))
+    return PlanTotals((line, planning), 1)
+
+
+@pytest.mark.parametrize(
+    ("credits", "seconds", "off"),
+    [
+        (1340, 61, "Expected 1,340 credits and 61 s; it was 1,340 (+0 %) and 61 s (+0 %)."),
+        (1000, 122, "Expected 1,000 credits and 122 s; it was 1,340 (+34 %) and 61 s (-50 %)."),
+        (0, 61, "Expected 0 credits and 61 s; it was 1,340 (nothing was expected) and 61 s (+0 %)."),
+    ],
+)
+def test_a_run_says_how_far_the_estimate_was_off(credits, seconds, off):
+    assert estimate_line(finished(reading(), expected=expectation(credits, seconds))) == off
+    assert estimate_line(finished(reading())) == ""
+
+
+def test_plan_says_how_much_and_how_long(account, command):
+    done = command("plan", "--log-format", "json")
+    leads = next(event for event in done.events if event.get("module") == "Leads")
+    assert (leads["rows"], leads["seconds"]) == (3, 0.7)
+    assert leads["bytes"] == 3 * 30 * 14  # rows, letters, columns
+    summary = done.events[-1]
+    assert summary["bytes"] == sum(event["bytes"] for event in done.events if event["event"] == "plan")
+    assert summary["seconds"] > 0
+    text = command("plan")
+    assert text.out.splitlines()[0].split()[-2:] == ["MB", "seconds"]
+    assert f" MB, {summary['seconds']:.0f} s; " in text.out.splitlines()[-1]
+
+
+def test_plan_and_run_expect_the_same(account, command):
+    plan = command("plan", "--log-format", "json").events[-1]
+    start = command("--log-format", "json").events[0]
+    assert start["event"] == "start"
+    assert (start["credits_expected"], start["seconds_expected"]) == (plan["credits"], plan["seconds"])
+
+
+def test_the_report_has_the_line_above_the_last(account, command):
+    lines = command("--modules", "Leads").out.splitlines()
+    assert lines[-2].startswith("Expected ")
+    assert lines[-1].endswith("0 failed.")
