@@ -55,7 +55,8 @@ def test_the_readme_leads_to_every_page():
 def test_every_option_and_command_that_a_page_names_exists(page):
     text = re.sub(r"<!--.*?-->", "", PAGES[page], flags=re.DOTALL)
     there = {name for command in cli.commands.values() for p in command.params for name in p.opts}
-    others = re.compile(r"^docker |^pipx |^uvx |pip install|make bench|dlt init")  # whose options are none of ours
+    # Lines of commands whose options are none of ours.
+    others = re.compile(r"^docker |^pipx |^uvx |pip install|make bench|dlt init")
     lines = [line for line in text.splitlines() if not others.search(line)]
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", "\n".join(lines)))
     assert named - there - NOT_OURS - ORCHESTRATORS - {"--repair"} == set() or page == "docs/setup.md"
