@@ -213,7 +213,7 @@ class Modules(click.ParamType):  # type: ignore[type-arg]
 
 
 def keeping(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
-    """What a table keeps; also of the command that only lists, as a table that keeps more is refused without."""
+    """Soft deletes and history. `modules` takes them, too: without them it refuses tables that hold deleted rows."""
     return [
         option(
             "--deletes",
@@ -392,7 +392,7 @@ def syncing() -> list[click.Parameter]:
             help="Read every module whole, and what is read once a day.",
         ),
         *keeping_up(),
-        option("--since", type=Moment(), help="Read again what changed since then."),
+        option("--since", type=Moment(), help="Read records again that changed since this time."),
     ]
 
 
@@ -424,7 +424,7 @@ def paying() -> list[click.Parameter]:
 
 def repairing() -> list[click.Parameter]:
     """The option of `verify` alone."""
-    return [option("--repair", is_flag=True, help="Fetch, remove or patch just the rows that differ.")]
+    return [option("--repair", is_flag=True, help="Read the modules that differ whole.")]
 
 
 def keeping_up() -> list[click.Parameter]:
@@ -446,7 +446,7 @@ def keeping_up() -> list[click.Parameter]:
             type=Span(),
             default="7d",
             show_default=True,
-            help="How often a module is read whole, for what no list of changes shows.",
+            help="How often a module is read whole, for changes that Zoho lists nowhere.",
         ),
         option(
             "--settings-refresh",

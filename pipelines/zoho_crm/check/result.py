@@ -77,7 +77,9 @@ class CheckContext:
     place: str  # the pipelines dir
     open_account: Callable[[], ZohoCredentials]
 
-    credentials: ZohoCredentials | None = None  # without a client they are enough for a knock at the door
+    credentials: ZohoCredentials | None = (
+        None  # without a client they are enough to see whether the server answers
+    )
     client: ZohoClient | None = None
     reached: bool = False  # the accounts server
     grants: Grants | None = None  # with a token that works

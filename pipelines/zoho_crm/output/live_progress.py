@@ -115,7 +115,7 @@ class Board:
         self.set(reading.table, phase)
 
     def lines(self) -> list[Line]:
-        """A copy, to be read in peace."""
+        """A copy, which no thread changes."""
         with self._lock:
             return [replace(line) for line in self._lines.values()]
 

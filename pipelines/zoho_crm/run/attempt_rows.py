@@ -50,7 +50,7 @@ def _attempt_of(ending: CommandOutcome) -> Attempt | None:
 
 
 def _is_written(options: Options, ending: CommandOutcome, attempts: Sequence[Attempt]) -> bool:
-    """Whether the destination has taken the rows; whatever it says against it, the folder does as well.
+    """Whether the rows were loaded. After an error the caller stores them in the pipelines folder instead.
 
     Wrong settings make no database: only one that runs have filled is told of them.
     """

@@ -27,7 +27,7 @@ SETTLES = 3.0  # seconds in which a row that was inserted is seen by everybody
 
 @contextmanager
 def alone_in_dataset(pipeline: dlt.Pipeline, command: str) -> Iterator[None]:
-    """Hold the dataset's lock at its server while a run goes on. Raises Busy with the holder.
+    """Hold the dataset's lock at its server while a run goes on. Raises PipelineBusy with the holder.
 
     PostgreSQL has locks that end with the connection. Other servers get a row that is valid for a quarter of an hour and is
     renewed meanwhile. A DuckDB file has a lock of its own, and files are not locked: docs/running.md.

@@ -39,8 +39,8 @@ class _File:
 def gently(pipeline: dlt.Pipeline, files: Sequence[Path], room: int = 1) -> Iterator[None]:
     """Load files of many rows into DuckDB without keeping what is written already in memory.
 
-    That takes the order of rows in a table out of hands, which no table promises. Keeping it, DuckDB loads on
-    one thread near a limit, and writes wide rows twice. A thread needs row groups of its own to be of use: of
+    Row order is then not preserved; SQL tables do not guarantee one. With it, DuckDB loads on one thread near
+    a limit, and writes wide rows twice. A thread needs row groups of its own to be of use: of
     too few rows all have to wait on disk for their end. The settings are the database's as long as any
     connection to it is open; a lower limit of the user's stays. `room` is for a load that was starved: so many
     times the memory.

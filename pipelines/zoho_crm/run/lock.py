@@ -61,7 +61,7 @@ def holder_of(lock: Path) -> Holder | None:
 
 @contextmanager
 def pipeline_lock(pipelines_dir: str, name: str, command: str = "run") -> Iterator[Holder | None]:
-    """Hold the pipeline's lock. Raises Busy if another process holds it.
+    """Hold the pipeline's lock. Raises PipelineBusy if another process holds it.
 
     Gives the holder before, if that one died with the lock.
     """
@@ -82,7 +82,7 @@ def pipeline_lock(pipelines_dir: str, name: str, command: str = "run") -> Iterat
 
 @contextmanager
 def alone_in(database: Path | None, dataset: str, command: str = "run") -> Iterator[None]:
-    """Hold the lock of a dataset in a DuckDB file, if it is one. Raises Busy if another process holds it."""
+    """Hold the lock of a dataset in a DuckDB file, if it is one. Raises PipelineBusy if another process holds it."""
     with ExitStack() as stack:
         if database is not None and database.parent.is_dir():
             path = dataset_lock_file(database.resolve(), dataset)

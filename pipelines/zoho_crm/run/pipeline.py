@@ -107,7 +107,7 @@ def opened_pipeline(
 ) -> Iterator[dlt.Pipeline]:
     """The pipeline of a command that loads, or to look at the destination with if `command` is None.
 
-    A DuckDB file that is open elsewhere is waited for. Raises Busy, or DatabaseLost in the middle.
+    A DuckDB file that is open elsewhere is waited for. Raises PipelineBusy, or DatabaseLost in the middle.
     """
     name = options.pipeline_name
     with ExitStack() as stack:
@@ -127,7 +127,7 @@ def opened_pipeline(
 
 @contextmanager
 def working_folder(options: Options, destination: Any, command: str) -> Iterator[str]:
-    """The pipelines dir of a run, alone in it and in the dataset. Raises Busy.
+    """The pipelines dir of a run, alone in it and in the dataset. Raises PipelineBusy.
 
     dlt's own folder in it is empty before and gone afterwards: the destination holds the state, and what was
     not loaded is read again. So nothing grows, no row of the CRM stays on the disk, and no run goes on from

@@ -40,7 +40,7 @@ class Progress(Collector, Watcher):
         """What dlt counts inside its steps; a lot takes it less than a second or two."""
 
     def follow(self, door: ClientContext) -> None:
-        """The purse of this door pays for all that comes."""
+        """Show the credits of this client from now on."""
 
     def remark(self, text: str) -> None:
         """What goes on beside the tables."""

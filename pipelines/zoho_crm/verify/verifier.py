@@ -54,7 +54,7 @@ class Judge:
     client: ZohoClient
 
     def classify_module(self) -> None:
-        """Leave in each comparison what no run will put right by its changes. Raises nothing."""
+        """Drop the differences that the next incremental run brings, and keep the others. Raises nothing."""
         loaded = {c.name: c for c in self.comparisons if c.loaded}
         for comparison in loaded.values():
             carefully(comparison, self._by_its_own_times)

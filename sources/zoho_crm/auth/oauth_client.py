@@ -266,8 +266,9 @@ NO_REFRESH_TOKEN = (
     "Zoho gave an access token for an hour, but no refresh token, so nothing was written. It gives one only for a"
     " consent with access_type=offline, and to a user who has consented before only with prompt=consent. authorize"
     " asks for both, so the code is of another consent URL, or Zoho goes by an older consent: remove the app at"
-    " {server}/home#sessions/userconnectedapps (Connected Apps), then run authorize again and press Accept. It is"
-    " not for want of room: at 20 refresh tokens of a user and client Zoho drops the oldest, whose runs then fail."
+    " {server}/home#sessions/userconnectedapps (Connected Apps), then run authorize again and press Accept."
+    " The limit of 20 refresh tokens for a user and client is not the cause: at the limit Zoho revokes the oldest"
+    " one, and runs that use it fail."
 )
 
 

@@ -1,4 +1,4 @@
-"""The one HTTP door: limits, retries, and the count of calls and credits."""
+"""The HTTP client: all calls to Zoho go through it, with limits, retries and the count of calls and credits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all calls of one account share: sessions, limits, the clock and the purse."""
+"""What all calls of one account share: sessions, limits, the clock and the budget of credits."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def narrow(plan: Plan, refresh: Collection[str], rows: int | None, wish: Preferr
     named = ", ".join(c.api_name for c in columns if c.api_name in refresh)
     what = f"every id{f' and {named}' if named else ''}"
     made = whole(replace(plan, columns=columns), rows, wish)
-    # Without a watermark: rows of so few columns are no sync, and deletions are none of their business.
+    # Without a watermark: a comparison of ids does not advance the state, and does not read deletions.
     made = replace(made, until=None, synced=None, left_out=())
     return replace(made, reason=f"{what}: {made.reason}")
 

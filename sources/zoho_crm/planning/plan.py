@@ -71,7 +71,7 @@ class Plan:
 
     @property
     def valued(self) -> tuple[Column, ...]:
-        """The columns to reckon with: a refused field that no record had a value in takes a look, no reading."""
+        """The columns that cost something: a refused field that is known to be empty takes one check."""
         empty = self.synced.empty if self.synced else ()
         return tuple(c for c in self.columns if not (c.refused and c.api_name in empty))
 

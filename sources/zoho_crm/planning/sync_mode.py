@@ -122,7 +122,7 @@ def synced_after(plan: Plan, empty: Collection[str] = (), as_of: datetime | None
 def due_reason(
     plan: Plan, policy: SyncConfig, held: Collection[str], gap: timedelta | None = None
 ) -> str | None:
-    """Why a module is read whole although its changes could be: for what changes never show. None if nothing is due.
+    """Why a module is read whole although an incremental read is possible: some changes show in no list. None if nothing is due.
 
     `held` are the columns that the table has: one that somebody has dropped there is new again. `gap` is the
     usual time between two runs.

@@ -77,7 +77,7 @@ def extra_hints(keeps: DeletionMode, *, merge: bool | None = None) -> dict[str, 
 
 @dataclass(frozen=True)
 class Kept:
-    """A table that keeps what was: how rows get ready to land in it.
+    """Prepares the rows to load into a table with soft deletes or history.
 
     `begins` is Zoho's time at the first answer of the run. A version is valid from the run that read it to
     the run that read the next one, or to its deletion by Zoho's time: a question for a moment is answered

@@ -112,7 +112,7 @@ def assemble(columns: tuple[Column, ...], arrays: Sequence[tuple[Any, Any | None
         fields.append(field)
         data.append(array)
         if twin is not None:
-            # The names of fields come first: beside Amount and Amount_Text the twin is amount_text_2.
+            # The names of fields come first: a field's own name is never given to the rejected texts.
             name = unique(field.name + REJECTED, schema.names)
             fields.append(pa.field(name, pa.string(), metadata={TWIN_OF: field.name}))
             data.append(twin)
@@ -169,7 +169,7 @@ def may_cast(column: Column, cells: pa.Array | pa.ChunkedArray) -> bool:
 
 
 def without_nul(cells: pa.Array | pa.ChunkedArray) -> Any:
-    """The texts as `values.as_text` leaves them; looks at the bytes first, which takes next to no time."""
+    """The texts as `converters.as_text` leaves them; looks at the bytes first, which takes next to no time."""
     if any(b"\0" in text for text in _bytes_of(cells)):
         return pc.replace_substring(cells, "\0", "\ufffd")
     return cells

@@ -31,7 +31,7 @@ def convert(kind: ColumnType, value: Any) -> Any:
     """The value for the column: null and the empty string are null, lists and objects are JSON text.
 
     Takes what `json.loads(parse_float=Decimal)` gives, or the text of a CSV cell.
-    Raises `Misfit`, and nothing else, for a value that does not fit.
+    Raises `ConversionError`, and nothing else, for a value that does not fit.
     """
     if value is None or value in ("", [], {}):
         return None
@@ -80,7 +80,7 @@ def _sorted(value: Any) -> Any:
 
 
 def _whole_characters(text: str) -> str:
-    """Half an emoji, where a text was cut, no file can hold; the character NUL, no text of PostgreSQL."""
+    """Lone surrogates (of a text that was cut inside an emoji) are not valid UTF-8, and PostgreSQL has no NUL."""
     return text if text.isascii() and "\0" not in text else BROKEN.sub("\ufffd", text)
 
 

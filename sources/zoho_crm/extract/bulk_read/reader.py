@@ -190,7 +190,7 @@ class _Reader:
         raise ExtractError(f"Bulk Read refuses every job of {self.plan.module.api_name}")
 
     def tables(self) -> Iterator[pa.Table | Forget]:
-        """All pages, and what fell between. A row may come twice; of equal ones the later holds."""
+        """All pages, and the records that moved between pages. A row may come twice; the later one holds."""
         with tempfile.TemporaryDirectory(prefix="zoho-bulk-", dir=self.client.door.scratch) as folder:
             try:
                 yield from self._pages(Path(folder))
