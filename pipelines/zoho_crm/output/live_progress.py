@@ -377,9 +377,6 @@ class LiveProgress(Progress):
     def done(self, reading: ExtractResult) -> None:
         self.board.done(reading)
 
-    def compared(self, thin: ExtractResult) -> None:
-        self.board.done(thin)
-
     def stopping(self) -> None:
         self.board.stopping = True
 

@@ -72,9 +72,6 @@ class Progress(Collector, Watcher):
     def done(self, reading: ExtractResult) -> None:
         """A table has been read and loaded, or has failed."""
 
-    def compared(self, thin: ExtractResult) -> None:
-        """Every id of a table was compared, or computed fields were read for every row."""
-
     def stopping(self) -> None:
         """The run is to end once the load under way has; called by a signal, so it may not wait for anything."""
 
@@ -121,11 +118,6 @@ class LogProgress(Progress):
 
     def done(self, reading: ExtractResult) -> None:
         self.tell(done_line(reading), "read", facts(reading))
-
-    def compared(self, thin: ExtractResult) -> None:
-        failed = f": {thin.status}: {thin.error}" if thin.error else ""
-        line = f"{thin.name}: {thin.rows or 0:,} rows compared in {thin.seconds:.1f} s by {thin.api}{failed}"
-        self.tell(line, "compared", facts(thin))
 
     def stopping(self) -> None:
         os.write(2, STOPPING)  # not by Python's own files: the signal may have come in the middle of one
