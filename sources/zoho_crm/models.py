@@ -21,6 +21,19 @@ class Module:
     raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
+    def has_own_records(self) -> bool:
+        """Whether its rows are records of their own; those of subforms, links and histories come and go with a record.
+
+        Of those Zoho has no list of deletions: its page on deleted records does not name them.
+        """
+        return not (self.is_part_of_records or self.generated_type == "field_tracker")
+
+    @property
+    def is_part_of_records(self) -> bool:
+        """Whether its rows are those of a subform, or links: whoever edits a record adds and removes them."""
+        return self.generated_type in ("subform", "linking")
+
+    @property
     def may_wait_for_approval(self) -> bool:
         """Whether people make its records, so that others may have to approve them."""
         return self.generated_type in WITH_RECORDS and self.api_name not in BESIDE

@@ -35,8 +35,9 @@ from .sync.json_columns import file_with_json, imported_with_json, writes_json_i
 from .sync.pipeline_state import memory_of, remember_reading, remember_start, remember_synced
 from .sync.rejected_values import REJECTED_VALUES, rejected_values_reading
 from .sync.row_history import extra_hints
-from .sync.table_rows import Rows, column_hints, groups, references, rows_of
+from .sync.table_rows import Rows, column_hints, references, rows_of
 from .sync.warehouse import MERGE, UPSERT, Warehouse
+from .transform.parquet_writer import groups_of
 from .transform.privacy_rules import PrivacyRules
 
 CONTENT = "content"  # the key in the state of a resource: a hash of its rows
@@ -349,7 +350,7 @@ def yielded(
         return
     if parse and _load_id() is not None:
         cast(Any, dlt.current.pipe()).append_step(partial(imported_with_json, made, texts, path.parent))
-    for group in groups(path):
+    for group in groups_of(path):
         yield dlt.mark.with_hints(group, made)
 
 

@@ -10,7 +10,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sources.zoho_crm.redaction import redact
 
-from ..output.run_report import rows_of
 from ..run.run_result import CommandOutcome
 
 SUCCESS = "zoho_crm_last_success_timestamp_seconds"
@@ -74,7 +73,7 @@ def _of_the_modules(ending: CommandOutcome) -> Iterator[tuple[str, str, float]]:
     run = ending.run
     for reading in run.readings if run else ():
         name, held = reading.name, run.table_counts.get(reading.table) if run else None
-        yield "zoho_crm_module_rows", name, rows_of(reading) or 0
+        yield "zoho_crm_module_rows", name, reading.rows or 0
         yield "zoho_crm_module_deleted_rows", name, reading.deleted_rows
         yield "zoho_crm_module_calls", name, reading.usage.calls
         yield "zoho_crm_module_credits", name, reading.usage.credits

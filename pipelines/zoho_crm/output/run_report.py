@@ -110,7 +110,7 @@ def sums(run: RunResult) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "tables": len(read),
-        "rows": sum(rows_of(reading) or 0 for reading in read),
+        "rows": sum(reading.rows or 0 for reading in read),
         "rows_deleted": sum(reading.deleted_rows for reading in read),
         "seconds": round(seconds_of(run), 1),
         "seconds_expected": round(run.expected.seconds, 1) if run.expected else None,
@@ -142,7 +142,7 @@ def facts(reading: ExtractResult) -> dict[str, Any]:
         "table": reading.table,
         "api": reading.api,
         "reason": reading.reason,
-        "rows": rows_of(reading),
+        "rows": reading.rows,
         "rows_deleted": reading.deleted_rows,
         "crm_count": reading.crm_count,
         "seconds": round(reading.seconds, 1),
@@ -161,11 +161,6 @@ def differs(run: RunResult, reading: ExtractResult) -> bool:
         return False
     synced = run.synced.get(reading.name)
     return bool(synced.difference) if synced else held != reading.crm_count
-
-
-def rows_of(reading: ExtractResult) -> int | None:
-    """The rows that came, also those that were read later in the run."""
-    return None if reading.rows is None else reading.rows + reading.followed
 
 
 def skipped(run: RunResult) -> list[tuple[str, str]]:
@@ -244,7 +239,7 @@ def _cells(run: RunResult, reading: ExtractResult) -> tuple[Any, ...]:
         reading.table,
         reading.api,
         reading.reason,
-        rows_of(reading),
+        reading.rows,
         reading.deleted_rows or None,
         f"{DIFFERS if differs(run, reading) else ''}{count}",
         reading.seconds,

@@ -107,7 +107,7 @@ def facts(comparison: Comparison) -> dict[str, Any]:
         "columns": comparison.columns,
         "since": sorted(comparison.since),
         "rows_deleted": thin.deleted_rows,
-        "rows_brought": thin.followed,
+        "rows_brought": comparison.rows_brought,
         "seconds": round(thin.seconds, 1),
         "calls": thin.usage.calls,
         "credits": thin.usage.credits,

@@ -13,7 +13,6 @@ from sources.zoho_crm.extract.record_count import read_count
 from sources.zoho_crm.models import CONVERTED_FLAG
 from sources.zoho_crm.planning.schedule import is_due
 from sources.zoho_crm.state import ModuleState
-from sources.zoho_crm.sync.extraction import is_record
 from sources.zoho_crm.sync.warehouse import Warehouse
 
 from ..errors import innermost
@@ -67,7 +66,10 @@ def _compare(
     if reading.crm_count is None or not plan.is_full_refresh:
         touched = reading.rows or reading.deleted_rows or reading.name in run.swept
         touched = (
-            touched or plan.is_full_refresh or synced.difference or (reading.feedless and is_record(plan))
+            touched
+            or plan.is_full_refresh
+            or synced.difference
+            or (reading.feedless and plan.module.has_own_records)
         )
         every, gap = found.choice.policy.count_every, found.memory.gap
         if not touched and not is_due(synced.counted_at, every, found.until, gap):

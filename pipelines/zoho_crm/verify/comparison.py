@@ -40,6 +40,7 @@ class Comparison:
     refusal: str | None = None  # why a repair has to leave the module alone
     repaired: bool = False
     counted: int | None = None  # rows of the table once it was repaired
+    rows_brought: int = 0  # by the repair
 
     def take(self, found: Differences, held: Path) -> None:
         """What a comparison of every id has found, before it is judged."""

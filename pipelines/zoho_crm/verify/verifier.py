@@ -345,6 +345,7 @@ def _take_repair(held: Warehouse, folder: Path, reading: ExtractResult, comparis
     """What became of a module that was read whole, and what differs still."""
     thin = comparison.thin
     thin.merge_result(reading)
+    comparison.rows_brought = reading.rows or 0
     if reading.status != "read":
         return
     left = _left(held, folder, comparison)
@@ -384,7 +385,7 @@ def _row(run: RunResult, comparison: Comparison) -> dict[str, Any]:
         "reason": thin.reason,
         "status": done,
         "error": thin.error or comparison.refusal,
-        "rows_read": thin.followed,
+        "rows_read": comparison.rows_brought,
         "rows_deleted": thin.deleted_rows,
         "crm_count": thin.rows,
         "table_count": comparison.table_rows if comparison.counted is None else comparison.counted,

@@ -24,9 +24,6 @@ NAMELESS = "its list of deletions has a row without an id"
 # How a record was deleted. Permanent ones last: a record that goes from the bin meanwhile is met again.
 KINDS = ("recycle", "permanent")
 
-# Zoho's page on deleted records names the modules that have such a list: none of rows, links and histories,
-# and neither of these two, though their records lie in the recycle bin.
-WITHOUT_LIST = frozenset({"subform", "linking", "field_tracker"})
 # What Zoho says where a module has no such list. Any other refusal is one of this user or this token.
 NO_SUCH_LIST = frozenset(
     {
@@ -66,10 +63,11 @@ class Feed:
 def has_no_list(module: Module, refusal: str | None, *, read_before: bool) -> bool:
     """Whether a refusal says that Zoho has no list of this module's deletions at all.
 
-    Only of modules of which Zoho documents none, and not once there was one.
+    Only of modules of which Zoho documents none, and not once there was one. Those of notes and files are among
+    them, though these lie in the recycle bin.
     """
-    documented = module.generated_type in WITHOUT_LIST or module.api_name in BESIDE
-    return documented and refusal in NO_SUCH_LIST and not read_before
+    undocumented = not module.has_own_records or module.api_name in BESIDE
+    return undocumented and refusal in NO_SUCH_LIST and not read_before
 
 
 def after_list(synced: ModuleState, plan: Plan, *, came: bool, refused: bool) -> ModuleState:

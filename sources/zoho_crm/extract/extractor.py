@@ -101,7 +101,6 @@ class ExtractResult:
     answered: set[str] = field(
         default_factory=set
     )  # calls that Zoho has ever answered, of an account's table
-    followed: int = 0  # rows that were read later in the same run
     rejected: list[RejectedValue] = field(default_factory=list)  # values that their columns do not hold
     deleted_rows: int = 0  # that left the table, or were marked
     unloadable: bool = False  # the destination refused the rows, and will do so again
@@ -135,12 +134,11 @@ class ExtractResult:
             return self.end("skipped", str(error))
         return self.fail(error)
 
-    def merge_result(self, more: ExtractResult, *, rows: bool = True) -> None:
+    def merge_result(self, more: ExtractResult) -> None:
         """Add what a later reading of the same table brought and cost; if it failed, this one has, too."""
         self.usage.calls += more.usage.calls
         self.usage.credits += more.usage.credits
         self.notes.add(more.notes)
-        self.followed += (more.rows or 0) if rows else 0
         self.deleted_rows += more.deleted_rows
         self.deletions += more.deletions
         if more.status == "failed":

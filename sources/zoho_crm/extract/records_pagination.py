@@ -21,7 +21,6 @@ Record = dict[str, Any]
 LONG_AGO = datetime(1970, 1, 2, tzinfo=timezone.utc)
 SECOND = timedelta(seconds=1)  # what Zoho's times are exact to
 MARGIN = timedelta(minutes=1)  # by which the feed of deletions is asked for more than the walk took
-ROWS_OF_OTHERS = frozenset({"subform", "linking"})  # they go with their record, and no feed tells
 
 # How Zoho may refuse the token of a page that was read a while ago; the walk then begins anew.
 STALE = frozenset({"EXPIRED_VALUE", "TOKEN_BOUND_DATA_MISMATCH", "INVALID_DATA"})
@@ -131,7 +130,7 @@ class RecordPaginator:
         return self.plan.rows is not None and len(self.seen) < self.plan.rows
 
     def _leaves_no_trace(self) -> bool:
-        return self.plan.module.generated_type in ROWS_OF_OTHERS
+        return self.plan.module.is_part_of_records
 
     def _deleted(self) -> set[str]:
         """What was deleted since the walks began, as far as a page of the feed tells."""

@@ -64,7 +64,7 @@ def links(fields: Mapping[str, Sequence[Field]], modules: Mapping[str, Module]) 
     found = []
     for name, module in modules.items():
         parent = _name(module.raw.get("parent_module")) or owners.get(name)
-        edited = module.generated_type in ("subform", "linking")
+        edited = module.is_part_of_records
         for field in _ties(module, fields.get(name, ()), parent):
             own = _target(field) or parent or ""
             anything = module.api_name in BESIDE or field.api_name in ABOUT
@@ -92,7 +92,7 @@ def links_not_asked(
         parents = _any_record(module, modules) if anything else [own] if own else []
         found.update((parent, name) for parent in parents)
     return [
-        Relationship(parent, child, "", modules[child].generated_type in ("subform", "linking"))
+        Relationship(parent, child, "", modules[child].is_part_of_records)
         for parent, child in sorted(found)
         if child in loaded and child in modules and child not in fields and parent in modules
     ]
@@ -108,7 +108,7 @@ def _ties(module: Module, listed: Sequence[Field], parent: str | None) -> list[F
         return [f for f in listed if f.api_name in ABOUT]
     if module.generated_type == "subform":
         return named or [f for f in lookups if _target(f) == parent]
-    return lookups if module.generated_type in ("linking", "field_tracker") else []
+    return [] if module.has_own_records else lookups
 
 
 def _any_record(module: Module, modules: Mapping[str, Module]) -> list[str]:

@@ -13,7 +13,7 @@ import duckdb
 from ..client.client import ZohoClient
 from ..discovery.account_tables import AccountTable, fields
 from ..extract.account import keep_rows
-from ..extract.deletions import NO_SUCH_LIST, WITHOUT_LIST, read_deletions
+from ..extract.deletions import NO_SUCH_LIST, read_deletions
 from ..extract.extractor import ExtractResult
 from ..models import Module
 from ..transform.parquet_writer import ParquetFile, write_parquet
@@ -53,7 +53,7 @@ def deletions_only(
 ) -> Iterator[ExtractResult]:
     """What Zoho's lists tell of modules that are read in other runs; `named` keeps the names of the records."""
     for module in modules:
-        if module.generated_type in WITHOUT_LIST:
+        if not module.has_own_records:
             continue
         feed = read_deletions(client, module.api_name, since)
         if feed.gap and feed.refusal not in NO_SUCH_LIST:

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..client.client import ZohoClient
@@ -195,7 +194,7 @@ class Extraction:
             with _own_trouble(reading):
                 plan = with_api(self.client.with_usage(reading.usage), plan, self.wish)
                 more = read_module(self.client, plan, self._subfolder("later"))
-                reading.merge_result(more, rows=False)
+                reading.merge_result(more)
                 if more.status == "read":
                     self._add_rows(reading, must_be_read(more))
                     reading.gone.update(more.gone)
@@ -231,7 +230,7 @@ class Extraction:
         now = [part.path for part in (must_be_read(reading), *self._more.get(reading.name, ()))]
         missing = ids_missing(there, now)
         same_rules = (before.filters, before.keeps) == (plan.filter_words, plan.keeps)
-        if missing and same_rules and not self.choice.refresh and is_record(plan):
+        if missing and same_rules and not self.choice.refresh and plan.module.has_own_records:
             missing -= self._hidden(reading, plan, missing, pq.read_metadata(there).num_rows)
         changed = frozenset[str]()
         if names and any(link.parent == reading.name for link in self._links):
@@ -326,7 +325,7 @@ class Extraction:
         gone = followed.gone - reading.gone.keys()
         at = plan.until or self.client.now()
         reading.gone.update(dict.fromkeys(gone, at))
-        if is_record(plan):
+        if plan.module.has_own_records:
             self._remember_deleted(reading, plan, gone)
         return followed
 
@@ -402,7 +401,7 @@ class Extraction:
         alone = self._hangs_on_others(reading.name)
         if not reading.feedless and (reading.gap or not alone):
             return reading.gap
-        if not alone and not is_record(plan):  # they come and go with theirs
+        if not alone and not plan.module.has_own_records:  # they come and go with theirs
             return None
         none = "what its rows hang on is not read" if alone else "Zoho has no list of its deletions"
         if plan.filters:
@@ -483,7 +482,7 @@ class Extraction:
                 newest = plan.column(MODIFIED_TIME).name if plan.has(MODIFIED_TIME) else None
                 parts = [must_be_read(reading), *more]
                 path = self._subfolder("joined") / f"{plan.table}.parquet"
-                tables = (group for part in parts for group in _groups(part))
+                tables = (group for part in parts for group in groups_of(part.path))
                 reading.spooled = write_parquet(tables, path, "id", newest)
             reading.spooled = without_rows(must_be_read(reading), reading.gone)
             self._reject(reading)
@@ -504,7 +503,7 @@ class Extraction:
             return
         assert reading.plan is not None
         brought = fetch(self.client, reading.plan, ids, self._subfolder("by-id"))
-        reading.merge_result(brought, rows=False)
+        reading.merge_result(brought)
         if brought.status == "read":
             reading.recent += brought.rows or 0
             self._add_rows(reading, must_be_read(brought))
@@ -562,11 +561,6 @@ def unknown_deletions(since: datetime, why: str, error: str | None) -> str:
     return f"deletions unknown since {since:%Y-%m-%d %H:%M} UTC: {why}; {error}"
 
 
-def is_record(plan: Plan) -> bool:
-    """Whether a row is a record of its own; the others come and go with theirs."""
-    return plan.module.generated_type not in ("subform", "linking", "field_tracker")
-
-
 def refused_fields(reading: ExtractResult) -> dict[str, str]:
     """Fields that an API refuses, and why; those of the last whole reading, too."""
     plan = reading.plan
@@ -599,11 +593,6 @@ def _query(query: str, there: Path, now: Sequence[Path], columns: Sequence[str])
             files = ", ".join("'{}'".format(str(path).replace("'", "''")) for path in paths)
             database.execute(f"create view {view} as select {names} from read_parquet([{files}])")
         return database.execute(query).fetchall()
-
-
-def _groups(part: ParquetFile) -> Iterator[pa.Table]:
-    yield part.schema.empty_table()
-    yield from groups_of(part.path)
 
 
 def _by_child(found: Iterable[Relationship]) -> dict[tuple[str, str], list[Relationship]]:

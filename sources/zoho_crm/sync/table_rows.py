@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -146,13 +145,3 @@ def _target(column: Column) -> str | None:
     module = lookup.get("module") if isinstance(lookup, Mapping) else None
     name = module.get("api_name") if isinstance(module, Mapping) else module
     return str(name) if name else None
-
-
-def groups(file: Path) -> Iterator[pa.Table]:
-    """The rows of a file as Arrow tables; one without rows for an empty file."""
-    empty = True
-    for group in groups_of(file):
-        empty = False
-        yield group
-    if empty:
-        yield pq.read_schema(file).empty_table()

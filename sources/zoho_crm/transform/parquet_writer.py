@@ -198,10 +198,12 @@ def _rows_of(part: _Part) -> Iterator[pa.Table]:
 
 
 def groups_of(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """The rows of a Parquet file, of these columns, a row group at a time."""
+    """The rows of a Parquet file, of these columns, a row group at a time; one table without rows for an empty file."""
     with pq.ParquetFile(path) as file:
         for number in range(file.num_row_groups):
             yield file.read_row_group(number, columns=columns)
+        if not file.num_row_groups:
+            yield file.read(columns=columns)
 
 
 def _union(schemas: list[pa.Schema]) -> pa.Schema:

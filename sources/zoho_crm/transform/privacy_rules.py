@@ -68,7 +68,6 @@ KEY = "SOURCES__ZOHO_CRM__PRIVACY_KEY"
 SHORTEST_KEY = 16  # characters; a shorter one can be guessed from a hash and the value behind it
 # What the pipeline itself reads; beside these, the lookups by which rows hang on other records.
 NEEDED = frozenset({"id", "modified_time", "converted__s", "parent_id"})
-TIED = frozenset({"subform", "linking", "field_tracker"})
 PEOPLE = ("users", "org")  # our own tables that tell of people
 FULL_NAME, PARTS = "full_name", ("first_name", "last_name")
 DISPLAYED = frozenset({FULL_NAME, *PARTS})  # of which Zoho makes the name of a person
@@ -280,7 +279,7 @@ def _is_other_hash(entry: str, mine: str) -> bool:
 
 
 def _is_needed(module: Module, field: Field) -> bool:
-    tied = module.generated_type in TIED and field.data_type == "lookup"
+    tied = not module.has_own_records and field.data_type == "lookup"
     return tied or field.api_name.casefold() in NEEDED
 
 

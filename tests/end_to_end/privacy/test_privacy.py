@@ -184,12 +184,11 @@ def test_a_changed_row_and_a_comparison_of_every_id_find_the_same_hashes(load, o
     before = landed(load, "persons")
     id = org.records("Persons")[0].id
     org.edit("Persons", id, Email="new@example.com")
-    run = sync(load, "Persons", rules=ALL, verify_every=timedelta(0))
+    sync(load, "Persons", rules=ALL, verify_every=timedelta(0))
     after = landed(load, "persons")
     assert after.pop(id)["email"] == hash_of("new@example.com")
     before.pop(id)
     assert after == before
-    assert run.readings[0].followed == 0
 
 
 @pytest.mark.parametrize("keeps", [{}, {"deletes": "soft"}, {"history": None}])

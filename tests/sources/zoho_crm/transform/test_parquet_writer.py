@@ -175,3 +175,13 @@ def test_a_reader_is_closed_at_once_when_the_disk_refuses(tmp_path):
     with pytest.raises(OSError):
         write_parquet(tables(), tmp_path / "x")
     assert closed == [True]
+
+
+def test_a_file_without_any_group_is_one_table_without_rows(tmp_path):
+    path = tmp_path / "empty.parquet"
+    schema = pa.schema([("id", pa.string()), ("name", pa.string())])
+    pq.ParquetWriter(path, schema).close()
+    assert pq.read_metadata(path).num_row_groups == 0
+    assert [group.schema for group in spooling.groups_of(path)] == [schema]
+    assert [group.column_names for group in spooling.groups_of(path, ["name"])] == [["name"]]
+    assert len(list(spooling.groups_of(path))[0]) == 0
