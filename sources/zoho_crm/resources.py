@@ -31,8 +31,15 @@ from .models import MODIFIED_TIME, PreferredApi
 from .processes import is_alive
 from .sync.deleted_records import DELETED_RECORDS, deleted_records_reading, deletions_only, with_earlier
 from .sync.extraction import Extraction
+from .state import RecentlyDeleted
 from .sync.json_columns import file_with_json, imported_with_json, writes_json_itself
-from .sync.pipeline_state import memory_of, remember_reading, remember_start, remember_synced
+from .sync.pipeline_state import (
+    memory_of,
+    remember_deleted,
+    remember_reading,
+    remember_start,
+    remember_synced,
+)
 from .sync.rejected_values import REJECTED_VALUES, rejected_values_reading
 from .sync.row_history import extra_hints
 from .sync.table_rows import Rows, column_hints, references, rows_of
@@ -325,6 +332,8 @@ def content_of(reading: ExtractResult) -> str | None:
 
 def yielded(
     reading: ExtractResult, rows: Rows, resource: str, table_format: str | None = None, known: Any = None
+        if self.extraction.held.merges:  # else each run reads whole tables
+            remember_deleted(state, reading, self.extraction.deleted.get(reading.name, RecentlyDeleted()))
 ) -> Iterator[Any]:
     """The file itself where nothing stands behind the resource, which is fastest; else its rows as Arrow tables.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime, timezone
+from heapq import nlargest
 from typing import Any, Literal, get_args
 
 DeletionMode = Literal[
@@ -71,6 +73,58 @@ def from_state(entry: Any) -> ModuleState | None:
         return None
     numbers = all(type(number) is int for number in (known.difference, known.explained, known.layout))
     return known if numbers and known.keeps in get_args(DeletionMode) else None
+
+
+MOST_DELETED = 500  # deleted records of a module, some 10 kB: each run asks for them by id, 100 a call
+
+
+@dataclass(frozen=True)
+class RecentlyDeleted:
+    """Records of a module that were deleted lately, and that may come back from the recycle bin.
+
+    Restoring a record moves no time of it, and the list of deletions names it no more: it is asked for by its id.
+    """
+
+    days: Mapping[str, date] = field(
+        default_factory=dict
+    )  # id -> when it was deleted, in UTC; the newest first
+    dropped: date | None = None  # when the newest was deleted of those for which there was no room
+
+    def after(
+        self, deleted: Mapping[str, datetime], purged: Collection[str], since: datetime
+    ) -> RecentlyDeleted:
+        """With these deletions, too, and without those before `since` and those that left the recycle bin."""
+        new = {id: at.astimezone(timezone.utc).date() for id, at in deleted.items()}
+        known = ((day, id) for id, day in {**self.days, **new}.items())
+        first = since.astimezone(timezone.utc).date()
+        newest = nlargest(
+            MOST_DELETED + 1, (one for one in known if one[0] >= first and one[1] not in purged)
+        )
+        days = [day for day, _ in newest[MOST_DELETED:]]
+        days += [self.dropped] if self.dropped is not None and self.dropped >= first else []
+        return RecentlyDeleted({id: day for day, id in newest[:MOST_DELETED]}, max(days, default=None))
+
+    def to_state(self) -> dict[str, Any]:
+        """For dlt's state: the ids by day."""
+        ids: dict[str, list[str]] = {}
+        for id, day in self.days.items():
+            ids.setdefault(day.isoformat(), []).append(id)
+        return {"ids": ids, **({"dropped": self.dropped.isoformat()} if self.dropped else {})}
+
+
+def recently_deleted_from(entry: Any) -> RecentlyDeleted | None:
+    """What the state remembers of a module's deletions; None for an entry that cannot be read."""
+    try:
+        days = {
+            id: date.fromisoformat(day)
+            for day, ids in entry["ids"].items()
+            for id in _names(ids)
+            if id.isdecimal()
+        }
+        dropped = entry.get("dropped")
+        return RecentlyDeleted(days, None if dropped is None else date.fromisoformat(dropped))
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return None
 
 
 def _instant(text: Any) -> datetime:

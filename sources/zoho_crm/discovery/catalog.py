@@ -28,7 +28,7 @@ from ..planning.api_refusals import failing, refused_by
 from ..planning.plan import Plan
 from ..planning.schedule import usual_gap
 from ..planning.sync_mode import check_kept, due_reason, full_refresh_reason, with_window
-from ..state import ModuleState
+from ..state import ModuleState, RecentlyDeleted
 from ..transform.column_types import Column, exclusion_reason
 from ..transform.naming import Remembered, Shorten, as_it_is, name_columns, name_tables
 from ..transform.privacy_rules import PEOPLE
@@ -62,6 +62,7 @@ class PreviousState:
     refusals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # module -> what APIs refused
     starts: tuple[datetime, ...] = ()  # of the latest runs, by Zoho's clock
     turns: Mapping[str, str] = field(default_factory=dict)  # module or table -> its last turn under a limit
+    deleted: Mapping[str, RecentlyDeleted] = field(default_factory=dict)  # module -> what may be restored
 
     @property
     def gap(self) -> timedelta | None:

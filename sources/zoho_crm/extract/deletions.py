@@ -22,7 +22,8 @@ MOST_PAGES = 500  # 100,000 deletions: reading the module whole costs less
 NAMELESS = "its list of deletions has a row without an id"
 
 # How a record was deleted. Permanent ones last: a record that goes from the bin meanwhile is met again.
-KINDS = ("recycle", "permanent")
+PERMANENT = "permanent"
+KINDS = ("recycle", PERMANENT)
 
 # What Zoho says where a module has no such list. Any other refusal is one of this user or this token.
 NO_SUCH_LIST = frozenset(

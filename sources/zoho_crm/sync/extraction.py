@@ -28,9 +28,10 @@ from ..extract.related_rows import ChangedParents, Followed, Relationship, follo
 from ..models import MODIFIED_TIME, PreferredApi
 from ..planning.plan import Plan
 from ..planning.sync_mode import with_window
-from ..state import ModuleState
+from ..state import MOST_DELETED, ModuleState, RecentlyDeleted
 from ..transform.parquet_writer import ParquetFile, groups_of, without_rows, write_parquet
 from ..transform.privacy_rules import PrivacyRules
+from .deleted_records import DELETED_RECORDS
 from .rejected_values import split_rejected
 from .restored_records import deleted_lately, restored
 from .tables import Table, account_tables, metadata_tables, module_tables, not_due, read_side_by_side
@@ -77,6 +78,7 @@ class Extraction:
     watcher: Watcher = field(default_factory=Watcher)
     readings: dict[str, ExtractResult] = field(default_factory=dict)
     found: Catalog = field(init=False)
+    deleted: dict[str, RecentlyDeleted] = field(default_factory=dict)  # by module, before this run
     _links: list[Relationship] = field(default_factory=list)
     _changed: dict[str, Changed] = field(default_factory=dict)
     _more: dict[str, list[ParquetFile]] = field(default_factory=dict)  # rows that were read later in this run
@@ -261,20 +263,32 @@ class Extraction:
         """Records that an earlier run saw deleted and that are here again: restoring one moves no time of it."""
         if not self.held.merges:
             return
-        for name, deleted in deleted_lately(self.held, self.client.now()).items():
-            window = self._window(name)
-            if window is None:
-                continue
-            reading, plan = window
+        names = [reading.name for reading in self.modules()]
+        self.deleted = deleted_lately(self.held, self.memory.deleted, names, self.client.now())
+        for name in (name for name in names if self._window(name)):
+            reading, deleted = self.readings[name], self.deleted.get(name, RecentlyDeleted())
+            plan = reading.plan
+            assert plan is not None
             with _own_trouble(reading):
                 client = self.client.with_usage(reading.usage)
-                back = restored(client, self.held, reading, plan, deleted)
-                new = back.ids - self._ids(reading)
+                new = restored(client, self.held, reading, plan, deleted) - self._ids(reading)
                 self._bring(reading, plan, new)
                 known = self._changed[name].parents
                 self._changed[name].parents = ChangedParents(known.gone, known.changed | new)
-                if back.more:
-                    self._whole_why[name] = back.more
+                if deleted.dropped is not None and name not in self._whole_why:
+                    self._doubt_restored(reading, plan)
+
+    def _doubt_restored(self, reading: ExtractResult, plan: Plan) -> None:
+        """Of records that were deleted lately and are not remembered one by one, the count tells whether any is back."""
+        if plan.filters:  # the count knows no filter
+            return
+        why = f"more than {MOST_DELETED:,} records were deleted lately, and one of them may be back"
+        client = self.client.with_usage(reading.usage)
+        count = read_count(client, reading.name, partly=plan.counts_partly)
+        if count is None:
+            self._whole_why[reading.name] = f"{why}, and Zoho gives no count"
+        elif count.records - self._rows_after(reading, plan) > reading.recent:
+            self._whole_why[reading.name] = why
 
     def _follow(self, changed: Mapping[str, Changed]) -> None:
         """Rows that belong to records which changed or went: of subforms, links, notes, files, activities."""
@@ -347,10 +361,13 @@ class Extraction:
 
     def _deleted_once(self, ids: frozenset[str]) -> frozenset[str]:
         """Those that were deleted once and are here again: what belongs to them comes back with them."""
-        if not ids or "deleted_records" not in self.held.tables(["deleted_records"]):
-            return frozenset()
-        path = self.held.read("deleted_records", ["id"], ids=ids)
-        return frozenset(pq.read_table(path)["id"].to_pylist())
+        known = frozenset[str]().union(*(deleted.days for deleted in self.deleted.values()))
+        if not ids or all(deleted.dropped is None for deleted in self.deleted.values()):
+            return ids & known
+        if DELETED_RECORDS.table not in self.held.tables([DELETED_RECORDS.table]):
+            return ids  # any of them may be one that is not remembered
+        path = self.held.read(DELETED_RECORDS.table, ["id"], ids=ids)
+        return ids & known | frozenset(pq.read_table(path)["id"].to_pylist())
 
     # ---- modules whose changes do not tell enough
 

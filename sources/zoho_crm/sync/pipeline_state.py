@@ -7,16 +7,21 @@ from datetime import datetime
 from typing import Any
 
 from ..discovery.catalog import PreviousState
+from ..extract.deletions import PERMANENT
 from ..extract.extractor import ExtractResult
 from ..planning.api_refusals import Learned, remember
 from ..planning.schedule import REMEMBERED
-from ..state import ModuleState, from_state
+from ..planning.sync_mode import FEED
+from ..state import ModuleState, RecentlyDeleted, from_state, recently_deleted_from
 from ..transform.naming import as_it_is, shortened, snake_case
 from ..transform.naming import remember as remember_columns
 from .warehouse import Warehouse
 
 SOURCE = "zoho_crm"
 MODULE_STATE = "module_state"  # the key in the state of a module's resource
+DELETED_LATELY = (
+    "deleted_lately"  # the key in the state of the source: a table that is read anew may lack them still
+)
 
 
 def memory_of(state: Mapping[str, Any], held: Warehouse | None = None) -> PreviousState:
@@ -43,7 +48,23 @@ def memory_of(state: Mapping[str, Any], held: Warehouse | None = None) -> Previo
             module: entry for module, entry in state.get("refusals", {}).items() if isinstance(entry, dict)
         },
         answered={table: tuple(calls) for table, calls in state.get("answered", {}).items()},
+        deleted=_deleted_in(state),
     )
+
+
+def _deleted_in(state: Mapping[str, Any]) -> dict[str, RecentlyDeleted]:
+    entries = {m: recently_deleted_from(entry) for m, entry in state.get(DELETED_LATELY, {}).items()}
+    return {module: entry for module, entry in entries.items() if entry is not None}
+
+
+def remember_deleted(state: MutableMapping[str, Any], reading: ExtractResult, known: RecentlyDeleted) -> None:
+    """Keep the ids of records that were deleted lately, so that later runs ask whether they are back."""
+    until = reading.plan.until if reading.plan else None
+    if until is not None:
+        deleted = {gone.id: gone.deleted_time for gone in reading.deletions}
+        purged = {gone.id for gone in reading.deletions if gone.type == PERMANENT}
+        entry = known.after(deleted, purged, until - FEED)
+        state.setdefault(DELETED_LATELY, {})[reading.name] = entry.to_state()
 
 
 def _starts_in(entries: Any) -> tuple[datetime, ...]:

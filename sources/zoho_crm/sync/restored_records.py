@@ -2,76 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..client.client import ZohoClient
+from ..extract.deletions import PERMANENT
 from ..extract.extractor import ExtractResult
-from ..extract.record_count import read_count
 from ..extract.record_lookup import read_ids
 from ..planning.plan import Plan
 from ..planning.sync_mode import FEED
+from ..state import MOST_DELETED, RecentlyDeleted
 from .deleted_records import DELETED_RECORDS
 from .warehouse import Warehouse
 
-PERMANENT = "permanent"
-ASKED = 500  # records of a module that each run asks for: five calls at most
 
+def deleted_lately(
+    held: Warehouse, remembered: Mapping[str, RecentlyDeleted], modules: Collection[str], now: datetime
+) -> dict[str, RecentlyDeleted]:
+    """By module: what may lie in the recycle bin, where Zoho keeps a record for sixty days.
 
-@dataclass(frozen=True)
-class Restored:
-    """The ids of one module that are here again; `more` is why there may be others."""
-
-    ids: frozenset[str] = frozenset()
-    more: str | None = None
-
-
-def deleted_lately(held: Warehouse, now: datetime) -> Mapping[str, dict[str, datetime]]:
-    """By module: the ids that may lie in the recycle bin, where Zoho keeps a record for sixty days, and since when.
-
-    Restoring a record moves no time of it, and the list of deletions names it no more.
+    As the state remembers it; of a module of which it remembers nothing, as the table `deleted_records` has it.
     """
-    if DELETED_RECORDS.table not in held.tables([DELETED_RECORDS.table]):
-        return {}
+    lost = set(modules) - remembered.keys()
+    if not lost or DELETED_RECORDS.table not in held.tables([DELETED_RECORDS.table]):
+        return dict(remembered)
     columns = ["module", "id", "type", "deleted_time"]
-    rows = pq.read_table(held.read(DELETED_RECORDS.table, columns, since=("deleted_time", now - FEED)))
-    found: dict[str, dict[str, datetime]] = {}
-    gone: set[tuple[str, str]] = set()
-    for row in rows.sort_by("deleted_time").to_pylist():
-        key = (row["module"], row["id"])
-        if row["type"] == PERMANENT:
-            gone.add(key)
-        found.setdefault(row["module"], {})[row["id"]] = row["deleted_time"]
-    return {m: {id: at for id, at in ids.items() if (m, id) not in gone} for m, ids in found.items()}
+    there = held.read(DELETED_RECORDS.table, columns, since=("deleted_time", now - FEED))
+    with duckdb.connect() as database:
+        database.execute("set time zone 'UTC'")
+        rows = database.execute(
+            f"""
+            select module, id, max(deleted_time) as latest from read_parquet($there)
+            where list_contains($lost, module)
+            group by module, id having not bool_or(type is not distinct from '{PERMANENT}')
+            qualify row_number() over (partition by module order by latest desc) <= {MOST_DELETED + 1}
+            """,
+            {"there": str(there), "lost": sorted(lost)},
+        ).fetchall()
+    times: dict[str, dict[str, datetime]] = {}
+    for module, id, at in rows:
+        times.setdefault(module, {})[id] = at
+    made = {module: RecentlyDeleted().after(ids, (), now - FEED) for module, ids in times.items()}
+    return {**made, **remembered}
 
 
 def restored(
-    client: ZohoClient, held: Warehouse, reading: ExtractResult, plan: Plan, deleted: Mapping[str, datetime]
-) -> Restored:
-    """Those of the deleted records that Zoho shows again, though their rows are not in the table.
-
-    The newest are asked for by id. Of more than `ASKED` the count says whether one of the others may be back.
-    """
-    known = _live(held, plan, deleted) | reading.gone.keys()
-    away = sorted((id for id in deleted if id not in known), key=deleted.__getitem__, reverse=True)
-    if not away:
-        return Restored()
-    there = frozenset(read_ids(client, reading.name, ["id"], away[:ASKED]))
-    more = len(away) - ASKED
-    if more <= 0 or plan.filters:
-        return Restored(there)
-    count = read_count(client, reading.name, partly=plan.counts_partly)
-    rows = held.count([plan.table]).get(plan.table, 0) + len(there)
-    if count is not None and count.records <= rows:
-        return Restored(there)
-    return Restored(there, f"{more:,} more records were deleted lately, and one of them may be back")
+    client: ZohoClient, held: Warehouse, reading: ExtractResult, plan: Plan, deleted: RecentlyDeleted
+) -> frozenset[str]:
+    """Those of the deleted records that Zoho shows again, though their rows are not in the table."""
+    if not deleted.days:
+        return frozenset()
+    known = _live(held, plan, deleted.days) | reading.gone.keys()
+    away = [id for id in deleted.days if id not in known]
+    return frozenset(read_ids(client, reading.name, ["id"], away))
 
 
-def _live(held: Warehouse, plan: Plan, ids: Mapping[str, datetime]) -> set[str]:
+def _live(held: Warehouse, plan: Plan, ids: Collection[str]) -> set[str]:
     if plan.table not in held.tables([plan.table]):
         return set()
     column: pa.ChunkedArray = pq.read_table(held.read(plan.table, ["id"], ids=ids))["id"]

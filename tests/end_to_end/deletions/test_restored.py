@@ -74,6 +74,22 @@ def test_a_restored_record_is_back_in_the_next_run_though_no_time_moves(load_fro
     assert len(remembered(load)) == 2
 
 
+def test_a_restored_record_is_back_where_deleted_records_is_excluded(load, org):
+    ids = things(org, 3)
+
+    def run():
+        org.clock.advance(hours=1)
+        load(only=["Things"], never=["modules", "fields", "deleted_records"])
+        assert load.run.exit_code == 0
+        agrees(load)
+
+    run()
+    org.delete("Things", ids[0])
+    run()
+    org.restore("Things", ids[0])
+    run()
+
+
 def test_what_was_deleted_for_good_or_long_ago_is_not_asked_for(load, org):
     ids = things(org, 4)
     sync(load)
@@ -90,7 +106,7 @@ def test_what_was_deleted_for_good_or_long_ago_is_not_asked_for(load, org):
 
 
 def test_of_many_deletions_the_newest_are_asked_for_and_a_count_tells_of_the_others(load, org, monkeypatch):
-    monkeypatch.setattr("sources.zoho_crm.sync.restored_records.ASKED", 2)
+    monkeypatch.setattr("sources.zoho_crm.state.MOST_DELETED", 2)
     ids = things(org, 6)
     sync(load)
     for id in ids[:4]:

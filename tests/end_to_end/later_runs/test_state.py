@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from unittest import mock
 
 import duckdb
 import pytest
 from dlt.common.versioned_state import compress_state, decompress_state
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulators.zoho_crm import Clock, Org
-from sources.zoho_crm.state import from_state
+from sources.zoho_crm.planning.sync_mode import FEED
+from sources.zoho_crm.state import RecentlyDeleted, from_state, recently_deleted_from
 from tests.support.reading import LIST, things
 from tests.support.syncing import agrees, sync, tried, watermark
 
@@ -270,3 +274,41 @@ def test_a_file_of_dlt_that_a_power_cut_has_left_half_is_no_end(load, org, file)
     sync(load)
     agrees(load)
     assert not load.reading("Things").plan.is_full_refresh
+
+
+# ---- records that may be restored
+
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 90)), max_size=12), max_size=6),
+    st.integers(1, 5),
+)
+def test_the_newest_deletions_are_remembered_and_that_there_were_more(runs, most):
+    """However they come in runs: of the last sixty days the newest, and when there is none left out."""
+    known, latest = RecentlyDeleted(), {}
+    with mock.patch("sources.zoho_crm.state.MOST_DELETED", most):
+        for run in runs:
+            deleted = {str(id): NOW - timedelta(days=days) for id, days in run}
+            latest |= {id: at.date() for id, at in deleted.items()}
+            known = recently_deleted_from(known.after(deleted, (), NOW - FEED).to_state())
+    recent = {id: day for id, day in latest.items() if day >= (NOW - FEED).date()}
+    assert len(known.days) <= most
+    assert known.days.items() <= latest.items()
+    left_out = [day for id, day in recent.items() if id not in known.days]
+    assert known.dropped is not None or not left_out
+    assert all(known.dropped >= day for day in left_out)
+
+
+def test_what_left_the_recycle_bin_is_forgotten():
+    known = RecentlyDeleted().after({"1": NOW, "2": NOW}, (), NOW - FEED)
+    assert [*known.after({"1": NOW}, {"1"}, NOW - FEED).days] == ["2"]
+
+
+@pytest.mark.parametrize(
+    "entry", [None, [], "x", {}, {"ids": []}, {"ids": {"x": ["1"]}}, {"ids": {"2026-03-01": [1]}}]
+)
+def test_a_memory_of_deletions_that_cannot_be_read_is_none(entry):
+    assert recently_deleted_from(entry) is None

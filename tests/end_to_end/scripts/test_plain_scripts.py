@@ -17,9 +17,10 @@ from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from simulators.zoho_crm import Field, Module, Org, Quirks, serve
 from simulators.zoho_crm.faults import Faults
 from sources.zoho_crm import zoho_crm
-from tests.end_to_end.deletions.test_deletions import FAMILY, family, family_agrees
 from tests.support.reading import things
 from tests.support.syncing import agrees, tables_in
+from tests.end_to_end.deletions.test_deletions import FAMILY, family, family_agrees
+from tests.end_to_end.deletions.test_restored import OFFICE, office, office_agrees
 
 
 class Script:
@@ -493,3 +494,86 @@ def test_a_new_privacy_rule_takes_the_values_out_of_the_table(script, org, monke
     monkeypatch.setenv("SOURCES__ZOHO_CRM__PRIVACY", "Things.F1: drop")
     script.run()
     assert script.rows("select count(f0), count(f1) from things") == [(3, 0)]
+
+
+# ---- records that come back from the recycle bin, where nobody loads `deleted_records`
+
+
+@pytest.mark.parametrize("deletes", ["hard", "soft"])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_restored_record_is_back_in_the_next_run_without_deleted_records(script, org, named, deletes):
+    ids = things(org, 5)
+
+    def source() -> Any:
+        if named:
+            return script.source(deletes=deletes)
+        connection = f"{script.connection}OAuthSettingsLocation=memory://"
+        return zoho_crm(connection, deletes=deletes).with_resources("things")
+
+    script.run(source())
+    org.delete("Things", ids[0])
+    org.delete("Things", ids[1])
+    org.clock.advance(hours=1)
+    script.run(source())
+    assert script.rows("select count(*) from things where deleted_at is null") == [(3,)]
+    org.clock.advance(hours=12)
+    script.run(source())
+    assert script.rows("select count(*) from things where deleted_at is null") == [(3,)]
+    org.restore("Things", ids[0])
+    script.run(source())
+    assert script.rows("select count(*) from things where deleted_at is null") == [(4,)]
+    assert script.rows(f"select f0 from things where id = '{ids[0]}' and deleted_at is null") == [("0/0",)]
+    assert script.run(source()) == {}
+    assert script.calls() <= 2 + 3 + 1 + (0 if named else 1)  # the other one is asked for by its id
+    org.clock.advance(days=61)  # by then the recycle bin is empty
+    script.run(source())
+    script.run(source())
+    assert script.calls() <= 2 + 3 + (0 if named else 1)
+
+
+def test_what_hung_on_a_restored_record_is_back_without_deleted_records(script_of):
+    script = script_of(Org())
+    accounts = office(script.org)
+    script.run(None, *OFFICE)
+    script.org.delete("Accounts", accounts[0])
+    script.run(None, *OFFICE)
+    office_agrees(script)
+    script.org.restore("Accounts", accounts[0])
+    script.run(None, *OFFICE)
+    office_agrees(script)
+
+
+def test_of_more_deletions_than_are_remembered_a_count_tells_who_is_back(script, org, monkeypatch):
+    monkeypatch.setattr("sources.zoho_crm.state.MOST_DELETED", 2)
+    ids = things(org, 8)
+    script.run()
+    for id in ids[:4]:
+        org.delete("Things", id)
+    script.run()
+    org.insert("Things", {"F0": "new"})
+    org.clock.advance(hours=1)
+    assert script.run() == {"things": 1}  # by the count nobody is back: nothing is read whole
+    agrees(script)
+    for id in ids[:4]:
+        org.restore("Things", id)
+        script.run()
+        agrees(script)
+
+
+def test_a_memory_that_is_lost_is_made_of_deleted_records(script, org):
+    """A script that loads `deleted_records` may forget its state, or may be of an earlier version."""
+    ids = things(org, 5)
+    names = ("Things", "deleted_records")
+    script.run(None, *names)
+    org.delete("Things", ids[0])
+    org.delete("Things", ids[1])
+    org.delete("Things", ids[2], permanent=True)
+    script.run(None, *names)
+    with script.pipeline.managed_state() as state:
+        state["sources"]["zoho_crm"].pop("deleted_lately")
+    org.restore("Things", ids[1])
+    script.run()
+    agrees(script)
+    org.restore("Things", ids[0])
+    script.run()
+    agrees(script)

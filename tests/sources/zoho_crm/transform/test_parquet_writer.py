@@ -184,4 +184,4 @@ def test_a_file_without_any_group_is_one_table_without_rows(tmp_path):
     assert pq.read_metadata(path).num_row_groups == 0
     assert [group.schema for group in spooling.groups_of(path)] == [schema]
     assert [group.column_names for group in spooling.groups_of(path, ["name"])] == [["name"]]
-    assert len(list(spooling.groups_of(path))[0]) == 0
+    assert len(next(spooling.groups_of(path))) == 0
