@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -28,10 +29,11 @@ from .discovery.catalog import PreviousState
 from .exceptions import CredentialsError, ExtractError
 from .extract.extractor import ExtractResult, must_be_read
 from .models import MODIFIED_TIME, PreferredApi
+from .planning.schedule import is_due
 from .processes import is_alive
+from .state import RecentlyDeleted
 from .sync.deleted_records import DELETED_RECORDS, deleted_records_reading, deletions_only, with_earlier
 from .sync.extraction import Extraction
-from .state import RecentlyDeleted
 from .sync.json_columns import file_with_json, imported_with_json, writes_json_itself
 from .sync.pipeline_state import (
     memory_of,
@@ -47,7 +49,7 @@ from .sync.warehouse import MERGE, UPSERT, Warehouse
 from .transform.parquet_writer import groups_of
 from .transform.privacy_rules import PrivacyRules
 
-CONTENT = "content"  # the key in the state of a resource: a hash of its rows
+CONTENT = "content"  # the key in the state of a resource: a hash of its rows, and when they were written
 READ_UNTIL = "read_until"  # the key of the time up to which `deleted_records` has the deletions
 OF_READINGS = frozenset(
     {DELETED_RECORDS.table, REJECTED_VALUES.table}
@@ -234,7 +236,8 @@ class RowsForDlt:
         """
         content = content_of(reading) if user is None and _stands_alone() else None
         rows = self._rows(reading, tombstones=user is None or user["disposition"] == "merge")
-        if rows is not None and (content is None or content != self._content(reading, resource)):
+        if rows is not None and (content is None or not self._holds(reading, resource, content)):
+            self._hand_over(reading, resource, content)
             if rows.disposition == "replace":
                 rows = replace(rows, disposition=cast(Any, replace_by))
             if user is not None and not (rows.disposition == "replace" and user["disposition"] == "merge"):
@@ -245,13 +248,14 @@ class RowsForDlt:
             yield from yielded(reading, rows, resource, self.extraction.held.table_format, known)
             if not self.keep:
                 rows.file.path.unlink(missing_ok=True)
+            if content is not None:
+                now = self.extraction.found.until.isoformat()
+                dlt.current.resource_state(resource)[CONTENT] = {"hash": content, "written_at": now}
         elif user is not None and user["disposition"] == "replace":
             # dlt empties a table that is to be replaced and for which nothing comes.
             unchanged = dlt.mark.make_hints(write_disposition="append")
             yield dlt.mark.with_hints(must_be_read(reading).schema.empty_table(), unchanged)
         self._remember(reading, resource)
-        if content is not None:
-            dlt.current.resource_state(resource)[CONTENT] = content
 
     def _rows(self, reading: ExtractResult, *, tombstones: bool) -> Rows | None:
         """What is to be written of a reading; None if nothing is."""
@@ -280,12 +284,34 @@ class RowsForDlt:
         plans = [reading.plan for reading in self.extraction.modules() if reading.plan is not None]
         return [plan.module.api_name for plan in plans if plan.shown is not None and plan.new_private]
 
-    def _content(self, reading: ExtractResult, resource: str) -> str | None:
-        """What the table holds, if nobody has changed the number of its rows."""
-        if self._small_counts.get(reading.table) != reading.rows:
-            return None
+    def _holds(self, reading: ExtractResult, resource: str, content: str) -> bool:
+        """Whether the table has these rows already, as far as the state, its number of rows and this machine tell.
+
+        Now and then it is written all the same: somebody may have changed rows by hand.
+        """
+        extraction = self.extraction
+        if extraction.rewrite or self._small_counts.get(reading.table) != reading.rows:
+            return False
         known: Any = dlt.current.resource_state(resource).get(CONTENT)
-        return None if known is None else str(known)
+        if not isinstance(known, dict) or known.get("hash") != content:
+            return False
+        if handed_over(self._handed_over, reading.table) not in (None, content):
+            return False
+        every, written = (
+            extraction.found.choice.policy.verify_every,
+            datetime.fromisoformat(known["written_at"]),
+        )
+        return not is_due(written, every, extraction.found.until, extraction.memory.gap)
+
+    def _hand_over(self, reading: ExtractResult, resource: str, content: str | None) -> None:
+        """Note that these rows go to the table now: they may land though the load fails as a whole."""
+        dlt.current.resource_state(resource).pop(CONTENT, None)
+        if has_content(reading) and _load_id() is not None:
+            hand_over(self._handed_over, reading.table, content or "")
+
+    @property
+    def _handed_over(self) -> Path:
+        return Path(dlt.current.pipeline().working_dir, "zoho_small_tables.json")
 
     @cached_property
     def _small_counts(self) -> Mapping[str, int]:
@@ -306,6 +332,8 @@ class RowsForDlt:
     def _remember(self, reading: ExtractResult, resource: str) -> None:
         state = dlt.current.source_state()
         remember_reading(state, reading, resource)
+        if self.extraction.held.merges:  # else each run reads whole tables
+            remember_deleted(state, reading, self.extraction.deleted.get(reading.name, RecentlyDeleted()))
         remember_start(state, self.extraction.found.until)
         remember_synced(state, self.extraction.deferred(self.package))
 
@@ -330,10 +358,27 @@ def content_of(reading: ExtractResult) -> str | None:
     return sha256("\n".join([repr(table.schema.names), *rows]).encode()).hexdigest()
 
 
+def handed_over(file: Path, table: str) -> Any:
+    """The hash of the rows that dlt was last given for a table on this machine; None if nobody knows."""
+    try:
+        return json.loads(file.read_bytes()).get(table)
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def hand_over(file: Path, table: str, content: str) -> None:
+    """Note the hash of the rows that dlt is given now. dlt's state goes back when a load fails, and its tables may not."""
+    try:
+        known = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        known = {}
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps({**(known if isinstance(known, dict) else {}), table: content}))
+    new.replace(file)
+
+
 def yielded(
     reading: ExtractResult, rows: Rows, resource: str, table_format: str | None = None, known: Any = None
-        if self.extraction.held.merges:  # else each run reads whole tables
-            remember_deleted(state, reading, self.extraction.deleted.get(reading.name, RecentlyDeleted()))
 ) -> Iterator[Any]:
     """The file itself where nothing stands behind the resource, which is fastest; else its rows as Arrow tables.
 

@@ -276,7 +276,14 @@ class Verifier:
         place = folder / "repair"
         place.mkdir()
         extraction = Extraction(
-            self.client, self.choice, self.wish, found.memory, held, place, watcher=self.progress
+            self.client,
+            self.choice,
+            self.wish,
+            found.memory,
+            held,
+            place,
+            watcher=self.progress,
+            rewrite=True,
         )
         extraction.read(again, module_tables(self.client, again))
         Loader(self.pipeline, extraction).load([*extraction.readings.values()])

@@ -76,9 +76,10 @@ class Extraction:
     folder: Path
     journal: Path | None = None  # the file that remembers Bulk Read jobs until their rows have landed
     watcher: Watcher = field(default_factory=Watcher)
+    rewrite: bool = False  # write tables, too, that seem to hold the same rows already
     readings: dict[str, ExtractResult] = field(default_factory=dict)
-    found: Catalog = field(init=False)
     deleted: dict[str, RecentlyDeleted] = field(default_factory=dict)  # by module, before this run
+    found: Catalog = field(init=False)
     _links: list[Relationship] = field(default_factory=list)
     _changed: dict[str, Changed] = field(default_factory=dict)
     _more: dict[str, list[ParquetFile]] = field(default_factory=dict)  # rows that were read later in this run
@@ -123,6 +124,7 @@ class Extraction:
     def read(self, found: Catalog, tables: Sequence[Table]) -> None:
         """Read these tables of what was found, in this order, and what follows from the changes of modules."""
         self.found = found
+        self.rewrite = self.rewrite or found.choice.refresh
         listed = {m.api_name: m for m in self.found.modules}
         not_asked = links_not_asked(self.found.fields, listed, self.memory.synced)
         self._links = [*links(self.found.fields, listed), *not_asked]

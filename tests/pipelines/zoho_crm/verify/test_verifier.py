@@ -203,6 +203,22 @@ def test_a_module_without_times_of_changes_is_compared_by_its_ids(load, org, cre
     ]
 
 
+@pytest.mark.parametrize("repair", [True, False])
+def test_a_small_table_is_written_again_though_zoho_has_the_same_rows_as_before(load, org, repair):
+    """Somebody has replaced a row of it by hand, so that its count is right."""
+    org.add_module(Module("Things", [Field("Title", "text")], system_fields=("id",)))
+    ids = [org.insert("Things", {"Title": f"{n}"}) for n in range(3)]
+    org.clock.advance(hours=1)
+    sync(load)
+    sql(load, f"update zoho.things set id = '99' where id = '{ids[0]}'")
+    org.clock.advance(hours=1)
+    if repair:
+        assert verify(load, repair=True)["Things"].verdict == "repaired"
+    else:
+        sync(load, refresh=True)
+    agrees(load)
+
+
 def test_a_field_that_is_new_since_the_last_run_is_named_and_not_compared(load, org):
     things(org, 3)
     sync(load)
