@@ -133,7 +133,8 @@ class Extraction:
         for reading in self.side_by_side(tables):
             self.readings[reading.name] = reading
         with self.held.kept_open():
-            self._catch_up()
+            for reading in self.modules():
+                self.readings[reading.name] = self._catch_up(reading)
             for reading in self.modules():
                 self._settle(reading)
             self._bring_back()
@@ -188,21 +189,41 @@ class Extraction:
             return None
         return reading, reading.plan
 
-    def _catch_up(self) -> None:
-        """Rows of a job that an earlier run made tell of its time: bring what changed since then."""
-        for reading in self.modules():
-            assert reading.plan is not None
-            if not reading.notes.read_as_of or reading.synced is None:
-                continue
-            plan = with_window(replace(reading.plan, synced=reading.synced), self.found.choice.policy)
-            with _own_trouble(reading):
-                plan = with_api(self.client.with_usage(reading.usage), plan, self.wish)
-                more = read_module(self.client, plan, self._subfolder("later"))
-                reading.merge_result(more)
-                if more.status == "read":
-                    self._add_rows(reading, must_be_read(more))
-                    reading.gone.update(more.gone)
-                    reading.synced = more.synced
+    def _catch_up(self, reading: ExtractResult) -> ExtractResult:
+        """The reading with what changed since the earlier run whose jobs it has used: its rows tell of that time.
+
+        Where the list of deletions does not tell what went since then, the module is read again by jobs of this run.
+        """
+        plan = reading.plan
+        assert plan is not None
+        if not reading.notes.read_as_of or reading.synced is None:
+            return reading
+        later = with_window(replace(plan, synced=reading.synced), self.found.choice.policy)
+        with _own_trouble(reading):
+            later = with_api(self.client.with_usage(reading.usage), later, self.wish)
+            more = read_module(self.client, later, self._subfolder("later"))
+            if more.status == "read" and (more.gap or more.feedless):
+                why = more.gap or "Zoho has no list of its deletions"
+                return self._read_by_new_jobs(
+                    reading, more, f"jobs of an earlier run are of no use, as {why}"
+                )
+            reading.merge_result(more)
+            if more.status == "read":
+                self._add_rows(reading, must_be_read(more))
+                reading.gone.update(more.gone)
+                reading.synced = more.synced
+        return reading
+
+    def _read_by_new_jobs(self, before: ExtractResult, more: ExtractResult, why: str) -> ExtractResult:
+        plan, journal = before.plan, self.client.door.journal
+        assert plan is not None
+        if journal is not None:
+            journal.done(before.name)
+        again = read_module(self.client, replace(plan, reason=f"{plan.reason}; {why}"), self.folder)
+        for earlier in (before, more):
+            again.usage.calls += earlier.usage.calls
+            again.usage.credits += earlier.usage.credits
+        return again
 
     # ---- what a reading means for other modules
 
@@ -388,11 +409,12 @@ class Extraction:
                     read = partial(read_module, self.client, again)
                     due.append(Table(reading.name, plan.table, plan.columns, read, again.cost.calls, again))
         again_changed: dict[str, Changed] = {}
-        for reading in self.side_by_side(due):
-            before = self.readings[reading.name]
+        for came in self.side_by_side(due):
+            before = self.readings[came.name]
+            self._more.pop(came.name, None)
+            reading = self._catch_up(came) if came.status == "read" else came
             self._take_over(reading, before)
             self.readings[reading.name] = reading
-            self._more.pop(reading.name, None)
             if reading.status == "read":
                 self._settle(reading)
                 again_changed[reading.name] = self._changed.get(reading.name, Changed(unknown=True))

@@ -17,6 +17,7 @@ from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from simulators.zoho_crm import Field, Module, Org, Quirks, serve
 from simulators.zoho_crm.faults import Faults
 from sources.zoho_crm import zoho_crm
+from sources.zoho_crm.sync.extraction import Extraction
 from tests.support.reading import things
 from tests.support.syncing import agrees, tables_in
 from tests.end_to_end.deletions.test_deletions import FAMILY, family, family_agrees
@@ -678,3 +679,55 @@ def test_a_small_table_that_landed_in_a_load_that_failed_is_not_taken_for_the_on
     org.edit("Small", ids[0], F0="a")
     script.run(None, *SMALL)
     small_agrees(script)
+
+
+# ---- Bulk Read jobs of a run that was killed, whose rows are as old as that run
+
+
+def begun(script: Script, monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+    """A run by Bulk Read that dies when its jobs are done and nothing has landed."""
+    script.connection += "ReadAPI=Bulk;"
+
+    def die(self: Extraction) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch, pytest.raises(Exception, match="killed"):
+        patch.setattr(Extraction, "_bring_back", die)
+        script.run(None, *modules)
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize("deletions", ["whole", "cut", "refused"])
+def test_what_was_deleted_since_an_earlier_runs_job_is_not_in_the_table(
+    script, org, monkeypatch, deletions, loaded
+):
+    ids = things(org, 300)
+    if loaded:  # a module that is read whole once a week
+        script.run()
+        org.clock.advance(days=7)
+    begun(script, monkeypatch, "Things")
+    org.clock.advance(hours=2)
+    for id in ids[:250]:
+        org.delete("Things", id)
+    org.edit("Things", ids[-1], F0="edited")
+    org.insert("Things", {"F0": "new"})
+    if deletions == "cut":
+        monkeypatch.setattr("sources.zoho_crm.extract.deletions.MOST_PAGES", 1)
+    if deletions == "refused":
+        body = {"code": "NO_PERMISSION", "status": "error", "message": "no", "details": {}}
+        org.faults.add("GET /crm/v8/{module}/deleted", module="Things", status=403, body=body, times=99)
+    script.run()
+    agrees(script)
+    jobs = org.ledger.calls("POST /crm/bulk/v8/read")
+    assert bool([job for job in jobs if b"greater_equal" not in job.body]) == (deletions != "whole")
+
+
+def test_rows_of_subforms_that_went_since_an_earlier_runs_job_are_not_in_the_table(script, org, monkeypatch):
+    """No list names them."""
+    deals = family(org)
+    begun(script, monkeypatch, *FAMILY)
+    org.clock.advance(hours=2)
+    org.remove_row("Lines", org.records("Lines")[0].id)
+    org.delete("Deals", deals[0])
+    script.run(None, *FAMILY)
+    family_agrees(script)
