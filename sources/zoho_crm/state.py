@@ -94,7 +94,8 @@ class RecentlyDeleted:
         self, deleted: Mapping[str, datetime], purged: Collection[str], since: datetime
     ) -> RecentlyDeleted:
         """With these deletions, too, and without those before `since` and those that left the recycle bin."""
-        new = {id: at.astimezone(timezone.utc).date() for id, at in deleted.items()}
+        latest = nlargest(MOST_DELETED + len(purged) + 1, ((at, id) for id, at in deleted.items()))
+        new = {id: at.astimezone(timezone.utc).date() for at, id in latest}
         known = ((day, id) for id, day in {**self.days, **new}.items())
         first = since.astimezone(timezone.utc).date()
         newest = nlargest(

@@ -38,7 +38,7 @@ NO_SUCH_LIST = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Deletion:
     """One row of the feed. Of a record that is deleted for good Zoho gives neither name nor person."""
 

@@ -6,16 +6,20 @@ import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from ..client.client import ZohoClient
 from ..discovery.account_tables import AccountTable, fields
-from ..extract.account import keep_rows
-from ..extract.deletions import NO_SUCH_LIST, read_deletions
+from ..extract.deletions import NO_SUCH_LIST, Deletion, read_deletions
 from ..extract.extractor import ExtractResult
 from ..models import Module
+from ..transform.arrow_tables import records_table
+from ..transform.column_types import Column
 from ..transform.parquet_writer import ParquetFile, write_parquet
 
 DELETED_RECORDS = AccountTable(
@@ -26,26 +30,37 @@ DELETED_RECORDS = AccountTable(
     each="module",  # a record can be deleted, restored and deleted again
 )
 KEY = ("module", "id", "deleted_time")
+BATCH = 20_000  # rows that are Python objects at once
 
 logger = logging.getLogger("zoho_crm")
 
 
 def deleted_records_reading(readings: Iterable[ExtractResult], folder: Path) -> ExtractResult:
     """The deletions that these readings were told of."""
-    rows = [
-        {
-            "module": reading.name,
-            "id": gone.id,
-            "display_name": gone.display_name,
-            "type": gone.type,
-            "deleted_time": gone.deleted_time.isoformat(),
-            "deleted_by": {"id": gone.deleted_by} if gone.deleted_by else None,
-        }
-        for reading in readings
-        for gone in reading.deletions
-    ]
     reading = ExtractResult("deleted_records", "deleted_records", "", "", key=KEY)
-    return keep_rows(reading, DELETED_RECORDS, rows, folder, {})
+    reading.columns = DELETED_RECORDS.columns(DELETED_RECORDS.fields, {})
+    path = folder / f"{DELETED_RECORDS.table}.parquet"
+    reading.spooled = write_parquet(_tables(readings, reading.columns), path, key=None)
+    return reading.end("read")
+
+
+def _tables(readings: Iterable[ExtractResult], columns: tuple[Column, ...]) -> Iterator[pa.Table]:
+    """In parts, as there may be millions of deletions."""
+    yield records_table([], columns)
+    rows = (_row(reading.name, gone) for reading in readings for gone in reading.deletions)
+    while part := list(islice(rows, BATCH)):
+        yield records_table(part, columns)
+
+
+def _row(module: str, gone: Deletion) -> dict[str, Any]:
+    return {
+        "module": module,
+        "id": gone.id,
+        "display_name": gone.display_name,
+        "type": gone.type,
+        "deleted_time": gone.deleted_time.isoformat(),
+        "deleted_by": gone.deleted_by,
+    }
 
 
 def deletions_only(
