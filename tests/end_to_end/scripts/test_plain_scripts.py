@@ -18,10 +18,10 @@ from simulators.zoho_crm import Field, Module, Org, Quirks, serve
 from simulators.zoho_crm.faults import Faults
 from sources.zoho_crm import zoho_crm
 from sources.zoho_crm.sync.extraction import Extraction
-from tests.support.reading import things
-from tests.support.syncing import agrees, tables_in
 from tests.end_to_end.deletions.test_deletions import FAMILY, family, family_agrees
 from tests.end_to_end.deletions.test_restored import OFFICE, office, office_agrees
+from tests.support.reading import things
+from tests.support.syncing import agrees, tables_in
 
 
 class Script:
