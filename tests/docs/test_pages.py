@@ -13,8 +13,7 @@ import pytest
 from pipelines.zoho_crm.cli import cli
 from sources.zoho_crm.auth.credentials import BY_ATTRIBUTE
 from sources.zoho_crm.client import job_journal
-from sources.zoho_crm.client.poll_schedule import COARSE
-from sources.zoho_crm.planning.cost import cost_of, costs_of
+from sources.zoho_crm.planning.cost import LONGEST_PAUSE, POLL_SHARE, SHORTEST_PAUSE, cost_of, costs_of
 from tests.sources.zoho_crm.planning.test_api_selection import columns
 
 ROOT = Path(__file__).parents[2]
@@ -154,7 +153,8 @@ def test_the_hours_and_shares_are_those_of_the_code():
     choosing = PAGES["docs/choosing.md"]
     hours = int(job_journal.FRESH.total_seconds() // 3600)
     assert f"for {hours} hours" in choosing
-    assert f"each {COARSE:.0%}".replace("%", " %") in choosing
+    share, shortest, longest = f"{POLL_SHARE:.0%}".replace("%", " %"), SHORTEST_PAUSE, LONGEST_PAUSE
+    assert f"after another {share} of the time waited, between {shortest:.0f} and {longest:.0f} s" in choosing
     assert f"younger than {hours} hours" in PAGES["docs/upgrading.md"]
 
 

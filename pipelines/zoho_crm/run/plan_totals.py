@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sources.zoho_crm import limits
 from sources.zoho_crm.discovery.catalog import Catalog
@@ -13,6 +13,9 @@ from sources.zoho_crm.planning.cost import (
     Estimate,
     costs_of,
     estimate,
+    job_seconds,
+    polls_of,
+    rows_of_jobs,
     together,
 )
 from sources.zoho_crm.planning.plan import Plan
@@ -65,6 +68,8 @@ class PlanTotals:
 def total_plan(found: Catalog, ours: Sequence[Table], asked: int) -> PlanTotals:
     """What is to come of a survey that took `asked` calls; `ours` are the account's own tables."""
     lines = [_of_plan(plan) for plan in found.plans]
+    if not found.one_by_one:
+        lines = _waiting_for_each_other(lines)
     lines += [
         PlanLine(t.name, t.table, "settings", "read whole", None, t.calls, t.calls, _of_calls(t.calls))
         for t in ours
@@ -75,6 +80,19 @@ def total_plan(found: Catalog, ours: Sequence[Table], asked: int) -> PlanTotals:
         both, both, "settings", "asked while planning", None, asked, asked, Estimate(0, seconds)
     )
     return PlanTotals((*lines, planning), len(found.plans))
+
+
+def _waiting_for_each_other(lines: Sequence[PlanLine]) -> list[PlanLine]:
+    """Zoho works on one Bulk Read job at a time: the first of each module is polled while those before it are done."""
+    waits, found = 0.0, []
+    for line in lines:
+        if line.estimate.one_at_a_time:
+            alone = job_seconds(rows_of_jobs(line.rows or 0)[0])
+            more = polls_of(waits + alone) - polls_of(alone)
+            line = replace(line, calls=line.calls + more, credits=line.credits + more)
+            waits += alone
+        found.append(line)
+    return found
 
 
 def credits_of(plan: Plan) -> int:

@@ -18,7 +18,6 @@ from ..auth.oauth_client import time_of
 from ..auth.transport import REMAINING, LimitedClient
 from ..exceptions import CreditBudgetExceeded
 from .job_journal import Journal
-from .poll_schedule import Timetable
 from .throttling import DownloadRateLimiter, JobLimiter, RetryPolicy, is_connection_error_before_send
 
 
@@ -50,7 +49,6 @@ class ClientContext:
     archives: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(limits.ARCHIVES_AT_ONCE)
     )
-    timetable: Timetable = field(init=False)
     server_time: datetime | None = None  # of the latest answer: the clock that windows are cut by
     credits_remaining: int | None = None  # Zoho sends it once half of the day's credits are used
     scratch: Path | None = None  # where archives are kept while they are read; None: the system's own
@@ -60,9 +58,6 @@ class ClientContext:
     spent: int = 0
     coql_in_values: int = limits.COQL_IN_VALUES[0]  # that one IN takes, until a refusal says fewer
     _purse: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def __post_init__(self) -> None:
-        self.timetable = Timetable(self.pace.monotonic)
 
     def reserve(self, credits: int) -> None:
         """Raises CreditBudgetExceeded for a call that would go over the limit of the run."""

@@ -20,6 +20,7 @@ CALLS_SIDE_BY_SIDE = 4  # the threads that read what is not Bulk Read
 # A million rows of 40 columns, generated: 137 MB of archives. In JSON a value comes with its name.
 CELL_IN_ARCHIVE = 3.5
 CELL_IN_JSON = 30
+POLL_SHARE, SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 1.0, 30.0  # of the time waited; seconds between two polls
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,36 @@ def estimate(api: Api, rows: int, columns: int, calls: int) -> Estimate:
     """The guess for a reading of so many rows and columns that takes so many calls."""
     if api != "bulk":
         return Estimate(rows * columns * CELL_IN_JSON, calls * SECONDS_A_CALL)
+    seconds = sum(map(job_seconds, rows_of_jobs(rows)))
+    return Estimate(ceil(rows * columns * CELL_IN_ARCHIVE), seconds, one_at_a_time=True)
+
+
+def rows_of_jobs(rows: int) -> list[int]:
+    """The rows that each Bulk Read job of a module brings; there is one at least."""
     full, rest = divmod(rows, limits.BULK_ROWS_PER_JOB)
-    jobs = full * job_seconds(limits.BULK_ROWS_PER_JOB) + (job_seconds(rest) if rest or not full else 0)
-    return Estimate(ceil(rows * columns * CELL_IN_ARCHIVE), jobs, one_at_a_time=True)
+    return [limits.BULK_ROWS_PER_JOB] * full + ([rest] if rest or not full else [])
 
 
 def job_seconds(rows: int) -> float:
     """How long Zoho works on one Bulk Read job."""
     return max(SHORTEST_JOB, rows / BULK_ROWS_A_SECOND)
+
+
+def poll_pause(waited: float) -> float:
+    """The seconds until a Bulk Read job is asked for again that was waited for so long.
+
+    Each poll costs a credit; a tenth of the time means that the end is noticed 5 % too late on average.
+    """
+    return min(max(SHORTEST_PAUSE, POLL_SHARE * waited), LONGEST_PAUSE)
+
+
+def polls_of(seconds: float) -> int:
+    """How often a job is asked for that is done after so many seconds; the first time at once."""
+    polls, waited = 1, 0.0
+    while waited < seconds:
+        waited += poll_pause(waited)
+        polls += 1
+    return polls
 
 
 def together(estimates: Iterable[Estimate]) -> float:
@@ -55,7 +78,6 @@ def together(estimates: Iterable[Estimate]) -> float:
 
 # Rows to choose by where Zoho gives no count: so many that it matters.
 MANY = 20_000
-BULK_JOB_CREDITS = limits.BULK_CREATE_CREDITS + 4  # polls of a job are guessed as three; one download
 
 
 @dataclass(frozen=True)
@@ -69,10 +91,17 @@ class Cost:
         return Cost(self.calls + more.calls, self.credits + more.credits)
 
 
+def cost_of_job(rows: int) -> Cost:
+    """A Bulk Read job that brings so many rows and waits for no other: it is made, polled and downloaded."""
+    polls = polls_of(job_seconds(rows))
+    return Cost(1 + polls + 1, limits.BULK_CREATE_CREDITS + polls + 1)
+
+
 def cost_of(api: Api, rows: int, columns: tuple[Column, ...], coql: bool = True) -> Cost:
     """Calls and credits of reading `rows` whole (API limits, v8).
 
-    Polls of a job are guessed as three. Lists cut rich text, so each record may take a call of its own.
+    Jobs are polled for as long as Zoho should work on them. Lists cut rich text, so each record may take a call of
+    its own.
     What an API does not bring, another one reads beside: COQL, if it may be asked, or the Records API.
     """
     if api == "records":
@@ -83,8 +112,8 @@ def cost_of(api: Api, rows: int, columns: tuple[Column, ...], coql: bool = True)
         if any(c.in_coql for c in beside):
             more += Cost(1, 1)  # a look whether there are values
         slices = max(1, ceil((len(columns) - len(beside) - 2) / (limits.BULK_FIELDS_PER_JOB - 2)))
-        jobs = slices * max(1, ceil(rows / limits.BULK_ROWS_PER_JOB))
-        return Cost(5 * jobs, BULK_JOB_CREDITS * jobs) + more
+        jobs = sum(map(cost_of_job, rows_of_jobs(rows)), Cost(0, 0))
+        return Cost(slices * jobs.calls, slices * jobs.credits) + more
     beside = tuple(c for c in columns if not c.in_coql)
     return _cost_of_coql(rows, columns) + (_cost_of_records(rows, beside) if beside else Cost(0, 0))
 

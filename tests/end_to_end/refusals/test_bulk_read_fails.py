@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org
-from tests.sources.zoho_crm.extract.bulk_read.test_reader import CREATE, DOWNLOAD, POLL
+from sources.zoho_crm.planning.cost import Cost
 from tests.support.commanding import account, command, landed, quick
 from tests.support.reading import DAY, LIST, QUERY
+from tests.sources.zoho_crm.extract.bulk_read.test_reader import CREATE, DOWNLOAD, POLL
 
 __all__ = ["account", "command", "quick"]  # fixtures
 
@@ -131,9 +132,8 @@ def test_modules_that_come_later_do_not_try_what_failed_for_all_before(
 
 def test_a_large_module_is_worth_another_job(account, command, quick, org, tmp_path, monkeypatch):
     rich(org, 60)
-    monkeypatch.setattr("sources.zoho_crm.planning.cost.BULK_JOB_CREDITS", 1)
+    monkeypatch.setattr("sources.zoho_crm.extract.bulk_read.reader.cost_of_job", lambda rows: Cost(1, 1))
     org.faults.add(CREATE, job_states=["ADDED", "FAILURE"])
-    monkeypatch.setattr("sources.zoho_crm.extract.bulk_read.reader.BULK_JOB_CREDITS", 1)
     done = command("run", "--modules", "Things", *ONLY)
     assert done.code == 0, done.err
     assert jobs(org) == 2

@@ -83,7 +83,7 @@ def test_short_waits_are_not_told(run, org):
 
 def test_waits_for_a_job_and_for_a_download_are_told(run, org):
     org.faults.add(DOWNLOAD, module="Leads", times=5, status=429)
-    org.bulk_states = ["ADDED", *["QUEUED"] * 8, "IN PROGRESS", "COMPLETED"]
+    org.bulk_states = ["ADDED", *["QUEUED"] * 40, "IN PROGRESS", "COMPLETED"]
     done = run("--log-format", "json", settings="ReadAPI=Bulk")
     events = [json.loads(line) for line in done.out.splitlines()]
     waits = {(e["module"], e["reason"]) for e in events if e["event"] == "wait" and "reason" in e}

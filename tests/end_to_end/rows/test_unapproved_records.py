@@ -38,7 +38,7 @@ def test_a_module_goes_by_bulk_read_at_its_price_and_every_row_is_there(load_fro
     agrees(load, "Leads")
     api, _, credits = last_run(load)
     assert (api, len(org.ledger.calls(JOB))) == ("bulk", 1)
-    # A job is 54 with its polls. Where lists tell nothing and Bulk Read hides records, the ids of the lists are
+    # A job is 56 with its polls. Where lists tell nothing and Bulk Read hides records, the ids of the lists are
     # compared, at a credit for 200 of them.
     assert credits <= (62 if lists == "honoured" or not hides else 62 + 11_000 // 200 + 4)
 

@@ -11,9 +11,9 @@ from typing import Any
 from ... import limits
 from ...client.client import ZohoClient
 from ...client.job_journal import Chapter
-from ...client.poll_schedule import Turn
 from ...exceptions import CredentialsError, DailyLimitError, Retriable, ZohoError
 from ...models import MODIFIED_TIME, Window
+from ...planning.cost import poll_pause
 from ...planning.plan import Plan
 
 WORKING = frozenset({"ADDED", "QUEUED", "IN PROGRESS"})
@@ -21,7 +21,6 @@ PATIENCE = 3  # refusals of a queue that is full without us; each was tried for 
 FULL_QUEUE = 30.0  # seconds between them
 AT_WORK = "Zoho works on a Bulk Read job"
 OUR_QUEUE = "as many Bulk Read jobs as Zoho takes are under way for other tables"
-SHORT_SLEEP = 1.0  # seconds; the end of another job may change when this one is due
 
 
 class JobFailed(Exception):
@@ -43,28 +42,21 @@ class Job:
 
     earlier: datetime | None = None  # of a job that an earlier reading made: up to when that one read
     id: str
-    _turn: Turn | None = None  # none yet of an earlier job: nobody knows when it was made, and it may be done
 
-    def __init__(
-        self, client: ZohoClient, body: Mapping[str, Any], rows: int | None, chapter: Chapter | None = None
-    ) -> None:
-        """Make the job as soon as the account bears one more, or take up the one that the journal knows.
-
-        `rows` is how many it should bring, if anybody knows.
-        """
+    def __init__(self, client: ZohoClient, body: Mapping[str, Any], chapter: Chapter | None = None) -> None:
+        """Make the job as soon as the account bears one more, or take up the one that the journal knows."""
         self.body = body
-        self._rows = min(limits.BULK_ROWS_PER_JOB if rows is None else rows, limits.BULK_ROWS_PER_JOB)
         self._client, self._slots, self._chapter = client, client.door.jobs, chapter
         self._holds_slot = False
         self._outcome: Result | JobFailed | None = None
         known = chapter.find(body, client.now()) if chapter else None
         if known is None:
             self._make()
-            self._turn = client.door.timetable.enter(self._rows, self.id)
-            return
-        client.waits.for_a_turn(self._slots.acquire, OUR_QUEUE)  # it may still wait in Zoho's queue
-        self._holds_slot = True
-        self.id, self.earlier = known.job_id, known.until
+        else:
+            client.waits.for_a_turn(self._slots.acquire, OUR_QUEUE)  # it may still wait in Zoho's queue
+            self._holds_slot = True
+            self.id, self.earlier = known.job_id, known.until
+        self._began = client.door.pace.monotonic()  # to wait for it
 
     def _make(self) -> None:
         patience = PATIENCE
@@ -100,7 +92,7 @@ class Job:
     def again(self) -> Job:
         """A new job with the same question; this one is forgotten."""
         self.forget()
-        return Job(self._client, self.body, self._rows, self._chapter)
+        return Job(self._client, self.body, self._chapter)
 
     def forget(self) -> None:
         """No later run is to use it."""
@@ -111,8 +103,6 @@ class Job:
         if self._holds_slot:
             self._holds_slot = False
             self._slots.release()
-        if self._turn is not None:
-            self._client.door.timetable.leave(self._turn, done=isinstance(self._outcome, Result))
 
     def settle(self) -> Result | JobFailed:
         """Wait until the job has ended, well or not, so that it holds no slot any more."""
@@ -137,10 +127,10 @@ class Job:
         return outcome
 
     def _poll(self) -> Result:
-        """Ask how the job is when it should be done, until the deadline."""
+        """Ask how the job is, at once and then less and less often, until the deadline."""
         pace, state = self._client.door.pace, ""
         end = pace.monotonic() + pace.job_deadline
-        while self._wait_until_due(end):
+        while pace.monotonic() < end:
             answer = self._read()
             state = str(answer.get("state"))
             self._client.watch.waits(state)
@@ -149,17 +139,10 @@ class Job:
             if state not in WORKING:
                 words = (answer.get("result") or {}).get("error_message") or {}
                 raise JobFailed(f"a job ended as {state}: {words.get('message') or 'no reason given'}")
-            timetable = self._client.door.timetable
-            self._turn = self._turn or timetable.enter_earlier(self._rows, self.id)
-            timetable.seen(self._turn, queued=state != "IN PROGRESS")
+            now = pace.monotonic()
+            pause = min(poll_pause(now - self._began), max(0.0, end - now))
+            self._client.waits.sleep(pause, AT_WORK, until=end, retries=False)
         raise JobFailed(f"a job was still {state} after {pace.job_deadline:,.0f} seconds")
-
-    def _wait_until_due(self, end: float) -> bool:
-        """Until the job is worth a question, by what other jobs tell meanwhile; False after the deadline."""
-        pace, turn = self._client.door.pace, self._turn
-        while turn and (left := self._client.door.timetable.due(turn) - pace.monotonic()) > 0:
-            self._client.waits.sleep(min(left, SHORT_SLEEP), AT_WORK, until=end, retries=False)
-        return pace.monotonic() < end
 
     def _result(self, job: Mapping[str, Any]) -> Result:
         result = job.get("result") or {}

@@ -26,7 +26,7 @@ from ...exceptions import (
     ZohoError,
 )
 from ...models import MODIFIED_TIME, Window
-from ...planning.cost import BULK_JOB_CREDITS
+from ...planning.cost import MANY, cost_of_job
 from ...planning.plan import Plan, visibility_criteria
 from ...transform.arrow_tables import veil_table
 from ...transform.column_types import Column
@@ -180,7 +180,7 @@ class _Reader:
         """Make the first job. Returns the number of fields a job takes if it refuses as many as these."""
         for _ in range(len(self.plan.columns) + 3):
             try:
-                self.job = Job(self.client, self._first_body(), self.plan.rows, self.chapter)
+                self.job = Job(self.client, self._first_body(), self.chapter)
                 return None
             except ZohoError as error:
                 cap = fields_per_job(error, len(self.plan.columns))
@@ -257,7 +257,7 @@ class _Reader:
                     # The token stands for module, fields and criteria: the body holds nothing else.
                     body = {"query": {"page_token": result.next_page_token}}
                     with self._watching_tokens():
-                        self.job = Job(self.client, body, self._left(), self.chapter)
+                        self.job = Job(self.client, body, self.chapter)
                 yield from self._fetch(job, result, folder, attempt)
                 self.client.door.bulk_jobs["good"] += 1
                 self._tell_age(job)
@@ -275,12 +275,9 @@ class _Reader:
         if self.plan.asked or not self.plan.alternatives:
             return JOBS_PER_PAGE
         instead = self.plan.credits_of(self.plan.alternatives[0])
-        return min(JOBS_PER_PAGE, 1 + instead // (2 * BULK_JOB_CREDITS))
-
-    def _left(self) -> int | None:
-        """How many rows may be left for the next page, by the count before the reading."""
-        left = (self.plan.rows or 0) - self.pages * limits.BULK_ROWS_PER_JOB
-        return left if left > 0 else None  # there are more than that count knew
+        rows = MANY if self.plan.rows is None else self.plan.rows
+        job = cost_of_job(min(rows, limits.BULK_ROWS_PER_JOB)).credits
+        return min(JOBS_PER_PAGE, 1 + instead // (2 * job))
 
     @contextmanager
     def _watching_tokens(self) -> Iterator[None]:

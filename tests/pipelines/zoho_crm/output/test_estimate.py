@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.zoho_crm.output.run_report import estimate_line
 from pipelines.zoho_crm.run.plan_totals import PlanLine, PlanTotals
-from sources.zoho_crm.planning.cost import Estimate, estimate, together
-from tests.pipelines.zoho_crm.output.test_run_report import finished, reading
-from tests.pipelines.zoho_crm.test_cli import account
+from sources.zoho_crm.planning.cost import Estimate, cost_of_job, estimate, poll_pause, polls_of, together
 from tests.support.commanding import command, shop
+from tests.pipelines.zoho_crm.test_cli import account
+from tests.pipelines.zoho_crm.output.test_run_report import finished, reading
 
 __all__ = ["account", "command"]  # fixtures
 
@@ -25,6 +27,29 @@ def org():
 )
 def test_a_bulk_job_takes_as_long_as_was_measured(rows, seconds):
     assert estimate("bulk", rows, 40, 5).seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("waited", "pause"), [(0, 1), (5, 1), (10, 1), (25, 2.5), (100, 10), (300, 30), (3_000, 30)]
+)
+def test_a_job_is_asked_for_again_after_a_tenth_of_the_time_waited(waited, pause):
+    assert poll_pause(waited) == pytest.approx(pause)
+
+
+@given(st.floats(0, 3_600))
+def test_the_end_of_a_job_is_noticed_soon(seconds):
+    """A second or a tenth too late at most."""
+    waited, polls = 0.0, 1
+    while waited < seconds:
+        waited, polls = waited + poll_pause(waited), polls + 1
+    assert waited - seconds <= max(1.0, 0.1 * seconds) + 1e-6
+    assert polls == polls_of(seconds)
+
+
+@pytest.mark.parametrize(("rows", "polls"), [(0, 5), (28_000, 5), (100_000, 14), (200_000, 21)])
+def test_a_job_costs_its_making_its_polls_and_a_download(rows, polls):
+    assert cost_of_job(rows).calls == 1 + polls + 1
+    assert cost_of_job(rows).credits == 50 + polls + 1
 
 
 def test_a_million_rows_of_forty_columns_are_as_large_as_was_measured():
