@@ -51,7 +51,9 @@ class ClientContext:
     )
     server_time: datetime | None = None  # of the latest answer: the clock that windows are cut by
     credits_remaining: int | None = None  # Zoho sends it once half of the day's credits are used
-    scratch: Path | None = None  # where archives are kept while they are read; None: the system's own
+    scratch: Path | None = (
+        None  # where archives lie while they are read, gone with the run; None: the system's own
+    )
     journal: Journal | None = None  # of the jobs that a killed run made; None: each reading makes its own
     bulk_jobs: Counter[str] = field(default_factory=Counter)  # of this run: that were good, that failed
     max_credits: int | None = None  # of one run

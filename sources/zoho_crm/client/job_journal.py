@@ -1,4 +1,4 @@
-"""Remembers Bulk Read jobs and keeps their archives, so that a run that was killed need not pay twice."""
+"""Remembers Bulk Read jobs, so that a run that was killed need not pay twice. Their archives are kept nowhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,8 +23,8 @@ FRESH = timedelta(hours=20)
 KEPT = timedelta(hours=24)
 
 NAME = "jobs.jsonl"
-ARCHIVE, PART = ".zip", ".part"
-JOB_ID = re.compile(r"[0-9A-Za-z]{1,64}")  # it becomes a file's name
+OLD_ARCHIVES = ("*.zip", "*.part")  # that earlier versions kept beside the file
+JOB_ID = re.compile(r"[0-9A-Za-z]{1,64}")  # it becomes a part of a URL
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,7 @@ class Journal:
         if not JOB_ID.fullmatch(entry.job_id):
             return
         with self._lock:
-            old = self._entries.get(entry.key)
             self._entries[entry.key] = entry
-            if old:
-                self._remove_files(old)
             self._write(self._append if self._clean else self._rewrite, entry.line())
 
     def drop(self, key: str) -> None:
@@ -104,46 +101,24 @@ class Journal:
         self._forget(lambda entry: entry.module == module and (until is None or entry.until <= until))
 
     def tidy(self, now: datetime) -> None:
-        """Forget what Zoho no longer honours, and remove files of no job. Not while anybody reads."""
+        """Forget what Zoho no longer honours, and remove the archives that an earlier version has kept."""
         self._forget(lambda entry: not _is_younger(entry, KEPT, now))
-        known = {entry.job_id for entry in self._entries.values()}
-        with suppress(OSError):
-            for path in self._folder.iterdir():
-                if path.suffix in (ARCHIVE, PART) and path.stem not in known:
-                    path.unlink(missing_ok=True)
-
-    def archive(self, job_id: str) -> Path:
-        """Where the whole archive of a job is, or belongs."""
-        with suppress(OSError):
-            self._make_folder()
-        return self._folder / f"{job_id}{ARCHIVE}"
-
-    def remove_files(self, but: Collection[str]) -> None:
-        """Remove the archives, not the jobs, of all modules but these: they may hold what is to be on no disk."""
-        with self._lock:
-            for entry in self._entries.values():
-                if entry.module not in but:
-                    self._remove_files(entry)
+        for path in (path for pattern in OLD_ARCHIVES for path in self._folder.glob(pattern)):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def _forget(self, which: Callable[[Entry], bool]) -> None:
         with self._lock:
             gone = [entry for entry in self._entries.values() if which(entry)]
             for entry in gone:
                 del self._entries[entry.key]
-                self._remove_files(entry)
             if gone:
                 self._write(self._rewrite, b"")
-
-    def _remove_files(self, entry: Entry) -> None:
-        path = self._folder / entry.job_id
-        for suffix in (ARCHIVE, PART):
-            with suppress(OSError):
-                path.with_suffix(suffix).unlink(missing_ok=True)
 
     def _write(self, write: Callable[[bytes], None], line: bytes) -> None:
         self._clean = False  # until it is written: half a line may be on disk
         try:
-            self._make_folder()
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             write(line)
             self._clean = True
         except OSError as error:
@@ -166,9 +141,6 @@ class Journal:
     def _content(self) -> bytes:
         return b"".join(entry.line() for entry in self._entries.values())
 
-    def _make_folder(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # archives hold the rows of a CRM
-
 
 @dataclass(frozen=True)
 class Chapter:
@@ -187,9 +159,6 @@ class Chapter:
 
     def drop(self, body: Mapping[str, Any]) -> None:
         self.journal.drop(self._key(body))
-
-    def archive(self, job_id: str) -> Path:
-        return self.journal.archive(job_id)
 
     def _key(self, body: Mapping[str, Any]) -> str:
         question = json.dumps([self.module, self.about, body], sort_keys=True)

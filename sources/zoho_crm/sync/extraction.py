@@ -30,7 +30,6 @@ from ..planning.plan import Plan
 from ..planning.sync_mode import with_window
 from ..state import MOST_DELETED, ModuleState, RecentlyDeleted
 from ..transform.parquet_writer import ParquetFile, groups_of, without_rows, write_parquet
-from ..transform.privacy_rules import PrivacyRules
 from .deleted_records import DELETED_RECORDS
 from .rejected_values import split_rejected
 from .restored_records import deleted_lately, restored
@@ -74,7 +73,7 @@ class Extraction:
     memory: PreviousState
     held: Warehouse
     folder: Path
-    journal: Path | None = None  # the file that remembers Bulk Read jobs until their rows have landed
+    journal: Path | None = None  # the folder whose file remembers Bulk Read jobs until their rows have landed
     watcher: Watcher = field(default_factory=Watcher)
     rewrite: bool = False  # write tables, too, that seem to hold the same rows already
     readings: dict[str, ExtractResult] = field(default_factory=dict)
@@ -166,8 +165,6 @@ class Extraction:
         journal.tidy(self.found.until)
         for module, synced in self.memory.synced.items():
             journal.done(module, synced.until)
-        if self.choice.policy.rules != PrivacyRules():  # archives may be of a run without these rules
-            journal.remove_files(but=[plan.module.api_name for plan in self.found.plans if not plan.secret])
         return journal
 
     def side_by_side(self, tables: Sequence[Table]) -> Iterator[ExtractResult]:

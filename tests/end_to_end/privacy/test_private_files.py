@@ -9,9 +9,10 @@ import duckdb
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Rules
-from tests.sources.zoho_crm.extract.bulk_read.test_reader import CREATE
+from sources.zoho_crm.extract.bulk_read import reader
 from tests.support.commanding import account, command, landed, quick
 from tests.support.private import MARKER, SECRET, found_in
+from tests.sources.zoho_crm.extract.bulk_read.test_reader import CREATE
 
 __all__ = ["account", "command", "quick"]  # fixtures
 
@@ -43,8 +44,8 @@ def environment(monkeypatch, tmp_path, quick):
 
 
 @pytest.fixture
-def seen(org, tmp_path):
-    """The files that held the marker while a call was answered."""
+def seen(org, monkeypatch, tmp_path):
+    """The files that held the marker while a call was answered or an archive was read."""
     found: set[str] = set()
     enter = org.ledger.add
 
@@ -52,7 +53,15 @@ def seen(org, tmp_path):
         enter(call)
         found.update(found_in(tmp_path))
 
+    read = reader.read_archive
+
+    def reading(*whatever):
+        for table in read(*whatever):
+            found.update(found_in(tmp_path))
+            yield table
+
     org.ledger.add = add
+    monkeypatch.setattr(reader, "read_archive", reading)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from ... import limits
 from ...client.client import ZohoClient
-from ...client.job_journal import PART, Chapter
 from ...client.page_chain import RowLimit
 from ...exceptions import (
     ApiFailed,
@@ -40,34 +39,12 @@ from .job import Job, JobFailed, Result, chapter_of, fields_per_job
 from .page_gaps import PageGapDetector
 
 
-def place_of(plan: Plan, job: Job, chapter: Chapter | None, folder: Path) -> Archive:
-    """Beside the journal where there is one, so that a later run finds it."""
-    if plan.secret:
-        return BytesIO()
-    return chapter.archive(job.id) if chapter else folder / "page.zip"
-
-
-def is_there(archive: Archive) -> bool:
-    return isinstance(archive, Path) and archive.exists()
-
-
-def throw_away(archive: Archive) -> None:
-    """Nobody is to read it again."""
-    if isinstance(archive, Path):
-        with suppress(OSError):
-            archive.unlink(missing_ok=True)
-
-
-def bring(client: ZohoClient, url: str, archive: Archive) -> None:
-    """Download it. A file of that name is whole: a killed run leaves its torn one under another."""
+def download(client: ZohoClient, url: str, archive: Archive) -> None:
+    """Bring an archive, in place of what an earlier try has left there."""
     if isinstance(archive, BytesIO):
         archive.seek(0)
         archive.truncate()
-        client.download(url, archive)
-        return
-    part = archive.with_suffix(PART)
-    client.download(url, part)
-    part.replace(archive)
+    client.download(url, archive)
 
 
 def criteria_of(window: Window, flags: Sequence[str]) -> dict[str, Any] | None:
@@ -298,18 +275,17 @@ class _Reader:
         turns = self.client.door.archives
         self.client.waits.for_a_turn(lambda seconds: turns.acquire(timeout=seconds), OUR_DOWNLOADS)
         self.holds_page = True
-        path = place_of(self.plan, job, self.chapter, folder)
-        reason, kept = "", job.earlier is not None and is_there(path)
-        for attempt in range(FETCHES_PER_JOB + kept):
+        # What may not be written as it is stays in memory; else it outlives neither its page nor the run.
+        archive: Archive = BytesIO() if self.plan.secret else folder / "page.zip"
+        reason = ""
+        for attempt in range(FETCHES_PER_JOB):
             if attempt:
                 self.notes.repairs[f"archives fetched again, {reason}"] += 1
             try:
-                if attempt or not kept:
-                    bring(self.client, result.download_url, path)
-                yield from self._read(path, result.count, number)
+                download(self.client, result.download_url, archive)
+                yield from self._read(archive, result.count, number)
                 return
             except (CorruptArchiveError, ZohoConnectionError) as error:
-                throw_away(path)
                 reason = str(error)
             except Retriable as error:
                 reason = f"the download was refused ({error.code})"
@@ -318,6 +294,9 @@ class _Reader:
                 if error.status not in GONE:
                     raise
                 raise JobFailed(f"the archive is gone ({error.code})") from error
+            finally:
+                if isinstance(archive, Path):
+                    archive.unlink(missing_ok=True)
         raise JobFailed(reason)
 
     def _wait_after(self, refusal: Retriable) -> None:

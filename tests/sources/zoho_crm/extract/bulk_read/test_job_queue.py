@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 
-from simulators.zoho_crm import Field, Module, Org, Rules
+from simulators.zoho_crm import Field, Module, Org, Quirks, Rules
 from sources.zoho_crm.client.client import ZohoClient
 from sources.zoho_crm.client.throttling import JobLimiter
 from sources.zoho_crm.extract.extractor import ExtractResult, read_module
+from sources.zoho_crm.planning.cost import polls_of
 from sources.zoho_crm.planning.plan import Plan
 from tests.support.reading import look, read, rows_of, things
 from tests.support.truth import landed, truth
@@ -184,6 +186,20 @@ def test_a_full_disk_under_one_module_gives_its_places_back(load_from):
         (load.folder / f"{name.lower()}.0.part").mkdir()
     readings = read_all(load, names, slots=1)
     assert [readings[name].status for name in names] == ["failed"] * 3 + ["read"] * 2
+
+
+def test_a_job_under_way_is_asked_for_after_a_tenth_of_the_time_waited(load_from):
+    org = Org(quirks=Quirks(bulk_seconds_per_job=60.0))
+    things(org, 3)
+    load = load_from(org)
+    reading = read(load, "Things", BULK)
+    assert rows_of(reading) == truth(org, "Things")
+    (made,) = [job.created for job in org.jobs.values()]
+    polls = [(call.at - made).total_seconds() for call in org.ledger.calls(POLL)]
+    assert len(polls) == pytest.approx(polls_of(60), abs=1)
+    pauses = [later - earlier for earlier, later in pairwise(polls)]
+    assert pauses == [pytest.approx(max(1.0, at / 10), abs=0.2) for at in polls[:-1]]
+    assert 60 <= polls[-1] <= 66
 
 
 def test_a_queue_full_of_others_jobs_is_waited_for(load, org):

@@ -1,11 +1,11 @@
-"""A run that was killed has made Bulk Read jobs and fetched archives: the next one uses them, and is true."""
+"""A run that was killed has made Bulk Read jobs: the next one downloads their results again, and is true."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,19 +105,24 @@ def snapshots(load: Any, folder: Path, **options: Any) -> Iterator[tuple[Path, i
 # ---- what is used again
 
 
-def test_a_reading_killed_at_any_call_makes_no_job_twice_and_fetches_no_archive_twice(load, org, folder):
+def test_a_reading_killed_at_any_call_makes_no_job_twice(load, org, folder):
     things(org, 11)
     seen = set()
     for disk, made in snapshots(load, folder):
-        archives = len(list(disk.glob("*.zip")))
-        seen.add((made, archives))
+        seen.add(made)
         reading = read_again(load, disk)
         assert rows_of(reading) == truth(org, "Things")
         assert len(bodies(org)) == 3 - made
-        assert answered(org, DOWNLOAD) == 3 - archives
+        assert answered(org, DOWNLOAD) == 3
         assert (f"{USED}: {made}" in lines(reading)) == bool(made)
         assert (reading.notes.read_as_of is not None) == bool(made)
-    assert {(0, 0), (1, 0), (2, 0), (2, 1), (3, 1), (3, 2)} <= seen
+    assert seen == {0, 1, 2, 3}
+
+
+def test_the_journal_lies_alone_in_its_folder(load, org, folder):
+    things(org, 11)
+    disks = [disk for disk, _ in snapshots(load, folder)]
+    assert {path.name for disk in [folder, *disks] for path in disk.iterdir()} == {"jobs.jsonl"}
 
 
 def test_credits_are_not_paid_twice(load, org, folder, monkeypatch):
@@ -125,7 +130,7 @@ def test_credits_are_not_paid_twice(load, org, folder, monkeypatch):
     killed_reading(load, folder, monkeypatch, "download", 1)
     reading = read_again(load, folder)
     assert rows_of(reading) == truth(org, "Things")
-    assert reading.usage.credits <= 3  # a poll or two, and a download: its archive was not known to be whole
+    assert reading.usage.credits <= 3  # a poll or two, and a download
 
 
 def test_slices_of_a_module_are_told_apart(load_from, folder):
@@ -324,14 +329,12 @@ def test_an_expired_file_is_made_anew(load_from, folder, gone):
     things(org, 11)
     load = load_from(org)
     read_again(load, folder)
-    oldest = min(folder.glob("*.zip"))
-    oldest.unlink()
     org.clock.advance(hours=2)
     reading = read_again(load, folder)
     assert rows_of(reading) == truth(org, "Things")
-    assert f"Bulk Read jobs made again, the archive is gone ({gone[1]}): 1" in lines(reading)
-    assert len(bodies(org)) == 1  # the others' archives are here
-    assert f"{USED}: 2" in lines(reading)
+    assert f"Bulk Read jobs made again, the archive is gone ({gone[1]}): 3" in lines(reading)
+    assert len(bodies(org)) == 3
+    assert USED not in lines(reading)
 
 
 @pytest.mark.parametrize("expired", [(400, "EXPIRED_VALUE"), (404, "RESOURCE_NOT_FOUND"), (410, "GONE")])
@@ -371,7 +374,7 @@ def test_a_page_token_of_our_own_that_is_refused_fails_as_ever(load, org, folder
     assert reading.reason == "bulk refused it: EXPIRED_VALUE"
 
 
-# ---- jobs and archives that are no good
+# ---- jobs that are no good
 
 
 def test_a_job_that_failed_is_never_used_again(load, org, folder):
@@ -394,50 +397,6 @@ def test_an_old_job_that_fails_leaves_as_many_tries_as_a_new_one_has(load, org, 
     assert len(bodies(org)) == 3
 
 
-def spoil(path: Path, how: str) -> None:
-    content = path.read_bytes()
-    path.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "html": b"<html>"}[how])
-
-
-@pytest.mark.parametrize("how", ["cut", "empty", "html"])
-def test_a_kept_archive_that_is_damaged_is_fetched_again(load, org, folder, how):
-    things(org, 11)
-    read_again(load, folder)
-    spoil(max(folder.glob("*.zip")), how)
-    reading = read_again(load, folder)
-    assert rows_of(reading) == truth(org, "Things")
-    assert "archives fetched again, the archive is damaged (BadZipFile): 1" in lines(reading)
-    assert (bodies(org), answered(org, DOWNLOAD)) == ([], 1)
-
-
-def test_a_kept_archive_is_held_against_the_count_of_its_job(load, org, folder):
-    things(org, 11)
-    read_again(load, folder)
-    first, *_, last = sorted(folder.glob("*.zip"))
-    shutil.copy(last, first)
-    reading = read_again(load, folder)
-    assert rows_of(reading) == truth(org, "Things")
-    assert "archives fetched again, the archive has 3 rows where the job counted 4: 1" in lines(reading)
-
-
-def test_a_download_that_is_killed_leaves_no_archive(load, org, folder, monkeypatch):
-    things(org, 3)
-
-    def half(self: ZohoClient, path: str, target: Path) -> None:
-        target.write_bytes(b"PK half of an archive")
-        raise Killed
-
-    monkeypatch.setattr(ZohoClient, "download", half)
-    with pytest.raises(Killed):
-        read_again(load, folder)
-    monkeypatch.undo()
-    assert [path.suffix for path in folder.iterdir() if path.suffix != ".jsonl"] == [".part"]
-    reading = read_again(load, folder)
-    assert rows_of(reading) == truth(org, "Things")
-    assert (bodies(org), answered(org, DOWNLOAD)) == ([], 1)
-    assert "fetched again" not in lines(reading)
-
-
 def test_a_torn_line_of_the_journal_costs_only_its_job(load, org, folder):
     things(org, 11)
     read_again(load, folder)
@@ -457,10 +416,3 @@ def test_a_column_that_no_job_brings_comes_by_the_records_api_in_the_next_run_to
         reading = read_again(load, folder)
         assert rows_of(reading) == truth(org, "Things")
         assert list(reading.notes.empty) == ["F9"]
-
-
-def test_an_archive_that_outlived_its_day_leaves_with_its_entry(load, org, folder):
-    things(org, 11)
-    read_again(load, folder)
-    Journal(folder).tidy(org.now() + timedelta(hours=25))
-    assert [path.name for path in folder.iterdir()] == ["jobs.jsonl"]
