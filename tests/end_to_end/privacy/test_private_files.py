@@ -10,9 +10,9 @@ import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Rules
 from sources.zoho_crm.extract.bulk_read import reader
+from tests.sources.zoho_crm.extract.bulk_read.test_reader import CREATE
 from tests.support.commanding import account, command, landed, quick
 from tests.support.private import MARKER, SECRET, found_in
-from tests.sources.zoho_crm.extract.bulk_read.test_reader import CREATE
 
 __all__ = ["account", "command", "quick"]  # fixtures
 

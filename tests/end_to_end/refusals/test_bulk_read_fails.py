@@ -6,9 +6,9 @@ import pytest
 
 from simulators.zoho_crm import Field, Module, Org
 from sources.zoho_crm.planning.cost import Cost
+from tests.sources.zoho_crm.extract.bulk_read.test_reader import CREATE, DOWNLOAD, POLL
 from tests.support.commanding import account, command, landed, quick
 from tests.support.reading import DAY, LIST, QUERY
-from tests.sources.zoho_crm.extract.bulk_read.test_reader import CREATE, DOWNLOAD, POLL
 
 __all__ = ["account", "command", "quick"]  # fixtures
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pipelines.zoho_crm.output.run_report import estimate_line
 from pipelines.zoho_crm.run.plan_totals import PlanLine, PlanTotals
 from sources.zoho_crm.planning.cost import Estimate, cost_of_job, estimate, poll_pause, polls_of, together
-from tests.support.commanding import command, shop
-from tests.pipelines.zoho_crm.test_cli import account
 from tests.pipelines.zoho_crm.output.test_run_report import finished, reading
+from tests.pipelines.zoho_crm.test_cli import account
+from tests.support.commanding import command, shop
 
 __all__ = ["account", "command"]  # fixtures
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Rules, serve
-from tests.commanding import landed
-from tests.private import MARKER, found_in
-from tests.test_bulk_queue import CREATE, DOWNLOAD, POLL
+from tests.sources.zoho_crm.extract.bulk_read.test_job_queue import CREATE, DOWNLOAD, POLL
+from tests.support.commanding import landed
+from tests.support.private import MARKER, found_in
 
 ROOT = Path(__file__).parents[1]
 
