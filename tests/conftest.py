@@ -88,7 +88,7 @@ class SimulatedTime:
         with self._lock:
             return self._now
 
-    def pace(self, **changes: Any) -> RetryPolicy:
+    def retry_policy(self, **changes: Any) -> RetryPolicy:
         return RetryPolicy(sleep=self.sleep, monotonic=self.monotonic, backoff=0, **changes)
 
 
@@ -102,7 +102,7 @@ class Loader:
     destination: Any = None
     name: str = "zoho_crm"
     dataset: str = "zoho"
-    pace: dict[str, Any] = field(default_factory=dict)
+    retry_policy: dict[str, Any] = field(default_factory=dict)
     run: RunResult | None = None
     pipeline: dlt.Pipeline | None = None
     opened: Any = None
@@ -111,7 +111,7 @@ class Loader:
         return resolve_credentials(f"{self.connection_string};OAuthSettingsLocation=memory://;{settings}")
 
     def client(self, settings: str = "") -> ZohoClient:
-        return connect(self.credentials(settings), SimulatedTime(self.org).pace(**self.pace))
+        return connect(self.credentials(settings), SimulatedTime(self.org).retry_policy(**self.retry_policy))
 
     def __call__(self, settings: str = "", max_credits: int | None = None, **choice: Any) -> RunResult:
         """One run; `settings` is appended to the connection string.
@@ -119,7 +119,7 @@ class Loader:
         `choice` is only=, never= and refresh=; all other names are of `Policy`.
         """
         client = self.client(settings)
-        client.door.max_credits = max_credits
+        client.context.max_credits = max_credits
         destination = self.destination or dlt.destinations.duckdb(str(self._keep_open()))
         self.pipeline = open_pipeline(
             self.name, destination, self.dataset, str(self.folder / "p"), Progress()

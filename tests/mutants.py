@@ -49,8 +49,8 @@ MUTANTS = (
     Mutant(
         "stage histories by Bulk Read, as configured",
         "sources/zoho_crm/planning/api_selection.py",
-        'if no_bulk and wish in ("auto", "bulk"):',
-        'if no_bulk and wish == "auto":',
+        'if no_bulk and preferred_api in ("auto", "bulk"):',
+        'if no_bulk and preferred_api == "auto":',
         "tests/end_to_end/rows/test_demo_company.py",
     ),
     Mutant(
@@ -100,8 +100,8 @@ MUTANTS = (
     Mutant(
         "rows of an archive that is not whole stay",
         "sources/zoho_crm/transform/parquet_writer.py",
-        "writer.forget(table.rows) if isinstance(table, Forget) else writer.write(table)",
-        "isinstance(table, Forget) or writer.write(table)",
+        "writer.forget(table.rows) if isinstance(table, DiscardRows) else writer.write(table)",
+        "isinstance(table, DiscardRows) or writer.write(table)",
         "tests/sources/zoho_crm/extract/bulk_read/test_reader_failures.py",
     ),
     Mutant(
@@ -186,8 +186,8 @@ MUTANTS = (
     Mutant(
         "a scope mismatch renews the token",
         "sources/zoho_crm/auth/authenticator.py",
-        'DEAD_TOKEN = frozenset({"INVALID_TOKEN"',
-        'DEAD_TOKEN = frozenset({"OAUTH_SCOPE_MISMATCH", "INVALID_TOKEN"',
+        'INVALID_TOKEN_CODES = frozenset({"INVALID_TOKEN"',
+        'INVALID_TOKEN_CODES = frozenset({"OAUTH_SCOPE_MISMATCH", "INVALID_TOKEN"',
         "tests/sources/zoho_crm/auth/test_authenticator.py",
     ),
     Mutant(
@@ -284,8 +284,8 @@ MUTANTS = (
     Mutant(
         "a hashed field lands as it is",
         "sources/zoho_crm/extract/bulk_read/reader.py",
-        "yield veil_table(mender.mend(table), self.plan.columns)",
-        "yield mender.mend(table)",
+        "yield mask_table(row_completer.complete_rows(table), self.plan.columns)",
+        "yield row_completer.complete_rows(table)",
         "tests/end_to_end/privacy/test_privacy.py tests/sources/zoho_crm/transform/test_privacy_rules.py",
     ),
     Mutant(
@@ -347,7 +347,7 @@ MUTANTS = (
     Mutant(
         "a refusal of many values in one IN is forgotten",
         "sources/zoho_crm/extract/related_rows.py",
-        "client.door.coql_in_values = min(client.door.coql_in_values, fewer)",
+        "client.context.coql_in_values = min(client.context.coql_in_values, fewer)",
         "pass",
         "tests/sources/zoho_crm/extract/test_coql_in_values.py",
     ),

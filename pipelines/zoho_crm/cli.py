@@ -25,31 +25,31 @@ from .errors import (
     print_error,
     without_secrets,
 )
-from .examples import Exemplified, leading_lines
-from .misspelt import warn_of_unknown_keys
+from .examples import CommandWithExamples, leading_lines
 from .options import (
     ConfigOption,
     Options,
-    authorizing,
-    choosing,
-    connecting,
-    documenting,
-    judging_age,
-    keeping,
+    authorize_options,
+    connection_options,
+    credit_options,
+    json_options,
     load_env_file,
     loads,
+    max_age_options,
+    module_options,
+    notification_options,
     option,
-    paying,
     policy_of,
-    repairing,
+    repair_options,
+    report_options,
     resolve_options,
-    seeing,
-    syncing,
-    telling,
-    writing,
+    retention_options,
+    status_options,
+    sync_options,
 )
 from .run.dlt_runtime import start_dlt
-from .streams import Unwritable, flushed, open_streams, printing, swallow
+from .streams import OutputError, flushed, open_streams, printing, swallow
+from .unknown_keys import warn_of_unknown_keys
 from .usage import asks_for_json, usage
 from .version import SCRIPT, VERSION
 
@@ -86,7 +86,7 @@ def run(options: Options, console: Console) -> int:
     """Copy the account into the destination (the default)."""
     from .demo import SIMULATED, pipelines_dir
     from .monitoring.notifications import notify_on_exit
-    from .output.failure_report import complain_about
+    from .output.failure_report import print_failures
     from .output.run_report import print_report
     from .run.runner import sync
 
@@ -100,7 +100,7 @@ def run(options: Options, console: Console) -> int:
         ending.run, ending.code = result, result.exit_code
         remark = SIMULATED if options.demo else ""
         print_report(console, result, verbose=options.verbose, remark=remark)
-        complain_about(result, pipelines_dir(options), options.pipeline_name)
+        print_failures(result, pipelines_dir(options), options.pipeline_name)
         if options.demo and not result.exit_code:
             _print_sql(work, result.run_id)
     return result.exit_code
@@ -152,7 +152,7 @@ def verify(options: Options, console: Console) -> int:
     """Compare every id with the CRM; --repair mends what differs."""
     from .demo import SIMULATED, pipelines_dir
     from .monitoring.notifications import notify_on_exit
-    from .output.failure_report import complain_about
+    from .output.failure_report import print_failures
     from .output.verify_report import print_verification
     from .verify.verifier import Verifier
 
@@ -164,11 +164,11 @@ def verify(options: Options, console: Console) -> int:
         ending.run, ending.code = result.run, result.exit_code
         remark = SIMULATED if options.demo else ""
         print_verification(console, result, verbose=options.verbose, remark=remark)
-        complain_about(result.run, pipelines_dir(options), options.pipeline_name)
+        print_failures(result.run, pipelines_dir(options), options.pipeline_name)
         if result.differing:
             names = ", ".join(comparison.name for comparison in result.differing)
-            mend = "" if options.repair else ": --repair puts it right"
-            ending.sentence = f"The destination differs from the CRM in {names}{mend}."
+            complete_rows = "" if options.repair else ": --repair puts it right"
+            ending.sentence = f"The destination differs from the CRM in {names}{complete_rows}."
             print_error(ending.sentence)
     return result.exit_code
 
@@ -233,12 +233,12 @@ def open_command(
         pipeline = stack.enter_context(opening)
         choice = ModuleSelection(options.modules, options.exclude, options.full_refresh, policy)
         client = connect(credentials, RetryPolicy(table_deadline=options.table_timeout.total_seconds()))
-        client.door.max_credits = options.max_credits
+        client.context.max_credits = options.max_credits
         client.waits.watch = progress.waits()
         try:
             yield CommandContext(console, options, credentials, client, pipeline, choice, progress)
         except BaseException:
-            client.door.max_credits = 0  # what still reads makes no more calls
+            client.context.max_credits = 0  # what still reads makes no more calls
             raise
 
 
@@ -323,7 +323,7 @@ class Commands(click.Group):
             code = _end(STOPPED, INTERRUPTED, as_json=asks_for_json(words))
         except click.ClickException as error:
             code = _end(usage(error, words, self.commands), error.exit_code, as_json=asks_for_json(words))
-        except Unwritable as error:
+        except OutputError as error:
             print_error(str(error))
             code = FAILED
         except BrokenPipeError:  # whoever read has enough
@@ -379,7 +379,7 @@ def _end(sentence: str, code: int, *, as_json: bool) -> int:
     """The sentence for a person, and for a program, which reads the other stream."""
     print_error(sentence)
     if as_json:
-        with suppress(Unwritable):  # which may be what was just complained about
+        with suppress(OutputError):  # which may be what was just complained about
             Console("json").event("error", {"error": one_line(sentence), "exit_code": code})
     return code
 
@@ -402,7 +402,7 @@ def _command(function: Callable[[Options, Console], int], params: list[click.Par
     def callback(**_: Any) -> int:
         return run_command(function)
 
-    return Exemplified(
+    return CommandWithExamples(
         function.__name__, params=params, callback=callback, help=function.__doc__, context_settings=HELP
     )
 
@@ -423,14 +423,32 @@ cli = Commands(
     params=[VERSION_OPTION],
     context_settings=HELP,
     commands=[
-        _command(run, [*choosing(), *syncing(), *paying(), *telling(), *connecting()]),
-        _command(plan, [*choosing(), *syncing(), *connecting()]),
-        _command(modules, [*choosing(), *keeping(option), *connecting()]),
-        _command(authorize, [*authorizing(), *choosing()]),
-        _command(check, [*choosing(), *documenting(), *connecting()]),
-        _command(verify, [*choosing(), *repairing(), *paying(), *telling(), *connecting()]),
+        _command(
+            run,
+            [
+                *module_options(),
+                *sync_options(),
+                *credit_options(),
+                *notification_options(),
+                *connection_options(),
+            ],
+        ),
+        _command(plan, [*module_options(), *sync_options(), *connection_options()]),
+        _command(modules, [*module_options(), *retention_options(option), *connection_options()]),
+        _command(authorize, [*authorize_options(), *module_options()]),
+        _command(check, [*module_options(), *json_options(), *connection_options()]),
+        _command(
+            verify,
+            [
+                *module_options(),
+                *repair_options(),
+                *credit_options(),
+                *notification_options(),
+                *connection_options(),
+            ],
+        ),
         completion(),
-        _command(status, [*judging_age(), *seeing()]),
-        _command(report, [*writing(), *seeing()]),
+        _command(status, [*max_age_options(), *status_options()]),
+        _command(report, [*report_options(), *status_options()]),
     ],
 )

@@ -7,7 +7,7 @@ import sys
 import click
 from click.shell_completion import get_completion_class
 
-from .examples import Exemplified
+from .examples import CommandWithExamples
 from .version import SCRIPT
 
 VARIABLE = "_ZOHO_CRM_COMPLETE"  # click answers completions instead of running when it is set
@@ -23,7 +23,7 @@ def completion() -> click.Command:
         program = click.get_current_context().find_root().command
         sys.stdout.write(kind(program, {}, SCRIPT, VARIABLE).source())
 
-    return Exemplified(
+    return CommandWithExamples(
         "completion",
         params=[click.Argument(["shell"], type=click.Choice(SHELLS))],
         callback=callback,

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from .safe_text import redact
-from .streams import Unwritable, remark
+from .streams import OutputError, remark
 
 FAILED, USAGE, REFUSED, BUSY, SPENT, INTERRUPTED = 1, 2, 3, 5, 6, 130
 
@@ -49,7 +49,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ or current.__context__
 
 
-def innermost(error: BaseException) -> str:
+def root_message(error: BaseException) -> str:
     """The first line of the error that began it all."""
     *_, first = causes(error)
     return (str(first).strip() or type(first).__name__).splitlines()[0]
@@ -118,7 +118,7 @@ def _of_ours(error: BaseException) -> tuple[str, int] | None:
 
     if isinstance(error, PipelineBusy):
         return str(error), BUSY
-    if isinstance(error, Unwritable):
+    if isinstance(error, OutputError):
         return str(error), FAILED
     if isinstance(error, SettingsError):
         return str(error), USAGE

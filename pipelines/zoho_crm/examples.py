@@ -51,7 +51,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("report --output /var/www/zoho.html", "for a web server"),
     ),
 }
-LED = (
+MAIN_HELP_ORDER = (
     "run",
     "authorize",
     "plan",
@@ -63,7 +63,7 @@ LED = (
 )  # one each in the main help
 
 
-class Exemplified(click.Command):
+class CommandWithExamples(click.Command):
     """A command whose help ends with lines to copy."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -81,7 +81,10 @@ def lines_of(command: str) -> str:
 
 def leading_lines() -> str:
     """The first examples of `run`, and one of each other command."""
-    words = [*(words for words, _ in EXAMPLES["run"][:3]), *(EXAMPLES[name][0][0] for name in LED[1:])]
+    words = [
+        *(words for words, _ in EXAMPLES["run"][:3]),
+        *(EXAMPLES[name][0][0] for name in MAIN_HELP_ORDER[1:]),
+    ]
     return "\n".join(["Examples:", *map(_call, words)]) + "\n"
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sources.zoho_crm.transform.privacy_rules import PrivacyRules
 
 
-def speaking(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
+def output_options(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
     """Of every command."""
     return [
         option(
@@ -120,7 +120,7 @@ class Texts(click.ParamType):  # type: ignore[type-arg]
             self.fail(str(error), param, ctx)
 
 
-def protecting(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
+def privacy_options(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
     """Also of the commands that only look, so that they show what a run would do."""
     helps = {
         "--privacy": ("RULE", "Drop, mask or hash fields: '*.Email: hash; Contacts.Phone: drop'."),
@@ -212,7 +212,7 @@ class Modules(click.ParamType):  # type: ignore[type-arg]
         return frozenset() if words <= {"false"} else names
 
 
-def keeping(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
+def retention_options(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
     """Soft deletes and history. `modules` takes them, too: without them it refuses tables that hold deleted rows."""
     return [
         option(
@@ -331,7 +331,7 @@ def option(*names: str, **attributes: Any) -> ConfigOption:
     return ConfigOption(names, **attributes)
 
 
-def connecting() -> list[click.Parameter]:
+def connection_options() -> list[click.Parameter]:
     """The options of every command."""
     return [
         option("--connection", type=click.STRING, metavar="STRING", help="Connection string of the account."),
@@ -370,20 +370,20 @@ def connecting() -> list[click.Parameter]:
         ),
         patience(option),
         option("--demo", is_flag=True, help="Use a simulated Zoho CRM on 127.0.0.1 and zoho_demo.duckdb."),
-        *speaking(option),
+        *output_options(option),
     ]
 
 
-def choosing() -> list[click.Parameter]:
+def module_options() -> list[click.Parameter]:
     """The options of the commands that look at modules."""
     return [
         option("--modules", type=CommaList(), multiple=True, help="Only these modules, by API name."),
         option("--exclude", type=CommaList(), multiple=True, help="All but these modules."),
-        *protecting(option),
+        *privacy_options(option),
     ]
 
 
-def syncing() -> list[click.Parameter]:
+def sync_options() -> list[click.Parameter]:
     """The options that decide what a run reads."""
     return [
         option(
@@ -391,12 +391,12 @@ def syncing() -> list[click.Parameter]:
             is_flag=True,
             help="Read every module whole, and what is read once a day.",
         ),
-        *keeping_up(),
+        *interval_options(),
         option("--since", type=Moment(), help="Read records again that changed since this time."),
     ]
 
 
-def paying() -> list[click.Parameter]:
+def credit_options() -> list[click.Parameter]:
     """The options of the commands that read rows."""
     return [
         option(
@@ -422,15 +422,15 @@ def paying() -> list[click.Parameter]:
     ]
 
 
-def repairing() -> list[click.Parameter]:
+def repair_options() -> list[click.Parameter]:
     """The option of `verify` alone."""
     return [option("--repair", is_flag=True, help="Read the modules that differ whole.")]
 
 
-def keeping_up() -> list[click.Parameter]:
+def interval_options() -> list[click.Parameter]:
     """The options that say how a sync keeps up with the account."""
     return [
-        *keeping(option),
+        *retention_options(option),
         option(
             "--lookback", type=Span(), default="10m", show_default=True, help="Overlap of two runs' windows."
         ),
@@ -531,7 +531,7 @@ def _configured(
     return found
 
 
-def consenting() -> list[click.Parameter]:
+def consent_options() -> list[click.Parameter]:
     """What `authorize` would ask for, and the ways to answer without a browser on this machine."""
     return [
         option(
@@ -556,17 +556,17 @@ def consenting() -> list[click.Parameter]:
     ]
 
 
-def authorizing() -> list[click.Parameter]:
+def authorize_options() -> list[click.Parameter]:
     """A simulated account needs no consent, so there is no --demo."""
-    return [*consenting(), *(param for param in connecting() if param.name != "demo")]
+    return [*consent_options(), *(param for param in connection_options() if param.name != "demo")]
 
 
-RHYTHM = ("computed_refresh", "verify_every", "settings_refresh")  # decide what is due next
+INTERVAL_NAMES = ("computed_refresh", "verify_every", "settings_refresh")  # decide what is due next
 
 
-def seeing() -> list[click.Parameter]:
+def status_options() -> list[click.Parameter]:
     """Those of a run that say where it went and what is due; none about the account itself."""
-    rhythm = [p for p in keeping_up() if p.name in RHYTHM]
+    rhythm = [p for p in interval_options() if p.name in INTERVAL_NAMES]
     stale = option(
         "--stale-after",
         type=Span(),
@@ -574,10 +574,10 @@ def seeing() -> list[click.Parameter]:
         show_default=True,
         help="Call a table stale whose last good run is older.",
     )
-    return [stale, *rhythm, *(p for p in connecting() if p.name != "connection")]
+    return [stale, *rhythm, *(p for p in connection_options() if p.name != "connection")]
 
 
-def judging_age() -> list[click.Parameter]:
+def max_age_options() -> list[click.Parameter]:
     """The options of `status` alone."""
     return [
         option(
@@ -588,7 +588,7 @@ def judging_age() -> list[click.Parameter]:
     ]
 
 
-def writing() -> list[click.Parameter]:
+def report_options() -> list[click.Parameter]:
     """The option of `report` alone."""
     return [
         option(
@@ -601,7 +601,7 @@ def writing() -> list[click.Parameter]:
     ]
 
 
-def documenting() -> list[click.Parameter]:
+def json_options() -> list[click.Parameter]:
     """The option of the commands whose answer is one document."""
     return [option("--json", is_flag=True, help="Print one JSON document instead of lines.")]
 
@@ -609,7 +609,7 @@ def documenting() -> list[click.Parameter]:
 WEBHOOK = f"{SECTION}.notify_webhook"
 
 
-def telling() -> list[click.Parameter]:
+def notification_options() -> list[click.Parameter]:
     """The options of the commands that may run without anybody looking on."""
     return [
         option(

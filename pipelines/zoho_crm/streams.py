@@ -15,7 +15,7 @@ from .safe_text import redact
 STREAMS = ("stdin", "stdout", "stderr")
 
 
-class Unwritable(Exception):
+class OutputError(Exception):
     """Standard output takes nothing more."""
 
 
@@ -40,7 +40,7 @@ def printing() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise Unwritable(f"Standard output cannot be written ({error.strerror}).") from None
+        raise OutputError(f"Standard output cannot be written ({error.strerror}).") from None
 
 
 def remark(line: str) -> None:
@@ -63,10 +63,10 @@ def swallow() -> None:
         try:
             stream.flush()
         except OSError:
-            _lead_nowhere(stream)
+            _redirect_to_devnull(stream)
 
 
-def _lead_nowhere(stream: TextIO) -> None:
+def _redirect_to_devnull(stream: TextIO) -> None:
     with suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

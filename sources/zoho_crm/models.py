@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 BESIDE = frozenset({"Notes", "Attachments"})  # they hang on records of any module
-WITH_RECORDS = frozenset({"default", "custom", "web"})  # generated types of modules whose records people make
-NAMELESS = "nameless"  # our own data type for a field that Zoho lists without its API name
+USER_RECORD_TYPES = frozenset(
+    {"default", "custom", "web"}
+)  # generated types of modules whose records people make
+NO_API_NAME = "nameless"  # our own data type for a field that Zoho lists without its API name
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Module:
     @property
     def may_wait_for_approval(self) -> bool:
         """Whether people make its records, so that others may have to approve them."""
-        return self.generated_type in WITH_RECORDS and self.api_name not in BESIDE
+        return self.generated_type in USER_RECORD_TYPES and self.api_name not in BESIDE
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,14 @@ class PrefetchedPage:
 
 
 @dataclass(frozen=True)
-class Usable:
+class ApiAvailability:
     """What may be chosen for a module beside what it offers itself."""
 
     coql: bool = True  # whether COQL may be asked
     failing: tuple[tuple[str, str], ...] = ()  # APIs that failed to read the module lately, and why
 
 
-USABLE = Usable()
+USABLE = ApiAvailability()
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def _forms_of(secret: str) -> set[str]:
     return {form for form in forms if len(form) >= SHORTEST}
 
 
-class Redacting(logging.Filter):
+class RedactionFilter(logging.Filter):
     """Cuts secrets out of log records before any handler sees them, tracebacks included."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -105,8 +105,8 @@ class Redacting(logging.Filter):
 def watch_log(name: str) -> None:
     """Let a logger write no secrets."""
     logger = logging.getLogger(name)
-    if not any(isinstance(one, Redacting) for one in logger.filters):
-        logger.addFilter(Redacting())
+    if not any(isinstance(one, RedactionFilter) for one in logger.filters):
+        logger.addFilter(RedactionFilter())
 
 
 watch_log("zoho_crm")

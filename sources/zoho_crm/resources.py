@@ -27,7 +27,7 @@ from .config import ModuleSelection
 from .discovery.account_tables import SOURCE_TABLES
 from .discovery.catalog import PreviousState
 from .exceptions import CredentialsError, ExtractError
-from .extract.extractor import ExtractResult, must_be_read
+from .extract.extractor import ExtractResult, require_file
 from .models import MODIFIED_TIME, PreferredApi
 from .planning.schedule import is_due
 from .processes import is_alive
@@ -36,7 +36,7 @@ from .sync.deleted_records import DELETED_RECORDS, deleted_records_reading, dele
 from .sync.extraction import Extraction
 from .sync.json_columns import file_with_json, imported_with_json, writes_json_itself
 from .sync.pipeline_state import (
-    memory_of,
+    load_previous_state,
     remember_deleted,
     remember_reading,
     remember_start,
@@ -51,7 +51,7 @@ from .transform.privacy_rules import PrivacyRules
 
 CONTENT = "content"  # the key in the state of a resource: a hash of its rows, and when they were written
 READ_UNTIL = "read_until"  # the key of the time up to which `deleted_records` has the deletions
-OF_READINGS = frozenset(
+DERIVED_TABLES = frozenset(
     {DELETED_RECORDS.table, REJECTED_VALUES.table}
 )  # made of what the readings of modules told
 SMALL = 5_000  # rows of a table whose content is compared
@@ -76,7 +76,7 @@ class SourceRuns:
 
     connect: Callable[[], ZohoClient]
     choice: ModuleSelection
-    wish: PreferredApi
+    preferred_api: PreferredApi
     tables: Sequence[SourceTable]
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _running: weakref.WeakKeyDictionary[Any, SourceRun] = field(
@@ -111,16 +111,16 @@ class SourceRun:
         self.selected = dlt.current.source().selected_resources
         state = dlt.current.source_state()
         policy = runs.choice.policy
-        held = Warehouse(pipeline, self.folder, policy.table_format)
-        held.check(keeps_more=policy.keeps_more)
-        memory = self._memory(state, held)
+        warehouse = Warehouse(pipeline, self.folder, policy.table_format)
+        warehouse.check(keeps_more=policy.keeps_more)
+        memory = self._memory(state, warehouse)
         names = [t.name for t in runs.tables if t.resource in self.selected]
         self.extraction = Extraction(
             runs.connect(),
             replace(runs.choice, only=self._chosen(names, runs)),
-            runs.wish,
+            runs.preferred_api,
             memory,
-            held,
+            warehouse,
             self.folder,
             journal=Path(pipeline.pipelines_dir, f"{pipeline.pipeline_name}.jobs"),
         )
@@ -132,10 +132,10 @@ class SourceRun:
         everything = not runs.choice.only and len(names) == len(runs.tables)
         return frozenset() if everything else frozenset(names)
 
-    def _memory(self, state: Mapping[str, Any], held: Warehouse) -> PreviousState:
+    def _memory(self, state: Mapping[str, Any], warehouse: Warehouse) -> PreviousState:
         """What earlier runs left, without tables that are read whole: under `refresh`, and what is replaced."""
-        memory = memory_of(state, held)
-        there = memory.held
+        memory = load_previous_state(state, warehouse)
+        there = memory.destination_columns
         again = {table["name"] for table in _refreshed()}
         again |= {name for name, resource in self.selected.items() if _replaces(resource.write_disposition)}
         again_modules = {
@@ -150,7 +150,7 @@ class SourceRun:
             memory,
             synced=synced,
             settings_read={table: at for table, at in memory.settings_read.items() if table not in again},
-            held=None if there is None else {t: c for t, c in there.items() if t not in lost},
+            destination_columns=None if there is None else {t: c for t, c in there.items() if t not in lost},
         )
 
     def items(self, table: SourceTable) -> Iterator[Any]:
@@ -194,7 +194,7 @@ class SourceRun:
 
         An orchestrator may read each table in a task of its own.
         """
-        extraction, here = self.extraction, self.extraction.held
+        extraction, here = self.extraction, self.extraction.warehouse
         others = {
             other.name.casefold(): self.extraction.memory.tables.get(other.name, other.resource)
             for other in self.tables.values()
@@ -205,7 +205,7 @@ class SourceRun:
         until, policy = extraction.found.until, extraction.found.choice.policy
         known = dlt.current.resource_state(table.resource).get(READ_UNTIL)
         since = datetime.fromisoformat(known) if known else (until, *extraction.memory.starts)[-1]
-        since -= policy.lookback if here.merges else timedelta()
+        since -= policy.lookback if here.can_merge else timedelta()
         named = policy.rules == PrivacyRules()  # a rule may hide what records are called by
         for reading in deletions_only(extraction.client, modules, since, until, named=named):
             self.missed = self.missed or reading.gap is not None
@@ -234,7 +234,7 @@ class RowsForDlt:
 
         `user` is a disposition that takes the place of ours, `replace_by` one that does for a whole table.
         """
-        content = content_of(reading) if user is None and _stands_alone() else None
+        content = content_of(reading) if user is None and _has_no_steps() else None
         rows = self._rows(reading, tombstones=user is None or user["disposition"] == "merge")
         if rows is not None and (content is None or not self._holds(reading, resource, content)):
             self._hand_over(reading, resource, content)
@@ -242,10 +242,10 @@ class RowsForDlt:
                 rows = replace(rows, disposition=cast(Any, replace_by))
             if user is not None and not (rows.disposition == "replace" and user["disposition"] == "merge"):
                 rows = replace(rows, disposition=user)
-            if rows.disposition == MERGE and self.extraction.held.merge is not None:
-                rows = replace(rows, disposition=self.extraction.held.merge)
+            if rows.disposition == MERGE and self.extraction.warehouse.merge is not None:
+                rows = replace(rows, disposition=self.extraction.warehouse.merge)
             known = references(reading.columns, self.resources)
-            yield from yielded(reading, rows, resource, self.extraction.held.table_format, known)
+            yield from dlt_items(reading, rows, resource, self.extraction.warehouse.table_format, known)
             if not self.keep:
                 rows.file.path.unlink(missing_ok=True)
             if content is not None:
@@ -254,30 +254,30 @@ class RowsForDlt:
         elif user is not None and user["disposition"] == "replace":
             # dlt empties a table that is to be replaced and for which nothing comes.
             unchanged = dlt.mark.make_hints(write_disposition="append")
-            yield dlt.mark.with_hints(must_be_read(reading).schema.empty_table(), unchanged)
+            yield dlt.mark.with_hints(require_file(reading).schema.empty_table(), unchanged)
         self._remember(reading, resource)
 
     def _rows(self, reading: ExtractResult, *, tombstones: bool) -> Rows | None:
         """What is to be written of a reading; None if nothing is."""
         if reading.plan is not None:
             return rows_of(self.extraction, reading, tombstones=tombstones)
-        if reading.table not in OF_READINGS:
-            return Rows(must_be_read(reading), MERGE if reading.part_by else "replace", {})
-        held = self.extraction.held
-        exists = reading.table in held.tables([reading.table])
-        if not reading.rows and exists and held.merges:
+        if reading.table not in DERIVED_TABLES:
+            return Rows(require_file(reading), MERGE if reading.part_by else "replace", {})
+        warehouse = self.extraction.warehouse
+        exists = reading.table in warehouse.tables([reading.table])
+        if not reading.rows and exists and warehouse.can_merge:
             return None
         if reading.table == REJECTED_VALUES.table:
             if not tombstones:
                 return None
-            hints = extra_hints("hard", merge=held.merges)
-            return Rows(must_be_read(reading), MERGE if held.merges else "replace", hints)
-        if held.merges:
-            return Rows(must_be_read(reading), MERGE, {})
+            hints = extra_hints("hard", merge=warehouse.can_merge)
+            return Rows(require_file(reading), MERGE if warehouse.can_merge else "replace", hints)
+        if warehouse.can_merge:
+            return Rows(require_file(reading), MERGE, {})
         if not exists:
-            return Rows(must_be_read(reading), "append", {})
-        there = held.read(reading.table, [column.name for column in reading.columns])
-        return Rows(with_earlier(must_be_read(reading), there, self._renamed()), "replace", {})
+            return Rows(require_file(reading), "append", {})
+        there = warehouse.read(reading.table, [column.name for column in reading.columns])
+        return Rows(with_earlier(require_file(reading), there, self._renamed()), "replace", {})
 
     def _renamed(self) -> list[str]:
         """The modules whose deleted records may no longer be called by the names that they had."""
@@ -316,9 +316,9 @@ class RowsForDlt:
     @cached_property
     def _small_counts(self) -> Mapping[str, int]:
         """The rows that the tables have whose content is compared, in one question; none where rows cannot be changed."""
-        held = self.extraction.held
+        warehouse = self.extraction.warehouse
         small = [r.table for r in self.extraction.readings.values() if r.status == "read" and has_content(r)]
-        return held.count(small) if small and held.merges else {}
+        return warehouse.count(small) if small and warehouse.can_merge else {}
 
     def deleted_records(self, readings: Sequence[ExtractResult]) -> ExtractResult:
         """What these readings were told of deletions, as a reading of its own."""
@@ -327,12 +327,14 @@ class RowsForDlt:
     def rejected_values(self, readings: Sequence[ExtractResult]) -> ExtractResult:
         """The values of these readings that their columns do not hold."""
         extraction = self.extraction
-        return rejected_values_reading(readings, extraction.held, extraction.folder, extraction.found.until)
+        return rejected_values_reading(
+            readings, extraction.warehouse, extraction.folder, extraction.found.until
+        )
 
     def _remember(self, reading: ExtractResult, resource: str) -> None:
         state = dlt.current.source_state()
         remember_reading(state, reading, resource)
-        if self.extraction.held.merges:  # else each run reads whole tables
+        if self.extraction.warehouse.can_merge:  # else each run reads whole tables
             remember_deleted(state, reading, self.extraction.deleted.get(reading.name, RecentlyDeleted()))
         remember_start(state, self.extraction.found.until)
         remember_synced(state, self.extraction.deferred(self.package))
@@ -342,7 +344,7 @@ def has_content(reading: ExtractResult) -> bool:
     """Whether the rows of a table are compared with those that it had: it is read whole in each run, and is small."""
     plan = reading.plan
     each_run = plan is None or (plan.is_full_refresh and not plan.has(MODIFIED_TIME) and plan.keeps == "hard")
-    of_its_own = reading.part_by is None and reading.table not in OF_READINGS
+    of_its_own = reading.part_by is None and reading.table not in DERIVED_TABLES
     return each_run and of_its_own and (reading.rows or 0) <= SMALL
 
 
@@ -353,7 +355,7 @@ def content_of(reading: ExtractResult) -> str | None:
     """
     if not has_content(reading):
         return None
-    table = pq.read_table(must_be_read(reading).path)
+    table = pq.read_table(require_file(reading).path)
     rows = sorted(repr(row) for row in zip(*(column.to_pylist() for column in table.columns), strict=True))
     return sha256("\n".join([repr(table.schema.names), *rows]).encode()).hexdigest()
 
@@ -377,7 +379,7 @@ def hand_over(file: Path, table: str, content: str) -> None:
     new.replace(file)
 
 
-def yielded(
+def dlt_items(
     reading: ExtractResult, rows: Rows, resource: str, table_format: str | None = None, known: Any = None
 ) -> Iterator[Any]:
     """The file itself where nothing stands behind the resource, which is fastest; else its rows as Arrow tables.
@@ -398,7 +400,7 @@ def yielded(
     path = rows.file.path
     texts = [name for name, hint in hints.items() if hint.get("data_type") == "json"]
     parse = writes_json_itself(dlt.current.pipeline()) and bool(texts)
-    if _stands_alone():
+    if _has_no_steps():
         path = file_with_json(path, texts) if parse else path
         yield dlt.mark.with_file_import(str(path), "parquet", rows.file.rows, made)
         return
@@ -446,6 +448,6 @@ def _replaces(disposition: Any) -> bool:
     return user is not None and (user["disposition"] == "replace" or user.get("strategy") == "scd2")
 
 
-def _stands_alone() -> bool:
+def _has_no_steps() -> bool:
     """Whether no step stands behind the resource: one would see no rows of a file."""
     return _load_id() is not None and len(cast(Any, dlt.current.pipe()).steps) == 1

@@ -19,7 +19,7 @@ ERRORS = {
     "PipelineBusy",
     "DatabaseInUse",
     "DatabaseLost",
-    "Unwritable",
+    "OutputError",
     "JobFailed",
     "CorruptArchiveError",
     "UsageError",
@@ -33,7 +33,7 @@ SAYERS = {
     "usage",
     "remedy_for",
     "missing_library",
-    "why_away",
+    "unlisted_reason",
     "unknown_deletions",
 }  # functions that give the sentence to say
 FINDINGS = {"failed", "warning", "unknown"}  # of `check`: its name, what is wrong, what to do

@@ -81,7 +81,7 @@ def test_what_is_not_run_has_the_settings_of_dlt_and_does_what_dlt_says_it_can(n
     for key in re.findall(r"`DESTINATION__\w+?__CREDENTIALS__(\w+)`", settings):
         assert fields is None or key.lower() in fields, key
     pipeline: Any = SimpleNamespace(destination=destination, default_schema_name=None)
-    assert Warehouse(pipeline, ROOT).merges is (rows == "changed")
+    assert Warehouse(pipeline, ROOT).can_merge is (rows == "changed")
 
 
 def test_all_that_is_not_run_is_listed():

@@ -13,7 +13,13 @@ import pytest
 from pipelines.zoho_crm.cli import cli
 from sources.zoho_crm.auth.credentials import BY_ATTRIBUTE
 from sources.zoho_crm.client import job_journal
-from sources.zoho_crm.planning.cost import LONGEST_PAUSE, POLL_SHARE, SHORTEST_PAUSE, cost_of, costs_of
+from sources.zoho_crm.planning.cost import (
+    LONGEST_PAUSE,
+    POLL_SHARE,
+    SHORTEST_PAUSE,
+    cost_of,
+    window_credits_by_api,
+)
 from tests.sources.zoho_crm.planning.test_api_selection import columns
 
 ROOT = Path(__file__).parents[2]
@@ -145,7 +151,7 @@ def test_the_prices_of_a_first_load_are_those_of_the_code():
 
 def test_the_prices_of_changes_are_those_of_the_code():
     for rows, fields, *prices in table_below("takes them all"):
-        there = costs_of(rows, columns(fields))
+        there = window_credits_by_api(rows, columns(fields))
         assert prices == [there["records"], there["coql"], there["bulk"]]
 
 

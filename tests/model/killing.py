@@ -43,7 +43,7 @@ class RemoteTime:
         with self._lock:
             return self._now
 
-    def pace(self) -> RetryPolicy:
+    def retry_policy(self) -> RetryPolicy:
         return RetryPolicy(sleep=self.sleep, monotonic=self.monotonic, backoff=0)
 
 
@@ -79,7 +79,7 @@ def _in_child(run: Callable[[RetryPolicy], int], moment: int, time: RemoteTime) 
     try:
         signal.alarm(HUNG)
         _die_at(moment)
-        how: int | str = run(time.pace())
+        how: int | str = run(time.retry_policy())
     except BaseException:  # noqa: BLE001 - the parent judges it
         how = traceback.format_exc()
     try:

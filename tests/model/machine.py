@@ -80,11 +80,11 @@ class Company(Changes):
     @initialize(
         seed=st.integers(0, 1 << 16),
         zone=st.sampled_from(ZONES),
-        wish=st.sampled_from(WISHES),
+        preferred_api=st.sampled_from(WISHES),
         policy=st.sampled_from(POLICIES),
         data=st.data(),
     )
-    def begin(self, seed: int, zone: str, wish: str, policy: SyncConfig, data: Any) -> None:
+    def begin(self, seed: int, zone: str, preferred_api: str, policy: SyncConfig, data: Any) -> None:
         self.policy = policy
         org = company(seed, zone)
         self.world = World(org)
@@ -93,7 +93,7 @@ class Company(Changes):
                 self.insert(module, data, 0, 1)
         zoho = self.stack.enter_context(serve(org))
         string = f"{zoho.connection_string.rstrip('; ')};OAuthSettingsLocation=memory://"
-        self.connection_string = f"{string};{wish}"
+        self.connection_string = f"{string};{preferred_api}"
         note(f"again: {self.again}")
         note(f"switches: {org.quirks}")
         self._add_target("zoho_crm", "zoho", "crm.duckdb")
@@ -174,7 +174,7 @@ class Company(Changes):
         self._before(target)
         code = run_and_kill(
             self.world.org,
-            lambda pace: target.run(self.connection_string, pace).exit_code,
+            lambda retry_policy: target.run(self.connection_string, retry_policy).exit_code,
             moment,
         )
         note("killed" if code is None else f"was over before, with {code}")
@@ -244,7 +244,7 @@ class Company(Changes):
         self._before(target, hasty=hasty)
         self.told: list[Any] = []
         try:
-            run = target.run(self.connection_string, SimulatedTime(self.world.org).pace())
+            run = target.run(self.connection_string, SimulatedTime(self.world.org).retry_policy())
         except Exception as error:  # noqa: BLE001 - exit_code_of raises what the command line would
             self.told = [str(error)]
             return exit_code_of(error)

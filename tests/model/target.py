@@ -72,9 +72,9 @@ class Target:
     def pipelines_dir(self) -> Path:
         return self.folder / self.name
 
-    def run(self, connection_string: str, pace: RetryPolicy) -> RunResult:
+    def run(self, connection_string: str, retry_policy: RetryPolicy) -> RunResult:
         credentials = resolve_credentials(connection_string)
-        client = connect(credentials, pace)
+        client = connect(credentials, retry_policy)
         destination = dlt.destinations.duckdb(str(self.database))
         collector = Progress()
         with self.opened():

@@ -69,7 +69,7 @@ def quick(org, monkeypatch):
         "sources.zoho_crm.client.client.RetryPolicy",
         "sources.zoho_crm.client.throttling.RetryPolicy",
     ):
-        monkeypatch.setattr(place, time.pace)
+        monkeypatch.setattr(place, time.retry_policy)
 
 
 def landed(path, query):

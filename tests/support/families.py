@@ -26,7 +26,7 @@ class Family:
         self.client, found = look(load, RECORDS, only=[link.child])
         self.plan = found.plans[0]
         reading = read_module(self.client, self.plan, load.folder)
-        self.table = pq.read_table(reading.spooled.path)
+        self.table = pq.read_table(reading.parquet_file.path)
         self.column = self.plan.column(link.field).name
 
     def held(self, parents):
@@ -39,7 +39,9 @@ class Family:
 
     def follow(self, gone=(), changed=()):
         parents = ChangedParents(frozenset(gone), frozenset(changed))
-        return follow(self.client, self.plan, self.link, parents, self.held(parents.gone | parents.changed))
+        return follow(
+            self.client, self.plan, self.link, parents, self.warehouse(parents.gone | parents.changed)
+        )
 
     def rows_of(self, parent):
         return {row["id"] for row in self.table.to_pylist() if row[self.column] == parent}

@@ -48,8 +48,8 @@ def look(load: Any, settings: str = RECORDS, memory: PreviousState | None = None
     """The client and its survey."""
     client = load.client(settings)
     chosen = ModuleSelection(**{key: frozenset(names) for key, names in choice.items()})
-    wish = load.credentials(settings).api
-    return client, discover(client, chosen, wish, memory or PreviousState(), ACCOUNT_TABLES)
+    preferred_api = load.credentials(settings).api
+    return client, discover(client, chosen, preferred_api, memory or PreviousState(), ACCOUNT_TABLES)
 
 
 def read(load: Any, module: str = "Things", settings: str = RECORDS) -> ExtractResult:
@@ -61,7 +61,7 @@ def rows_of(reading: ExtractResult) -> dict[str, dict[str, Any]]:
     """Every row of the file by id; JSON parsed. Records that exist have no `deleted_at`."""
     assert reading.status == "read", reading.error
     lists = {c.name for c in reading.columns if c.kind in LISTS}
-    rows = pq.read_table(reading.spooled.path).to_pylist()
+    rows = pq.read_table(reading.parquet_file.path).to_pylist()
     assert len(rows) == reading.rows
     assert {row.pop("deleted_at") for row in rows} <= {None}
     return {
@@ -100,5 +100,5 @@ def readings(load: Any, memory: PreviousState | None = None, **choice: Any) -> d
 def table(load: Any, name: str, **choice: Any) -> list[dict[str, Any]]:
     reading = readings(load, **choice)[name]
     assert reading.status == "read", reading.error
-    rows: list[dict[str, Any]] = pq.read_table(reading.spooled.path).to_pylist()
+    rows: list[dict[str, Any]] = pq.read_table(reading.parquet_file.path).to_pylist()
     return rows

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 
 from simulators.zoho_crm import Field
 from sources.zoho_crm.extract.extractor import read_module
-from sources.zoho_crm.extract.id_comparison import narrow, read_narrow
+from sources.zoho_crm.extract.id_comparison import narrow, read_id_scan
 from sources.zoho_crm.transform.row_differences import Differences, compare
 from tests.support.reading import look, things
 
@@ -25,27 +25,27 @@ class Sweeper:
     def __init__(self, load, rows=3, refresh=(), **options):
         self.load, self.refresh = load, refresh
         self.ids = things(load.org, rows, extra=options.pop("extra", [*SCORES]), **options)
-        self.held = load.folder / "held.parquet"
+        self.warehouse = load.folder / "held.parquet"
         self.hold()
 
     def hold(self):
         self.client, found = look(self.load, "", only=["Things"])
         self.plan = found.plans[0]
         reading = read_module(self.client, self.plan, self.load.folder)
-        self.keep(pq.read_table(reading.spooled.path))
+        self.keep(pq.read_table(reading.parquet_file.path))
 
     def keep(self, table):
-        pq.write_table(table, self.held)
+        pq.write_table(table, self.warehouse)
 
     def table(self):
-        return pq.read_table(self.held)
+        return pq.read_table(self.warehouse)
 
-    def read(self, wish="auto"):
-        plan = narrow(self.plan, self.refresh, len(self.ids), wish)
-        reading = read_narrow(self.client, plan, self.load.folder)
+    def read(self, preferred_api="auto"):
+        plan = narrow(self.plan, self.refresh, len(self.ids), preferred_api)
+        reading = read_id_scan(self.client, plan, self.load.folder)
         assert reading.status == "read", reading.error
         return reading
 
-    def differ(self, wish="auto") -> Differences:
-        reading = self.read(wish)
-        return compare(reading.spooled, self.held, self.plan.columns, self.load.folder)
+    def differ(self, preferred_api="auto") -> Differences:
+        reading = self.read(preferred_api)
+        return compare(reading.parquet_file, self.warehouse, self.plan.columns, self.load.folder)

@@ -37,11 +37,11 @@ def window(
 
 
 def planned(
-    load: Any, since: datetime, wish: PreferredApi = "auto", *, coql: bool = False
+    load: Any, since: datetime, preferred_api: PreferredApi = "auto", *, coql: bool = False
 ) -> tuple[ZohoClient, Plan]:
     """A client, and a plan that looked at the changes."""
     client, plan = window(load, since)
-    return client, plan_changes(client, plan, wish, coql)
+    return client, plan_changes(client, plan, preferred_api, coql)
 
 
 def changed(
@@ -50,13 +50,13 @@ def changed(
     """The rows that the plan's API brings, by id; JSON parsed."""
     notes = notes or ExtractNotes()
     tables = extract(client, plan, notes)
-    spooled = collect(tables, load.folder / f"{plan.api}.parquet", plan.columns, notes)
+    parquet_file = collect(tables, load.folder / f"{plan.api}.parquet", plan.columns, notes)
     lists = {c.name for c in plan.columns if c.kind in LISTS}
     return {
         row["id"]: {
             name: json.loads(value) if name in lists and value else value for name, value in row.items()
         }
-        for row in pq.read_table(spooled.path).to_pylist()
+        for row in pq.read_table(parquet_file.path).to_pylist()
     }
 
 

@@ -118,7 +118,7 @@ def _consent(
     state, callback = new_state(), callback_of(credentials)
     url = consent_url(credentials, scopes, state)
     answers: callback_server.Answers = callback_server.Answers()
-    with callback_server.listening(callback, state, answers) as deaf:
+    with callback_server.listening(callback, state, answers) as listen_error:
         lines = ("Open this address, sign in as a CRM administrator, and press Accept:", "", f"  {url}", "")
         facts = {"url": url, "scopes": scopes, "redirect_uri": callback}
         prompts.tell(console, lines, "consent", facts, matters=True)
@@ -130,8 +130,8 @@ def _consent(
         if person:
             if not options.no_browser:
                 _open(url)
-            say = console.last if deaf else console.text
-            say(_what_to_do(callback, deaf, options.wait.total_seconds()))
+            say = console.last if listen_error else console.text
+            say(_what_to_do(callback, listen_error, options.wait.total_seconds()))
         try:
             return callback_server.wait_for(answers, state, options.wait.total_seconds(), asking=person)
         except callback_server.NothingPiped:
@@ -141,10 +141,10 @@ def _consent(
             ) from None
 
 
-def _what_to_do(callback: str, deaf: str | None, seconds: float) -> str:
-    if deaf:
+def _what_to_do(callback: str, listen_error: str | None, seconds: float) -> str:
+    if listen_error:
         return (
-            f"The answer cannot be received here, because {deaf}: when the browser has gone to {callback}, which may"
+            f"The answer cannot be received here, because {listen_error}: when the browser has gone to {callback}, which may"
             " be an error page, copy its whole address and paste it here:"
         )
     return (

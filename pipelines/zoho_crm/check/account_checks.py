@@ -82,7 +82,7 @@ def check_token(state: CheckContext) -> CheckResult:
     client = state.client
     if client is None or not state.reached:
         return unknown("token", f"not asked: {_why_no_token(state)}")
-    auth = client.door.auth
+    auth = client.context.auth
     try:
         left = _left(auth.expires_at)
         if auth.can_renew and left is not None and left < HOUR - FRESH:
@@ -95,7 +95,7 @@ def check_token(state: CheckContext) -> CheckResult:
             raise
         except ZohoCrmError as error:
             state.organisation = error
-        state.compare_clocks(client.door.server_time, before, _now(), "Zoho's")
+        state.compare_clocks(client.context.server_time, before, _now(), "Zoho's")
     except CredentialsError as error:
         return failed("token", str(error), CONSENT, REFUSED)
     except ZohoConnectionError as error:
@@ -213,7 +213,7 @@ def check_credits(state: CheckContext) -> CheckResult:
     """How many API credits are left today, and whether a run can live on them."""
     if state.client is None or state.grants is None:
         return unknown("credits", "not asked: there is no token that works")
-    left = state.client.door.credits_remaining
+    left = state.client.context.credits_remaining
     needed = FOR_A_RUN + FOR_A_MODULE * len(state.tables)
     if left is None:
         return ok(
@@ -273,7 +273,7 @@ class Grants:
 
     def __init__(self, client: ZohoClient) -> None:
         self._client = client
-        self._granted = client.door.auth.scope
+        self._granted = client.context.auth.scope
         self._asked: dict[str, bool | None] = {}
         self._refused: dict[str, ZohoCrmError] = {}
 
@@ -346,7 +346,7 @@ class Grants:
 
 
 # Seen live: Zoho lists these and shows them to nobody, so that nobody has to act.
-NOBODYS = frozenset(
+NEVER_VIEWABLE = frozenset(
     {
         "Email_Analytics",
         "Email_Sentiment",
@@ -410,7 +410,9 @@ def _seen(state: CheckContext, grants: Grants) -> CheckResult:
 
     choice, verbose = state.choice, state.options.verbose
     chosen = [m for m in state.modules if choice.selects(m.api_name)]
-    hidden = [m.api_name for m in chosen if m.api_supported and not m.viewable and m.api_name not in NOBODYS]
+    hidden = [
+        m.api_name for m in chosen if m.api_supported and not m.viewable and m.api_name not in NEVER_VIEWABLE
+    ]
     forbidden = grants.forbidden()
     unread = {m.api_name: why for m in chosen if (why := forbidden.get(m.api_name) or skip_reason(m))}
     left = [m for m in state.tables if m.api_name not in forbidden]
@@ -440,13 +442,13 @@ def check_scopes(state: CheckContext) -> Iterator[CheckResult]:
     for scope, tables in needs([m.api_name for m in state.tables], state.own_tables).items():
         groups.setdefault(wide(scope), {})[scope] = tables
     for group, parts in groups.items():
-        held = {scope: grants.has(scope, module) for scope in parts}
-        if all(held.values()) and (not grants.told or grants.has(group, None)):
+        warehouse = {scope: grants.has(scope, module) for scope in parts}
+        if all(warehouse.values()) and (not grants.told or grants.has(group, None)):
             tables = list(dict.fromkeys(name for names in parts.values() for name in names))
             yield ok(f"scope {group}", f"granted, for {_tables(tables, state)}")
         else:
             for scope, tables in parts.items():
-                yield _scope(state, scope, tables, held[scope])
+                yield _scope(state, scope, tables, warehouse[scope])
     yield from _of_the_setting(state, grants)
 
 
@@ -471,11 +473,11 @@ def _modules_scope(state: CheckContext, grants: Grants) -> CheckResult:
     return warning(name, f"{told}: a run skips what it may not read", _remedy(state, MODULES))
 
 
-def _scope(state: CheckContext, scope: str, tables: list[str], held: bool | None) -> CheckResult:
+def _scope(state: CheckContext, scope: str, tables: list[str], warehouse: bool | None) -> CheckResult:
     name = f"scope {scope}"
-    if held:
+    if warehouse:
         return ok(name, f"granted, for {_tables(tables, state)}")
-    if held is None:
+    if warehouse is None:
         return unknown(name, f"Zoho did not say; {_tables(tables, state)} ask for it")
     if scope in (LIST_MODULES, LIST_FIELDS) or (scope not in WITHOUT and _wanted(state, tables)):
         return failed(
@@ -508,15 +510,15 @@ def check_coql(state: CheckContext) -> CheckResult:
 def _api(state: CheckContext, name: str, scope: str, spoken: str) -> CheckResult:
     if state.grants is None or state.credentials is None:
         return unknown(name, NO_TOKEN)
-    wish = state.credentials.api
-    if wish not in ("auto", name) or (name == "coql" and not state.credentials.coql_allowed):
-        return ok(name, f"not needed: the settings keep to {wish.replace('auto', 'the other APIs')}")
-    held = state.grants.has(scope, state.any_module)
-    if held is None:
+    preferred_api = state.credentials.api
+    if preferred_api not in ("auto", name) or (name == "coql" and not state.credentials.coql_allowed):
+        return ok(name, f"not needed: the settings keep to {preferred_api.replace('auto', 'the other APIs')}")
+    warehouse = state.grants.has(scope, state.any_module)
+    if warehouse is None:
         return unknown(
             name, f"Zoho did not say whether {spoken} is allowed, and no module is there to ask with"
         )
-    if held:
+    if warehouse:
         return ok(name, f"{spoken} is allowed ({scope})")
     return warning(
         name, f"{spoken} is not allowed, {scope} is not granted: {WITHOUT[scope]}", _remedy(state, scope)

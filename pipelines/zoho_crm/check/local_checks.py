@@ -18,7 +18,7 @@ from sources.zoho_crm.sync.warehouse import Warehouse
 
 from ..errors import USAGE, one_line
 from ..options import SECTION, Options
-from ..run.destination import choose_destination, database_file, unfilled
+from ..run.destination import choose_destination, database_file, remove_if_empty
 from ..run.dlt_runtime import dlt_log
 from ..run.lock import dataset_lock_file, holder_of, lock_file
 from ..run.pipeline import LOOK, open_pipeline
@@ -69,7 +69,9 @@ def check_lock(state: CheckContext) -> CheckResult:
     locks = [lock_file(state.place, name)]
     if state.database is not None:
         locks.append(dataset_lock_file(state.database.resolve(), state.options.dataset))
-    holder = next((held for lock in locks if (held := holder_of(lock)) and held.is_alive), None)
+    holder = next(
+        (warehouse for lock in locks if (warehouse := holder_of(lock)) and warehouse.is_alive), None
+    )
     if holder is not None:
         state.busy = True
         return warning(
@@ -111,16 +113,16 @@ def _opened(state: CheckContext) -> Iterator[dlt.Pipeline]:
     with (
         tempfile.TemporaryDirectory(prefix=LOOK, dir=place, ignore_cleanup_errors=True) as folder,
         dlt_log(folder, options.pipeline_name),
-        unfilled(state.destination, state.database),
+        remove_if_empty(state.destination, state.database),
     ):
         yield open_pipeline(options.pipeline_name, state.destination, options.dataset, folder, Progress())
 
 
 def _not_open(state: CheckContext, told: str) -> CheckResult:
-    held = re.search(r"Could not set lock.*?(?:\(PID (\d+)\)|$)", told)
-    if held is None:
+    warehouse = re.search(r"Could not set lock.*?(?:\(PID (\d+)\)|$)", told)
+    if warehouse is None:
         return failed("destination", told, "set what dlt's page on this destination asks for", USAGE)
-    by = f", PID {held[1]}" if held[1] else ""
+    by = f", PID {warehouse[1]}" if warehouse[1] else ""
     return failed(
         "destination",
         f"{state.database} is open in another process{by}: a DuckDB file has one writer at a time",
@@ -234,7 +236,7 @@ def check_settings(state: CheckContext) -> CheckResult:
     try:
         credentials = state.open_account()
     except SettingsError as error:
-        state.credentials = _enough_to_knock(state.options)
+        state.credentials = _credentials_for_ping(state.options)
         remedy = f"put it into .env (.env.example shows how), or run `{COMMAND} authorize`"
         return failed("settings", str(error), remedy, USAGE)
     state.credentials = credentials
@@ -244,7 +246,7 @@ def check_settings(state: CheckContext) -> CheckResult:
     return ok("settings", f"{values}; {given}" if given else values)
 
 
-def _enough_to_knock(options: Options) -> ZohoCredentials | None:
+def _credentials_for_ping(options: Options) -> ZohoCredentials | None:
     """The client and the region, if only the tokens are missing."""
     from sources.zoho_crm.auth.credentials import resolve_credentials
     from sources.zoho_crm.exceptions import SettingsError

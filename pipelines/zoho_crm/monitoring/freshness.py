@@ -22,7 +22,7 @@ from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES, ENDPOINTS
 from sources.zoho_crm.exceptions import SettingsError
 from sources.zoho_crm.planning.schedule import next_due
 from sources.zoho_crm.state import ModuleState
-from sources.zoho_crm.sync.pipeline_state import SOURCE, memory_of
+from sources.zoho_crm.sync.pipeline_state import SOURCE, load_previous_state
 from sources.zoho_crm.sync.warehouse import Warehouse
 from sources.zoho_crm.transform.column_types import COMPUTED_TYPES
 
@@ -30,9 +30,9 @@ from ..console import Console, counted
 from ..demo import pipelines_dir
 from ..errors import causes
 from ..options import Options
-from ..run.attempts import kept_attempts, stopped_words
+from ..run.attempts import load_attempts, stopped_words
 from ..run.database import waiting_for_database
-from ..run.destination import choose_destination, only_read
+from ..run.destination import choose_destination, opened_read_only
 from ..run.dlt_runtime import dlt_log
 from ..run.pipeline import open_pipeline
 from ..run.progress import Progress
@@ -50,14 +50,14 @@ class DestinationView:
     place: str  # `dataset zoho_crm in duckdb`
     now: datetime
     memory: PreviousState
-    held: Warehouse
+    warehouse: Warehouse
     log: Log
 
     def table(self, name: str, columns: Sequence[str]) -> pa.Table:
         """Live rows with those of the columns that exist; of an absent table no row and no column."""
-        there = self.held.tables([name]).get(name, frozenset())
+        there = self.warehouse.tables([name]).get(name, frozenset())
         wanted = [column for column in columns if column in there]
-        return pq.read_table(self.held.read(name, wanted)) if wanted else pa.table({})
+        return pq.read_table(self.warehouse.read(name, wanted)) if wanted else pa.table({})
 
     def rows(self, name: str, columns: Sequence[str]) -> list[dict[str, Any]]:
         """The same as dicts, in which every column has a key."""
@@ -84,21 +84,21 @@ def open_destination(options: Options, console: Console | None = None) -> Iterat
     destination = choose_destination(options.destination, options.dataset, name, options.demo)
     with (
         tempfile.TemporaryDirectory(prefix="zoho-") as folder,
-        only_read(destination),
+        opened_read_only(destination),
         dlt_log(folder, name),
         waiting_for_database(options.wait_for_database, (console or Console(silent=True)).text),
     ):
         pipeline = _open(options, place, destination, folder)
-        held = Warehouse(pipeline, Path(folder))
-        there = held.tables(["sync_runs"]).get("sync_runs", frozenset())
+        warehouse = Warehouse(pipeline, Path(folder))
+        there = warehouse.tables(["sync_runs"]).get("sync_runs", frozenset())
         columns = [column for column in COLUMNS if column in there]
-        attempts = kept_attempts(pipelines_dir(options), name)
-        log = Log(pq.read_table(held.read("sync_runs", columns)) if columns else pa.table({}), attempts)
+        attempts = load_attempts(pipelines_dir(options), name)
+        log = Log(pq.read_table(warehouse.read("sync_runs", columns)) if columns else pa.table({}), attempts)
         if not columns or not log:
-            raise _without_a_run(options, place, _tables_there(pipeline, held))
+            raise _without_a_run(options, place, _tables_there(pipeline, warehouse))
         state = pipeline.state.get("sources", {}).get(SOURCE, {})
-        memory = memory_of(state, held)
-        yield DestinationView(place, datetime.now(timezone.utc), memory, held, log)
+        memory = load_previous_state(state, warehouse)
+        yield DestinationView(place, datetime.now(timezone.utc), memory, warehouse, log)
 
 
 def _open(options: Options, place: str, destination: Any, folder: str) -> dlt.Pipeline:
@@ -111,7 +111,7 @@ def _open(options: Options, place: str, destination: Any, folder: str) -> dlt.Pi
         raise
 
 
-def _tables_there(pipeline: dlt.Pipeline, held: Warehouse) -> int:
+def _tables_there(pipeline: dlt.Pipeline, warehouse: Warehouse) -> int:
     """Tables of a run that never came to its end: it may have left no state, but dlt's note of its schema."""
     with pipeline.destination_client() as client:
         try:
@@ -119,12 +119,12 @@ def _tables_there(pipeline: dlt.Pipeline, held: Warehouse) -> int:
         except DestinationUndefinedEntity:
             return 0
     names = json.loads(stored.schema)["tables"] if stored else ()
-    return len([name for name in held.tables(names) if not name.startswith("_dlt")])
+    return len([name for name in warehouse.tables(names) if not name.startswith("_dlt")])
 
 
 def _without_a_run(options: Options, place: str, tables: int) -> SettingsError:
     command = f"{program()}{' --demo' if options.demo else ''}"
-    attempts = kept_attempts(pipelines_dir(options), options.pipeline_name)
+    attempts = load_attempts(pipelines_dir(options), options.pipeline_name)
     last = f" {stopped_words(attempts[-1])}" if attempts else ""
     if not tables:
         return SettingsError(f"Nothing was ever synced here ({place}): `{command}` does it.{last}")
@@ -203,7 +203,7 @@ class FreshnessService:
 
     @cached_property
     def _rows(self) -> dict[str, int]:
-        return self.look.held.count([self._table(name) for name in self._told])
+        return self.look.warehouse.count([self._table(name) for name in self._told])
 
     @cached_property
     def _computed(self) -> frozenset[str]:
@@ -262,7 +262,7 @@ class FreshnessService:
             deletions_refused_since=synced.deletions_refused_since,
             deletions_unknown_since=unknown,
         )
-        if not self.look.held.merges:
+        if not self.look.warehouse.can_merge:
             return known
         now, options = self.look.now, self.options
         starts = self.look.memory.starts

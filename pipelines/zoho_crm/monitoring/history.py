@@ -131,8 +131,8 @@ class Log:
             schema = pa.schema([field.with_nullable(True) for field in rows.schema])
             more = pa.Table.from_pylist([_row(attempt) for attempt in attempts], schema=schema)
             rows = pa.concat_tables([rows.cast(schema), more])
-        usable = pc.and_(pc.is_valid(rows["run_id"]), pc.is_valid(rows["started_at"]))
-        rows = rows.filter(usable).sort_by("started_at")
+        api_availability = pc.and_(pc.is_valid(rows["run_id"]), pc.is_valid(rows["started_at"]))
+        rows = rows.filter(api_availability).sort_by("started_at")
         self._all = rows
         self._rows = rows.filter(pc.is_valid(rows["module"]))
 

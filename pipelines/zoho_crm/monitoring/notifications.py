@@ -51,10 +51,10 @@ def _is_kept_out(ending: CommandOutcome) -> bool:
 
 
 def _leave_trace(options: Options, ending: CommandOutcome) -> None:
-    from ..run.attempt_rows import leave_trace
+    from ..run.attempt_rows import record_attempt
 
     with suppress(Exception):  # nothing of it changes how the run ends
-        leave_trace(options, ending)
+        record_attempt(options, ending)
 
 
 def _tell(options: Options, ending: CommandOutcome, webhook: str | None) -> None:

@@ -43,8 +43,8 @@ WHOLE = "This destination cannot change single rows: every run reads every modul
 
 def print_status(console: Console, look: DestinationView, options: Options) -> int:
     """All of it; the headline stands last, as with the other commands. Gives the exit code."""
-    clerk = FreshnessService(look, options)
-    tables = clerk.tables()
+    freshness_service = FreshnessService(look, options)
+    tables = freshness_service.tables()
     runs = look.log.runs(newest=ALL_RUNS if options.verbose else LAST_RUNS)
     console.text(f"The {look.place}, at {spell(look.now)} UTC; all times are UTC.")
     console.text()
@@ -53,14 +53,14 @@ def print_status(console: Console, look: DestinationView, options: Options) -> i
         console.event("table", facts(table))
     if any(table.difference for table in tables):
         console.text(WHY_IT_DIFFERS)
-    if not look.held.merges:
+    if not look.warehouse.can_merge:
         console.text(WHOLE)
     _print_runs(console, runs, look.log.number_of_runs)
-    kept = group(clerk.kept()).items()
+    kept = group(freshness_service.kept()).items()
     console.paragraph("Left as they are", [f"{', '.join(names)}: {why}" for why, names in kept])
     _print_failures(console, tables)
     _print_deletions(console, tables)
-    print_skips(console, clerk.skips())
+    print_skips(console, freshness_service.skips())
     told = headline(tables, look.log.stopped())
     code = FAILED if options.max_age and told.word in ("failing", "stale") else 0
     limit = {"max_age": round(options.max_age.total_seconds())} if options.max_age else {}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sources.zoho_crm.discovery.catalog import Catalog
 
 
-def complain_about(result: RunResult, place: str, name: str) -> None:
+def print_failures(result: RunResult, place: str, name: str) -> None:
     """What failed; modules of one reason share a line."""
     failures = [(name, DISK_FULL if "No space left" in why else why) for name, why in failed(result)]
     for why, names in group(failures).items():

@@ -46,7 +46,7 @@ class Line:
     api: str
     expected: int | None = None  # rows, by Zoho's count
     weight: float = 1.0  # seconds that it should take
-    thin: bool = False  # it is read to be compared, not to be loaded
+    id_scan: bool = False  # it is read to be compared, not to be loaded
     phase: Phase = "to come"
     state: str = ""  # of Zoho's job, in its words
     pause: str = ""  # what it has waited for longer than usual, and until when
@@ -65,7 +65,7 @@ class Line:
         return min(1.0, self.rows / self.expected) if self.expected else 0.0
 
 
-class Board:
+class ProgressState:
     """The lines in the order in which they will be read; threads share it."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -83,8 +83,8 @@ class Board:
             for table in tables:
                 api, rows = (table.plan.api, table.plan.rows) if table.plan else ("settings", None)
                 # A reading without a watermark is no sync: it has few columns, and every id.
-                thin = table.plan is not None and table.plan.until is None
-                self._lines[table.table] = Line(table.name, api, rows, expected_of(table).seconds, thin)
+                id_scan = table.plan is not None and table.plan.until is None
+                self._lines[table.table] = Line(table.name, api, rows, expected_of(table).seconds, id_scan)
 
     def watch(self, table: str) -> ProgressCallback:
         """What the thread that reads a table calls."""
@@ -125,7 +125,7 @@ class Board:
 
 @dataclass
 class _Watch(ProgressCallback):
-    board: Board
+    board: ProgressState
     table: str
 
     def rows(self, count: int) -> None:
@@ -172,7 +172,7 @@ STYLES = {
 STATES = {"ADDED": "queued", "QUEUED": "queued", "IN PROGRESS": "at work", "COMPLETED": "ready"}
 
 
-def screen(board: Board, door: ClientContext | None, size: ConsoleDimensions) -> RenderableType:
+def screen(board: ProgressState, context: ClientContext | None, size: ConsoleDimensions) -> RenderableType:
     """The view for a terminal of this size; never more lines than it has, and none longer."""
     width = max(1, size.width - 1)  # a letter in the last column makes some terminals begin a new line
     lines, now = board.lines(), board.now()
@@ -181,7 +181,7 @@ def screen(board: Board, door: ClientContext | None, size: ConsoleDimensions) ->
     rows = _rows_of(shown, lines, now, width)
     if len(shown) < len(lines) and room:
         rows.append(Text(_rest(lines, shown), "dim"))
-    rows += _footer(board, lines, door)
+    rows += _footer(board, lines, context)
     if size.height <= FOOTER:
         rows = rows[-1:] if board.stopping else rows[-2:-1]
     for row in rows:
@@ -247,7 +247,7 @@ def _phase(line: Line) -> str:
     if line.phase == "downloading":
         return f"downloading {line.bytes / 1e6:,.1f} MB"
     if line.phase == "read":
-        return "waiting to compare" if line.thin else "waiting to load"
+        return "waiting to compare" if line.id_scan else "waiting to load"
     return line.phase
 
 
@@ -267,16 +267,18 @@ def _rate(rows: int, seconds: float) -> str:
     return f"{rows / seconds:,.0f}/s" if rows > 0 and seconds >= 0.5 else ""
 
 
-def _footer(board: Board, lines: Sequence[Line], door: ClientContext | None) -> list[Text]:
+def _footer(board: ProgressState, lines: Sequence[Line], context: ClientContext | None) -> list[Text]:
     """What is done of all, and what it cost; below, what goes on."""
     seconds, rows = board.seconds(), sum(line.rows for line in lines)
     over, lost = sum(line.phase in OVER for line in lines), sum(line.phase == "failed" for line in lines)
     parts = [f"{over:,} of {len(lines):,} done"] if lines else []
     parts += [f"{lost:,} failed"] if lost else []
     parts += [counted(rows, "row"), _rate(rows, seconds)] if rows else []
-    if door is not None:
-        left = door.credits_remaining
-        parts.append(counted(door.spent, "credit") + (f" ({left:,} left today)" if left is not None else ""))
+    if context is not None:
+        left = context.credits_remaining
+        parts.append(
+            counted(context.spent, "credit") + (f" ({left:,} left today)" if left is not None else "")
+        )
     remaining = seconds_left(lines, seconds)
     parts += [clock(seconds), f"about {rough(remaining)} left" if remaining is not None else ""]
     sums = Text(" · ".join(part for part in parts if part), "bold red" if lost else "bold")
@@ -325,7 +327,7 @@ class LiveProgress(Progress):
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(file=sys.stdout)
-        self.board = Board()
+        self.board = ProgressState()
         self._door: ClientContext | None = None
         # What is written meanwhile stands above the view; standard error only where it is the terminal, too.
         self._live = Live(
@@ -338,20 +340,20 @@ class LiveProgress(Progress):
         )
         self._size = self.console.size
         self._closed = threading.Event()
-        self._painter = threading.Thread(target=self._paint, name="live", daemon=True)
+        self._render_thread = threading.Thread(target=self._paint, name="live", daemon=True)
 
-    def follow(self, door: ClientContext) -> None:
-        self._door = door
+    def follow(self, context: ClientContext) -> None:
+        self._door = context
 
     @property
     def shown(self) -> bool:
-        return self._painter.ident is not None and not self._closed.is_set()
+        return self._render_thread.ident is not None and not self._closed.is_set()
 
     def remark(self, text: str) -> None:
         self.board.remark = text
-        if not self._painter.ident and not self._closed.is_set():
+        if not self._render_thread.ident and not self._closed.is_set():
             self._live.start()
-            self._painter.start()
+            self._render_thread.start()
 
     def start(self, expectation: PlanTotals) -> None:
         self.remark("")
@@ -384,8 +386,8 @@ class LiveProgress(Progress):
         if self._closed.is_set():
             return
         self._closed.set()
-        if self._painter.ident:
-            self._painter.join(5 * EVERY)  # a terminal that is held (Ctrl-S) holds the painter
+        if self._render_thread.ident:
+            self._render_thread.join(5 * EVERY)  # a terminal that is held (Ctrl-S) holds the painter
             self._live.stop()
 
     def _paint(self) -> None:

@@ -130,7 +130,9 @@ def _field_rows(found: Catalog, module: str) -> Iterator[tuple[Any, ...]]:
     for field in listed:
         column = columns.get(field.api_name)
         name, kind = (column.name, column.kind.dlt_type) if column else (None, None)
-        why = left_out.get(field.api_name) or (PAST[column.veil.how] if column and column.veil else "")
+        why = left_out.get(field.api_name) or (
+            PAST[column.masking_rule.how] if column and column.masking_rule else ""
+        )
         yield module, field.api_name, field.data_type, name, kind, why
 
 

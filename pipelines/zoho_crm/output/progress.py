@@ -9,13 +9,13 @@ from ..console import Console
 from ..run.progress import LogProgress, Progress
 
 
-def choose_progress(wish: str, console: Console, *, verbose: bool = False) -> Progress:
+def choose_progress(preferred_api: str, console: Console, *, verbose: bool = False) -> Progress:
     """The progress for `--progress`; `auto` is the live view on a terminal that can, and lines elsewhere."""
-    if wish == "off" or console.quiet:
+    if preferred_api == "off" or console.quiet:
         return Progress()
     able = sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb", "unknown")
     # A view between JSON lines would break them, and one in a file is no view.
-    if console.json or wish == "log" or not able:
+    if console.json or preferred_api == "log" or not able:
         return LogProgress(console, verbose=verbose)
     from .live_progress import LiveProgress
 

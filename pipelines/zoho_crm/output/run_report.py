@@ -129,7 +129,7 @@ def notes_of(run: RunResult, reading: ExtractResult) -> list[str]:
     """The notes of a reading, and what a difference to the CRM's count was found to be."""
     lines, synced = reading.notes.lines(), run.synced.get(reading.name)
     more = run.table_counts.get(reading.table, 0) - (reading.crm_count or 0)
-    if synced and reading.name in run.swept and reading.crm_count is not None and more:
+    if synced and reading.name in run.fully_refreshed and reading.crm_count is not None and more:
         words = f"{abs(more):,} rows {'more' if more > 0 else 'fewer'} than the CRM counts"
         lines.append(f"it has {words}; the module was read whole and agrees")
     return lines
@@ -156,11 +156,11 @@ def facts(reading: ExtractResult) -> dict[str, Any]:
 
 def differs(run: RunResult, reading: ExtractResult) -> bool:
     """Whether the CRM counts other than the table holds, and nobody knows why."""
-    held = run.table_counts.get(reading.table, reading.rows)
-    if held is None or reading.crm_count is None:
+    warehouse = run.table_counts.get(reading.table, reading.rows)
+    if warehouse is None or reading.crm_count is None:
         return False
     synced = run.synced.get(reading.name)
-    return bool(synced.difference) if synced else held != reading.crm_count
+    return bool(synced.difference) if synced else warehouse != reading.crm_count
 
 
 def skipped(run: RunResult) -> list[tuple[str, str]]:
@@ -213,7 +213,7 @@ def _print_private(console: Console, plans: Iterable[Plan], *, verbose: bool) ->
     """The fields whose values land masked or hashed."""
     lines = []
     for plan in plans:
-        pairs = [(c.api_name, PAST[c.veil.how]) for c in plan.columns if c.veil is not None]
+        pairs = [(c.api_name, PAST[c.masking_rule.how]) for c in plan.columns if c.masking_rule is not None]
         for how, names in group(pairs).items():
             shown = ", ".join(names) if verbose or len(names) <= FEW else f"{len(names)} fields"
             lines.append(f"{plan.module.api_name}: {shown}: {how}")

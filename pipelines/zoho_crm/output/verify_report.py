@@ -45,7 +45,7 @@ def print_verification(
         console.event("comparison", facts(comparison))
     lines = [line for c in result.comparisons for line in difference_lines(c, verbose=verbose)]
     console.paragraph("Differences", lines)
-    notes = [f"{c.name}: {line}" for c in result.comparisons for line in c.thin.notes.lines()]
+    notes = [f"{c.name}: {line}" for c in result.comparisons for line in c.id_scan.notes.lines()]
     console.paragraph("Notes", notes)
     refused = group((c.name, c.refusal) for c in result.comparisons if c.refusal)
     console.paragraph("Left as they are", [f"{', '.join(names)}: {why}" for why, names in refused.items()])
@@ -81,7 +81,7 @@ def sums(result: Verification) -> dict[str, Any]:
         "equal": verdicts.count("equal"),
         "repaired": verdicts.count("repaired"),
         "differ": len(result.differing),
-        "differences": sum(len(c.doubtful) for c in result.comparisons),
+        "differences": sum(len(c.differing_ids) for c in result.comparisons),
         "since": sum(len(c.since) for c in result.comparisons),
         "seconds": round(((run.finished or run.started) - run.started).total_seconds(), 1),
         "calls": run.calls,
@@ -95,26 +95,26 @@ def sums(result: Verification) -> dict[str, Any]:
 
 def facts(comparison: Comparison) -> dict[str, Any]:
     """A comparison for a program, with every id."""
-    thin = comparison.thin
+    id_scan = comparison.id_scan
     return {
-        "module": thin.name,
-        "table": thin.table,
-        "api": thin.api,
-        "reason": thin.reason,
-        "rows_in_crm": thin.rows,
+        "module": id_scan.name,
+        "table": id_scan.table,
+        "api": id_scan.api,
+        "reason": id_scan.reason,
+        "rows_in_crm": id_scan.rows,
         "rows_in_destination": comparison.table_rows,
         **{kind: sorted(ids) for kind, ids in comparison.ids.items()},
         "columns": comparison.columns,
         "since": sorted(comparison.since),
-        "rows_deleted": thin.deleted_rows,
+        "rows_deleted": id_scan.deleted_rows,
         "rows_brought": comparison.rows_brought,
-        "seconds": round(thin.seconds, 1),
-        "calls": thin.usage.calls,
-        "credits": thin.usage.credits,
+        "seconds": round(id_scan.seconds, 1),
+        "calls": id_scan.usage.calls,
+        "credits": id_scan.usage.credits,
         "status": comparison.verdict,
-        "error": thin.error,
+        "error": id_scan.error,
         "refusal": comparison.refusal,
-        "notes": thin.notes.lines(),
+        "notes": id_scan.notes.lines(),
     }
 
 
@@ -133,16 +133,16 @@ def difference_lines(comparison: Comparison, *, verbose: bool) -> list[str]:
 
 
 def _cells(comparison: Comparison) -> tuple[Any, ...]:
-    thin = comparison.thin
+    id_scan = comparison.id_scan
     return (
-        thin.name,
-        thin.table,
-        thin.api,
-        thin.rows,
+        id_scan.name,
+        id_scan.table,
+        id_scan.api,
+        id_scan.rows,
         comparison.table_rows,
         *(len(ids) for ids in comparison.ids.values()),
         len(comparison.since),
-        thin.usage.calls,
-        thin.usage.credits,
+        id_scan.usage.calls,
+        id_scan.usage.credits,
         comparison.verdict,
     )

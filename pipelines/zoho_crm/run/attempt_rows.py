@@ -9,14 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from sources.zoho_crm.extract.account import keep_rows
+from sources.zoho_crm.extract.account import write_rows
 from sources.zoho_crm.extract.extractor import ExtractResult
 from sources.zoho_crm.sync.warehouse import Warehouse
 
 from ..demo import pipelines_dir
 from ..errors import USAGE
 from ..options import Options
-from .attempts import Attempt, attempts_file, keep, kept_attempts
+from .attempts import Attempt, attempts_file, keep, load_attempts
 from .database import DatabaseInUse
 from .destination import choose_destination, database_file
 from .loading import appended, resource_of, source_of, work_folder
@@ -26,11 +26,11 @@ from .run_log import SYNC_RUNS
 from .run_result import CommandOutcome
 
 
-def leave_trace(options: Options, ending: CommandOutcome) -> None:
+def record_attempt(options: Options, ending: CommandOutcome) -> None:
     """Write down an attempt that left no row of a table, and those before that could not be written down yet."""
     place, name = pipelines_dir(options), options.pipeline_name
     attempt = _attempt_of(ending)
-    attempts = [*kept_attempts(place, name), *([attempt] if attempt else [])]
+    attempts = [*load_attempts(place, name), *([attempt] if attempt else [])]
     if attempts and not _is_written(options, ending, attempts):
         keep(place, name, attempts)
 
@@ -68,7 +68,7 @@ def _is_written(options: Options, ending: CommandOutcome, attempts: Sequence[Att
                 return False
             with work_folder(pipeline) as folder:
                 log = ExtractResult("sync_runs", "sync_runs", "", "")
-                keep_rows(log, SYNC_RUNS, [a.row() for a in attempts], folder, {})
+                write_rows(log, SYNC_RUNS, [a.row() for a in attempts], folder, {})
                 rows = resource_of(log, lambda: appended(log))
                 pipeline.run(source_of([rows]))
     except Exception:  # noqa: BLE001 - each destination has errors of its own

@@ -35,7 +35,7 @@ class Attempt:
         return {**asdict(self), "module": None, "status": "failed", **times}
 
 
-def kept_attempts(place: str, name: str) -> list[Attempt]:
+def load_attempts(place: str, name: str) -> list[Attempt]:
     """Those that no destination has, oldest first; with them the run that was killed since, if one was."""
     found = []
     with suppress(OSError):
@@ -55,10 +55,10 @@ def stopped_words(stop: Attempt | Entry) -> str:
     return f"The last run, {stop.started_at:%Y-%m-%d %H:%M} UTC, was stopped ({stop.reason}): {stop.error}"
 
 
-def keep_killed(place: str, name: str, holder: Holder | None) -> None:
+def save_killed_run(place: str, name: str, holder: Holder | None) -> None:
     """A run died with the lock, which the next one has found."""
     if holder is not None:
-        keep(place, name, [*kept_attempts(place, name), _killed(holder)])
+        keep(place, name, [*load_attempts(place, name), _killed(holder)])
 
 
 def _killed(holder: Holder) -> Attempt:

@@ -19,7 +19,9 @@ from sources.zoho_crm.planning.plan import Plan
 from sources.zoho_crm.sync.tables import Table, calls_of, due_endpoints
 
 LEAST = 4  # credits of a run for one empty module: the list of modules, its fields, its count, one page
-DEAREST_PLAN = 8  # credits that planning a module and reading what changed come to, if that is not much
+MAX_PLANNING_CREDITS = (
+    8  # credits that planning a module and reading what changed come to, if that is not much
+)
 NEVER = datetime.min.replace(tzinfo=timezone.utc)
 SURE = 1.5  # times what is expected: with so much left, tables are read side by side
 
@@ -27,7 +29,7 @@ Item = Module | AccountTable
 
 
 @dataclass(frozen=True)
-class Prices:
+class CreditEstimates:
     """What the work of a command costs: reading a planned module, or comparing it."""
 
     credits_of: Callable[[Plan], int]
@@ -35,14 +37,18 @@ class Prices:
 
 
 def survey_within(
-    client: ZohoClient, choice: ModuleSelection, wish: PreferredApi, memory: PreviousState, prices: Prices
+    client: ZohoClient,
+    choice: ModuleSelection,
+    preferred_api: PreferredApi,
+    memory: PreviousState,
+    prices: CreditEstimates,
 ) -> Catalog:
     """A survey of what the limit of the run pays for, in turn; the rest waits for a later run.
 
     Asking about a module costs credits, too: at most half of the limit is asked in vain. Raises SettingsError
     where the limit is too low for any table.
     """
-    limit = client.door.max_credits
+    limit = client.context.max_credits
     assert limit is not None
     if limit < LEAST and not (choice.only and {name.casefold() for name in choice.only} <= {*ACCOUNT_TABLES}):
         raise SettingsError(
@@ -50,17 +56,26 @@ def survey_within(
         )
     found = replace(begin(client, choice, memory, ACCOUNT_TABLES), order=[])
     ask(
-        client, found, wish, [m for m in found.modules if found.choice.selects(m.api_name) and skip_reason(m)]
+        client,
+        found,
+        preferred_api,
+        [m for m in found.modules if found.choice.selects(m.api_name) and skip_reason(m)],
     )
     if "fields" in found.choice.only:  # the table, which is about all modules
-        ask(client, found, wish, [], [m for m in found.modules if m.api_name not in found.choice.never])
-    shares = _Shares(client, found, wish, prices, limit)
+        ask(
+            client,
+            found,
+            preferred_api,
+            [],
+            [m for m in found.modules if m.api_name not in found.choice.never],
+        )
+    shares = _CreditAllocation(client, found, preferred_api, prices, limit)
     shares.plan(deque(_queue(found, settings=prices.settings)))
     found.check_rules(
         [m.api_name for m in found.modules if m.api_name not in found.fields and not skip_reason(m)]
     )
     found.waiting.sort(key=lambda skip: _place(found, skip.module.api_name))
-    return replace(found, one_by_one=shares.committed * SURE > limit - client.door.spent)
+    return replace(found, sequential=shares.committed * SURE > limit - client.context.spent)
 
 
 def _queue(found: Catalog, *, settings: bool) -> list[Item]:
@@ -81,32 +96,32 @@ def turns_of(found: Catalog, cut: Collection[str]) -> dict[str, str]:
     return dict.fromkeys([*had, *(module.api_name for module in lost)], moment)
 
 
-def in_turn(tables: list[Table], found: Catalog) -> list[Table]:
+def least_recent_first(tables: list[Table], found: Catalog) -> list[Table]:
     """The tables of a run: the longest not read first, if a limit may cut off the last ones."""
-    if found.order is None or not found.one_by_one:
+    if found.order is None or not found.sequential:
         return tables
     places = {name: place for place, name in enumerate(found.order)}
     return sorted(tables, key=lambda table: places[table.name])
 
 
 @dataclass
-class _Shares:
+class _CreditAllocation:
     """Gives each module and table its share of the limit."""
 
     client: ZohoClient
     found: Catalog
-    wish: PreferredApi
-    prices: Prices
+    preferred_api: PreferredApi
+    prices: CreditEstimates
     limit: int
     committed: int = 0  # credits that what is to be read should take
     wasted: int = 0  # credits of asking about what is not read now
-    too_dear: list[tuple[str, int, int]] = field(
+    over_credit_limit: list[tuple[str, int, int]] = field(
         default_factory=list
     )  # name, what it takes, the limit it needs
 
     @property
     def room(self) -> int:
-        return self.limit - self.client.door.spent - self.committed
+        return self.limit - self.client.context.spent - self.committed
 
     def plan(self, queue: deque[Item]) -> None:
         """Ask about one module after the other, or several while there is much room, until no more can be read."""
@@ -119,7 +134,7 @@ class _Shares:
                 self._share(queue[0].table, calls_of(queue[0], self.found), 0)
                 queue.popleft()
             elif first or asking >= LEAST - 1:
-                some = list(islice(takewhile(_is_module, queue), max(1, asking // DEAREST_PLAN)))
+                some = list(islice(takewhile(_is_module, queue), max(1, asking // MAX_PLANNING_CREDITS)))
                 self._ask([item for item in some if isinstance(item, Module)])
                 for _ in some:
                     queue.popleft()
@@ -129,9 +144,9 @@ class _Shares:
         self._refuse_too_dear()
 
     def _ask(self, modules: list[Module]) -> None:
-        before, planned = self.client.door.spent, len(self.found.plans)
+        before, planned = self.client.context.spent, len(self.found.plans)
         try:
-            ask(self.client, self.found, self.wish, modules)
+            ask(self.client, self.found, self.preferred_api, modules)
         except CreditBudgetExceeded:
             judged = {plan.module.api_name for plan in self.found.plans[planned:]}
             judged.update(s.module.api_name for s in (*self.found.skips, *self.found.failures))
@@ -139,7 +154,7 @@ class _Shares:
                 if module.api_name not in judged:
                     self._wait(module.api_name)
         new = self.found.plans[planned:]
-        each = -(-(self.client.door.spent - before) // max(len(modules), 1))
+        each = -(-(self.client.context.spent - before) // max(len(modules), 1))
         self.wasted += each * (len(modules) - len(new))
         for plan in new:
             if not self._share(plan.module.api_name, self.prices.credits_of(plan), each):
@@ -155,7 +170,7 @@ class _Shares:
             self.found.order.append(name)
             return True
         if needed > self.limit - 1 - planning:  # not even if it came first
-            self.too_dear.append((name, credits, self.client.door.spent + needed))
+            self.over_credit_limit.append((name, credits, self.client.context.spent + needed))
         else:
             self._wait(name)
         return False
@@ -165,18 +180,18 @@ class _Shares:
         self.found.waiting.append(Skip(_module(self.found, name), why))
 
     def _refuse_too_dear(self) -> None:
-        if self.too_dear and not self.found.order:
-            name, credits, enough = min(self.too_dear, key=lambda one: one[2])
+        if self.over_credit_limit and not self.found.order:
+            name, credits, enough = min(self.over_credit_limit, key=lambda one: one[2])
             raise SettingsError(
                 f"--max-credits {self.limit:,} is too low for even one table: {name} takes about"
                 f" {credits:,} credits, and {enough:,} would do"
             )
-        for name, credits, enough in self.too_dear:
+        for name, credits, enough in self.over_credit_limit:
             why = (
                 f"it takes about {credits:,} API credits, more than --max-credits {self.limit:,} ever leaves"
                 f" for it: {enough:,} would do"
             )
-            self.found.too_dear.append(name)
+            self.found.over_credit_limit.append(name)
             self.found.failures.append(Skip(_module(self.found, name), why))
 
 

@@ -91,18 +91,18 @@ def waiting_for_database(wait: timedelta, tell: Callable[[str], None]) -> Iterat
     """In here dlt waits wherever it opens a DuckDB file: all its connections come from one place."""
     waiting, borrow = Waiting(wait.total_seconds(), tell), DuckDbConnectionPool.borrow_conn
 
-    def patiently(pool: DuckDbConnectionPool, *args: Any, **names: Any) -> Any:
+    def borrow_when_free(pool: DuckDbConnectionPool, *args: Any, **names: Any) -> Any:
         return waiting.open(lambda: borrow(pool, *args, **names), pool.credentials)
 
     pool_type: Any = DuckDbConnectionPool
-    pool_type.borrow_conn = patiently
+    pool_type.borrow_conn = borrow_when_free
     try:
         yield waiting
     finally:
         pool_type.borrow_conn = borrow
 
 
-def raise_if_gone(error: Exception) -> None:
+def raise_if_disconnected(error: Exception) -> None:
     """Raise the error again if the destination went away: no other table could be loaded either."""
     if _is_gone(error):
         raise error
@@ -113,7 +113,7 @@ def _is_gone(error: BaseException) -> bool:
 
 
 @contextmanager
-def told_when_gone(pipeline: dlt.Pipeline) -> Iterator[None]:
+def report_disconnect(pipeline: dlt.Pipeline) -> Iterator[None]:
     """Raises DatabaseLost, in one sentence, for a connection that broke off."""
     try:
         yield

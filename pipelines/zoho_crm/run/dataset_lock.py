@@ -26,7 +26,7 @@ SETTLES = 3.0  # seconds in which a row that was inserted is seen by everybody
 
 
 @contextmanager
-def alone_in_dataset(pipeline: dlt.Pipeline, command: str) -> Iterator[None]:
+def server_lock(pipeline: dlt.Pipeline, command: str) -> Iterator[None]:
     """Hold the dataset's lock at its server while a run goes on. Raises PipelineBusy with the holder.
 
     PostgreSQL has locks that end with the connection. Other servers get a row that is valid for a quarter of an hour and is
@@ -37,8 +37,8 @@ def alone_in_dataset(pipeline: dlt.Pipeline, command: str) -> Iterator[None]:
     with ExitStack() as stack:
         if kind.endswith(".postgres"):
             stack.enter_context(_advisory_lock(pipeline, command))
-        elif not is_duckdb(pipeline) and Warehouse(pipeline, Path(pipeline.working_dir)).merges:
-            stack.enter_context(leased(pipeline, command))
+        elif not is_duckdb(pipeline) and Warehouse(pipeline, Path(pipeline.working_dir)).can_merge:
+            stack.enter_context(lease_row(pipeline, command))
         yield
 
 
@@ -86,7 +86,7 @@ def _advisory_lock(pipeline: dlt.Pipeline, command: str) -> Iterator[None]:
 
 
 @contextmanager
-def leased(pipeline: dlt.Pipeline, command: str) -> Iterator[None]:
+def lease_row(pipeline: dlt.Pipeline, command: str) -> Iterator[None]:
     """A row of the dataset says who is at work, and until when; whoever came first has it."""
     mine = uuid.uuid4().hex
     with pipeline.sql_client() as sql:
@@ -98,9 +98,11 @@ def leased(pipeline: dlt.Pipeline, command: str) -> Iterator[None]:
             " (id varchar(64), holder varchar(500), taken_at varchar(40), expires_at varchar(40))"
         )
         now = datetime.now(timezone.utc)
-        held = sql.execute_sql(f"select taken_at, holder from {table} where expires_at > '{_spell(now)}'")
-        if held:  # whatever the clock of its machine says
-            raise _busy(pipeline, str(held[0][1]), datetime.fromisoformat(str(held[0][0])))
+        warehouse = sql.execute_sql(
+            f"select taken_at, holder from {table} where expires_at > '{_spell(now)}'"
+        )
+        if warehouse:  # whatever the clock of its machine says
+            raise _busy(pipeline, str(warehouse[0][1]), datetime.fromisoformat(str(warehouse[0][0])))
         holder = this_run(command).replace("'", "''")[:500]
         sql.execute_sql(
             f"insert into {table} values ('{mine}', '{holder}', '{_spell(now)}', '{_spell(now + LEASE)}')"

@@ -100,7 +100,7 @@ def _default_file(demo: bool) -> str:
 
 
 @contextmanager
-def unfilled(destination: Any, file: Path | None = None) -> Iterator[None]:
+def remove_if_empty(destination: Any, file: Path | None = None) -> Iterator[None]:
     """Looking leaves no empty database behind: DuckDB makes the file when it is opened.
 
     `file` is where it is if the user has configured that.
@@ -118,7 +118,7 @@ def unfilled(destination: Any, file: Path | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def only_read(destination: Any) -> Iterator[None]:
+def opened_read_only(destination: Any) -> Iterator[None]:
     """Whoever looks opens a DuckDB file read-only: it may be write-protected, or open in another reader.
 
     By dlt's own configuration, in which the environment comes first, so that all else that is configured stays.

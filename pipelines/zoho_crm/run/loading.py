@@ -18,8 +18,8 @@ from dlt.load.exceptions import LoadClientJobRetry
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from sources.zoho_crm.exceptions import ZohoCrmError
-from sources.zoho_crm.extract.extractor import ExtractResult, must_be_read
-from sources.zoho_crm.resources import RowsForDlt, yielded
+from sources.zoho_crm.extract.extractor import ExtractResult, require_file
+from sources.zoho_crm.resources import RowsForDlt, dlt_items
 from sources.zoho_crm.state import ModuleState
 from sources.zoho_crm.sync.extraction import Extraction
 from sources.zoho_crm.sync.pipeline_state import SOURCE, remember_refusals, remember_start, remember_synced
@@ -27,17 +27,17 @@ from sources.zoho_crm.sync.table_rows import Rows
 from sources.zoho_crm.sync.warehouse import MERGE, Warehouse
 from sources.zoho_crm.transform.parquet_writer import GROUP_ROWS
 
-from ..errors import causes, innermost
-from .database import raise_if_gone
-from .gentle import gently, starved
+from ..errors import causes, root_message
+from .database import raise_if_disconnected
+from .duckdb_memory import is_out_of_memory, limited_memory
 from .packages import remove_loaded_rows
-from .replacing import replaced_safely
+from .replacing import safe_replace
 from .stopping import STOP
 
-MOST_ROOM = 64
+MAX_MEMORY_FACTOR = 64
 
 
-class NotOurs(ZohoCrmError):
+class ForeignTableError(ZohoCrmError):
     """The destination has the table, and this pipeline may not replace it."""
 
 
@@ -48,7 +48,7 @@ class Loader:
     pipeline: dlt.Pipeline
     extraction: Extraction
     left_out: Collection[str] = ()  # tables of ours that the user does not want
-    room: int = 1  # for a load into DuckDB, times what should be enough
+    memory_factor: int = 1  # for a load into DuckDB, times what should be enough
 
     def load(self, readings: Sequence[ExtractResult]) -> None:
         """Load all that are whole in one package; if that fails, in halves, so that only the culprit fails.
@@ -57,28 +57,28 @@ class Loader:
         """
         whole = [r for r in readings if r.status == "read"]
         if whole:
-            with STOP.unbroken():
+            with STOP.defer_interrupt():
                 self._load(whole)
 
     def _load(self, readings: Sequence[ExtractResult]) -> None:
         try:
             self._run(readings)
         except Exception as error:  # noqa: BLE001 - each destination has errors of its own
-            give_up(self.pipeline, error)
-            if self.room < MOST_ROOM and starved(error):
-                self.room *= 4
+            abort_load(self.pipeline, error)
+            if self.memory_factor < MAX_MEMORY_FACTOR and is_out_of_memory(error):
+                self.memory_factor *= 4
                 self._load(readings)
             elif len(readings) == 1:
                 readings[0].unloadable = not _passes(error)
-                readings[0].end("failed", f"the destination refused it: {innermost(error)}")
+                readings[0].end("failed", f"the destination refused it: {root_message(error)}")
             else:
                 half = len(readings) // 2
                 self._load(readings[:half])
                 self._load(readings[half:])
 
     def _run(self, readings: Sequence[ExtractResult]) -> None:
-        held = self.extraction.held
-        there = held.tables() if held.merges else {}
+        warehouse = self.extraction.warehouse
+        there = warehouse.tables() if warehouse.can_merge else {}
         self._check_ours(readings, there)
         rows = RowsForDlt(
             self.extraction,
@@ -88,39 +88,43 @@ class Loader:
         )
         logs = {"deleted_records": rows.deleted_records, "rejected_values": rows.rejected_values}
         loaded = [*readings, *(log(readings) for name, log in logs.items() if name not in self.left_out)]
-        make_again(self.pipeline, [r.table for r in loaded], there)
-        whole = readings if held.merges else loaded  # files: logs are written anew with what they had
+        recreate_columns(self.pipeline, [r.table for r in loaded], there)
+        whole = readings if warehouse.can_merge else loaded  # files: logs are written anew with what they had
         replaced = [r.table for r in whole if r.plan is None or r.plan.is_full_refresh]
-        merge = held.merge
-        with replaced_safely(self.pipeline, [] if held.open_format else replaced) as how:
+        merge = warehouse.merge
+        with safe_replace(self.pipeline, [] if warehouse.open_format else replaced) as how:
             resources = [
                 resource_of(r, functools.partial(rows.items, r, r.table, replace_by=how), merge)
                 for r in loaded
             ]
-            with gently(self.pipeline, self._many(readings), self.room):
+            with limited_memory(self.pipeline, self._many(readings), self.memory_factor):
                 self.pipeline.run(source_of(resources))
 
     def _many(self, readings: Sequence[ExtractResult]) -> list[Path]:
         """The files, for a load in little memory; none where many rows are merged: there a limit costs time."""
         merged = sum(r.rows or 0 for r in readings if r.plan is not None and not r.plan.is_full_refresh)
-        return [r.spooled.path for r in readings if r.spooled is not None] if merged < GROUP_ROWS else []
+        return (
+            [r.parquet_file.path for r in readings if r.parquet_file is not None]
+            if merged < GROUP_ROWS
+            else []
+        )
 
     def _check_ours(self, readings: Sequence[ExtractResult], there: Collection[str]) -> None:
         """Raises NotOurs for a table of which this pipeline knows nothing, and that keeps what was.
 
         A first load that dlt has not noticed leaves a table, too, in which all is live.
         """
-        held = self.extraction.held
+        warehouse = self.extraction.warehouse
         new = [r.table for r in readings if r.plan and r.plan.synced is None and r.table not in there]
-        for table in held.tables(new) if new and held.merges else ():
-            if held.count_inactive(table):
-                raise NotOurs(
+        for table in warehouse.tables(new) if new and warehouse.can_merge else ():
+            if warehouse.count_inactive(table):
+                raise ForeignTableError(
                     f"{table} keeps rows that another pipeline has closed or marked as deleted:"
                     " load into another dataset, or drop it"
                 )
 
 
-def give_up(pipeline: dlt.Pipeline, error: Exception) -> None:
+def abort_load(pipeline: dlt.Pipeline, error: Exception) -> None:
     """Give up the package that could not be loaded; whoever interrupts the run is obeyed.
 
     So is a destination that is gone.
@@ -130,7 +134,7 @@ def give_up(pipeline: dlt.Pipeline, error: Exception) -> None:
     if isinstance(error, PipelineStepFailed):
         pipeline.abort_packages()
         remove_loaded_rows(pipeline)
-    raise_if_gone(error)
+    raise_if_disconnected(error)
 
 
 @dataclass(frozen=True)
@@ -144,11 +148,11 @@ class Remembered:
 
 
 def append_logs(
-    pipeline: dlt.Pipeline, held: Warehouse, logs: Sequence[ExtractResult], remembered: Remembered
+    pipeline: dlt.Pipeline, warehouse: Warehouse, logs: Sequence[ExtractResult], remembered: Remembered
 ) -> None:
     """Load the logs of a run, and with them what is to be remembered of the whole run."""
     log = logs[0]
-    if log.spooled is None:
+    if log.parquet_file is None:
         return
 
     def rows(reading: ExtractResult) -> Iterator[Any]:
@@ -160,16 +164,18 @@ def append_logs(
             state.setdefault("turns", {}).update(remembered.turns or {})
             for one in remembered.readings:
                 remember_refusals(state, one)
-        yield from appended(reading, held.table_format)
+        yield from appended(reading, warehouse.table_format)
 
     try:
-        make_again(pipeline, [one.table for one in logs], held.tables() if held.merges else {})
-        resources = [resource_of(r, functools.partial(rows, r), held.merge) for r in logs]
-        with STOP.unbroken():
+        recreate_columns(
+            pipeline, [one.table for one in logs], warehouse.tables() if warehouse.can_merge else {}
+        )
+        resources = [resource_of(r, functools.partial(rows, r), warehouse.merge) for r in logs]
+        with STOP.defer_interrupt():
             pipeline.run(source_of(resources))
     except PipelineStepFailed as error:
-        give_up(pipeline, error)
-        log.end("failed", f"the destination refused it: {innermost(error)}")
+        abort_load(pipeline, error)
+        log.end("failed", f"the destination refused it: {root_message(error)}")
 
 
 def resource_of(reading: ExtractResult, items: Callable[[], Iterator[Any]], merge: Any = None) -> DltResource:
@@ -183,10 +189,12 @@ def resource_of(reading: ExtractResult, items: Callable[[], Iterator[Any]], merg
 
 def appended(reading: ExtractResult, table_format: str | None = None) -> Iterator[Any]:
     """The rows of a log of ours."""
-    return yielded(reading, Rows(must_be_read(reading), "append", {}), reading.table, table_format)
+    return dlt_items(reading, Rows(require_file(reading), "append", {}), reading.table, table_format)
 
 
-def make_again(pipeline: dlt.Pipeline, tables: Iterable[str], there: Mapping[str, frozenset[str]]) -> None:
+def recreate_columns(
+    pipeline: dlt.Pipeline, tables: Iterable[str], there: Mapping[str, frozenset[str]]
+) -> None:
     """Tables and columns that somebody has dropped: dlt trusts the version of its schema, and would fail."""
     known: Mapping[str, Any] = {}
     if there and pipeline.default_schema_name:
@@ -209,7 +217,7 @@ def _passes(error: BaseException) -> bool:
     ):  # DuckDB tells of it when it commits
         return False
     passing = (OSError, MemoryError, DatabaseTransientException, LoadClientJobRetry)
-    return starved(error) or any(isinstance(cause, passing) for cause in causes(error))
+    return is_out_of_memory(error) or any(isinstance(cause, passing) for cause in causes(error))
 
 
 def source_of(resources: Iterable[Any]) -> DltSource:

@@ -81,7 +81,7 @@ def pipeline_lock(pipelines_dir: str, name: str, command: str = "run") -> Iterat
 
 
 @contextmanager
-def alone_in(database: Path | None, dataset: str, command: str = "run") -> Iterator[None]:
+def database_lock(database: Path | None, dataset: str, command: str = "run") -> Iterator[None]:
     """Hold the lock of a dataset in a DuckDB file, if it is one. Raises PipelineBusy if another process holds it."""
     with ExitStack() as stack:
         if database is not None and database.parent.is_dir():

@@ -22,7 +22,7 @@ def remove_loaded_rows(pipeline: dlt.Pipeline) -> None:
                 file.unlink()
 
 
-def close_to_others(pipeline: dlt.Pipeline) -> None:
+def restrict_permissions(pipeline: dlt.Pipeline) -> None:
     """Let nobody else read the folder: rows lie there while they are loaded."""
     with suppress(OSError):
         Path(pipeline.working_dir).chmod(0o700)

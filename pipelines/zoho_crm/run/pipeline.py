@@ -22,15 +22,15 @@ from sources.zoho_crm.exceptions import SettingsError
 from sources.zoho_crm.sync.warehouse import Warehouse
 
 from ..demo import pipelines_dir
-from ..errors import causes, innermost, is_disk_full
+from ..errors import causes, is_disk_full, root_message
 from ..options import Options
-from .attempts import keep_killed
-from .database import DatabaseInUse, DatabaseLost, told_when_gone, waiting_for_database
-from .dataset_lock import alone_in_dataset
-from .destination import database_file, missing_library, only_read
+from .attempts import save_killed_run
+from .database import DatabaseInUse, DatabaseLost, report_disconnect, waiting_for_database
+from .dataset_lock import server_lock
+from .destination import database_file, missing_library, opened_read_only
 from .dlt_runtime import dlt_log
-from .lock import alone_in, pipeline_lock
-from .packages import close_to_others, remove_loaded_rows
+from .lock import database_lock, pipeline_lock
+from .packages import remove_loaded_rows, restrict_permissions
 from .progress import Progress
 
 
@@ -62,7 +62,7 @@ def open_pipeline(
         raise SettingsError(
             f"the destination cannot be opened: {_why_not_open(error, destination)}"
         ) from error
-    close_to_others(pipeline)
+    restrict_permissions(pipeline)
     remove_loaded_rows(pipeline)
     return pipeline
 
@@ -94,7 +94,7 @@ def _why_not_open(error: BaseException, destination: Any) -> str:
             name = getattr(destination, "destination_name", destination)
             keys = [f"DESTINATION__{name}__{field}".upper() for field in cause.fields]
             return f"Missing {', '.join(keys)} (in the environment, in .env or in dlt's own files)"
-    return innermost(error)
+    return root_message(error)
 
 
 LOOK = "look-"
@@ -114,14 +114,14 @@ def opened_pipeline(
         if command is not None:
             place = stack.enter_context(working_folder(options, destination, command))
         else:
-            place, destination = stack.enter_context(looking_folder(options, destination))
+            place, destination = stack.enter_context(read_only_folder(options, destination))
         stack.enter_context(dlt_log(place, name))
         waiting = stack.enter_context(waiting_for_database(options.wait_for_database, progress.wait))
         pipeline = open_pipeline(name, destination, options.dataset, place, progress)
         waiting.began = True
-        with told_when_gone(pipeline):
+        with report_disconnect(pipeline):
             if command is not None:
-                stack.enter_context(alone_in_dataset(pipeline, command))
+                stack.enter_context(server_lock(pipeline, command))
             yield pipeline
 
 
@@ -135,9 +135,9 @@ def working_folder(options: Options, destination: Any, command: str) -> Iterator
     """
     place, name = pipelines_dir(options), options.pipeline_name
     with ExitStack() as stack:
-        keep_killed(place, name, stack.enter_context(pipeline_lock(place, name, command)))
+        save_killed_run(place, name, stack.enter_context(pipeline_lock(place, name, command)))
         file = database_file(destination, name, options.demo)
-        stack.enter_context(alone_in(file, options.dataset, command))
+        stack.enter_context(database_lock(file, options.dataset, command))
         own = Path(place, name)
         _clear(own, destination)
         _clear_looks(Path(place))
@@ -148,7 +148,7 @@ def working_folder(options: Options, destination: Any, command: str) -> Iterator
 
 
 @contextmanager
-def looking_folder(options: Options, destination: Any) -> Iterator[tuple[str, Any]]:
+def read_only_folder(options: Options, destination: Any) -> Iterator[tuple[str, Any]]:
     """A pipelines dir to look from, whoever else is at work, and the destination as it is for reading.
 
     To look makes no database: where there is none yet, an empty one in that folder stands for it.
@@ -166,7 +166,7 @@ def looking_folder(options: Options, destination: Any) -> Iterator[tuple[str, An
         if file is not None and not file.exists() and file.parent.is_dir():
             yield name, Destination.from_reference(options.destination, credentials=f"{name}/empty.duckdb")
             return
-        with only_read(destination):
+        with opened_read_only(destination):
             yield name, destination
 
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from sources.zoho_crm import limits
 from sources.zoho_crm.discovery.catalog import Catalog
 from sources.zoho_crm.planning.cost import (
-    CALLS_SIDE_BY_SIDE,
+    PARALLEL_CALLS,
     SECONDS_A_CALL,
     Estimate,
-    costs_of,
     estimate,
     job_seconds,
     polls_of,
     rows_of_jobs,
     together,
+    window_credits_by_api,
 )
 from sources.zoho_crm.planning.plan import Plan
 from sources.zoho_crm.sync.tables import Table
@@ -68,14 +68,14 @@ class PlanTotals:
 def total_plan(found: Catalog, ours: Sequence[Table], asked: int) -> PlanTotals:
     """What is to come of a survey that took `asked` calls; `ours` are the account's own tables."""
     lines = [_of_plan(plan) for plan in found.plans]
-    if not found.one_by_one:
+    if not found.sequential:
         lines = _waiting_for_each_other(lines)
     lines += [
         PlanLine(t.name, t.table, "settings", "read whole", None, t.calls, t.calls, _of_calls(t.calls))
         for t in ours
     ]
     both = "modules, fields"
-    seconds = asked * SECONDS_A_CALL / CALLS_SIDE_BY_SIDE
+    seconds = asked * SECONDS_A_CALL / PARALLEL_CALLS
     planning = PlanLine(
         both, both, "settings", "asked while planning", None, asked, asked, Estimate(0, seconds)
     )
@@ -119,7 +119,9 @@ def _of_plan(plan: Plan) -> PlanLine:
     calls, credits = cost.calls, cost.credits
     if not plan.is_full_refresh:
         calls = max(calls - 1, 0)  # its first page has come already
-        credits = max(costs_of(plan.rows or 0, plan.columns, plan.usable.coql)[plan.api], 0)
+        credits = max(
+            window_credits_by_api(plan.rows or 0, plan.columns, plan.api_availability.coql)[plan.api], 0
+        )
     if plan.synced is not None:
         calls, credits = calls + 1, credits + limits.DELETED_CREDITS
     guess = estimate(plan.api, plan.rows or 0, len(plan.columns), calls)

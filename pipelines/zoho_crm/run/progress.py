@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dlt.common.runtime.collector_base import Collector
 
-from sources.zoho_crm.client.progress import NO_PROGRESS, ProgressCallback, Watcher
+from sources.zoho_crm.client.progress import NO_PROGRESS, ProgressCallback, ProgressListener
 
 from ..console import Console, counted
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 STOPPING = b"Stopping: what is being loaded is finished first. Once more kills at once.\n"
 
 
-class Progress(Collector, Watcher):
+class Progress(Collector, ProgressListener):
     """A collector of dlt's that hears of our readings, too. This one shows nothing."""
 
     step = ""
@@ -39,7 +39,7 @@ class Progress(Collector, Watcher):
     ) -> None:
         """What dlt counts inside its steps; a lot takes it less than a second or two."""
 
-    def follow(self, door: ClientContext) -> None:
+    def follow(self, context: ClientContext) -> None:
         """Show the credits of this client from now on."""
 
     def remark(self, text: str) -> None:

@@ -15,7 +15,7 @@ STAGED = "insert-from-staging"
 
 
 @contextmanager
-def replaced_safely(pipeline: dlt.Pipeline, tables: Sequence[str]) -> Iterator[Disposition]:
+def safe_replace(pipeline: dlt.Pipeline, tables: Sequence[str]) -> Iterator[Disposition]:
     """Yields the disposition to load with, and takes the old rows away afterwards where dlt would first.
 
     In a database, a table that exists is replaced from a staging table in one transaction; a new one is

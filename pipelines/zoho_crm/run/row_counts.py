@@ -15,23 +15,23 @@ from sources.zoho_crm.planning.schedule import is_due
 from sources.zoho_crm.state import ModuleState
 from sources.zoho_crm.sync.warehouse import Warehouse
 
-from ..errors import innermost
-from .database import raise_if_gone
+from ..errors import root_message
+from .database import raise_if_disconnected
 from .run_result import RunResult
 
 COUNTED_PARTLY = "Zoho refuses to count converted and unapproved records, so its count leaves them out"
 
 
-def check_row_counts(run: RunResult, held: Warehouse, client: ZohoClient, found: Catalog) -> None:
+def check_row_counts(run: RunResult, warehouse: Warehouse, client: ZohoClient, found: Catalog) -> None:
     """Count every table that was read, and compare modules with Zoho's count where that is due."""
     read = [r for r in run.readings if r.status == "read"]
     try:
-        run.table_counts = held.count([r.table for r in read]) if read else {}
+        run.table_counts = warehouse.count([r.table for r in read]) if read else {}
         flags = {r.table: flag for r in read if (flag := _converted(r))}
-        run.converted_counts = held.count(flags, flags)
+        run.converted_counts = warehouse.count(flags, flags)
     except Exception as error:  # noqa: BLE001 - each destination has errors of its own
-        raise_if_gone(error)
-        run.troubles.append(("the destination", f"its tables could not be counted: {innermost(error)}"))
+        raise_if_disconnected(error)
+        run.troubles.append(("the destination", f"its tables could not be counted: {root_message(error)}"))
     for reading in read:
         counted = run.table_counts.get(reading.table)
         if counted is None:
@@ -64,12 +64,12 @@ def _compare(
     if synced is None or plan is None or plan.filters:  # the count knows no filter
         return
     if reading.crm_count is None or not plan.is_full_refresh:
-        touched = reading.rows or reading.deleted_rows or reading.name in run.swept
+        touched = reading.rows or reading.deleted_rows or reading.name in run.fully_refreshed
         touched = (
             touched
             or plan.is_full_refresh
             or synced.difference
-            or (reading.feedless and plan.module.has_own_records)
+            or (reading.has_no_deletion_list and plan.module.has_own_records)
         )
         every, gap = found.choice.policy.count_every, found.memory.gap
         if not touched and not is_due(synced.counted_at, every, found.until, gap):
@@ -84,7 +84,7 @@ def _compare(
     more, converted = counted - reading.crm_count, run.converted_counts.get(reading.table, 0)
     recent, now = reading.recent, found.until
     entry = evaluate_difference(synced, more, converted, recent, now)
-    if reading.name in run.swept and entry.difference_at:
+    if reading.name in run.fully_refreshed and entry.difference_at:
         # Every id was compared just now, so it is the count that differs: it leaves out some records.
         hides = synced.counts_partly or more == converted != 0
         entry = replace(entry, hides_converted=hides, explained=more - (converted if hides else 0))

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from sources.zoho_crm.discovery.account_tables import AccountTable, fields
-from sources.zoho_crm.extract.account import keep_rows
+from sources.zoho_crm.extract.account import write_rows
 from sources.zoho_crm.extract.extractor import ExtractResult
 from sources.zoho_crm.redaction import redact
 
@@ -36,7 +36,7 @@ def sync_runs_reading(run: RunResult, folder: Path) -> ExtractResult:
     """The rows of this run as a reading to append."""
     reading = ExtractResult("sync_runs", "sync_runs", "", "")
     rows = [_redacted(row) for row in (*_read_rows(run), *_skip_rows(run))]
-    return keep_rows(reading, SYNC_RUNS, rows, folder, {})
+    return write_rows(reading, SYNC_RUNS, rows, folder, {})
 
 
 def _redacted(row: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +121,11 @@ class SeatCounts:
     def look(self, readings: Iterable[ExtractResult]) -> None:
         """Before the files are landed and thrown away."""
         for reading in readings:
-            if reading.plan is None and reading.spooled is not None and reading.table in ("org", "users"):
+            if (
+                reading.plan is None
+                and reading.parquet_file is not None
+                and reading.table in ("org", "users")
+            ):
                 rows = _rows(reading, [*ORG.values()] if reading.table == "org" else USER)
                 self.seen[reading.table] = _licence(rows) if reading.table == "org" else _people(rows)
                 self.readings.append(reading)
@@ -135,15 +139,15 @@ class SeatCounts:
         for reading in good:
             row.update(self.seen[reading.table])
         reading = ExtractResult("seat_counts", "seat_counts", "", "")
-        return [keep_rows(reading, SEAT_COUNTS, [row], folder, {})]
+        return [write_rows(reading, SEAT_COUNTS, [row], folder, {})]
 
 
 def _rows(reading: ExtractResult, names: Sequence[str]) -> list[dict[str, Any]]:
     """The rows by Zoho's keys."""
-    assert reading.spooled is not None
-    there = set(pq.read_schema(reading.spooled.path).names)
+    assert reading.parquet_file is not None
+    there = set(pq.read_schema(reading.parquet_file.path).names)
     columns = {c.api_name: c.name for c in reading.columns if c.api_name in names and c.name in there}
-    rows = pq.read_table(reading.spooled.path, columns=[*columns.values()]).to_pylist()
+    rows = pq.read_table(reading.parquet_file.path, columns=[*columns.values()]).to_pylist()
     return [{name: row[column] for name, column in columns.items()} for row in rows]
 
 

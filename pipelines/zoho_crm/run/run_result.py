@@ -36,7 +36,7 @@ class RunResult:
     overdue: dict[str, ModuleState] = field(
         default_factory=dict
     )  # modules that could not follow their parents
-    swept: set[str] = field(default_factory=set)  # modules that were read whole again
+    fully_refreshed: set[str] = field(default_factory=set)  # modules that were read whole again
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     finished: datetime | None = None
@@ -50,7 +50,7 @@ class RunResult:
     def follow(self, found: Catalog) -> None:
         """It does what the survey has found."""
         self.named, self.skips, self.failures = found.choice.only, found.skips, found.failures
-        self.waiting, self.spent = found.waiting, bool(found.waiting or found.too_dear)
+        self.waiting, self.spent = found.waiting, bool(found.waiting or found.over_credit_limit)
 
     def stop(self, error: CreditBudgetExceeded, client: ZohoClient) -> None:
         """It ends before anything was read: already the questions to plan it cost too much."""
@@ -67,7 +67,7 @@ class RunResult:
         usages = [client.usage, *(r.usage for r in self.readings if r.name not in ("modules", "fields"))]
         self.calls = sum(usage.calls for usage in usages)
         self.credits = sum(usage.credits for usage in usages)
-        self.credits_remaining = client.door.credits_remaining
+        self.credits_remaining = client.context.credits_remaining
         self.finished = datetime.now(timezone.utc)
 
     @property

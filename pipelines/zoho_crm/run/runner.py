@@ -19,14 +19,14 @@ from sources.zoho_crm.extract.extractor import ExtractResult
 from sources.zoho_crm.extract.probe import discover
 from sources.zoho_crm.models import PreferredApi
 from sources.zoho_crm.sync.extraction import Extraction
-from sources.zoho_crm.sync.pipeline_state import SOURCE, memory_of
+from sources.zoho_crm.sync.pipeline_state import SOURCE, load_previous_state
 from sources.zoho_crm.sync.tables import account_tables, module_tables
 from sources.zoho_crm.sync.warehouse import Warehouse
 
-from .credit_limit import Prices, in_turn, survey_within, turns_of
-from .emptying import empty_columns
+from .credit_limit import CreditEstimates, least_recent_first, survey_within, turns_of
 from .loading import Loader, Remembered, append_logs, work_folder
 from .plan_totals import credits_of, total_plan
+from .privacy_cleanup import clear_private_columns
 from .progress import Progress
 from .row_counts import check_row_counts
 from .run_log import SEAT_COUNTS, SeatCounts, sync_runs_reading
@@ -37,23 +37,23 @@ def look(
     pipeline: dlt.Pipeline,
     client: ZohoClient,
     choice: ModuleSelection,
-    wish: PreferredApi,
-    prices: Prices | None = None,
+    preferred_api: PreferredApi,
+    prices: CreditEstimates | None = None,
 ) -> Catalog:
     """What the account offers and what a run would read; loads nothing.
 
     Under a limit of credits that is what the limit pays for, at the prices of a run or at these.
     """
     state: Mapping[str, Any] = pipeline.state.get("sources", {}).get(SOURCE, {})
-    held = Warehouse(pipeline, Path(pipeline.working_dir), choice.policy.table_format)
-    held.check(keeps_more=choice.policy.keeps_more)
-    memory = memory_of(state, held)
+    warehouse = Warehouse(pipeline, Path(pipeline.working_dir), choice.policy.table_format)
+    warehouse.check(keeps_more=choice.policy.keeps_more)
+    memory = load_previous_state(state, warehouse)
     try:
-        if client.door.max_credits is None:
-            return discover(client, choice, wish, memory, ACCOUNT_TABLES)
+        if client.context.max_credits is None:
+            return discover(client, choice, preferred_api, memory, ACCOUNT_TABLES)
         if prices is None:
-            prices = Prices(credits_of)
-        return survey_within(client, choice, wish, memory, prices)
+            prices = CreditEstimates(credits_of)
+        return survey_within(client, choice, preferred_api, memory, prices)
     except NotAvailableError as error:
         raise CredentialsError(f"Zoho does not let these credentials list the modules: {error}") from error
 
@@ -62,36 +62,43 @@ def sync(
     pipeline: dlt.Pipeline,
     client: ZohoClient,
     choice: ModuleSelection,
-    wish: PreferredApi,
+    preferred_api: PreferredApi,
     progress: Progress,
 ) -> RunResult:
     """Read and load every chosen table; one that fails leaves the others alone."""
     run = RunResult(named=choice.only)
-    progress.follow(client.door)
+    progress.follow(client.context)
     progress.remark("asking what the account offers")
     try:
-        found = look(pipeline, client, choice, wish)
+        found = look(pipeline, client, choice, preferred_api)
     except CreditBudgetExceeded as error:
         run.stop(error, client)
         return run
     run.follow(found)
     planning = replace(client.usage)
     with work_folder(pipeline) as folder:
-        held = Warehouse(pipeline, folder, choice.policy.table_format)
-        empty_columns(held, found)
+        warehouse = Warehouse(pipeline, folder, choice.policy.table_format)
+        clear_private_columns(warehouse, found)
         extraction = Extraction(
-            client, choice, wish, found.memory, held, folder, journal=jobs_file(pipeline), watcher=progress
+            client,
+            choice,
+            preferred_api,
+            found.memory,
+            warehouse,
+            folder,
+            journal=jobs_file(pipeline),
+            watcher=progress,
         )
         ours = account_tables(client, found)
         run.expected = total_plan(found, ours, planning.calls)
         progress.start(run.expected)
-        extraction.read(found, in_turn([*module_tables(client, found), *ours], found))
+        extraction.read(found, least_recent_first([*module_tables(client, found), *ours], found))
         extraction.describe()
         run.readings = _in_order([*extraction.readings.values()], found)
         _charge_planning(run.readings, planning)
         seats = SeatCounts(run.run_id)
         seats.look(run.readings)
-        with held.kept_open():
+        with warehouse.open_connection():
             _load(run, extraction, pipeline, progress)
             progress.remark("counting the rows")
             _write_down(run, extraction, pipeline, client, seats)
@@ -104,10 +111,12 @@ def _load(run: RunResult, extraction: Extraction, pipeline: dlt.Pipeline, progre
     Loader(pipeline, extraction, extraction.found.choice.never).load(run.readings)
     for reading in run.readings:
         progress.done(reading)
-        journal = extraction.client.door.journal
+        journal = extraction.client.context.journal
         if reading.plan is not None and journal and (reading.status == "read" or reading.unloadable):
             journal.done(reading.name, extraction.found.until)
-    run.swept = {r.name for r in extraction.modules() if r.plan and r.plan.is_full_refresh and r.plan.synced}
+    run.fully_refreshed = {
+        r.name for r in extraction.modules() if r.plan and r.plan.is_full_refresh and r.plan.synced
+    }
     run.overdue = extraction.deferred()
 
 
@@ -121,13 +130,13 @@ def _write_down(
 ) -> None:
     """Compare the counts, add up the run, and load its logs with what is to be remembered."""
     found = extraction.found
-    check_row_counts(run, extraction.held, client, found)
+    check_row_counts(run, extraction.warehouse, client, found)
     run.close(client)
     log = sync_runs_reading(run, extraction.folder)
     more = seats.log(extraction.folder) if SEAT_COUNTS.table not in found.choice.never else []
     turns = turns_of(found, run.cut) if found.order is not None else {}
     remembered = Remembered(run.synced, run.readings, found.until, turns)
-    append_logs(pipeline, extraction.held, [log, *more], remembered)
+    append_logs(pipeline, extraction.warehouse, [log, *more], remembered)
     run.is_logged = not log.error
     if log.error:
         run.troubles.append((log.name, log.error))

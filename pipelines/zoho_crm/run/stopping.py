@@ -14,7 +14,7 @@ from ..errors import INTERRUPTED
 SHOW_CURSOR = b"\x1b[?25h\n"
 
 
-class Stopping:
+class SignalHandler:
     """What the signals of this process mean. While something must not be broken off, the first one waits."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Stopping:
             signal.signal(signal.SIGINT, self._on_signal)
 
     @contextmanager
-    def unbroken(self) -> Iterator[None]:
+    def defer_interrupt(self) -> Iterator[None]:
         """What runs in here is finished first."""
         self._unbroken += 1
         try:
@@ -49,7 +49,7 @@ class Stopping:
             self.tell()
 
 
-STOP = Stopping()
+STOP = SignalHandler()
 
 
 def _kill() -> None:

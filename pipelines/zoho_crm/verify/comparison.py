@@ -26,8 +26,8 @@ class Comparison:
     """What was found of one module; an id that only shows what happened since the last run is no difference."""
 
     plan: Plan  # of the whole module
-    thin: ExtractResult  # every record in few columns; all that the module costs is charged to it
-    held: Path | None = None  # the destination's rows in the same columns; None: it has no such table
+    id_scan: ExtractResult  # every record in few columns; all that the module costs is charged to it
+    warehouse: Path | None = None  # the destination's rows in the same columns; None: it has no such table
     table_rows: int | None = None
     patches: Path | None = None
     ids: dict[Kind, set[str]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
@@ -42,21 +42,21 @@ class Comparison:
     counted: int | None = None  # rows of the table once it was repaired
     rows_brought: int = 0  # by the repair
 
-    def take(self, found: Differences, held: Path) -> None:
+    def take(self, found: Differences, warehouse: Path) -> None:
         """What a comparison of every id has found, before it is judged."""
-        self.held, self.patches = held, found.patches
-        self.table_rows = int(pq.read_metadata(held).num_rows)
+        self.warehouse, self.patches = warehouse, found.patches
+        self.table_rows = int(pq.read_metadata(warehouse).num_rows)
         values = all_ids(found.patches) if found.patches else frozenset[str]()
         parts = (found.missing, found.extra, found.stale, values)
         self.ids = {kind: set(ids) for kind, ids in zip(KINDS, parts, strict=True)}
 
     def take_unloaded(self) -> None:
         """There is no table: every record is missing."""
-        self.ids["missing"] = set(ids_of(self.thin))
+        self.ids["missing"] = set(ids_of(self.id_scan))
 
     @property
     def name(self) -> str:
-        return self.thin.name
+        return self.id_scan.name
 
     @property
     def until(self) -> datetime | None:
@@ -65,23 +65,23 @@ class Comparison:
 
     @property
     def loaded(self) -> bool:
-        return self.held is not None and self.plan.synced is not None
+        return self.warehouse is not None and self.plan.synced is not None
 
     @property
-    def doubtful(self) -> set[str]:
+    def differing_ids(self) -> set[str]:
         return set[str]().union(*self.ids.values())
 
     @property
     def verdict(self) -> Verdict:
-        if self.thin.status != "read":
-            return "skipped" if self.thin.status == "skipped" else "failed"
+        if self.id_scan.status != "read":
+            return "skipped" if self.id_scan.status == "skipped" else "failed"
         if self.repaired:
             return "repaired"
         if not self.loaded:
             return "never loaded"
-        return "differs" if self.doubtful else "equal"
+        return "differs" if self.differing_ids else "equal"
 
-    def excuse(self, ids: Collection[str], kinds: Iterable[Kind] = KINDS) -> None:
+    def exclude_recent(self, ids: Collection[str], kinds: Iterable[Kind] = KINDS) -> None:
         """These ids differ because of what happened since the last run."""
         for kind in kinds:
             known = self.ids[kind] & set(ids)
@@ -91,8 +91,8 @@ class Comparison:
     def values(self, column: str, ids: Collection[str]) -> dict[str, set[Any]]:
         """What this column has in the rows of these ids, on either side."""
         found: dict[str, set[Any]] = {}
-        spooled = self.thin.spooled
-        for path in (spooled.path if spooled else None, self.held):
+        parquet_file = self.id_scan.parquet_file
+        for path in (parquet_file.path if parquet_file else None, self.warehouse):
             if path is None or column not in pq.read_schema(path).names:
                 continue
             table = pq.read_table(path, columns=["id", column])

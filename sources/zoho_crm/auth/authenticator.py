@@ -33,7 +33,7 @@ MARGIN = 60.0  # seconds before its end at which a token counts as dead
 PAUSE = 30.0  # seconds for which a server that did not answer is not asked again
 COQL_SCOPES = frozenset({"zohocrm.coql.read", "zohocrm.coql.all"})
 # The CRM answers INVALID_TOKEN; Zoho's token page calls the same INVALID_OAUTHTOKEN.
-DEAD_TOKEN = frozenset({"INVALID_TOKEN", "INVALID_OAUTHTOKEN"})
+INVALID_TOKEN_CODES = frozenset({"INVALID_TOKEN", "INVALID_OAUTHTOKEN"})
 
 
 class ZohoAuthenticator(AuthBase):
@@ -230,7 +230,7 @@ class ZohoAuthenticator(AuthBase):
         refuse_redirect(response)
         if _origin(response.request.url) != _origin(self.api_domain):
             return response
-        if response.status_code != 401 or error_code(response) not in DEAD_TOKEN:
+        if response.status_code != 401 or error_code(response) not in INVALID_TOKEN_CODES:
             return response
         refused = str(response.request.headers.get("Authorization", "")).partition(" ")[2]
         token = self._renewed(refused)
@@ -241,7 +241,7 @@ class ZohoAuthenticator(AuthBase):
         repeated.history.append(response)
         repeated.request = request
         refuse_redirect(repeated)
-        if repeated.status_code == 401 and error_code(repeated) in DEAD_TOKEN:
+        if repeated.status_code == 401 and error_code(repeated) in INVALID_TOKEN_CODES:
             raise CredentialsError(_refused_again(self._credentials, repeated))
         return repeated
 

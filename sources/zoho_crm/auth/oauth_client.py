@@ -24,7 +24,7 @@ from .transport import LimitedClient, limited_adapter, refuse_redirect
 Post = Callable[[str, Mapping[str, str]], requests.Response]
 ATTEMPTS = 3
 SERVER_INFO = "oauth/serverinfo"  # needs no token; seen live: it names the data centres
-KNOCKING = 10.0  # seconds that a server may take to answer to it
+PING_TIMEOUT = 10.0  # seconds that a server may take to answer to it
 LIFETIME = 3600.0  # seconds; what Zoho's token page says, for an answer that does not
 WINDOW = 600.0  # Zoho: 10 access tokens from one refresh token in 10 minutes
 REFUSALS: Mapping[str, str] = {
@@ -95,7 +95,7 @@ def token_post(
 
 def ping_accounts_server(credentials: ZohoCredentials) -> datetime | None:
     """Whether the accounts server answers at all, whatever it says; its time. Raises ZohoConnectionError."""
-    seconds = min(float(credentials.timeout or KNOCKING), KNOCKING)
+    seconds = min(float(credentials.timeout or PING_TIMEOUT), PING_TIMEOUT)
     client = LimitedClient(
         limited_adapter(time.monotonic, seconds),
         lambda seconds: time.sleep(seconds),
@@ -345,7 +345,7 @@ def settings_for_location(credentials: ZohoCredentials, grant: AuthorizationCode
         return {}
     centre = data_centre(grant.location or "") if stays else _centre(named)
     if centre is None and not (stays and (named is not None or grant.location is None)):
-        raise CredentialsError(_stranger(named, grant.location))
+        raise CredentialsError(_unknown_server_message(named, grant.location))
     if centre is None or centre == credentials.data_centre:
         return {}
     changes = {"Region": centre.region}
@@ -415,7 +415,7 @@ def _centre(server: str | None) -> DataCentre | None:
     return data_centre_of_accounts_host(origin(server)[1]) if server is not None and _zoho(server) else None
 
 
-def _stranger(server: str | None, location: str | None) -> str:
+def _unknown_server_message(server: str | None, location: str | None) -> str:
     host = origin(server)[1] if server is not None else ""
     shown = host if re.fullmatch(r"[A-Za-z0-9.-]{1,80}", host) else "no host"
     place = location if location is not None and re.fullmatch(r"[A-Za-z]{2,10}", location) else "unknown"

@@ -43,7 +43,7 @@ from .throttling import (
     unreachable,
     why_again,
 )
-from .waiting import Waits, pause
+from .waiting import WaitTracker, pause
 
 CHUNK = 1 << 20  # bytes of a download held at once
 SECOND_TRY = 15.0  # seconds before a job is made again that may have been made
@@ -53,8 +53,8 @@ SECOND_TRY = 15.0  # seconds before a job is made again that may have been made
 class ZohoClient:
     """Calls of Zoho CRM's API, counted in `usage`; threads may share it."""
 
-    door: ClientContext
-    waits: Waits
+    context: ClientContext
+    waits: WaitTracker
     usage: ApiUsage = field(default_factory=ApiUsage)
     watch: ProgressCallback = NO_PROGRESS
 
@@ -62,17 +62,17 @@ class ZohoClient:
         self, usage: ApiUsage, watch: ProgressCallback | None = None, name: str = ""
     ) -> ZohoClient:
         """The same client for the reading of one table, which counts elsewhere and may take its time."""
-        pace, watch = self.door.pace, watch or self.watch
-        waits = Waits(pace, name, watch, pace.table_deadline)
+        retry_policy, watch = self.context.retry_policy, watch or self.watch
+        waits = WaitTracker(retry_policy, name, watch, retry_policy.table_deadline)
         return replace(self, usage=usage, watch=watch, waits=waits)
 
     def now(self) -> datetime:
         """Zoho's time at its latest answer; ours may be wrong. Before any answer, our own."""
-        return self.door.server_time or datetime.now(timezone.utc)
+        return self.context.server_time or datetime.now(timezone.utc)
 
     @property
     def may_use_coql(self) -> bool:
-        return self.door.auth.may_use_coql
+        return self.context.auth.may_use_coql
 
     def get(
         self,
@@ -115,8 +115,8 @@ class ZohoClient:
 
         Raises ZohoConnectionError if it breaks off; the file is then to be thrown away.
         """
-        url = urljoin(self.door.auth.api_domain + "/", path)
-        if urlsplit(url).netloc != urlsplit(self.door.auth.api_domain).netloc:
+        url = urljoin(self.context.auth.api_domain + "/", path)
+        if urlsplit(url).netloc != urlsplit(self.context.auth.api_domain).netloc:
             raise ZohoConnectionError(f"Zoho named another host to download from: {urlsplit(url).netloc}")
         with ExitStack() as stack:
             response = self._begin_download(url, stack)
@@ -135,7 +135,7 @@ class ZohoClient:
     def _begin_download(self, url: str, stack: ExitStack) -> Response:
         """Each try is one of the ten a minute, so each waits for its own turn."""
         with log_retries("GET", url):
-            for seconds in self.door.pace.pauses():
+            for seconds in self.context.retry_policy.pauses():
                 try:
                     return self._try_download(url, stack)
                 except (ZohoConnectionError, Retriable) as error:
@@ -146,9 +146,9 @@ class ZohoClient:
 
     def _try_download(self, url: str, stack: ExitStack) -> Response:
         with ExitStack() as held:
-            with self.door.downloads.acquire(self.waits.sleep):
-                held.enter_context(self.door.calls)
-                response = held.enter_context(self._send("GET", url, 1, http=self.door.once, stream=True))
+            with self.context.downloads.acquire(self.waits.sleep):
+                held.enter_context(self.context.calls)
+                response = held.enter_context(self._send("GET", url, 1, http=self.context.once, stream=True))
             if response.status_code != 200:
                 try:
                     body_of(response)
@@ -174,18 +174,20 @@ class ZohoClient:
 
         chain = PageChain(key)
         bill = RequestCost(self.usage.add, 1)
-        rest = RESTClient(self._url("").rstrip("/"), auth=self.door.auth, session=self.door.http.session)
+        rest = RESTClient(
+            self._url("").rstrip("/"), auth=self.context.auth, session=self.context.http.session
+        )
         pages = rest.paginate(
             path,
             params=dict(params),
             paginator=paginator,
             data_selector=key,
-            proxies=self.door.proxies,
-            hooks={"response": [self.door.on_response, bill.count, checked]},  # type: ignore[list-item]
+            proxies=self.context.proxies,
+            hooks={"response": [self.context.on_response, bill.count, checked]},  # type: ignore[list-item]
             allow_redirects=False,
         )
         while True:
-            with self._paying(bill, "GET", self._url(path)), self.door.calls:
+            with self._paying(bill, "GET", self._url(path)), self.context.calls:
                 page = next(pages, None)
             self.waits.answered()
             if page is None:
@@ -197,10 +199,10 @@ class ZohoClient:
                 return  # before another call is paid for
 
     def _url(self, path: str, root: str = "crm") -> str:
-        return f"{self.door.auth.api_domain}/{root}/{limits.API_VERSION}/{path}"
+        return f"{self.context.auth.api_domain}/{root}/{limits.API_VERSION}/{path}"
 
     def _call(self, method: str, url: str, credits: int, **kwargs: Any) -> dict[str, Any]:
-        with self.door.calls:
+        with self.context.calls:
             body = body_of(self._send(method, url, credits, **kwargs))
         self.waits.answered()
         return body
@@ -208,16 +210,16 @@ class ZohoClient:
     def _send(self, method: str, url: str, credits: int, **kwargs: Any) -> Response:
         """One call with its tries. `http` has the policy of repeating; `makes` says that a try makes a job."""
         makes = kwargs.pop("makes", False)
-        http: LimitedClient = kwargs.pop("http", self.door.making if makes else self.door.http)
+        http: LimitedClient = kwargs.pop("http", self.context.making if makes else self.context.http)
         bill = RequestCost(self.usage.add, credits, makes)
         with self._paying(bill, method, url):
             return http.session.request(
                 method,
                 url,
-                auth=self.door.auth,
-                proxies=self.door.proxies,
+                auth=self.context.auth,
+                proxies=self.context.proxies,
                 allow_redirects=False,
-                hooks={"response": [self.door.on_response, bill.count]},
+                hooks={"response": [self.context.on_response, bill.count]},
                 **kwargs,
             )
 
@@ -225,7 +227,7 @@ class ZohoClient:
     def _paying(self, bill: RequestCost, method: str, url: str) -> Iterator[None]:
         """Around one call: may the run afford it, what did it cost, and did an answer come."""
         self.waits.check()
-        self.door.reserve(bill.credits)
+        self.context.reserve(bill.credits)
         before = bill.paid
         try:
             with log_retries(method, url), self.waits.current():
@@ -234,35 +236,39 @@ class ZohoClient:
             bill.lost(error, before)
             raise unreachable(url, error) from error
         finally:
-            self.door.charge(bill.credits, bill.paid - before)
+            self.context.charge(bill.credits, bill.paid - before)
 
 
-def connect(credentials: ZohoCredentials, pace: RetryPolicy | None = None) -> ZohoClient:
+def connect(credentials: ZohoCredentials, retry_policy: RetryPolicy | None = None) -> ZohoClient:
     """A client for one account. No call is made yet; the first one renews the token if need be."""
-    pace = pace or RetryPolicy()
+    retry_policy = retry_policy or RetryPolicy()
     seconds = float(credentials.timeout or 60)
-    answers, archives = (limited_adapter(pace.answer_clock, seconds, by_rate=rate) for rate in (False, True))
+    answers, archives = (
+        limited_adapter(retry_policy.answer_clock, seconds, by_rate=rate) for rate in (False, True)
+    )
 
     def http(
-        attempts: int = pace.attempts,
+        attempts: int = retry_policy.attempts,
         condition: RetryPredicate = is_retryable,
         adapter: HTTPAdapter = answers,
     ) -> LimitedClient:
         return LimitedClient(
             adapter,
-            lambda seconds: pause(pace, seconds, why_again()),
+            lambda seconds: pause(retry_policy, seconds, why_again()),
             request_timeout=seconds,
             raise_for_status=False,
             status_codes=(),
             exceptions=(),
             retry_condition=condition,
             request_max_attempts=attempts,
-            request_backoff_factor=pace.backoff,
+            request_backoff_factor=retry_policy.backoff,
             request_max_retry_delay=LONGEST_PAUSE,
         )
 
-    auth = ZohoAuthenticator(credentials, post=token_post(credentials, now=pace.answer_clock))
+    auth = ZohoAuthenticator(credentials, post=token_post(credentials, now=retry_policy.answer_clock))
     calls = threading.BoundedSemaphore(limits.CALLS_AT_ONCE)
     https = http(), http(condition=is_safe_to_retry_create), http(1, lambda response, error: False, archives)
-    door = ClientContext(auth, *https, pace, DownloadRateLimiter(pace), calls, credentials.proxies)
-    return ZohoClient(door, Waits(pace))
+    context = ClientContext(
+        auth, *https, retry_policy, DownloadRateLimiter(retry_policy), calls, credentials.proxies
+    )
+    return ZohoClient(context, WaitTracker(retry_policy))

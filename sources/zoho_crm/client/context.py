@@ -41,7 +41,7 @@ class ClientContext:
     http: LimitedClient
     making: LimitedClient  # repeats what certainly made nothing
     once: LimitedClient  # repeats nothing
-    pace: RetryPolicy
+    retry_policy: RetryPolicy
     downloads: DownloadRateLimiter
     calls: threading.BoundedSemaphore
     proxies: dict[str, str] | None = None  # with each request: on the session, the environment's win
@@ -51,7 +51,7 @@ class ClientContext:
     )
     server_time: datetime | None = None  # of the latest answer: the clock that windows are cut by
     credits_remaining: int | None = None  # Zoho sends it once half of the day's credits are used
-    scratch: Path | None = (
+    temp_dir: Path | None = (
         None  # where archives lie while they are read, gone with the run; None: the system's own
     )
     journal: Journal | None = None  # of the jobs that a killed run made; None: each reading makes its own
@@ -59,18 +59,18 @@ class ClientContext:
     max_credits: int | None = None  # of one run
     spent: int = 0
     coql_in_values: int = limits.COQL_IN_VALUES[0]  # that one IN takes, until a refusal says fewer
-    _purse: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _budget_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def reserve(self, credits: int) -> None:
         """Raises CreditBudgetExceeded for a call that would go over the limit of the run."""
-        with self._purse:
+        with self._budget_lock:
             if self.max_credits is not None and self.spent + credits > self.max_credits:
                 raise CreditBudgetExceeded(f"stopped at the limit of {self.max_credits:,} API credits")
             self.spent += credits
 
     def charge(self, reserved: int, paid: int) -> None:
         """After the call: what it cost, be it less because of a refusal or more because of another try."""
-        with self._purse:
+        with self._budget_lock:
             self.spent += paid - reserved
 
     def on_response(self, response: Response, *_: Any, **__: Any) -> None:

@@ -30,7 +30,7 @@ class ProgressCallback:
 NO_PROGRESS = ProgressCallback()
 
 
-class Watcher:
+class ProgressListener:
     """Hears of all tables of a run, from the threads that read them. This one does not listen."""
 
     def expect(self, tables: Sequence[Table]) -> None:

@@ -58,8 +58,8 @@ class DownloadRateLimiter:
     A minute counts from the answer, because only Zoho knows when a request reached it.
     """
 
-    def __init__(self, pace: RetryPolicy) -> None:
-        self._pace = pace
+    def __init__(self, retry_policy: RetryPolicy) -> None:
+        self._pace = retry_policy
         self._changed = threading.Condition()
         self._recent: deque[_Turn] = deque()
 

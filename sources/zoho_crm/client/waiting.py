@@ -19,7 +19,7 @@ logger = logging.getLogger("zoho_crm")
 WORTH_TELLING = 30.0  # seconds of waiting
 LOOK_AGAIN = 1.0  # seconds
 
-_current: ContextVar[Waits | None] = ContextVar("zoho_crm_waits", default=None)
+_current: ContextVar[WaitTracker | None] = ContextVar("zoho_crm_waits", default=None)
 
 
 class _Wait(threading.local):
@@ -30,7 +30,7 @@ class _Wait(threading.local):
     retries = False  # it ends with the first call that is answered
 
 
-class Waits:
+class WaitTracker:
     """The waits of one table, or of the calls that belong to no table.
 
     Pauses that follow each other are one wait, until it is `over`.
@@ -38,14 +38,14 @@ class Waits:
 
     def __init__(
         self,
-        pace: RetryPolicy,
+        retry_policy: RetryPolicy,
         name: str = "",
         watch: ProgressCallback = NO_PROGRESS,
         seconds: float = math.inf,
     ) -> None:
         self.watch = watch
-        self._pace, self._name, self._seconds = pace, name, seconds
-        self._end = pace.monotonic() + seconds
+        self._pace, self._name, self._seconds = retry_policy, name, seconds
+        self._end = retry_policy.monotonic() + seconds
         self._wait = _Wait()
 
     def check(self) -> None:
@@ -67,7 +67,7 @@ class Waits:
         if seconds >= left:
             self.check()
 
-    def for_a_turn(self, take: Callable[[float], bool], reason: str) -> None:
+    def wait_for_slot(self, take: Callable[[float], bool], reason: str) -> None:
         """Wait for what another table of the run gives back, which does not count as this one's time."""
         began, wait = self._pace.monotonic(), self._wait
         alone = wait.since is None
@@ -120,13 +120,13 @@ class Waits:
         logger.log(logging.INFO if heard else logging.WARNING, "%s", told)
 
 
-def pause(pace: RetryPolicy, seconds: float, reason: str) -> None:
+def pause(retry_policy: RetryPolicy, seconds: float, reason: str) -> None:
     """A pause between two tries, of whoever waits in this thread."""
     waits = _current.get()
     if waits is not None:
         waits.sleep(seconds, reason)
     else:
-        pace.sleep(seconds)
+        retry_policy.sleep(seconds)
 
 
 def _span(seconds: float) -> str:

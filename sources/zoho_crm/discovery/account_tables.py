@@ -41,7 +41,7 @@ class AccountTable:
             return name_columns(fields, remembered)
         module = Module(self.table)
         kept = [field for field in fields if not self.rules.why_not(module, field)]
-        return name_columns(kept, remembered, partial(self.rules.veil, module))
+        return name_columns(kept, remembered, partial(self.rules.masking_rule, module))
 
 
 def fields(**names: str) -> tuple[Field, ...]:

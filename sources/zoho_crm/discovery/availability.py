@@ -22,7 +22,7 @@ def any_record(client: ZohoClient, module: str) -> bool:
 NO_SUCH_MODULE = frozenset({"INVALID_DATA", "PATTERN_NOT_MATCHED", "INVALID_URL_PATTERN"})
 REMOVED = frozenset({"INVALID_MODULE", "MODULE_NOT_AVAILABLE", *NO_SUCH_MODULE})
 # Modules that Zoho lists without a field.
-FIELDLESS = frozenset({"Visits", "Actions_Performed"})
+MODULES_WITHOUT_FIELDS = frozenset({"Visits", "Actions_Performed"})
 GONE = "Zoho no longer lists it; its table stays as it is"
 
 
@@ -39,7 +39,7 @@ def fields_of(client: ZohoClient, memory: Knows, module: Module) -> list[Field]:
     Raises ExtractError for a module that has records all the same, and what Zoho answers otherwise.
     """
     name = module.api_name
-    known = name in memory.tables or name in FIELDLESS  # no question: it fails, or is left out
+    known = name in memory.tables or name in MODULES_WITHOUT_FIELDS  # no question: it fails, or is left out
     try:
         fields = list_fields(client, name)
     except ZohoError as error:
@@ -51,7 +51,7 @@ def fields_of(client: ZohoClient, memory: Knows, module: Module) -> list[Field]:
     return fields
 
 
-def why_away(client: ZohoClient, module: Module) -> str:
+def unlisted_reason(client: ZohoClient, module: Module) -> str:
     """Why a module that was read before is no longer in Zoho's list of modules: gone, or not to be seen now."""
     try:
         fields = list_fields(client, module.api_name)

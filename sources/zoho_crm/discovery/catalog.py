@@ -23,18 +23,18 @@ from ..exceptions import (
     means_not_offered,
     suggest,
 )
-from ..models import Field, Module, Skip, Usable
+from ..models import ApiAvailability, Field, Module, Skip
 from ..planning.api_refusals import failing, refused_by
 from ..planning.plan import Plan
 from ..planning.schedule import usual_gap
-from ..planning.sync_mode import check_kept, due_reason, full_refresh_reason, with_window
+from ..planning.sync_mode import check_deletion_mode, due_reason, full_refresh_reason, with_window
 from ..state import ModuleState, RecentlyDeleted
 from ..transform.column_types import Column, exclusion_reason
 from ..transform.naming import Remembered, Shorten, as_it_is, name_columns, name_tables
 from ..transform.privacy_rules import PEOPLE
 from ..transform.row_filters import check_values
 from .account_tables import ENDPOINTS
-from .availability import GONE, NO_SUCH_MODULE, why_away
+from .availability import GONE, NO_SUCH_MODULE, unlisted_reason
 from .metadata import list_modules
 from .rule_checks import check_removed_rules, check_rules
 
@@ -53,9 +53,11 @@ class PreviousState:
     columns: Mapping[str, Remembered] = field(default_factory=dict)  # table -> its columns
     settings_read: Mapping[str, str] = field(default_factory=dict)  # our table -> when, in ISO 8601
     synced: Mapping[str, ModuleState] = field(default_factory=dict)  # module -> how far
-    held: Mapping[str, frozenset[str]] | None = None  # table -> columns; None: it takes whole tables only
+    destination_columns: Mapping[str, frozenset[str]] | None = (
+        None  # table -> columns; None: it takes whole tables only
+    )
     shorten: Shorten = as_it_is  # what the destination makes of names
-    replaces_parts: bool = True  # whether a part of a table can be read anew
+    can_replace_partition: bool = True  # whether a part of a table can be read anew
     answered: Mapping[str, Sequence[str]] = field(
         default_factory=dict
     )  # our table -> calls that Zoho answered
@@ -86,8 +88,10 @@ class Catalog:
     # Under a limit of credits: the names of what is read, the longest not read first; else None, for all.
     order: list[str] | None = None
     waiting: list[Skip] = field(default_factory=list)  # modules and tables left for a later run, and why
-    too_dear: list[str] = field(default_factory=list)  # what the limit could not pay for if it came first
-    one_by_one: bool = False  # what is read may come to more than the limit, so its first tables get all
+    over_credit_limit: list[str] = field(
+        default_factory=list
+    )  # what the limit could not pay for if it came first
+    sequential: bool = False  # what is read may come to more than the limit, so its first tables get all
 
     def reads(self, table: str) -> bool:
         """Whether this run reads a table of ours."""
@@ -129,15 +133,17 @@ class Catalog:
             filters=policy.rules.of(module),
             keeps=policy.keeps(name),
             synced=synced,
-            usable=Usable(failing=tuple(failing(self.memory.refusals.get(name, {}), self.until).items())),
+            api_availability=ApiAvailability(
+                failing=tuple(failing(self.memory.refusals.get(name, {}), self.until).items())
+            ),
             counts_partly=synced is not None and synced.counts_partly and not self.choice.refresh,
         )
         if not self.choice.refresh:
-            check_kept(plan, self.memory.held or {})
-        why = full_refresh_reason(plan, self.memory.held, refresh=self.choice.refresh)
+            check_deletion_mode(plan, self.memory.destination_columns or {})
+        why = full_refresh_reason(plan, self.memory.destination_columns, refresh=self.choice.refresh)
         if why is not None:
             return replace(plan, reason=why)
-        why = due_reason(plan, policy, (self.memory.held or {})[table], self.memory.gap)
+        why = due_reason(plan, policy, (self.memory.destination_columns or {})[table], self.memory.gap)
         return with_window(plan, policy) if why is None else replace(plan, reason=why)
 
     def _columns(self, module: Module) -> tuple[Column, ...]:
@@ -146,7 +152,9 @@ class Catalog:
         refusals = self.memory.refusals.get(module.api_name, {})
         return tuple(
             replace(column, refused=refused_by(refusals, column.field, self.until))
-            for column in name_columns(fields, known, partial(rules.veil, module), self.memory.shorten)
+            for column in name_columns(
+                fields, known, partial(rules.masking_rule, module), self.memory.shorten
+            )
         )
 
     def _left_out(self, module: Module) -> tuple[tuple[str, str], ...]:
@@ -203,7 +211,9 @@ def begin(client: ZohoClient, choice: ModuleSelection, memory: PreviousState, ou
     listed = {m.api_name for m in modules}
     away = [Module(name) for name in memory.tables if name not in listed and choice.selects(name)]
     skips, failures = list[Skip](), list[Skip]()
-    for module, why in zip(away, ask_at_once(partial(why_away, client), away).values(), strict=True):
+    for module, why in zip(
+        away, call_in_parallel(partial(unlisted_reason, client), away).values(), strict=True
+    ):
         (skips if why == GONE else failures).append(Skip(module, str(why)))
     return Catalog(choice, memory, modules, {}, [], skips, failures, tables, until)
 
@@ -256,7 +266,7 @@ def skip_reason(module: Module) -> str | None:
     return None
 
 
-def ask_at_once(read: Callable[[Module], T], modules: list[Module]) -> dict[str, Answer[T]]:
+def call_in_parallel(read: Callable[[Module], T], modules: list[Module]) -> dict[str, Answer[T]]:
     """One call per module, as many at a time as every edition allows; an error stays with its module."""
 
     def kept(module: Module) -> Answer[T]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..client.responses import rows_in
-from ..models import NAMELESS, Field, Module
+from ..models import NO_API_NAME, Field, Module
 
 
 class Gets(Protocol):
@@ -38,7 +38,7 @@ def list_fields(client: Gets, module: str) -> list[Field]:
 
 def parse_field(row: Mapping[str, Any]) -> Field:
     """One field; one without a name becomes no column, and is told rather than dropped."""
-    data_type = str(row.get("data_type") or "") if row.get("api_name") else NAMELESS
+    data_type = str(row.get("data_type") or "") if row.get("api_name") else NO_API_NAME
     return Field(
         api_name=str(row.get("api_name") or f"a field without a name, id {row.get('id')}"),
         data_type=data_type,

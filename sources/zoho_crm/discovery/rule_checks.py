@@ -81,9 +81,9 @@ def _check_filters(rules: PrivacyRules, modules: Mapping[str, Sequence[Field]]) 
         module = Module(name)
         wanted = {one.field.casefold() for one in rules.of(module)}
         for field in fields:
-            veil = rules.veil(module, field) if field.api_name.casefold() in wanted else None
-            if veil is not None:
+            masking_rule = rules.masking_rule(module, field) if field.api_name.casefold() in wanted else None
+            if masking_rule is not None:
                 raise SettingsError(
-                    f"filters: {name}.{field.api_name} is to be {PAST[veil.how]} by a privacy rule,"
+                    f"filters: {name}.{field.api_name} is to be {PAST[masking_rule.how]} by a privacy rule,"
                     " and a filter takes values as they are"
                 )

@@ -50,14 +50,14 @@ def read_endpoint(
         rows = list(_rows(client, endpoint, modules, reading))
         if endpoint.never_empty and not rows:
             raise ExtractError(f"Zoho lists no {endpoint.key}, and every account has some")
-        return keep_rows(reading, endpoint, rows, folder, remembered)
+        return write_rows(reading, endpoint, rows, folder, remembered)
     except ZohoError as error:
         return reading.skip_or_fail(error, loaded_before=bool(remembered))
     except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
         return reading.fail(error)
 
 
-def keep_rows(
+def write_rows(
     reading: ExtractResult, endpoint: AccountTable, rows: Sequence[Row], folder: Path, remembered: Remembered
 ) -> ExtractResult:
     """Rows of JSON as a file with the columns that the endpoint declares, and those nobody declared."""
@@ -67,7 +67,7 @@ def keep_rows(
     reading.columns = endpoint.columns([*endpoint.fields, *_undeclared(endpoint, flat)], remembered)
     tables = [records_table(flat, reading.columns)]
     key = "id" if endpoint.each == "account" else None
-    reading.spooled = collect(
+    reading.parquet_file = collect(
         tables, folder / f"{endpoint.table}.parquet", reading.columns, reading.notes, key
     )
     return reading.end("read")

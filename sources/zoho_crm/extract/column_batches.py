@@ -14,17 +14,17 @@ import pyarrow as pa
 from ..client.client import ZohoClient
 from ..exceptions import UnsupportedByApi
 from ..models import MODIFIED_TIME
-from ..planning.cost import pays_by_coql
+from ..planning.cost import is_coql_cheaper
 from ..planning.plan import Plan
-from ..transform.arrow_tables import REJECTED, records_table, twins_of
+from ..transform.arrow_tables import REJECTED, records_table, rejected_columns
 from ..transform.column_types import Column, arrow_schema
 from ..transform.naming import unique
-from ..transform.parquet_writer import Forget, ParquetFile, write_parquet
+from ..transform.parquet_writer import DiscardRows, ParquetFile, write_parquet
 from . import record_lookup, records
 from .filtered_rows import apply_filters, without
 from .notes import ExtractNotes
 
-Extract = Callable[[ZohoClient, Plan, ExtractNotes], Iterator["pa.Table | Forget"]]
+Extract = Callable[[ZohoClient, Plan, ExtractNotes], Iterator["pa.Table | DiscardRows"]]
 Slice = tuple[Extract, tuple[Column, ...]]
 
 BATCH = 50_000  # joined rows in one table
@@ -53,7 +53,7 @@ def rest_of(plan: Plan) -> list[Column]:
 
 def read_all_columns(
     client: ZohoClient, plan: Plan, notes: ExtractNotes, slices: Sequence[Slice], api: ApiCapabilities
-) -> Iterator[pa.Table | Forget]:
+) -> Iterator[pa.Table | DiscardRows]:
     """The slices of an API, and beside them what it does not bring or refuses, by COQL or the Records API.
 
     So a module has the same columns whichever API reads it. A window whose fields are refused is for another
@@ -73,7 +73,9 @@ def read_all_columns(
         def every() -> Iterator[Slice]:
             yield (lambda *_: tables), columns
             yield from slices[1:]
-            yield from _beside(client, plan, notes, api, rest or _rest(client, plan, notes, api))
+            yield from _supplementary_slices(
+                client, plan, notes, api, rest or _rest(client, plan, notes, api)
+            )
 
         yield from _with_nulls(join_batches(client, plan, notes, every()), plan.columns)
     finally:
@@ -81,12 +83,14 @@ def read_all_columns(
             source.close()  # now: an error that somebody keeps would keep it, and what it holds, alive
 
 
-def _beside(
+def _supplementary_slices(
     client: ZohoClient, plan: Plan, notes: ExtractNotes, api: ApiCapabilities, rest: Mapping[str, str]
 ) -> Iterator[Slice]:
     """The slices that bring what the API does not; what COQL refuses, the Records API reads after it."""
     keys, columns = keys_of(plan), [c for c in plan.columns if c.api_name in rest]
-    if api.beside and pays_by_coql(plan.rows, tuple(columns), plan.usable.coql and client.may_use_coql):
+    if api.beside and is_coql_cheaper(
+        plan.rows, tuple(columns), plan.api_availability.coql and client.may_use_coql
+    ):
         taken = [c for c in columns if c.in_coql]
         yield api.beside, (*keys, *(c for c in taken if c not in keys))
         # What it refuses by now is refused there only: the first slice had its turn.
@@ -142,12 +146,12 @@ def _rest(client: ZohoClient, plan: Plan, notes: ExtractNotes, api: ApiCapabilit
 
 
 def _with_nulls(
-    tables: Iterable[pa.Table | Forget], columns: tuple[Column, ...]
-) -> Iterator[pa.Table | Forget]:
+    tables: Iterable[pa.Table | DiscardRows], columns: tuple[Column, ...]
+) -> Iterator[pa.Table | DiscardRows]:
     """The tables with a null in the columns that nobody sent."""
     schema = arrow_schema(columns)
     for table in tables:
-        if not isinstance(table, Forget):
+        if not isinstance(table, DiscardRows):
             there = set(table.column_names)
             for field in schema:
                 if field.name not in there:
@@ -163,7 +167,7 @@ def join_batches(
     A row that changed between two slices, or that only some of them have, is read again by id.
     """
     keys = [c.name for c in keys_of(plan)]
-    with tempfile.TemporaryDirectory(prefix="zoho-slices-", dir=client.door.scratch) as folder:
+    with tempfile.TemporaryDirectory(prefix="zoho-slices-", dir=client.context.temp_dir) as folder:
         parts: list[ParquetFile] = []
         for number, (extract, columns) in enumerate(slices):
             tables = extract(client, replace(plan, columns=columns), notes)
@@ -202,17 +206,17 @@ def _whole(parts: Sequence[ParquetFile], keys: Sequence[str], plan: Plan) -> tup
     """Rows that every slice has in the same version, columns in the order of the plan, twins behind."""
     names = [c.name for c in plan.columns]
     fields: dict[str, tuple[pa.Field, str]] = {}  # by column: what it is, and where it comes from
-    twins: dict[str, tuple[pa.Field, str]] = {}
+    rejected_by_column: dict[str, tuple[pa.Field, str]] = {}
     for number, part in reversed(list(enumerate(parts))):
-        marked = twins_of(part.schema)
+        marked = rejected_columns(part.schema)
         for field in part.schema:
             source = f'p{number}."{field.name}"'
             if field.name in marked:
                 column = marked[field.name]
-                twins[column] = (field.with_name(unique(column + REJECTED, names)), source)
+                rejected_by_column[column] = (field.with_name(unique(column + REJECTED, names)), source)
             else:
                 fields[field.name] = (field, source)
-    chosen = [found[name] for name in names for found in (fields, twins) if name in found]
+    chosen = [found[name] for name in names for found in (fields, rejected_by_column) if name in found]
     columns = ", ".join(f'{source} as "{field.name}"' for field, source in chosen)
     return pa.schema([field for field, _ in chosen]), f"select {columns} from {_from(parts, keys)}"
 

@@ -16,16 +16,16 @@ from ..models import MODIFIED_TIME
 from ..planning.cost import coql_page
 from ..planning.plan import Plan, visibility_criteria
 from ..transform.arrow_tables import records_table
-from ..transform.parquet_writer import Forget
+from ..transform.parquet_writer import DiscardRows
 from .column_batches import ApiCapabilities, read_all_columns
 from .coql_query import after, goes_forward, named, select_query, within
 from .notes import ExtractNotes
-from .record_lookup import add_chunk, field_chunks, mend_rich_text, read_rows
+from .record_lookup import add_chunk, fetch_full_rich_text, field_chunks, read_rows
 from .records import extract as records_extract
 from .records_pagination import Record, any_converted
 
 
-def extract(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.Table | Forget]:
+def extract(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.Table | DiscardRows]:
     """Yield the module in tables; the first may be empty, so that the table exists all the same."""
     selectable = tuple(c for c in plan.columns if c.in_coql)
     yield from read_all_columns(client, plan, notes, [(_extract, selectable)], WAYS)
@@ -38,11 +38,11 @@ def _extract(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa
 def _tables(reader: _Reader) -> Iterator[pa.Table]:
     yield records_table([], reader.plan.columns)
     for page in reader.pages():
-        mend_rich_text(reader.client, reader.plan, page, reader.notes)
+        fetch_full_rich_text(reader.client, reader.plan, page, reader.notes)
         yield records_table(page, reader.plan.columns)
 
 
-def read_beside(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.Table | Forget]:
+def read_supplement(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.Table | DiscardRows]:
     """Fields that Bulk Read does not bring; by the Records API where COQL refuses the module or the query."""
     try:
         reader = _Reader(client, plan, notes)

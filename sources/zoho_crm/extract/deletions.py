@@ -19,7 +19,7 @@ from .records_pagination import if_modified_since
 
 WALKS = 5  # over a feed that goes on changing
 MOST_PAGES = 500  # 100,000 deletions: reading the module whole costs less
-NAMELESS = "its list of deletions has a row without an id"
+NO_API_NAME = "its list of deletions has a row without an id"
 
 # How a record was deleted. Permanent ones last: a record that goes from the bin meanwhile is met again.
 PERMANENT = "permanent"
@@ -50,7 +50,7 @@ class Deletion:
 
 
 @dataclass(frozen=True)
-class Feed:
+class DeletionList:
     """The deletions in the order of their times; `gap` is why some may be missing.
 
     `refusal` is the code with which Zoho refused the list, so that nothing came.
@@ -81,7 +81,7 @@ def after_list(synced: ModuleState, plan: Plan, *, came: bool, refused: bool) ->
     return replace(synced, deletions_read_at=read_at, deletions_refused_since=since)
 
 
-def read_deletions(client: ZohoClient, module: str, since: datetime) -> Feed:
+def read_deletions(client: ZohoClient, module: str, since: datetime) -> DeletionList:
     """All that was deleted at `since` or later.
 
     Zoho numbers the pages and does not say whether there is an eleventh one. Where there is none, the
@@ -95,7 +95,7 @@ def read_deletions(client: ZohoClient, module: str, since: datetime) -> Feed:
         for kind in KINDS:
             reader.read(kind)
     found = sorted(reader.found.values(), key=lambda deletion: (deletion.deleted_time, deletion.id))
-    return Feed(tuple(found), reader.gaps[0] if reader.gaps else None, reader.refusal)
+    return DeletionList(tuple(found), reader.gaps[0] if reader.gaps else None, reader.refusal)
 
 
 @dataclass
@@ -175,8 +175,8 @@ class _Reader:
             if row.get("id"):
                 deletion = _deletion(row, self.client.now())
                 self.found.setdefault(_key(row), deletion)
-            elif NAMELESS not in self.gaps:
-                self.gaps.append(NAMELESS)
+            elif NO_API_NAME not in self.gaps:
+                self.gaps.append(NO_API_NAME)
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -37,12 +37,19 @@ from ..redaction import redact
 from ..state import ModuleState
 from ..transform.arrow_tables import records_table
 from ..transform.column_types import Column, ColumnType
-from ..transform.masking import veiled_name
-from ..transform.parquet_writer import Forget, ParquetFile, Tables, groups_of, without_rows, write_parquet
+from ..transform.masking import mask_display_name
+from ..transform.parquet_writer import (
+    DiscardRows,
+    ParquetFile,
+    Tables,
+    groups_of,
+    without_rows,
+    write_parquet,
+)
 from ..transform.row_versions import add_deleted_at
 from . import coql, hidden_records, records
 from .bulk_read import reader
-from .deletions import Deletion, Feed, after_list, has_no_list, read_deletions
+from .deletions import Deletion, DeletionList, after_list, has_no_list, read_deletions
 from .filtered_rows import apply_filters
 from .notes import ExtractNotes
 from .record_lookup import read_rows
@@ -51,7 +58,7 @@ if TYPE_CHECKING:
     from ..sync.rejected_values import RejectedValue
 
 Status = Literal["read", "kept", "skipped", "failed"]
-Extract = Callable[[ZohoClient, Plan, ExtractNotes], Iterator["pa.Table | Forget"]]
+Extract = Callable[[ZohoClient, Plan, ExtractNotes], Iterator["pa.Table | DiscardRows"]]
 
 logger = logging.getLogger("zoho_crm")
 
@@ -78,7 +85,7 @@ class ExtractResult:
     columns: tuple[Column, ...] = ()
     status: Status = "read"
     error: str | None = None
-    spooled: ParquetFile | None = None
+    parquet_file: ParquetFile | None = None
     crm_count: int | None = None
     notes: ExtractNotes = field(default_factory=ExtractNotes)
     usage: ApiUsage = field(default_factory=ApiUsage)
@@ -94,7 +101,9 @@ class ExtractResult:
     deletions: tuple[Deletion, ...] = ()  # since the last sync
     gone: dict[str, datetime] = field(default_factory=dict)  # ids whose rows have to leave, and since when
     gap: str | None = None  # why the feed of deletions may not be whole
-    feedless: bool = False  # Zoho has no list of deletions of the module: only counts and comparisons tell
+    has_no_deletion_list: bool = (
+        False  # Zoho has no list of deletions of the module: only counts and comparisons tell
+    )
     refused: bool = False  # Zoho has one, and refuses it: the module is to be read whole
     synced: ModuleState | None = None  # what the state is to remember once all of it has landed
     recent: int = 0  # changes of which Zoho's count may not know yet
@@ -107,7 +116,7 @@ class ExtractResult:
 
     @property
     def rows(self) -> int | None:
-        return self.spooled.rows if self.spooled else None
+        return self.parquet_file.rows if self.parquet_file else None
 
     @property
     def seconds(self) -> float:
@@ -174,7 +183,7 @@ def read_module(
             tables = with_deleted_at(
                 _watched(apply_filters(_rows(client, plan, notes, reading), plan, notes), watch, came)
             )
-            reading.spooled = collect(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
+            reading.parquet_file = collect(tables, folder / f"{plan.table}.parquet", plan.columns, notes)
             if plan.is_full_refresh or not notes.refused:
                 return _finish(reading, plan, notes)
             # Its column is there and filled: rows without it would lose what it holds.
@@ -227,8 +236,8 @@ def _has_failed(plan: Plan, error: Exception) -> bool:
 
 def _forget_jobs(client: ZohoClient, plan: Plan, error: Exception) -> None:
     """No later run uses again what an archive has brought, unless it is certain that something else is to blame."""
-    if client.door.journal is not None and not isinstance(error, (ZohoCrmError, OSError, MemoryError)):
-        client.door.journal.done(plan.module.api_name)
+    if client.context.journal is not None and not isinstance(error, (ZohoCrmError, OSError, MemoryError)):
+        client.context.journal.done(plan.module.api_name)
 
 
 def _answered(reading: ExtractResult, came: Counter[str]) -> bool:
@@ -237,27 +246,27 @@ def _answered(reading: ExtractResult, came: Counter[str]) -> bool:
 
 
 def _finish(reading: ExtractResult, plan: Plan, notes: ExtractNotes) -> ExtractResult:
-    assert reading.spooled is not None
+    assert reading.parquet_file is not None
     reading.notes, reading.plan = notes, plan
     if not plan.is_full_refresh and plan.until is not None:  # an edit may have taken a row out of the filter
         reading.gone.update(dict.fromkeys(notes.outside - reading.gone.keys(), plan.until))
-    reading.spooled = without_rows(reading.spooled, {*reading.gone, *notes.outside})
-    reading.columns = tuple(c for c in plan.columns if c.name in reading.spooled.schema.names)
+    reading.parquet_file = without_rows(reading.parquet_file, {*reading.gone, *notes.outside})
+    reading.columns = tuple(c for c in plan.columns if c.name in reading.parquet_file.schema.names)
     if plan.until is not None:
-        came = not (reading.gap or reading.feedless)
+        came = not (reading.gap or reading.has_no_deletion_list)
         after = synced_after(plan, notes.empty, notes.read_as_of)
         reading.synced = after_list(after, plan, came=came, refused=reading.refused)
         reading.recent = _recent(reading, plan.until - COUNT_LAG)
     notes.remarks += unknown_types(plan)
-    if not reading.spooled.rows and (reading.crm_count or 0) > reading.recent + FEW:
-        return reading.fail(ExtractError(shows_none(reading.crm_count or 0)))
+    if not reading.parquet_file.rows and (reading.crm_count or 0) > reading.recent + FEW:
+        return reading.fail(ExtractError(empty_list_message(reading.crm_count or 0)))
     return reading.end("read")
 
 
 FEW = 10  # records that may have come within the seconds that a list is behind a count
 
 
-def shows_none(count: int) -> str:
+def empty_list_message(count: int) -> str:
     """An empty answer is no proof of an empty module while Zoho counts records."""
     return f"Zoho counts {count:,} record(s) and shows none of them: nothing is taken away; the next run tries again"
 
@@ -270,12 +279,12 @@ def _recent(reading: ExtractResult, since: datetime) -> int:
         CREATED_TIME: ColumnType.TIMESTAMP,
         CONVERTED_FLAG: ColumnType.BOOL,
     }
-    own = (c for c in reading.columns if c.veil is None and c.kind is kinds.get(c.api_name))
+    own = (c for c in reading.columns if c.masking_rule is None and c.kind is kinds.get(c.api_name))
     names = {column.api_name: column.name for column in own}
-    spooled = must_be_read(reading)
-    if MODIFIED_TIME not in names or not spooled.rows:
+    parquet_file = require_file(reading)
+    if MODIFIED_TIME not in names or not parquet_file.rows:
         return recent
-    groups = groups_of(spooled.path, list(names.values()))
+    groups = groups_of(parquet_file.path, list(names.values()))
     return recent + sum(_moved(group, names, since) for group in groups)
 
 
@@ -290,7 +299,7 @@ def _moved(rows: pa.Table, names: Mapping[str, str], since: datetime) -> int:
     return pc.sum(moved).as_py() or 0
 
 
-def extract(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.Table | Forget]:
+def extract(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.Table | DiscardRows]:
     """The plan's records by its API, and those that this API leaves out."""
     tables = EXTRACTORS[plan.api](client, plan, notes)
     yield from tables if plan.api == "records" else hidden_records.complete(client, plan, notes, tables)
@@ -298,7 +307,7 @@ def extract(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.
 
 def _rows(
     client: ZohoClient, plan: Plan, notes: ExtractNotes, reading: ExtractResult
-) -> Iterator[pa.Table | Forget]:
+) -> Iterator[pa.Table | DiscardRows]:
     yield from extract(client, plan, notes)
     yield from _deletions(client, plan, notes, reading)
 
@@ -327,7 +336,7 @@ def _deletions(
     _take_refusal(reading, plan, feed, notes)
     deletions = (gone for gone in feed.deletions if gone.id not in alive)
     reading.deletions = tuple(
-        replace(gone, display_name=veiled_name(plan.shown, gone.display_name)) for gone in deletions
+        replace(gone, display_name=mask_display_name(plan.shown, gone.display_name)) for gone in deletions
     )
     if plan.is_full_refresh and plan.until is not None:  # each in one run only: files cannot be merged
         reading.deletions = tuple(g for g in reading.deletions if since <= g.deleted_time < plan.until)
@@ -336,20 +345,20 @@ def _deletions(
         yield records_table(back, plan.columns)
 
 
-def _take_refusal(reading: ExtractResult, plan: Plan, feed: Feed, notes: ExtractNotes) -> None:
+def _take_refusal(reading: ExtractResult, plan: Plan, feed: DeletionList, notes: ExtractNotes) -> None:
     """What a refused list of deletions means: that there is none, or that the module has to be read whole."""
     known = plan.synced
     reading.gap = feed.gap
     read_before = known is not None and known.deletions_read_at is not None
-    reading.feedless = has_no_list(plan.module, feed.refusal, read_before=read_before)
-    reading.refused = feed.refusal is not None and not reading.feedless
-    if reading.gap and not reading.feedless and plan.is_full_refresh:
+    reading.has_no_deletion_list = has_no_list(plan.module, feed.refusal, read_before=read_before)
+    reading.refused = feed.refusal is not None and not reading.has_no_deletion_list
+    if reading.gap and not reading.has_no_deletion_list and plan.is_full_refresh:
         notes.remarks.append(f"deleted_records lacks what was deleted since the last run: {reading.gap}")
 
 
-def _watched(tables: Tables, watch: ProgressCallback, came: Counter[str]) -> Iterator[pa.Table | Forget]:
+def _watched(tables: Tables, watch: ProgressCallback, came: Counter[str]) -> Iterator[pa.Table | DiscardRows]:
     for table in tables:
-        rows = -table.rows if isinstance(table, Forget) else table.num_rows
+        rows = -table.rows if isinstance(table, DiscardRows) else table.num_rows
         watch.rows(rows)
         came["rows"] += rows
         yield table
@@ -360,29 +369,29 @@ def collect(
 ) -> ParquetFile:
     """Spool the tables; repeated rows become a note."""
     newest = next((c.name for c in columns if c.api_name == "Modified_Time"), None)
-    spooled = write_parquet(tables, path, key, newest)
-    if spooled.repeated:
-        notes.repairs["rows that came twice, the newer kept"] += spooled.repeated
-    return spooled
+    parquet_file = write_parquet(tables, path, key, newest)
+    if parquet_file.repeated:
+        notes.repairs["rows that came twice, the newer kept"] += parquet_file.repeated
+    return parquet_file
 
 
-def with_deleted_at(tables: Tables) -> Iterator[pa.Table | Forget]:
+def with_deleted_at(tables: Tables) -> Iterator[pa.Table | DiscardRows]:
     """The tables of a module with the column `deleted_at`, which is null: they are records that exist.
 
     dlt takes a file as it is only if it has all columns of the table; else it writes the rows once more.
     """
     for table in tables:
-        yield table if isinstance(table, Forget) else add_deleted_at(table)
+        yield table if isinstance(table, DiscardRows) else add_deleted_at(table)
 
 
 def ids_of(reading: ExtractResult) -> frozenset[str]:
     """The ids of the rows in the file."""
-    path = must_be_read(reading).path
+    path = require_file(reading).path
     return frozenset(pq.read_table(path, columns=["id"])["id"].to_pylist())
 
 
-def must_be_read(reading: ExtractResult) -> ParquetFile:
+def require_file(reading: ExtractResult) -> ParquetFile:
     """The file of a reading. Raises ExtractError for one that has none."""
-    if reading.spooled is None:
+    if reading.parquet_file is None:
         raise ExtractError(f"{reading.name}: {reading.error}")
-    return reading.spooled
+    return reading.parquet_file

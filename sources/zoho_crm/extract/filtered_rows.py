@@ -10,13 +10,13 @@ import pyarrow.compute as pc
 
 from ..exceptions import ExtractError
 from ..planning.plan import Plan
-from ..transform.parquet_writer import Forget, Tables
+from ..transform.parquet_writer import DiscardRows, Tables
 from ..transform.privacy_rules import NULL, Filter
 from ..transform.row_filters import SIGNS, wanted_values
 from .notes import ExtractNotes
 
 
-def apply_filters(tables: Tables, plan: Plan, notes: ExtractNotes) -> Iterator[pa.Table | Forget]:
+def apply_filters(tables: Tables, plan: Plan, notes: ExtractNotes) -> Iterator[pa.Table | DiscardRows]:
     """The rows that pass. The others are noted by id, unless a later reading of the same record passes."""
     if not plan.filters:
         yield from tables
@@ -27,9 +27,9 @@ def apply_filters(tables: Tables, plan: Plan, notes: ExtractNotes) -> Iterator[p
     ] = []  # rows that came, and that passed: what is taken back is told in the former
     outside: list[list[str]] = []  # by table: the ids that are noted
     for table in tables:
-        if isinstance(table, Forget):
+        if isinstance(table, DiscardRows):
             before = len(sizes)
-            yield Forget(_taken_back(sizes, table.rows))
+            yield DiscardRows(_taken_back(sizes, table.rows))
             for ids in outside[len(sizes) : before]:
                 notes.outside.difference_update(ids)
             del outside[len(sizes) :]
@@ -43,13 +43,13 @@ def apply_filters(tables: Tables, plan: Plan, notes: ExtractNotes) -> Iterator[p
         yield passed
 
 
-def without(tables: Tables, ids: Collection[str]) -> Iterator[pa.Table | Forget]:
+def without(tables: Tables, ids: Collection[str]) -> Iterator[pa.Table | DiscardRows]:
     """The rows but those of these ids."""
     sizes: list[tuple[int, int]] = []
     gone = pa.array(sorted(ids), pa.string())
     for table in tables:
-        if isinstance(table, Forget):
-            yield Forget(_taken_back(sizes, table.rows))
+        if isinstance(table, DiscardRows):
+            yield DiscardRows(_taken_back(sizes, table.rows))
             continue
         passed = table.filter(pc.invert(pc.is_in(table["id"], gone)))
         sizes.append((table.num_rows, passed.num_rows))
@@ -80,7 +80,7 @@ def compile_filter(plan: Plan) -> Callable[[pa.Table], pa.Array]:
 
 def _test(plan: Plan, one: Filter) -> tuple[str, Callable[[Any], bool]]:
     column = next((c for c in plan.columns if c.api_name.casefold() == one.field.casefold()), None)
-    if column is None or column.veil is not None:
+    if column is None or column.masking_rule is not None:
         raise ExtractError(f"its rows cannot be told apart: {one.field} of its filter is not read as it is")
     if one.values == (NULL,):
         return column.name, lambda value: (value is None) is (one.comparator == "equal")

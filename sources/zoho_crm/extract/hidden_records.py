@@ -22,7 +22,7 @@ from ..limits import ALL_RECORDS
 from ..models import MODIFIED_TIME
 from ..planning.plan import Plan, visibility_criteria
 from ..transform.arrow_tables import records_table
-from ..transform.parquet_writer import Forget, Tables
+from ..transform.parquet_writer import DiscardRows, Tables
 from .notes import ExtractNotes
 from .record_lookup import read_ids, read_rows
 from .records_pagination import Record, list_page, walk
@@ -35,7 +35,7 @@ BATCH = 20 * limits.IDS_PER_CALL  # records in one table
 
 def complete(
     client: ZohoClient, plan: Plan, notes: ExtractNotes, tables: Tables
-) -> Iterator[pa.Table | Forget]:
+) -> Iterator[pa.Table | DiscardRows]:
     """The tables of Bulk Read or COQL, and after them the records that these leave out.
 
     One call more, to ask which records wait for approval. One that is approved, or no longer, while this reads
@@ -151,8 +151,8 @@ class _Came:
     rows: int = 0
     _ids: list[pa.Array] = field(default_factory=list)
 
-    def see(self, table: pa.Table | Forget) -> None:
-        if isinstance(table, Forget):
+    def see(self, table: pa.Table | DiscardRows) -> None:
+        if isinstance(table, DiscardRows):
             self.rows -= table.rows
             self._ids = [self._all()[: self.rows]] if self.keeps else []
             return

@@ -19,7 +19,15 @@ from ..planning.api_selection import choose_api
 from ..planning.cost import Cost
 from ..planning.plan import Plan
 from ..transform.arrow_tables import records_table
-from .extractor import FEW, ExtractResult, collect, must_be_read, read_module, shows_none, with_deleted_at
+from .extractor import (
+    FEW,
+    ExtractResult,
+    collect,
+    empty_list_message,
+    read_module,
+    require_file,
+    with_deleted_at,
+)
 from .filtered_rows import apply_filters, compile_filter
 from .notes import ExtractNotes
 from .record_count import read_count
@@ -31,27 +39,29 @@ BATCH = 20 * limits.IDS_PER_CALL  # records in one table
 SOME = Window(since=datetime(1970, 1, 1, tzinfo=timezone.utc))  # of records that were asked for by id
 
 
-def narrow(plan: Plan, refresh: Collection[str], rows: int | None, wish: PreferredApi = "auto") -> Plan:
+def narrow(
+    plan: Plan, refresh: Collection[str], rows: int | None, preferred_api: PreferredApi = "auto"
+) -> Plan:
     """Every record of the module, in few columns: id, version, and the fields to read for every row."""
     wanted = {*KEYS, *refresh}
     filtered = {one.field.casefold() for one in plan.filters}
     columns = tuple(c for c in plan.columns if c.api_name in wanted or c.api_name.casefold() in filtered)
     named = ", ".join(c.api_name for c in columns if c.api_name in refresh)
     what = f"every id{f' and {named}' if named else ''}"
-    made = whole(replace(plan, columns=columns), rows, wish)
+    made = whole(replace(plan, columns=columns), rows, preferred_api)
     # Without a watermark: a comparison of ids does not advance the state, and does not read deletions.
     made = replace(made, until=None, synced=None, left_out=())
     return replace(made, reason=f"{what}: {made.reason}")
 
 
-def whole(plan: Plan, rows: int | None, wish: PreferredApi = "auto") -> Plan:
+def whole(plan: Plan, rows: int | None, preferred_api: PreferredApi = "auto") -> Plan:
     """The module read whole, by the API that is right for so many rows; deletions were asked for already."""
-    api, reason = choose_api(plan.module, wish, rows, plan.valued, plan.usable)
-    plan = replace(plan, asked=wish != "auto", rows=rows, window=Window(), first=None, synced=None)
+    api, reason = choose_api(plan.module, preferred_api, rows, plan.valued, plan.api_availability)
+    plan = replace(plan, asked=preferred_api != "auto", rows=rows, window=Window(), first=None, synced=None)
     return plan.with_api(api, reason)
 
 
-def read_narrow(
+def read_id_scan(
     client: ZohoClient, plan: Plan, folder: Path, watch: ProgressCallback = NO_PROGRESS
 ) -> ExtractResult:
     """Read a narrow plan, into a folder of its own. Raises nothing."""
@@ -59,7 +69,7 @@ def read_narrow(
     folder.mkdir(parents=True, exist_ok=True)
     reading = read_module(client, plan, folder, watch)
     reading.crm_count = None  # what the plan counts are the destination's rows
-    if reading.status == "read" and plan.rows and not plan.filters and not must_be_read(reading).rows:
+    if reading.status == "read" and plan.rows and not plan.filters and not require_file(reading).rows:
         _check_none(client.with_usage(reading.usage), reading)
     return reading
 
@@ -75,7 +85,7 @@ def _check_none(client: ZohoClient, reading: ExtractResult) -> None:
         reading.fail(error)
         return
     if count is not None and count.records > FEW:
-        reading.fail(ExtractError(shows_none(count.records)))
+        reading.fail(ExtractError(empty_list_message(count.records)))
 
 
 def confirm_deleted(
@@ -112,7 +122,7 @@ def fetch(client: ZohoClient, plan: Plan, ids: Collection[str], folder: Path) ->
             apply_filters(_tables(client, plan, sorted(set(ids)), reading.notes), plan, reading.notes)
         )
         path = folder / f"{plan.table}.by-id.parquet"
-        reading.spooled = collect(tables, path, plan.columns, reading.notes)
+        reading.parquet_file = collect(tables, path, plan.columns, reading.notes)
         return reading.end("read")
     except Exception as error:  # noqa: BLE001 - one module's trouble never ends the others
         return reading.fail(error)

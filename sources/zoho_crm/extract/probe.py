@@ -9,17 +9,17 @@ from functools import partial
 from ..client.client import ZohoClient
 from ..config import ModuleSelection
 from ..discovery.availability import NO_SUCH_MODULE, fields_of
-from ..discovery.catalog import Answer, Catalog, PreviousState, ask_at_once, begin, skip_reason
+from ..discovery.catalog import Answer, Catalog, PreviousState, begin, call_in_parallel, skip_reason
 from ..exceptions import CredentialsError, Retriable, ZohoError, means_not_offered
 from ..models import MODIFIED_TIME, Api, Field, Module, PreferredApi, PrefetchedPage
-from ..planning.api_selection import Changes, choose_api, choose_api_for_changes, to_the_minute, why_not_bulk
+from ..planning.api_selection import Changes, choose_api, choose_api_for_changes, format_minute, why_not_bulk
 from ..planning.plan import Plan
 from .record_count import Count, read_count, read_count_of
 from .record_lookup import field_chunks
 from .records_pagination import first_page
 
 
-def plan_changes(client: ZohoClient, plan: Plan, wish: PreferredApi, coql: bool) -> Plan:
+def plan_changes(client: ZohoClient, plan: Plan, preferred_api: PreferredApi, coql: bool) -> Plan:
     """The plan of a window with its API, its reason, and the first page, which often is all there is.
 
     `coql` is whether COQL may be asked. Takes one call, and a second one, to count, where more
@@ -27,19 +27,21 @@ def plan_changes(client: ZohoClient, plan: Plan, wish: PreferredApi, coql: bool)
     """
     since = plan.window.since
     assert since is not None
-    plan = replace(plan, usable=replace(plan.usable, coql=coql))
-    if wish == "coql":
+    plan = replace(plan, api_availability=replace(plan.api_availability, coql=coql))
+    if preferred_api == "coql":
         return replace(
-            plan.with_api("coql", f"as configured, what changed since {to_the_minute(since)}"), rows=None
+            plan.with_api("coql", f"as configured, what changed since {format_minute(since)}"), rows=None
         )
     try:
         first = first_page(client, plan, field_chunks(plan.columns)[0])
     except ZohoError as refusal:
         if isinstance(refusal, (Retriable, CredentialsError)):
             raise
-        return _past(refusal, plan, wish)
+        return _past(refusal, plan, preferred_api)
     changes = _changes(client, plan, first)
-    api, reason = choose_api_for_changes(plan.module, wish, changes, plan.columns, plan.usable)
+    api, reason = choose_api_for_changes(
+        plan.module, preferred_api, changes, plan.columns, plan.api_availability
+    )
     partly = plan.counts_partly or changes.counts_partly
     return replace(plan.with_api(api, reason), rows=changes.rows, first=first, counts_partly=partly)
 
@@ -63,22 +65,22 @@ def _changes(client: ZohoClient, plan: Plan, first: PrefetchedPage) -> Changes:
     return replace(changes, rows=count.records, counted=True, counts_partly=count.partly)
 
 
-def _past(refusal: ZohoError, plan: Plan, wish: PreferredApi) -> Plan:
+def _past(refusal: ZohoError, plan: Plan, preferred_api: PreferredApi) -> Plan:
     """The plan of a module that the Records API does not list; where nothing else may, it is to say so."""
     possible: list[Api] = []
-    if wish == "auto" and plan.usable.coql:
+    if preferred_api == "auto" and plan.api_availability.coql:
         possible.append("coql")
-    if wish in ("auto", "bulk") and not why_not_bulk(plan.module):
+    if preferred_api in ("auto", "bulk") and not why_not_bulk(plan.module):
         possible.append("bulk")
     assert plan.window.since is not None
-    reason = f"lists refuse it ({refusal.code}), what changed since {to_the_minute(plan.window.since)}"
+    reason = f"lists refuse it ({refusal.code}), what changed since {format_minute(plan.window.since)}"
     return replace(plan.with_api([*possible, "records"][0], reason), rows=None)
 
 
 def discover(
     client: ZohoClient,
     choice: ModuleSelection,
-    wish: PreferredApi,
+    preferred_api: PreferredApi,
     memory: PreviousState,
     ours: Iterable[str],
 ) -> Catalog:
@@ -88,14 +90,14 @@ def discover(
     described = chosen
     if "fields" in found.choice.only:  # the table, which is about all modules
         described = [m for m in found.modules if m.api_name not in found.choice.never]
-    ask(client, found, wish, chosen, described)
+    ask(client, found, preferred_api, chosen, described)
     return found
 
 
 def ask(
     client: ZohoClient,
     found: Catalog,
-    wish: PreferredApi,
+    preferred_api: PreferredApi,
     modules: Sequence[Module],
     described: Sequence[Module] | None = None,
 ) -> None:
@@ -103,14 +105,14 @@ def ask(
 
     Under a limit of credits this is done for some modules after the other, and the rules are checked at the end.
     """
-    fields = ask_at_once(
+    fields = call_in_parallel(
         partial(fields_of, client, found.memory), [m for m in described or modules if not skip_reason(m)]
     )
     found.fields.update({name: listed for name, listed in fields.items() if isinstance(listed, list)})
     if found.order is None:
         found.check_rules([m.api_name for m in found.modules if _may_have_fields(m, found, fields)])
     offered = [m for m in modules if not skip_reason(m) and found.fields.get(m.api_name)]
-    plans = ask_at_once(lambda m: with_api(client, found.plan_module(m), wish), offered)
+    plans = call_in_parallel(lambda m: with_api(client, found.plan_module(m), preferred_api), offered)
     for module in modules:
         found.classify_module(module, fields.get(module.api_name, []), plans.get(module.api_name))
 
@@ -123,12 +125,14 @@ def _may_have_fields(module: Module, found: Catalog, fields: Mapping[str, Answer
     return module.api_name not in found.fields and not skip_reason(module)
 
 
-def with_api(client: ZohoClient, plan: Plan, wish: PreferredApi) -> Plan:
+def with_api(client: ZohoClient, plan: Plan, preferred_api: PreferredApi) -> Plan:
     """The plan with the API that reads it, by Zoho's count or by the first page of changes."""
-    coql = client.may_use_coql and "coql" not in dict(plan.usable.failing)
-    plan = replace(plan, asked=wish != "auto", usable=replace(plan.usable, coql=coql))
+    coql = client.may_use_coql and "coql" not in dict(plan.api_availability.failing)
+    plan = replace(
+        plan, asked=preferred_api != "auto", api_availability=replace(plan.api_availability, coql=coql)
+    )
     if plan.filters:
-        made = with_api(client, replace(plan, filters=()), wish)
+        made = with_api(client, replace(plan, filters=()), preferred_api)
         only = " and ".join(plan.filter_words)
         return replace(
             made,
@@ -136,9 +140,9 @@ def with_api(client: ZohoClient, plan: Plan, wish: PreferredApi) -> Plan:
             reason=f"{made.reason}; only rows with {only}, which Zoho does not count",
         )
     if not plan.is_full_refresh:
-        return plan_changes(client, plan, wish, coql)
+        return plan_changes(client, plan, preferred_api, coql)
     count = read_count(client, plan.module.api_name, partly=plan.counts_partly)
     rows = count.records if count else None
-    api, reason = choose_api(plan.module, wish, rows, plan.valued, plan.usable)
+    api, reason = choose_api(plan.module, preferred_api, rows, plan.valued, plan.api_availability)
     words = f"{plan.reason}; {reason}" if plan.reason else reason
     return replace(plan, api=api, reason=words, rows=rows, counts_partly=bool(count and count.partly))

@@ -95,14 +95,14 @@ def read_rows(client: ZohoClient, plan: Plan, ids: list[str], notes: ExtractNote
     chunks = field_chunks(plan.columns)
     first = list(read_ids(client, plan.module.api_name, chunks[0], ids).values())
     records = with_other_chunks(client, plan, first, chunks, notes)
-    mend_rich_text(client, plan, records, notes)
+    fetch_full_rich_text(client, plan, records, notes)
     return records
 
 
 # ---- rich text
 
 
-def mend_rich_text(client: ZohoClient, plan: Plan, records: list[Record], notes: ExtractNotes) -> None:
+def fetch_full_rich_text(client: ZohoClient, plan: Plan, records: list[Record], notes: ExtractNotes) -> None:
     """Replace rich text that a list cut to 500 characters by the whole text; one call a record."""
     fields = [c.api_name for c in plan.columns if c.field.rich_text]
     for record in records if fields else ():

@@ -14,7 +14,7 @@ from ..planning.plan import Plan
 from ..transform.arrow_tables import records_table
 from ..transform.column_types import Column
 from .notes import ExtractNotes
-from .record_lookup import field_chunks, mend_rich_text, with_other_chunks
+from .record_lookup import fetch_full_rich_text, field_chunks, with_other_chunks
 from .records_pagination import walk
 
 
@@ -29,7 +29,7 @@ def extract(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.
         some = some or bool(records)
         for record in records if absent else ():
             absent.difference_update(record)
-        mend_rich_text(client, plan, records, notes)
+        fetch_full_rich_text(client, plan, records, notes)
         yield records_table(records, plan.columns)
     if some and absent:
         # Zoho drops names that it does not know, or that this user may not see, without a word.

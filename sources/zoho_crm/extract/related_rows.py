@@ -14,7 +14,7 @@ from .. import limits
 from ..client.client import ZohoClient
 from ..client.responses import more_in, rows_in
 from ..exceptions import ExtractError, Fatal, NotAvailableError
-from ..models import BESIDE, MODIFIED_TIME, WITH_RECORDS, Field, Module
+from ..models import BESIDE, MODIFIED_TIME, USER_RECORD_TYPES, Field, Module
 from ..planning.plan import Plan
 from ..transform.column_types import ColumnType
 from ..transform.converters import ConversionError, convert
@@ -46,7 +46,7 @@ class ChangedParents:
 
 
 @dataclass(frozen=True)
-class Followed:
+class RelatedRowChanges:
     """What became of the rows of some parents."""
 
     gone: frozenset[str] = frozenset()  # held, and asking by id does not bring them
@@ -65,7 +65,7 @@ def links(fields: Mapping[str, Sequence[Field]], modules: Mapping[str, Module]) 
     for name, module in modules.items():
         parent = _name(module.raw.get("parent_module")) or owners.get(name)
         edited = module.is_part_of_records
-        for field in _ties(module, fields.get(name, ()), parent):
+        for field in _parent_lookups(module, fields.get(name, ()), parent):
             own = _target(field) or parent or ""
             anything = module.api_name in BESIDE or field.api_name in ABOUT
             parents = _any_record(module, modules) if anything else [own]
@@ -98,7 +98,7 @@ def links_not_asked(
     ]
 
 
-def _ties(module: Module, listed: Sequence[Field], parent: str | None) -> list[Field]:
+def _parent_lookups(module: Module, listed: Sequence[Field], parent: str | None) -> list[Field]:
     """The lookups of a module that tie its rows to other records, so that they go with those."""
     lookups = [f for f in listed if f.data_type == "lookup" and _target(f)]
     named = [f for f in listed if f.api_name == PARENT]
@@ -113,7 +113,7 @@ def _ties(module: Module, listed: Sequence[Field], parent: str | None) -> list[F
 
 def _any_record(module: Module, modules: Mapping[str, Module]) -> list[str]:
     """The modules on whose records notes and files may hang; files hang on notes, too."""
-    made_by_people = [name for name, m in modules.items() if m.generated_type in WITH_RECORDS]
+    made_by_people = [name for name, m in modules.items() if m.generated_type in USER_RECORD_TYPES]
     beside = BESIDE if module.api_name == "Notes" else {module.api_name}
     beside = {*BESIDE, *ACTIVITIES} if module.api_name in ACTIVITIES else beside
     return [name for name in made_by_people if name not in beside]
@@ -145,7 +145,7 @@ def ids_by_parent(
     fields = ["id", MODIFIED_TIME] if plan.has(MODIFIED_TIME) else ["id"]
     try:
         while wanted:
-            some = wanted[: client.door.coql_in_values]
+            some = wanted[: client.context.coql_in_values]
             try:
                 rows = list(_rows_with(client, link, some, fields))
             except Fatal as error:
@@ -168,7 +168,7 @@ def _learn_in_values(client: ZohoClient, refusal: Fatal, asked: int) -> bool:
     fewer = limits.COQL_IN_VALUES[-1]
     if refusal.code != "LIMIT_EXCEEDED" or asked <= fewer:
         return False
-    client.door.coql_in_values = min(client.door.coql_in_values, fewer)
+    client.context.coql_in_values = min(client.context.coql_in_values, fewer)
     return True
 
 
@@ -193,17 +193,17 @@ def _rows_with(
 
 
 def follow(
-    client: ZohoClient, plan: Plan, link: Relationship, parents: ChangedParents, held: Path
-) -> Followed:
+    client: ZohoClient, plan: Plan, link: Relationship, parents: ChangedParents, destination_rows: Path
+) -> RelatedRowChanges:
     """What became of the child's rows whose parents were deleted or changed.
 
     `plan` is the child's; `held` has the destination's rows of these parents, with the columns of `id`, of
     Modified_Time where there is one, and of the link. Only its child and its field matter of a link: parents
     of several modules can be asked for at once.
     """
-    there_too = pq.read_schema(held).names
+    there_too = pq.read_schema(destination_rows).names
     names = [n for n in (MODIFIED_TIME, link.field) if plan.has(n) and plan.column(n).name in there_too]
-    rows = _held_versions(held, {name: plan.column(name).name for name in names})
+    rows = _held_versions(destination_rows, {name: plan.column(name).name for name in names})
     asked = ids_by_parent(client, plan, link, parents.changed) if parents.changed else {}
     timed = MODIFIED_TIME in names
     same = {
@@ -213,7 +213,7 @@ def follow(
     }
     doubtful = [id for id in sorted(rows) if id not in same]
     there = read_ids(client, link.child, ["id", *names], doubtful)
-    return Followed(
+    return RelatedRowChanges(
         gone=frozenset(doubtful) - there.keys(),
         missing=frozenset(asked or ()) - rows.keys(),
         stale=frozenset(id for id, record in there.items() if rows[id] != _version(record, names)),
@@ -224,8 +224,8 @@ def follow(
 Version = tuple[object, ...]  # when a row changed, and its parent
 
 
-def _held_versions(held: Path, columns: Mapping[str, str]) -> dict[str, Version]:
-    table = pq.read_table(held, columns=["id", *columns.values()])
+def _held_versions(destination_rows: Path, columns: Mapping[str, str]) -> dict[str, Version]:
+    table = pq.read_table(destination_rows, columns=["id", *columns.values()])
     values = [
         [_in_utc(value) if name == MODIFIED_TIME else value for value in table[column].to_pylist()]
         for name, column in columns.items()

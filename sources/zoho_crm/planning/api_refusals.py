@@ -38,7 +38,7 @@ def failing(entry: Mapping[str, Any], now: datetime) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Learned:
+class ApiOutcome:
     """What one reading has learned of the APIs."""
 
     refused: Mapping[tuple[str, str], Field]  # by API and name
@@ -46,7 +46,7 @@ class Learned:
     worked: str | None  # the API that has read the module well
 
 
-def remember(state: MutableMapping[str, Any], module: str, learned: Learned, now: datetime) -> None:
+def remember(state: MutableMapping[str, Any], module: str, learned: ApiOutcome, now: datetime) -> None:
     """Keep it in the state of the source; twice the same is once."""
     refused, failed, worked = learned.refused, learned.failed, learned.worked
     known = state.get("refusals", {}).get(module, {})

@@ -6,31 +6,31 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from .. import limits
-from ..models import NAMES, USABLE, Api, Module, PreferredApi, Usable
+from ..models import NAMES, USABLE, Api, ApiAvailability, Module, PreferredApi
 from ..transform.column_types import Column
-from .cost import MANY, cost_of, costs_of, has_rich_text
+from .cost import MANY, cost_of, has_rich_text, window_credits_by_api
 
 
 def choose_api(
     module: Module,
-    wish: PreferredApi,
+    preferred_api: PreferredApi,
     rows: int | None,
     columns: tuple[Column, ...],
-    usable: Usable = USABLE,
+    api_availability: ApiAvailability = USABLE,
 ) -> tuple[Api, str]:
     """The API for a full reading, and the reason that `plan` prints."""
     no_bulk = why_not_bulk(module)
-    if no_bulk and wish in ("auto", "bulk"):
+    if no_bulk and preferred_api in ("auto", "bulk"):
         return "records", no_bulk
-    if wish != "auto":
-        return wish, "as configured"
-    if why := dict(usable.failing).get("bulk"):
-        return _without_bulk(rows, columns, usable.coql, why)
+    if preferred_api != "auto":
+        return preferred_api, "as configured"
+    if why := dict(api_availability.failing).get("bulk"):
+        return _without_bulk(rows, columns, api_availability.coql, why)
     if rows is None:
         return "bulk", "first load, Zoho gives no count"
     records, bulk = (
         cost_of("records", rows, columns).credits,
-        cost_of("bulk", rows, columns, usable.coql).credits,
+        cost_of("bulk", rows, columns, api_availability.coql).credits,
     )
     most, why = ("up to ", ", as lists cut rich text") if has_rich_text(columns) else ("", "")
     if records <= bulk:
@@ -73,7 +73,7 @@ class Changes:
     def words(self) -> str:
         """`at least 201 changed since 2026-11-20 02:15`."""
         number = f"{'at least ' if self.more and not self.counted else ''}{self.rows:,}"
-        return f"{number if self.rows else 'nothing'} changed since {to_the_minute(self.since)}"
+        return f"{number if self.rows else 'nothing'} changed since {format_minute(self.since)}"
 
     @property
     def expected(self) -> int:
@@ -84,19 +84,19 @@ class Changes:
 
 def choose_api_for_changes(
     module: Module,
-    wish: PreferredApi,
+    preferred_api: PreferredApi,
     changes: Changes,
     columns: tuple[Column, ...],
-    usable: Usable,
+    api_availability: ApiAvailability,
 ) -> tuple[Api, str]:
     """The API for a window, and the reason that `plan` prints; of two that cost the same, the plainer one.
 
     A wish wins, but Bulk Read makes no job for nothing, nor where it has not every row.
     """
     no_bulk = why_not_bulk(module)
-    if wish == "records":
+    if preferred_api == "records":
         return "records", f"as configured, {changes.words}"
-    if wish == "bulk" and changes.rows:
+    if preferred_api == "bulk" and changes.rows:
         return (
             ("records", f"{no_bulk}, {changes.words}")
             if no_bulk
@@ -104,9 +104,9 @@ def choose_api_for_changes(
         )
     if not changes.more or module.generated_type == "field_tracker":
         return "records", changes.words
-    costs = costs_of(changes.expected, columns, usable.coql)
-    without = set() if usable.coql else {"coql"}
-    without |= {"bulk"} if no_bulk or "bulk" in dict(usable.failing) else set()
+    costs = window_credits_by_api(changes.expected, columns, api_availability.coql)
+    without = set() if api_availability.coql else {"coql"}
+    without |= {"bulk"} if no_bulk or "bulk" in dict(api_availability.failing) else set()
     possible = [api for api in costs if api not in without]
     best = min(possible, key=costs.__getitem__)
     if not changes.counted:
@@ -116,5 +116,5 @@ def choose_api_for_changes(
     return best, f"{changes.words}: {chosen}" + (f"; {others}" if others else "")
 
 
-def to_the_minute(moment: datetime) -> str:
+def format_minute(moment: datetime) -> str:
     return f"{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M}"

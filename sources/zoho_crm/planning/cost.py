@@ -16,7 +16,7 @@ BULK_ROWS_A_SECOND = 8_000
 SHORTEST_JOB = 3.5
 # Measured with a live account: lists come at about 300 rows a second, in pages of 200.
 SECONDS_A_CALL = 0.7
-CALLS_SIDE_BY_SIDE = 4  # the threads that read what is not Bulk Read
+PARALLEL_CALLS = 4  # the threads that read what is not Bulk Read
 # A million rows of 40 columns, generated: 137 MB of archives. In JSON a value comes with its name.
 CELL_IN_ARCHIVE = 3.5
 CELL_IN_JSON = 30
@@ -73,7 +73,7 @@ def together(estimates: Iterable[Estimate]) -> float:
     listed = list(estimates)
     queue = sum(e.seconds for e in listed if e.one_at_a_time)
     others = [e.seconds for e in listed if not e.one_at_a_time]
-    return max(queue, sum(others) / CALLS_SIDE_BY_SIDE, *others, 0.0)
+    return max(queue, sum(others) / PARALLEL_CALLS, *others, 0.0)
 
 
 # Rows to choose by where Zoho gives no count: so many that it matters.
@@ -108,7 +108,7 @@ def cost_of(api: Api, rows: int, columns: tuple[Column, ...], coql: bool = True)
         return _cost_of_records(rows, columns)
     if api == "bulk":
         beside = tuple(c for c in columns if not c.likely_in_bulk)
-        more = cost_beside(rows, beside, coql)
+        more = supplement_cost(rows, beside, coql)
         if any(c.in_coql for c in beside):
             more += Cost(1, 1)  # a look whether there are values
         slices = max(1, ceil((len(columns) - len(beside) - 2) / (limits.BULK_FIELDS_PER_JOB - 2)))
@@ -118,7 +118,7 @@ def cost_of(api: Api, rows: int, columns: tuple[Column, ...], coql: bool = True)
     return _cost_of_coql(rows, columns) + (_cost_of_records(rows, beside) if beside else Cost(0, 0))
 
 
-def cost_beside(rows: int, columns: tuple[Column, ...], coql: bool) -> Cost:
+def supplement_cost(rows: int, columns: tuple[Column, ...], coql: bool) -> Cost:
     """What it takes to read some columns beside Bulk Read, by the cheaper way."""
     if not columns:
         return Cost(0, 0)
@@ -131,10 +131,10 @@ def cost_beside(rows: int, columns: tuple[Column, ...], coql: bool) -> Cost:
     return min(by_records, both, key=lambda cost: cost.credits)
 
 
-def pays_by_coql(rows: int | None, columns: tuple[Column, ...], coql: bool) -> bool:
+def is_coql_cheaper(rows: int | None, columns: tuple[Column, ...], coql: bool) -> bool:
     """Whether COQL is the cheaper way to read what it takes of the columns beside Bulk Read."""
     known = MANY if rows is None else rows
-    return cost_beside(known, columns, coql).credits < _cost_of_records(known, columns).credits
+    return supplement_cost(known, columns, coql).credits < _cost_of_records(known, columns).credits
 
 
 def _cost_of_coql(rows: int, columns: tuple[Column, ...]) -> Cost:
@@ -163,7 +163,7 @@ def has_rich_text(columns: tuple[Column, ...]) -> bool:
     return any(column.field.rich_text for column in columns)
 
 
-def costs_of(rows: int, columns: tuple[Column, ...], coql: bool = True) -> dict[Api, int]:
+def window_credits_by_api(rows: int, columns: tuple[Column, ...], coql: bool = True) -> dict[Api, int]:
     """The credits of reading a window of so many rows, past the first page, by each API.
 
     COQL looks at no query of a window beforehand, and finds no row without a time in it.

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ..models import USABLE, Api, Module, PrefetchedPage, Usable, Window
+from ..models import USABLE, Api, ApiAvailability, Module, PrefetchedPage, Window
 from ..state import DeletionMode, ModuleState
 from ..transform.column_types import Column, column_type_of, is_known_type
 from ..transform.privacy_rules import Filter, MaskingRule
@@ -36,7 +36,7 @@ class Plan:
     )
     filters: tuple[Filter, ...] = ()  # that a row has to pass, or it is none of the table's
     asked: bool = False  # whether a user has asked for this API: then no other one takes its place
-    usable: Usable = USABLE
+    api_availability: ApiAvailability = USABLE
 
     @property
     def is_full_refresh(self) -> bool:
@@ -46,7 +46,7 @@ class Plan:
     @property
     def secret(self) -> bool:
         """Whether what Zoho sends may not be written as it is; it may send more than it was asked for."""
-        return bool(self.filters or self.private or self.chosen) or any(c.veil for c in self.columns)
+        return bool(self.filters or self.private or self.chosen) or any(c.masking_rule for c in self.columns)
 
     @property
     def new_private(self) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ class Plan:
 
     @property
     def cost(self) -> Cost:
-        cost = cost_of(self.api, self.rows or 0, self.valued, self.usable.coql)
+        cost = cost_of(self.api, self.rows or 0, self.valued, self.api_availability.coql)
         asks = self.api != "records" and self.module.may_wait_for_approval  # which records are not approved
         return Cost(cost.calls + asks, cost.credits + asks)
 
@@ -80,13 +80,19 @@ class Plan:
         """The APIs that may read the module where this one does not, the cheapest first."""
         if self.api == "records":
             return ()
-        if self.api == "coql" or not self.usable.coql or self.module.generated_type == "field_tracker":
+        if (
+            self.api == "coql"
+            or not self.api_availability.coql
+            or self.module.generated_type == "field_tracker"
+        ):
             return ("records",)
         return tuple(sorted(("records", "coql"), key=self.credits_of))
 
     def credits_of(self, api: Api) -> int:
         """What another API would take for the same rows."""
-        return cost_of(api, MANY if self.rows is None else self.rows, self.valued, self.usable.coql).credits
+        return cost_of(
+            api, MANY if self.rows is None else self.rows, self.valued, self.api_availability.coql
+        ).credits
 
     def has(self, api_name: str) -> bool:
         return any(c.api_name == api_name for c in self.columns)

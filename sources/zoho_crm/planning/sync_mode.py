@@ -45,7 +45,7 @@ def full_refresh_reason(
     return next((why for why, holds in reasons.items() if holds), None)
 
 
-def check_kept(plan: Plan, held: Mapping[str, frozenset[str]]) -> None:
+def check_deletion_mode(plan: Plan, held: Mapping[str, frozenset[str]]) -> None:
     """Raises ExtractError where a whole reading would take away what a table keeps.
 
     If the state is lost, the columns of the table tell.
@@ -81,8 +81,8 @@ def with_window(plan: Plan, policy: SyncConfig) -> Plan:
 
 def column_signature(column: Column) -> str:
     """What the state knows a filled column by: another field of the same name has other values."""
-    veil = f" {column.veil.word}" if column.veil else ""
-    return f"{column.name}@{column.field.raw.get('id') or ''}{veil}"
+    masking_rule = f" {column.masking_rule.word}" if column.masking_rule else ""
+    return f"{column.name}@{column.field.raw.get('id') or ''}{masking_rule}"
 
 
 def synced_after(plan: Plan, empty: Collection[str] = (), as_of: datetime | None = None) -> ModuleState:

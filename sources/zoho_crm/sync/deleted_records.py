@@ -40,7 +40,7 @@ def deleted_records_reading(readings: Iterable[ExtractResult], folder: Path) -> 
     reading = ExtractResult("deleted_records", "deleted_records", "", "", key=KEY)
     reading.columns = DELETED_RECORDS.columns(DELETED_RECORDS.fields, {})
     path = folder / f"{DELETED_RECORDS.table}.parquet"
-    reading.spooled = write_parquet(_tables(readings, reading.columns), path, key=None)
+    reading.parquet_file = write_parquet(_tables(readings, reading.columns), path, key=None)
     return reading.end("read")
 
 

@@ -14,17 +14,24 @@ import pyarrow.parquet as pq
 
 from ..client.client import ZohoClient
 from ..client.job_journal import Journal
-from ..client.progress import NO_PROGRESS, Watcher
+from ..client.progress import NO_PROGRESS, ProgressListener
 from ..config import ModuleSelection
 from ..discovery.account_tables import ACCOUNT_TABLES
 from ..discovery.catalog import Catalog, PreviousState
 from ..exceptions import CreditBudgetExceeded, ExtractError, SettingsError, ZohoCrmError
 from ..extract.deletions import Deletion
-from ..extract.extractor import ExtractResult, ids_of, must_be_read, read_module
+from ..extract.extractor import ExtractResult, ids_of, read_module, require_file
 from ..extract.id_comparison import confirm_deleted, cost_by_id, fetch, whole
 from ..extract.probe import discover, with_api
 from ..extract.record_count import read_count
-from ..extract.related_rows import ChangedParents, Followed, Relationship, follow, links, links_not_asked
+from ..extract.related_rows import (
+    ChangedParents,
+    RelatedRowChanges,
+    Relationship,
+    follow,
+    links,
+    links_not_asked,
+)
 from ..models import MODIFIED_TIME, PreferredApi
 from ..planning.plan import Plan
 from ..planning.sync_mode import with_window
@@ -33,7 +40,7 @@ from ..transform.parquet_writer import ParquetFile, groups_of, without_rows, wri
 from .deleted_records import DELETED_RECORDS
 from .rejected_values import split_rejected
 from .restored_records import deleted_lately, restored
-from .tables import Table, account_tables, metadata_tables, module_tables, not_due, read_side_by_side
+from .tables import Table, account_tables, metadata_tables, module_tables, not_due, read_in_parallel
 from .warehouse import Warehouse
 
 UNTRACED = "untraced"  # the type of a deletion that Zoho's list did not name
@@ -69,12 +76,12 @@ class Extraction:
 
     client: ZohoClient
     choice: ModuleSelection
-    wish: PreferredApi
+    preferred_api: PreferredApi
     memory: PreviousState
-    held: Warehouse
+    warehouse: Warehouse
     folder: Path
     journal: Path | None = None  # the folder whose file remembers Bulk Read jobs until their rows have landed
-    watcher: Watcher = field(default_factory=Watcher)
+    watcher: ProgressListener = field(default_factory=ProgressListener)
     rewrite: bool = False  # write tables, too, that seem to hold the same rows already
     readings: dict[str, ExtractResult] = field(default_factory=dict)
     deleted: dict[str, RecentlyDeleted] = field(default_factory=dict)  # by module, before this run
@@ -82,17 +89,19 @@ class Extraction:
     _links: list[Relationship] = field(default_factory=list)
     _changed: dict[str, Changed] = field(default_factory=dict)
     _more: dict[str, list[ParquetFile]] = field(default_factory=dict)  # rows that were read later in this run
-    _whole_why: dict[str, str] = field(default_factory=dict)  # why a module is to be read whole after all
+    _full_refresh_causes: dict[str, str] = field(
+        default_factory=dict
+    )  # why a module is to be read whole after all
     _row_counts: dict[str, int | None] = field(default_factory=dict)  # of tables that were counted
 
     def run(self) -> None:
         """Ask what the account offers, and read it. A table that fails keeps its error, and the others go on."""
-        found = discover(self.client, self.choice, self.wish, self.memory, ACCOUNT_TABLES)
-        found = replace(found, plans=[self._obeying(plan) for plan in found.plans])
+        found = discover(self.client, self.choice, self.preferred_api, self.memory, ACCOUNT_TABLES)
+        found = replace(found, plans=[self._enforce_privacy_rules(plan) for plan in found.plans])
         self.read(found, [*module_tables(self.client, found), *account_tables(self.client, found)])
         self.describe()
 
-    def _obeying(self, plan: Plan) -> Plan:
+    def _enforce_privacy_rules(self, plan: Plan) -> Plan:
         """The plan; of the whole module where a new rule of privacy forbids values that its table holds.
 
         Raises SettingsError where the table keeps them: the command empties their columns first.
@@ -111,13 +120,13 @@ class Extraction:
 
     def _whole(self, plan: Plan, why: str) -> Plan:
         """The plan of changes as one of the whole module."""
-        again = whole(plan, self._row_count(plan), self.wish)
+        again = whole(plan, self._row_count(plan), self.preferred_api)
         return replace(again, synced=plan.synced, reason=f"{why}: {again.reason}")
 
     def _row_count(self, plan: Plan) -> int | None:
         """The live rows of a module's table before this run, counted once; None if there is no table."""
         if plan.table not in self._row_counts:
-            self._row_counts[plan.table] = self.held.count([plan.table]).get(plan.table)
+            self._row_counts[plan.table] = self.warehouse.count([plan.table]).get(plan.table)
         return self._row_counts[plan.table]
 
     def read(self, found: Catalog, tables: Sequence[Table]) -> None:
@@ -127,16 +136,16 @@ class Extraction:
         listed = {m.api_name: m for m in self.found.modules}
         not_asked = links_not_asked(self.found.fields, listed, self.memory.synced)
         self._links = [*links(self.found.fields, listed), *not_asked]
-        self.client.door.scratch = self.folder
-        self.client.door.journal = self._open_journal()
-        for reading in self.side_by_side(tables):
+        self.client.context.temp_dir = self.folder
+        self.client.context.journal = self._open_journal()
+        for reading in self.read_tables(tables):
             self.readings[reading.name] = reading
-        with self.held.kept_open():
+        with self.warehouse.open_connection():
             for reading in self.modules():
                 self.readings[reading.name] = self._catch_up(reading)
             for reading in self.modules():
                 self._settle(reading)
-            self._bring_back()
+            self._add_restored_records()
             self._follow(self._changed)
             self._read_whole_again()
             for reading in self.modules():
@@ -144,7 +153,7 @@ class Extraction:
         for reading in self.readings.values():
             if reading.plan is None and reading.status == "read":
                 self._reject(reading)
-        self._tell_unknown()
+        self._report_unknown_deletions()
 
     def describe(self) -> None:
         """Make the tables about modules and fields, which tell what the readings have met."""
@@ -167,8 +176,8 @@ class Extraction:
             journal.done(module, synced.until)
         return journal
 
-    def side_by_side(self, tables: Sequence[Table]) -> Iterator[ExtractResult]:
-        return read_side_by_side(tables, self.folder, self.watcher, one_by_one=self.found.one_by_one)
+    def read_tables(self, tables: Sequence[Table]) -> Iterator[ExtractResult]:
+        return read_in_parallel(tables, self.folder, self.watcher, sequential=self.found.sequential)
 
     def modules(self) -> list[ExtractResult]:
         """The readings of modules that went well so far."""
@@ -196,23 +205,23 @@ class Extraction:
         if not reading.notes.read_as_of or reading.synced is None:
             return reading
         later = with_window(replace(plan, synced=reading.synced), self.found.choice.policy)
-        with _own_trouble(reading):
-            later = with_api(self.client.with_usage(reading.usage), later, self.wish)
+        with _record_errors(reading):
+            later = with_api(self.client.with_usage(reading.usage), later, self.preferred_api)
             more = read_module(self.client, later, self._subfolder("later"))
-            if more.status == "read" and (more.gap or more.feedless):
+            if more.status == "read" and (more.gap or more.has_no_deletion_list):
                 why = more.gap or "Zoho has no list of its deletions"
                 return self._read_by_new_jobs(
                     reading, more, f"jobs of an earlier run are of no use, as {why}"
                 )
             reading.merge_result(more)
             if more.status == "read":
-                self._add_rows(reading, must_be_read(more))
+                self._add_rows(reading, require_file(more))
                 reading.gone.update(more.gone)
                 reading.synced = more.synced
         return reading
 
     def _read_by_new_jobs(self, before: ExtractResult, more: ExtractResult, why: str) -> ExtractResult:
-        plan, journal = before.plan, self.client.door.journal
+        plan, journal = before.plan, self.client.context.journal
         assert plan is not None
         if journal is not None:
             journal.done(before.name)
@@ -233,7 +242,7 @@ class Extraction:
             changed = self._ids(reading) if is_parent else frozenset[str]()
             self._changed[reading.name] = Changed(ChangedParents(frozenset(reading.gone), changed))
         elif plan.synced is not None and self._exists(plan):
-            with _own_trouble(reading):
+            with _record_errors(reading):
                 self._settle_whole(reading, plan, plan.synced)
         elif plan.synced is not None:  # somebody has dropped its table
             gone = frozenset(deletion.id for deletion in reading.deletions)
@@ -248,8 +257,8 @@ class Extraction:
         """
         names = [n for n in (MODIFIED_TIME,) if plan.has(n) and plan.column(n).name in self._columns(plan)]
         columns = ["id", *(plan.column(name).name for name in names)]
-        there = self.held.read(plan.table, columns)
-        now = [part.path for part in (must_be_read(reading), *self._more.get(reading.name, ()))]
+        there = self.warehouse.read(plan.table, columns)
+        now = [part.path for part in (require_file(reading), *self._more.get(reading.name, ()))]
         missing = ids_missing(there, now)
         same_rules = (before.filters, before.keeps) == (plan.filter_words, plan.keeps)
         if missing and same_rules and not self.choice.refresh and plan.module.has_own_records:
@@ -279,23 +288,23 @@ class Extraction:
         new = sorted(set(gone) - {deletion.id for deletion in reading.deletions})
         reading.deletions += tuple(Deletion(id, None, UNTRACED, at, None) for id in new)
 
-    def _bring_back(self) -> None:
+    def _add_restored_records(self) -> None:
         """Records that an earlier run saw deleted and that are here again: restoring one moves no time of it."""
-        if not self.held.merges:
+        if not self.warehouse.can_merge:
             return
         names = [reading.name for reading in self.modules()]
-        self.deleted = deleted_lately(self.held, self.memory.deleted, names, self.client.now())
+        self.deleted = deleted_lately(self.warehouse, self.memory.deleted, names, self.client.now())
         for name in (name for name in names if self._window(name)):
             reading, deleted = self.readings[name], self.deleted.get(name, RecentlyDeleted())
             plan = reading.plan
             assert plan is not None
-            with _own_trouble(reading):
+            with _record_errors(reading):
                 client = self.client.with_usage(reading.usage)
-                new = restored(client, self.held, reading, plan, deleted) - self._ids(reading)
-                self._bring(reading, plan, new)
+                new = restored(client, self.warehouse, reading, plan, deleted) - self._ids(reading)
+                self._add_records(reading, plan, new)
                 known = self._changed[name].parents
                 self._changed[name].parents = ChangedParents(known.gone, known.changed | new)
-                if deleted.dropped is not None and name not in self._whole_why:
+                if deleted.dropped is not None and name not in self._full_refresh_causes:
                     self._doubt_restored(reading, plan)
 
     def _doubt_restored(self, reading: ExtractResult, plan: Plan) -> None:
@@ -306,20 +315,20 @@ class Extraction:
         client = self.client.with_usage(reading.usage)
         count = read_count(client, reading.name, partly=plan.counts_partly)
         if count is None:
-            self._whole_why[reading.name] = f"{why}, and Zoho gives no count"
+            self._full_refresh_causes[reading.name] = f"{why}, and Zoho gives no count"
         elif count.records - self._rows_after(reading, plan) > reading.recent:
-            self._whole_why[reading.name] = why
+            self._full_refresh_causes[reading.name] = why
 
     def _follow(self, changed: Mapping[str, Changed]) -> None:
         """Rows that belong to records which changed or went: of subforms, links, notes, files, activities."""
-        for (child, name), ties in _by_child(self._links).items():
+        for (child, name), relationships in _by_child(self._links).items():
             window = self._window(child)
             if window is None:
                 continue
             reading, plan = window
-            touched = [(changed.get(link.parent, Changed()), link) for link in ties]
+            touched = [(changed.get(link.parent, Changed()), link) for link in relationships]
             if any(one.lost or (one.unknown and link.edited) for one, link in touched):
-                self._whole_why[child] = "its rows could not be asked by their parents"
+                self._full_refresh_causes[child] = "its rows could not be asked by their parents"
             gone = frozenset[str]().union(*(one.parents.gone for one, _ in touched))
             edited = frozenset[str]().union(*(one.parents.changed for one, link in touched if link.edited))
             others = frozenset[str]().union(
@@ -327,8 +336,8 @@ class Extraction:
             )
             parents = ChangedParents(gone, edited | self._deleted_once(others))
             if parents.gone or parents.changed:
-                with _own_trouble(reading):
-                    followed = self._rows_of(reading, plan, name, ties, parents)
+                with _record_errors(reading):
+                    followed = self._rows_of(reading, plan, name, relationships, parents)
                     known = self._changed[child].parents
                     self._changed[child].parents = ChangedParents(
                         known.gone | followed.gone, known.changed | followed.missing
@@ -339,23 +348,23 @@ class Extraction:
         reading: ExtractResult,
         plan: Plan,
         name: str,
-        ties: Sequence[Relationship],
+        relationships: Sequence[Relationship],
         parents: ChangedParents,
-    ) -> Followed:
+    ) -> RelatedRowChanges:
         """Bring and take away the rows of these parents."""
         if not plan.has(name):
-            return Followed()
+            return RelatedRowChanges()
         if not self.client.may_use_coql or self._is_cheaper_whole(plan, len(parents.changed)):
-            self._whole_why[reading.name] = "its rows could not be asked by their parents"
+            self._full_refresh_causes[reading.name] = "its rows could not be asked by their parents"
             parents = ChangedParents(parents.gone)
         columns = [plan.column(n).name for n in ("id", MODIFIED_TIME, name) if plan.has(n)]
-        there = self.held.read(
+        there = self.warehouse.read(
             plan.table, columns, ids=parents.gone | parents.changed, by=plan.column(name).name
         )
-        followed = follow(self.client.with_usage(reading.usage), plan, ties[0], parents, there)
+        followed = follow(self.client.with_usage(reading.usage), plan, relationships[0], parents, there)
         if not followed.asked:
-            self._whole_why[reading.name] = "its rows could not be asked by their parents"
-        self._bring(reading, plan, (followed.missing | followed.stale) - self._ids(reading))
+            self._full_refresh_causes[reading.name] = "its rows could not be asked by their parents"
+        self._add_records(reading, plan, (followed.missing | followed.stale) - self._ids(reading))
         gone = followed.gone - reading.gone.keys()
         at = plan.until or self.client.now()
         reading.gone.update(dict.fromkeys(gone, at))
@@ -363,30 +372,32 @@ class Extraction:
             self._remember_deleted(reading, plan, gone)
         return followed
 
-    def _bring(self, reading: ExtractResult, plan: Plan, ids: frozenset[str]) -> None:
+    def _add_records(self, reading: ExtractResult, plan: Plan, ids: frozenset[str]) -> None:
         """Add these rows, unless reading the whole module costs less."""
         if not ids:
             return
         if cost_by_id(plan, len(ids)).credits > self._credits_whole(plan):
-            self._whole_why[reading.name] = f"{len(ids):,} records to read again, which costs more by id"
+            self._full_refresh_causes[reading.name] = (
+                f"{len(ids):,} records to read again, which costs more by id"
+            )
         else:
             self._fetch(reading, ids)
 
     def _is_cheaper_whole(self, plan: Plan, parents: int) -> bool:
         """Whether reading the module costs less than asking for the rows of so many parents."""
-        return parents / self.client.door.coql_in_values > self._credits_whole(plan)
+        return parents / self.client.context.coql_in_values > self._credits_whole(plan)
 
     def _credits_whole(self, plan: Plan) -> int:
-        return whole(plan, self._row_count(plan) or 0, self.wish).cost.credits
+        return whole(plan, self._row_count(plan) or 0, self.preferred_api).cost.credits
 
     def _deleted_once(self, ids: frozenset[str]) -> frozenset[str]:
         """Those that were deleted once and are here again: what belongs to them comes back with them."""
         known = frozenset[str]().union(*(deleted.days for deleted in self.deleted.values()))
         if not ids or all(deleted.dropped is None for deleted in self.deleted.values()):
             return ids & known
-        if DELETED_RECORDS.table not in self.held.tables([DELETED_RECORDS.table]):
+        if DELETED_RECORDS.table not in self.warehouse.tables([DELETED_RECORDS.table]):
             return ids  # any of them may be one that is not remembered
-        path = self.held.read(DELETED_RECORDS.table, ["id"], ids=ids)
+        path = self.warehouse.read(DELETED_RECORDS.table, ["id"], ids=ids)
         return ids & known | frozenset(pq.read_table(path)["id"].to_pylist())
 
     # ---- modules whose changes do not tell enough
@@ -399,14 +410,14 @@ class Extraction:
             assert plan is not None
             if plan.is_full_refresh or not self._exists(plan):
                 continue
-            with _own_trouble(reading):
-                why = self._whole_why.get(reading.name) or self._why_doubted(reading, plan)
+            with _record_errors(reading):
+                why = self._full_refresh_causes.get(reading.name) or self._full_refresh_cause(reading, plan)
                 if why:
                     again = self._whole(plan, why)
                     read = partial(read_module, self.client, again)
                     due.append(Table(reading.name, plan.table, plan.columns, read, again.cost.calls, again))
         again_changed: dict[str, Changed] = {}
-        for came in self.side_by_side(due):
+        for came in self.read_tables(due):
             before = self.readings[came.name]
             self._more.pop(came.name, None)
             reading = self._catch_up(came) if came.status == "read" else came
@@ -416,9 +427,9 @@ class Extraction:
                 self._settle(reading)
                 again_changed[reading.name] = self._changed.get(reading.name, Changed(unknown=True))
         if again_changed:
-            self._whole_why = {}
+            self._full_refresh_causes = {}
             self._follow(again_changed)
-            if self._whole_why:
+            if self._full_refresh_causes:
                 self._read_whole_again()
 
     def _take_over(self, reading: ExtractResult, before: ExtractResult) -> None:
@@ -429,15 +440,15 @@ class Extraction:
         known = {deletion.id for deletion in reading.deletions}
         reading.deletions += tuple(one for one in before.deletions if one.id not in known)
         reading.gap = reading.gap or before.gap
-        reading.refused, reading.feedless = before.refused, before.feedless
+        reading.refused, reading.has_no_deletion_list = before.refused, before.has_no_deletion_list
 
-    def _why_doubted(self, reading: ExtractResult, plan: Plan) -> str | None:
+    def _full_refresh_cause(self, reading: ExtractResult, plan: Plan) -> str | None:
         """Why the changes may not be all: a list of deletions that is cut, refused, or that Zoho has not.
 
         Or rows that come and go with records of modules that are not read in this run.
         """
-        alone = self._hangs_on_others(reading.name)
-        if not reading.feedless and (reading.gap or not alone):
+        alone = self._has_unselected_parent(reading.name)
+        if not reading.has_no_deletion_list and (reading.gap or not alone):
             return reading.gap
         if not alone and not plan.module.has_own_records:  # they come and go with theirs
             return None
@@ -459,7 +470,7 @@ class Extraction:
             return f"{none}, and Zoho counts {count.records:,} for {rows:,} rows"
         return None
 
-    def _hangs_on_others(self, name: str) -> bool:
+    def _has_unselected_parent(self, name: str) -> bool:
         """Whether rows of a module come and go with records of one that the user has not chosen for this run."""
         return any(link.child == name and not self.found.choice.selects(link.parent) for link in self._links)
 
@@ -469,14 +480,14 @@ class Extraction:
         touched = ids | reading.gone.keys()
         if not touched:
             return there
-        known = set(pq.read_table(self.held.read(plan.table, ["id"], ids=touched))["id"].to_pylist())
+        known = set(pq.read_table(self.warehouse.read(plan.table, ["id"], ids=touched))["id"].to_pylist())
         return there - len(known & reading.gone.keys()) + len(ids - known)
 
-    def _tell_unknown(self) -> None:
+    def _report_unknown_deletions(self) -> None:
         """A table whose deletions nothing tells has failed, and says since when that is."""
         for reading in self.readings.values():
             known = reading.plan.synced if reading.plan else None
-            if known is None or reading.feedless:
+            if known is None or reading.has_no_deletion_list:
                 continue
             if reading.status == "read" and reading.refused:
                 reading.notes.remarks.append(
@@ -515,22 +526,22 @@ class Extraction:
         plan = reading.plan
         assert plan is not None
         more = self._more.pop(reading.name, [])
-        with _own_trouble(reading):
+        with _record_errors(reading):
             if more:
                 newest = plan.column(MODIFIED_TIME).name if plan.has(MODIFIED_TIME) else None
-                parts = [must_be_read(reading), *more]
+                parts = [require_file(reading), *more]
                 path = self._subfolder("joined") / f"{plan.table}.parquet"
                 tables = (group for part in parts for group in groups_of(part.path))
-                reading.spooled = write_parquet(tables, path, "id", newest)
-            reading.spooled = without_rows(must_be_read(reading), reading.gone)
+                reading.parquet_file = write_parquet(tables, path, "id", newest)
+            reading.parquet_file = without_rows(require_file(reading), reading.gone)
             self._reject(reading)
             if reading.gone and not plan.is_full_refresh and self._exists(plan):
-                there = self.held.read(plan.table, ["id"], ids=reading.gone)
+                there = self.warehouse.read(plan.table, ["id"], ids=reading.gone)
                 reading.deleted_rows = int(pq.read_metadata(there).num_rows)
 
     def _reject(self, reading: ExtractResult) -> None:
         """Take the values out of the file that their columns do not hold."""
-        reading.spooled, reading.rejected = split_rejected(must_be_read(reading), reading.columns)
+        reading.parquet_file, reading.rejected = split_rejected(require_file(reading), reading.columns)
         names = {column.api_name: column.name for column in reading.columns}
         reading.notes.misfits.update(names[one.field] for one in reading.rejected)
 
@@ -544,7 +555,7 @@ class Extraction:
         reading.merge_result(brought)
         if brought.status == "read":
             reading.recent += brought.rows or 0
-            self._add_rows(reading, must_be_read(brought))
+            self._add_rows(reading, require_file(brought))
             outside = dict.fromkeys(brought.notes.outside, reading.plan.until or self.client.now())
             reading.gone.update(outside)
 
@@ -566,14 +577,14 @@ class Extraction:
         return path
 
     def _exists(self, plan: Plan) -> bool:
-        return plan.table in (self.memory.held or {})
+        return plan.table in (self.memory.destination_columns or {})
 
     def _columns(self, plan: Plan) -> frozenset[str]:
-        return (self.memory.held or {}).get(plan.table, frozenset())
+        return (self.memory.destination_columns or {}).get(plan.table, frozenset())
 
 
 @contextmanager
-def _own_trouble(reading: ExtractResult) -> Iterator[None]:
+def _record_errors(reading: ExtractResult) -> Iterator[None]:
     """What goes wrong with one table stays with it."""
     try:
         yield
@@ -634,7 +645,7 @@ def _query(query: str, there: Path, now: Sequence[Path], columns: Sequence[str])
 
 
 def _by_child(found: Iterable[Relationship]) -> dict[tuple[str, str], list[Relationship]]:
-    ties: dict[tuple[str, str], list[Relationship]] = {}
+    relationships: dict[tuple[str, str], list[Relationship]] = {}
     for link in found:
-        ties.setdefault((link.child, link.field), []).append(link)
-    return ties
+        relationships.setdefault((link.child, link.field), []).append(link)
+    return relationships

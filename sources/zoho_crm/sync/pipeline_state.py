@@ -9,7 +9,7 @@ from typing import Any
 from ..discovery.catalog import PreviousState
 from ..extract.deletions import PERMANENT
 from ..extract.extractor import ExtractResult
-from ..planning.api_refusals import Learned, remember
+from ..planning.api_refusals import ApiOutcome, remember
 from ..planning.schedule import REMEMBERED
 from ..planning.sync_mode import FEED
 from ..state import ModuleState, RecentlyDeleted, from_state, recently_deleted_from
@@ -24,9 +24,9 @@ DELETED_LATELY = (
 )
 
 
-def memory_of(state: Mapping[str, Any], held: Warehouse | None = None) -> PreviousState:
+def load_previous_state(state: Mapping[str, Any], warehouse: Warehouse | None = None) -> PreviousState:
     """What earlier runs remembered, from the state of the source and in the destination."""
-    shorten = as_it_is if held is None else held.shorten
+    shorten = as_it_is if warehouse is None else warehouse.shorten
     resources = (entry.get(MODULE_STATE) for entry in state.get("resources", {}).values())
     by_resource = {
         entry["module"]: entry for entry in resources if isinstance(entry, dict) and "module" in entry
@@ -39,9 +39,9 @@ def memory_of(state: Mapping[str, Any], held: Warehouse | None = None) -> Previo
         {shorten(table): shortened(known, shorten) for table, known in state.get("columns", {}).items()},
         state.get("settings_read", {}),
         {module: synced for module, synced in entries.items() if synced is not None},
-        None if held is None or not held.merges else held.tables(),
+        None if warehouse is None or not warehouse.can_merge else warehouse.tables(),
         shorten=shorten,
-        replaces_parts=held is not None and held.replaces_parts,
+        can_replace_partition=warehouse is not None and warehouse.can_replace_partition,
         starts=_starts_in(state.get("run_starts")),
         turns=state.get("turns", {}),
         refusals={
@@ -109,7 +109,7 @@ def remember_refusals(state: MutableMapping[str, Any], reading: ExtractResult) -
     refused = {(api, name): fields[name] for api, name in notes.refusals if name in fields}
     worked = reading.api if reading.status == "read" else None
     now = plan.until or reading.started
-    remember(state, reading.name, Learned(refused, notes.failures, worked), now)
+    remember(state, reading.name, ApiOutcome(refused, notes.failures, worked), now)
 
 
 def remember_reading(

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..discovery.account_tables import AccountTable, fields
-from ..extract.extractor import ExtractResult, must_be_read
-from ..transform.arrow_tables import twins_of
+from ..extract.extractor import ExtractResult, require_file
+from ..transform.arrow_tables import rejected_columns
 from ..transform.column_types import INSTANT, Column
 from ..transform.naming import name_columns
 from ..transform.parquet_writer import ParquetFile, groups_of
@@ -52,19 +52,19 @@ class RejectedValue:
 
 
 def split_rejected(
-    spooled: ParquetFile, columns: Sequence[Column]
+    parquet_file: ParquetFile, columns: Sequence[Column]
 ) -> tuple[ParquetFile, list[RejectedValue]]:
     """The file without the columns of texts that did not fit, and what they held. `spooled.path` is written anew."""
-    twins = twins_of(spooled.schema)
-    if not twins:
-        return spooled, []
+    rejected_by_column = rejected_columns(parquet_file.schema)
+    if not rejected_by_column:
+        return parquet_file, []
     by_name = {column.name: column for column in columns}
-    schema = pa.schema([field for field in spooled.schema if field.name not in twins])
+    schema = pa.schema([field for field in parquet_file.schema if field.name not in rejected_by_column])
     rejected = []
-    clean = spooled.path.with_suffix(".typed")
+    clean = parquet_file.path.with_suffix(".typed")
     with pq.ParquetWriter(clean, schema, use_dictionary=False) as writer:
-        for group in groups_of(spooled.path):
-            for name, own in twins.items():
+        for group in groups_of(parquet_file.path):
+            for name, own in rejected_by_column.items():
                 column = by_name[own]
                 some = group.select(["id", name]).filter(pc.is_valid(group[name]))
                 reason = f"not a {column.kind.value}"
@@ -73,15 +73,15 @@ def split_rejected(
                     for id, text in zip(some["id"].to_pylist(), some[name].to_pylist(), strict=True)
                 ]
             writer.write_table(group.select(schema.names))
-    clean.replace(spooled.path)
-    return replace(spooled, schema=schema), rejected
+    clean.replace(parquet_file.path)
+    return replace(parquet_file, schema=schema), rejected
 
 
 def rejected_values_reading(
-    readings: Iterable[ExtractResult], held: Warehouse, folder: Path, now: datetime
+    readings: Iterable[ExtractResult], warehouse: Warehouse, folder: Path, now: datetime
 ) -> ExtractResult:
     """The values of these readings that did not fit, and as deletions those of earlier runs that are no more."""
-    known = _known(held)
+    known = _known(warehouse)
     rows, module_rows = list[dict[str, object]](), [r for r in readings if r.status == "read"]
     for reading in module_rows:
         kept = {(one.id, one.field) for one in reading.rejected}
@@ -107,27 +107,27 @@ def rejected_values_reading(
     reading = ExtractResult(REJECTED_VALUES.table, REJECTED_VALUES.table, "", "", key=KEY)
     reading.columns = name_columns(REJECTED_VALUES.fields, {})
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
-    if not held.merges and REJECTED_VALUES.table in held.tables([REJECTED_VALUES.table]):
-        table = pa.concat_tables([table, _of_others(held, {one.name for one in module_rows})])
+    if not warehouse.can_merge and REJECTED_VALUES.table in warehouse.tables([REJECTED_VALUES.table]):
+        table = pa.concat_tables([table, _of_others(warehouse, {one.name for one in module_rows})])
     path = folder / "rejected_values.parquet"
     pq.write_table(table, path, use_dictionary=False)
-    reading.spooled = ParquetFile(path, table.num_rows, SCHEMA)
+    reading.parquet_file = ParquetFile(path, table.num_rows, SCHEMA)
     return reading.end("read")
 
 
-def _of_others(held: Warehouse, modules: set[str]) -> pa.Table:
+def _of_others(warehouse: Warehouse, modules: set[str]) -> pa.Table:
     """The rows of modules that were not read, for a table that can only be replaced."""
-    there = pq.read_table(held.read(REJECTED_VALUES.table, [field.name for field in SCHEMA]))
+    there = pq.read_table(warehouse.read(REJECTED_VALUES.table, [field.name for field in SCHEMA]))
     kept = there.filter(pc.invert(pc.is_in(there["module"], pa.array(sorted(modules), pa.string()))))
     return pa.table({f.name: kept[f.name].cast(f.type) for f in SCHEMA}, schema=SCHEMA)
 
 
-def _known(held: Warehouse) -> dict[str, set[tuple[str, str]]]:
+def _known(warehouse: Warehouse) -> dict[str, set[tuple[str, str]]]:
     """By module: the ids and fields that the destination has."""
     found: dict[str, set[tuple[str, str]]] = {}
-    if not held.merges or REJECTED_VALUES.table not in held.tables([REJECTED_VALUES.table]):
+    if not warehouse.can_merge or REJECTED_VALUES.table not in warehouse.tables([REJECTED_VALUES.table]):
         return found
-    rows = pq.read_table(held.read(REJECTED_VALUES.table, list(KEY)))
+    rows = pq.read_table(warehouse.read(REJECTED_VALUES.table, list(KEY)))
     for row in rows.to_pylist():
         found.setdefault(row["module"], set()).add((row["id"], row["field"]))
     return found
@@ -140,6 +140,6 @@ def _read_again(reading: ExtractResult, ids: set[str]) -> set[str]:
     with duckdb.connect() as database:
         asked = pa.table({"id": sorted(ids)})
         database.register("asked", asked)
-        path = str(must_be_read(reading).path).replace("'", "''")
+        path = str(require_file(reading).path).replace("'", "''")
         there = database.execute(f"select id from asked where id in (select id from read_parquet('{path}'))")
         return {row[0] for row in there.fetchall()} | (ids & reading.gone.keys())

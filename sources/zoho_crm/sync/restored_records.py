@@ -21,17 +21,17 @@ from .warehouse import Warehouse
 
 
 def deleted_lately(
-    held: Warehouse, remembered: Mapping[str, RecentlyDeleted], modules: Collection[str], now: datetime
+    warehouse: Warehouse, remembered: Mapping[str, RecentlyDeleted], modules: Collection[str], now: datetime
 ) -> dict[str, RecentlyDeleted]:
     """By module: what may lie in the recycle bin, where Zoho keeps a record for sixty days.
 
     As the state remembers it; of a module of which it remembers nothing, as the table `deleted_records` has it.
     """
     lost = set(modules) - remembered.keys()
-    if not lost or DELETED_RECORDS.table not in held.tables([DELETED_RECORDS.table]):
+    if not lost or DELETED_RECORDS.table not in warehouse.tables([DELETED_RECORDS.table]):
         return dict(remembered)
     columns = ["module", "id", "type", "deleted_time"]
-    there = held.read(DELETED_RECORDS.table, columns, since=("deleted_time", now - FEED))
+    there = warehouse.read(DELETED_RECORDS.table, columns, since=("deleted_time", now - FEED))
     with duckdb.connect() as database:
         database.execute("set time zone 'UTC'")
         rows = database.execute(
@@ -51,18 +51,18 @@ def deleted_lately(
 
 
 def restored(
-    client: ZohoClient, held: Warehouse, reading: ExtractResult, plan: Plan, deleted: RecentlyDeleted
+    client: ZohoClient, warehouse: Warehouse, reading: ExtractResult, plan: Plan, deleted: RecentlyDeleted
 ) -> frozenset[str]:
     """Those of the deleted records that Zoho shows again, though their rows are not in the table."""
     if not deleted.days:
         return frozenset()
-    known = _live(held, plan, deleted.days) | reading.gone.keys()
+    known = _live(warehouse, plan, deleted.days) | reading.gone.keys()
     away = [id for id in deleted.days if id not in known]
     return frozenset(read_ids(client, reading.name, ["id"], away))
 
 
-def _live(held: Warehouse, plan: Plan, ids: Collection[str]) -> set[str]:
-    if plan.table not in held.tables([plan.table]):
+def _live(warehouse: Warehouse, plan: Plan, ids: Collection[str]) -> set[str]:
+    if plan.table not in warehouse.tables([plan.table]):
         return set()
-    column: pa.ChunkedArray = pq.read_table(held.read(plan.table, ["id"], ids=ids))["id"]
+    column: pa.ChunkedArray = pq.read_table(warehouse.read(plan.table, ["id"], ids=ids))["id"]
     return set(column.to_pylist())

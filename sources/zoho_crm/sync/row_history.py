@@ -18,7 +18,7 @@ from ..transform.row_versions import (
     ROW_VERSION,
     VALID_FROM,
     VALID_TO,
-    Succession,
+    VersionMerge,
     absent_ids,
     with_deleted,
     with_versions,
@@ -54,7 +54,7 @@ def disposition(keeps: DeletionMode, whole: bool, exists: bool) -> TWriteDisposi
     return "replace" if whole and (keeps == "hard" or not exists) else MERGE
 
 
-def kept_already(keeps: DeletionMode, columns: Collection[str], before: DeletionMode | None) -> bool:
+def has_deletion_mode(keeps: DeletionMode, columns: Collection[str], before: DeletionMode | None) -> bool:
     """Whether a table with these columns can be gone on with.
 
     `before` is what the state remembers of it. None stands for a state that is lost, or a plan without it:
@@ -76,7 +76,7 @@ def extra_hints(keeps: DeletionMode, *, merge: bool | None = None) -> dict[str, 
 
 
 @dataclass(frozen=True)
-class Kept:
+class RetentionWriter:
     """Prepares the rows to load into a table with soft deletes or history.
 
     `begins` is Zoho's time at the first answer of the run. A version is valid from the run that read it to
@@ -91,7 +91,11 @@ class Kept:
     begins: datetime
 
     def prepare(
-        self, held: Rows, spooled: ParquetFile, columns: Sequence[Column], gone: Mapping[str, datetime]
+        self,
+        warehouse: Rows,
+        parquet_file: ParquetFile,
+        columns: Sequence[Column],
+        gone: Mapping[str, datetime],
     ) -> ParquetFile:
         """The file to land by `disposition`: not the rows that were read, but what they change. Once a reading.
 
@@ -99,39 +103,45 @@ class Kept:
         one of these times, or at `begins`.
         """
         if self.keeps == "history":
-            return self._versions(held, spooled, columns, gone)
+            return self._versions(warehouse, parquet_file, columns, gone)
         if self.keeps == "soft" and self.exists and (self.whole or gone):
-            return self._with_deleted(held, spooled, gone)
-        return spooled
+            return self._with_deleted(warehouse, parquet_file, gone)
+        return parquet_file
 
     def _versions(
-        self, held: Rows, spooled: ParquetFile, columns: Sequence[Column], gone: Mapping[str, datetime]
+        self,
+        warehouse: Rows,
+        parquet_file: ParquetFile,
+        columns: Sequence[Column],
+        gone: Mapping[str, datetime],
     ) -> ParquetFile:
-        folder = spooled.path.parent
-        rows = with_versions(spooled, columns, self.begins, folder / f"{self.table}.versions.parquet")
+        folder = parquet_file.path.parent
+        rows = with_versions(parquet_file, columns, self.begins, folder / f"{self.table}.versions.parquet")
         if not self.exists:
             return rows
         read = None if self.whole else pq.read_table(rows.path, columns=["id"])["id"].to_pylist()
         ids = None if read is None else dict.fromkeys([*read, *gone])
-        opened = held.read(self.table, ["id", ROW_VERSION, VALID_FROM], ids)
-        next_ones = Succession(rows, opened, self.begins)
-        ended = self._rows(held, next_ones.ending())
+        opened = warehouse.read(self.table, ["id", ROW_VERSION, VALID_FROM], ids)
+        next_ones = VersionMerge(rows, opened, self.begins)
+        ended = self._rows(warehouse, next_ones.ending())
         made = next_ones.write(ended, gone, folder / f"{self.table}.next.parquet")
         _discard(rows.path, opened, ended)
         return made
 
-    def _with_deleted(self, held: Rows, spooled: ParquetFile, gone: Mapping[str, datetime]) -> ParquetFile:
-        live = held.read(self.table, ["id"], None if self.whole else list(gone))
-        ended = self._rows(held, absent_ids(spooled, live))
-        target = spooled.path.parent / f"{self.table}.kept.parquet"
-        made = with_deleted(spooled, ended, gone, self.begins, target)
+    def _with_deleted(
+        self, warehouse: Rows, parquet_file: ParquetFile, gone: Mapping[str, datetime]
+    ) -> ParquetFile:
+        live = warehouse.read(self.table, ["id"], None if self.whole else list(gone))
+        ended = self._rows(warehouse, absent_ids(parquet_file, live))
+        target = parquet_file.path.parent / f"{self.table}.kept.parquet"
+        made = with_deleted(parquet_file, ended, gone, self.begins, target)
         _discard(live, ended)
         return made
 
-    def _rows(self, held: Rows, ids: Sequence[str]) -> Path:
+    def _rows(self, warehouse: Rows, ids: Sequence[str]) -> Path:
         """The rows with every column that they have."""
-        columns = sorted(held.tables()[self.table])
-        return held.read(self.table, columns, ids)
+        columns = sorted(warehouse.tables()[self.table])
+        return warehouse.read(self.table, columns, ids)
 
 
 def _discard(*paths: Path) -> None:

@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 from dlt.common.schema.typing import TWriteDispositionConfig
 
 from ..discovery.catalog import Catalog
-from ..extract.extractor import ExtractResult, must_be_read
+from ..extract.extractor import ExtractResult, require_file
 from ..planning.plan import Plan
 from ..transform.carried_columns import carried
 from ..transform.column_types import Column
 from ..transform.parquet_writer import ParquetFile, groups_of
 from ..transform.row_versions import DELETED_AT
 from .extraction import Extraction
-from .row_history import Kept, disposition, extra_hints, kept_already
+from .row_history import RetentionWriter, disposition, extra_hints, has_deletion_mode
 
 REFERENCES = frozenset({"lookup", "ownerlookup", "userlookup"})
 
@@ -42,34 +42,34 @@ def rows_of(extraction: Extraction, reading: ExtractResult, *, tombstones: bool 
     """
     plan = reading.plan
     assert plan is not None
-    spooled = must_be_read(reading)
-    held = extraction.memory.held or {}
-    there = held.get(plan.table, frozenset())
+    parquet_file = require_file(reading)
+    warehouse = extraction.memory.destination_columns or {}
+    there = warehouse.get(plan.table, frozenset())
     before = plan.synced.keeps if plan.synced else None
-    exists = bool(there) and kept_already(plan.keeps, there, before)
+    exists = bool(there) and has_deletion_mode(plan.keeps, there, before)
     if (
         not plan.is_full_refresh
-        and not spooled.rows
+        and not parquet_file.rows
         and not reading.gone
         and not _new_columns(reading, there)
     ):
         return None
     if there:
-        spooled = _carried(extraction, plan, spooled, there)
+        parquet_file = _carried(extraction, plan, parquet_file, there)
     how = disposition(plan.keeps, plan.is_full_refresh, exists)
     if plan.keeps != "hard":
         assert plan.until is not None
         gone = {deletion.id: deletion.deleted_time for deletion in reading.deletions} | reading.gone
-        kept = Kept(plan.table, plan.keeps, plan.is_full_refresh, exists, plan.until)
+        kept = RetentionWriter(plan.table, plan.keeps, plan.is_full_refresh, exists, plan.until)
         return Rows(
-            kept.prepare(extraction.held, spooled, reading.columns, gone),
+            kept.prepare(extraction.warehouse, parquet_file, reading.columns, gone),
             how,
             extra_hints(plan.keeps, merge=how != "replace"),
         )
     if how == "replace":
-        return Rows(spooled, how, extra_hints("hard", merge=False))
+        return Rows(parquet_file, how, extra_hints("hard", merge=False))
     gone = reading.gone if tombstones else {}
-    return Rows(_with_tombstones(spooled, gone), how, extra_hints("hard", merge=True))
+    return Rows(_with_tombstones(parquet_file, gone), how, extra_hints("hard", merge=True))
 
 
 def _new_columns(reading: ExtractResult, there: Collection[str]) -> bool:
@@ -77,32 +77,34 @@ def _new_columns(reading: ExtractResult, there: Collection[str]) -> bool:
     return any(column.name not in there for column in reading.columns)
 
 
-def _with_tombstones(spooled: ParquetFile, gone: Mapping[str, datetime]) -> ParquetFile:
+def _with_tombstones(parquet_file: ParquetFile, gone: Mapping[str, datetime]) -> ParquetFile:
     if not gone:
-        return spooled
-    path = spooled.path.with_suffix(".landing.parquet")
-    with pq.ParquetWriter(path, spooled.schema, use_dictionary=False) as writer:
-        for group in groups_of(spooled.path):
+        return parquet_file
+    path = parquet_file.path.with_suffix(".landing.parquet")
+    with pq.ParquetWriter(path, parquet_file.schema, use_dictionary=False) as writer:
+        for group in groups_of(parquet_file.path):
             writer.write_table(group)
         columns = {
             "id": pa.array(list(gone), pa.string()),
             DELETED_AT.name: pa.array(list(gone.values()), DELETED_AT.type),
         }
-        empty = [columns.get(f.name, pa.nulls(len(gone), f.type)) for f in spooled.schema]
-        writer.write_table(pa.Table.from_arrays(empty, schema=spooled.schema))
-    return replace(spooled, path=path, rows=spooled.rows + len(gone))
+        empty = [columns.get(f.name, pa.nulls(len(gone), f.type)) for f in parquet_file.schema]
+        writer.write_table(pa.Table.from_arrays(empty, schema=parquet_file.schema))
+    return replace(parquet_file, path=path, rows=parquet_file.rows + len(gone))
 
 
-def _carried(extraction: Extraction, plan: Plan, spooled: ParquetFile, there: Collection[str]) -> ParquetFile:
+def _carried(
+    extraction: Extraction, plan: Plan, parquet_file: ParquetFile, there: Collection[str]
+) -> ParquetFile:
     """Values of fields that are gone, or of another type now, stay in rows that are read again."""
-    own = set(spooled.schema.names)
+    own = set(parquet_file.schema.names)
     names = dict.fromkeys([*older_columns(extraction.found, plan), *(column.name for column in plan.columns)])
     older = [name for name in names if name in there and name not in own]
-    if not older or not spooled.rows:
-        return spooled
-    ids = None if plan.is_full_refresh else pq.read_table(spooled.path, columns=["id"])["id"].to_pylist()
-    held = extraction.held.read(plan.table, ["id", *older], ids=ids)
-    return carried(spooled.path, held, extraction.folder / f"{plan.table}.carried.parquet")
+    if not older or not parquet_file.rows:
+        return parquet_file
+    ids = None if plan.is_full_refresh else pq.read_table(parquet_file.path, columns=["id"])["id"].to_pylist()
+    warehouse = extraction.warehouse.read(plan.table, ["id", *older], ids=ids)
+    return carried(parquet_file.path, warehouse, extraction.folder / f"{plan.table}.carried.parquet")
 
 
 def older_columns(found: Catalog, plan: Plan) -> list[str]:

@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from ..client.client import ZohoClient
-from ..client.progress import ProgressCallback, Watcher
+from ..client.progress import ProgressCallback, ProgressListener
 from ..discovery.account_tables import ENDPOINTS, FIELDS, MODULES, AccountTable
 from ..discovery.catalog import Catalog, skip_reason
-from ..extract.account import Before, Row, field_rows, gone_field_rows, keep_rows, module_rows, read_endpoint
+from ..extract.account import Before, Row, field_rows, gone_field_rows, module_rows, read_endpoint, write_rows
 from ..extract.extractor import ExtractResult, read_module
 from ..models import Module
 from ..planning.plan import Plan
@@ -37,39 +37,39 @@ class Table:
     plan: Plan | None = None
 
 
-def module_tables(client: ZohoClient, survey: Catalog) -> list[Table]:
+def module_tables(client: ZohoClient, catalog: Catalog) -> list[Table]:
     """The planned modules, the longest first, so that Zoho begins with them."""
-    plans = sorted(survey.plans, key=lambda plan: -(plan.rows or 0))
+    plans = sorted(catalog.plans, key=lambda plan: -(plan.rows or 0))
     return [
         Table(p.module.api_name, p.table, p.columns, partial(read_module, client, p), p.cost.calls, p)
         for p in plans
     ]
 
 
-def account_tables(client: ZohoClient, survey: Catalog) -> list[Table]:
+def account_tables(client: ZohoClient, catalog: Catalog) -> list[Table]:
     """The account's own tables that are wanted and due."""
-    due = [e for e in due_endpoints(survey) if survey.reads(e.table)]
-    return [_account_table(client, survey, endpoint) for endpoint in due]
+    due = [e for e in due_endpoints(catalog) if catalog.reads(e.table)]
+    return [_account_table(client, catalog, endpoint) for endpoint in due]
 
 
-def due_endpoints(survey: Catalog) -> list[AccountTable]:
-    return [e for e in ENDPOINTS if survey.choice.selects(e.table) and _is_due(e, survey)]
+def due_endpoints(catalog: Catalog) -> list[AccountTable]:
+    return [e for e in ENDPOINTS if catalog.choice.selects(e.table) and _is_due(e, catalog)]
 
 
-def calls_of(endpoint: AccountTable, survey: Catalog) -> int:
+def calls_of(endpoint: AccountTable, catalog: Catalog) -> int:
     """What reading one takes, as far as it can be told before."""
-    return _calls_of(endpoint, _asked_for_settings(survey))
+    return _calls_of(endpoint, _asked_for_settings(catalog))
 
 
-def _account_table(client: ZohoClient, survey: Catalog, endpoint: AccountTable) -> Table:
-    known = survey.memory.columns.get(endpoint.table, {})
-    endpoint = replace(endpoint, rules=survey.choice.policy.rules)
-    modules = _asked_for_settings(survey)
+def _account_table(client: ZohoClient, catalog: Catalog, endpoint: AccountTable) -> Table:
+    known = catalog.memory.columns.get(endpoint.table, {})
+    endpoint = replace(endpoint, rules=catalog.choice.policy.rules)
+    modules = _asked_for_settings(catalog)
 
     def read(folder: Path, watch: ProgressCallback) -> ExtractResult:
-        before = Before(known, survey.memory.answered.get(endpoint.table, ()))
+        before = Before(known, catalog.memory.answered.get(endpoint.table, ()))
         reading = read_endpoint(client, endpoint, modules, folder, before)
-        reading.read_at = survey.until  # the start of the run, as intervals are between starts
+        reading.read_at = catalog.until  # the start of the run, as intervals are between starts
         watch.rows(reading.rows or 0)
         return reading
 
@@ -84,77 +84,77 @@ def _calls_of(endpoint: AccountTable, modules: Sequence[str]) -> int:
     return 2 if endpoint.each == "layout" else len(endpoint.queries)
 
 
-def _asked_for_settings(survey: Catalog) -> list[str]:
+def _asked_for_settings(catalog: Catalog) -> list[str]:
     """The modules that tables such as `tags` are about: all, also when a user chose a few to read."""
-    if not survey.choice.only and survey.order is None:
-        return [plan.module.api_name for plan in survey.plans]
+    if not catalog.choice.only and catalog.order is None:
+        return [plan.module.api_name for plan in catalog.plans]
     return [
-        m.api_name for m in survey.modules if not skip_reason(m) and m.api_name not in survey.choice.never
+        m.api_name for m in catalog.modules if not skip_reason(m) and m.api_name not in catalog.choice.never
     ]
 
 
-def metadata_tables(survey: Catalog, refused: Mapping[str, Mapping[str, str]] | None = None) -> list[Table]:
+def metadata_tables(catalog: Catalog, refused: Mapping[str, Mapping[str, str]] | None = None) -> list[Table]:
     """The tables `modules` and `fields`, from what the survey has asked already.
 
     `refused` are the fields, by module, that an API refused while it was read.
     """
-    skips = {m.api_name: skip_reason(m) or "not chosen" for m in survey.modules if not _chosen(survey, m)}
-    left = (*survey.skips, *survey.failures, *survey.waiting)
+    skips = {m.api_name: skip_reason(m) or "not chosen" for m in catalog.modules if not _chosen(catalog, m)}
+    left = (*catalog.skips, *catalog.failures, *catalog.waiting)
     skips.update((skip.module.api_name, skip.reason) for skip in left)
-    there = {**survey.memory.tables, **{plan.module.api_name: plan.table for plan in survey.plans}}
-    modules = module_rows(survey.modules, there, skips)
-    plans = {plan.module.api_name: plan for plan in survey.plans}
+    there = {**catalog.memory.tables, **{plan.module.api_name: plan.table for plan in catalog.plans}}
+    modules = module_rows(catalog.modules, there, skips)
+    plans = {plan.module.api_name: plan for plan in catalog.plans}
     fields = [
         row
-        for name, listed in survey.fields.items()
+        for name, listed in catalog.fields.items()
         for row in (
             *field_rows(name, listed, plans.get(name), (refused or {}).get(name, {})),
-            *gone_field_rows(name, listed, survey.memory.columns.get(there.get(name, ""), {})),
+            *gone_field_rows(name, listed, catalog.memory.columns.get(there.get(name, ""), {})),
         )
     ]
     given = [(MODULES, modules), (FIELDS, fields)]
-    return [_kept_table(survey, e, rows) for e, rows in given if e.table not in survey.choice.never]
+    return [_kept_table(catalog, e, rows) for e, rows in given if e.table not in catalog.choice.never]
 
 
-def _kept_table(survey: Catalog, endpoint: AccountTable, rows: list[Row]) -> Table:
-    known = survey.memory.columns.get(endpoint.table, {})
+def _kept_table(catalog: Catalog, endpoint: AccountTable, rows: list[Row]) -> Table:
+    known = catalog.memory.columns.get(endpoint.table, {})
 
     def read(folder: Path, watch: ProgressCallback) -> ExtractResult:
         reading = ExtractResult(endpoint.table, endpoint.table, "settings", "asked while planning")
-        if endpoint is FIELDS and _would_forget(survey):
+        if endpoint is FIELDS and _would_forget(catalog):
             return reading.mark_unchanged("this run asked only about the chosen modules")
-        if endpoint is FIELDS and survey.waiting:
-            if survey.memory.held is None or not survey.memory.replaces_parts:
+        if endpoint is FIELDS and catalog.waiting:
+            if catalog.memory.destination_columns is None or not catalog.memory.can_replace_partition:
                 return reading.mark_unchanged(
                     "this run asked about a part of the modules, and no part can be replaced here"
                 )
             reading.part_by = "module"
         watch.rows(len(rows))
-        return keep_rows(reading, endpoint, rows, folder, known)
+        return write_rows(reading, endpoint, rows, folder, known)
 
     return Table(endpoint.table, endpoint.table, name_columns(endpoint.fields, known), read, 0)
 
 
-def _chosen(survey: Catalog, module: Module) -> bool:
-    return survey.choice.selects(module.api_name)
+def _chosen(catalog: Catalog, module: Module) -> bool:
+    return catalog.choice.selects(module.api_name)
 
 
-def _would_forget(survey: Catalog) -> bool:
+def _would_forget(catalog: Catalog) -> bool:
     """Whether the table `fields` of a run for a few modules would lose what it knows of the others."""
-    asked = {m.api_name for m in survey.modules if _chosen(survey, m)}
-    there = {m.api_name for m in survey.modules if m.api_name in survey.memory.tables}
-    only = survey.choice.only
+    asked = {m.api_name for m in catalog.modules if _chosen(catalog, m)}
+    there = {m.api_name for m in catalog.modules if m.api_name in catalog.memory.tables}
+    only = catalog.choice.only
     return bool(only) and FIELDS.table not in only and not there <= asked
 
 
-def not_due(survey: Catalog) -> list[ExtractResult]:
+def not_due(catalog: Catalog) -> list[ExtractResult]:
     """The account's tables that this run leaves as they are."""
     return [
         ExtractResult(e.table, e.table, "settings", "").mark_unchanged(
-            f"read once a day, last on {_day_and_time(survey.memory.settings_read[e.table])}"
+            f"read once a day, last on {_day_and_time(catalog.memory.settings_read[e.table])}"
         )
         for e in ENDPOINTS
-        if survey.choice.selects(e.table) and not _is_due(e, survey)
+        if catalog.choice.selects(e.table) and not _is_due(e, catalog)
     ]
 
 
@@ -163,24 +163,24 @@ def _day_and_time(moment: str) -> str:
     return f"{at.day} {at:%b, %H:%M} UTC"
 
 
-def _is_due(endpoint: AccountTable, survey: Catalog) -> bool:
-    read = survey.memory.settings_read.get(endpoint.table)
-    asked_for = survey.choice.refresh or endpoint.table in survey.choice.only
+def _is_due(endpoint: AccountTable, catalog: Catalog) -> bool:
+    read = catalog.memory.settings_read.get(endpoint.table)
+    asked_for = catalog.choice.refresh or endpoint.table in catalog.choice.only
     if endpoint.each == "account" or read is None or asked_for:
         return True
-    last, every = datetime.fromisoformat(read), survey.choice.policy.settings_refresh
-    return is_due(last, every, survey.until, survey.memory.gap)
+    last, every = datetime.fromisoformat(read), catalog.choice.policy.settings_refresh
+    return is_due(last, every, catalog.until, catalog.memory.gap)
 
 
-def read_side_by_side(
-    tables: Sequence[Table], folder: Path, watcher: Watcher, *, one_by_one: bool = False
+def read_in_parallel(
+    tables: Sequence[Table], folder: Path, watcher: ProgressListener, *, sequential: bool = False
 ) -> Iterator[ExtractResult]:
     """Read tables in threads, those by Bulk Read apart, as they mostly wait; each comes when it is whole.
 
     `one_by_one`: where a limit of credits may cut off the last ones, so that the first are whole.
     """
     bulk = ThreadPoolExecutor(BULK_READERS, "bulk")
-    other = ThreadPoolExecutor(1 if one_by_one else OTHER_READERS, "other")
+    other = ThreadPoolExecutor(1 if sequential else OTHER_READERS, "other")
     watcher.expect(tables)
 
     def read(table: Table) -> ExtractResult:
@@ -191,7 +191,7 @@ def read_side_by_side(
     try:
         pending = []
         for table in tables:
-            by_bulk = table.plan is not None and table.plan.api == "bulk" and not one_by_one
+            by_bulk = table.plan is not None and table.plan.api == "bulk" and not sequential
             pending.append((bulk if by_bulk else other).submit(read, table))
         for future in as_completed(pending):
             yield future.result()

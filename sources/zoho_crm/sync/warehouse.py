@@ -112,7 +112,7 @@ def _cursor(sql: Any, query: str) -> Iterator[Any]:
 DELETED_AT, VALID_TO = "deleted_at", "_dlt_valid_to"
 # Those whose DELETE and UPDATE are the standard's, by the name that sqlglot gives them. The others are
 # read whole, which is right everywhere.
-CHANGEABLE = frozenset(
+MERGE_DIALECTS = frozenset(
     {
         "bigquery",
         "databricks",
@@ -161,7 +161,7 @@ class Warehouse:
         return generic() if destination is None else destination.capabilities()
 
     @property
-    def merges(self) -> bool:
+    def can_merge(self) -> bool:
         """Whether single rows can be replaced and removed; files and vector stores cannot."""
         return self.merge is not None
 
@@ -175,7 +175,7 @@ class Warehouse:
         strategies = capabilities.supported_merge_strategies or ()
         if self._is_filesystem:
             return UPSERT if self.table_format == "delta" else None
-        known = BY_SQLALCHEMY if writes_json_itself(self._pipeline) else CHANGEABLE
+        known = BY_SQLALCHEMY if writes_json_itself(self._pipeline) else MERGE_DIALECTS
         return MERGE if "delete-insert" in strategies and capabilities.sqlglot_dialect in known else None
 
     @cached_property
@@ -203,7 +203,7 @@ class Warehouse:
         return self.table_format if self._is_filesystem and self.table_format in OPEN_FORMATS else None
 
     @property
-    def replaces_parts(self) -> bool:
+    def can_replace_partition(self) -> bool:
         """Whether rows can take the place of those with the same value in some column; Delta knows keys alone."""
         return self.merge == MERGE
 
@@ -229,7 +229,7 @@ class Warehouse:
             raise SettingsError(
                 f'the format {self.open_format} takes a library: run pip install "dlt[{extra}]"'
             )
-        if keeps_more and not self.merges:
+        if keeps_more and not self.can_merge:
             more = ""
             if self.open_format == "iceberg":
                 more = " in Iceberg tables, where dlt's merge leaves a deleted row as a row of nulls"
@@ -248,7 +248,7 @@ class Warehouse:
         return str(self._naming.normalize_path(name))
 
     @contextmanager
-    def kept_open(self) -> Iterator[None]:
+    def open_connection(self) -> Iterator[None]:
         """DuckDB opens a file as slowly as it loads a small table: this keeps it open meanwhile.
 
         Nobody else can read the file then, so not to be used around what waits for Zoho.
@@ -382,7 +382,11 @@ class Warehouse:
             stored = list(client.get_storage_tables(names))
             if self.open_format is not None:
                 stored = list(self._open_columns(client, stored))
-            return {table: _as_the_schema_says(client, table, held) for table, held in stored if held}
+            return {
+                table: _as_the_schema_says(client, table, warehouse)
+                for table, warehouse in stored
+                if warehouse
+            }
 
     def _open_columns(
         self, client: Any, stored: Sequence[tuple[str, Mapping[str, Any]]]

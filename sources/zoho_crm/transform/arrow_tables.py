@@ -25,7 +25,7 @@ NUMBERS: Mapping[ColumnType, frozenset[type]] = {
 YEARS = range(1, 10_000)  # of Python's calendar
 
 REJECTED = " rejected"  # the suffix of a column with texts that did not fit; no field has a blank in its name
-TWIN_OF = b"text_of"  # in the metadata of such a column: the name alone may be a field's own
+REJECTED_OF = b"text_of"  # in the metadata of such a column: the name alone may be a field's own
 
 
 def records_table(records: Sequence[Mapping[str, Any]], columns: tuple[Column, ...]) -> pa.Table:
@@ -42,7 +42,7 @@ def records_table(records: Sequence[Mapping[str, Any]], columns: tuple[Column, .
 
 def column_array(column: Column, values: Sequence[Any]) -> tuple[pa.Array, pa.Array | None]:
     """The typed values, and the text of those that do not fit their type (None when all fit)."""
-    if column.veil is not None:
+    if column.masking_rule is not None:
         return apply_masking(column, *column_array(column.raw, values)), None
     try:
         typed = _at_once(column, values)
@@ -66,7 +66,7 @@ def _at_once(column: Column, values: Sequence[Any]) -> pa.Array | None:
         types = {float}
     if types <= NUMBERS.get(kind, frozenset()):
         typed = pa.array(values, kind.arrow_type)
-        return None if doubtful(typed) else typed
+        return None if has_invalid_values(typed) else typed
     return None
 
 
@@ -86,7 +86,7 @@ def _of_texts(column: Column, cells: pa.Array) -> pa.Array | None:
     if column.kind.arrow_type == pa.string():
         return without_nul(cells)
     typed = pc.cast(cells, column.kind.arrow_type) if may_cast(column, cells) else None
-    return None if typed is None or doubtful(typed) else typed
+    return None if typed is None or has_invalid_values(typed) else typed
 
 
 def _one_by_one(column: Column, values: Iterable[Any]) -> tuple[pa.Array, pa.Array | None]:
@@ -108,39 +108,41 @@ def assemble(columns: tuple[Column, ...], arrays: Sequence[tuple[Any, Any | None
     """One table; a column with misfits is followed by its text twin."""
     schema = arrow_schema(columns)
     fields, data = [], []
-    for field, (array, twin) in zip(schema, arrays, strict=True):
+    for field, (array, rejected_text) in zip(schema, arrays, strict=True):
         fields.append(field)
         data.append(array)
-        if twin is not None:
+        if rejected_text is not None:
             # The names of fields come first: a field's own name is never given to the rejected texts.
             name = unique(field.name + REJECTED, schema.names)
-            fields.append(pa.field(name, pa.string(), metadata={TWIN_OF: field.name}))
-            data.append(twin)
+            fields.append(pa.field(name, pa.string(), metadata={REJECTED_OF: field.name}))
+            data.append(rejected_text)
     return pa.Table.from_arrays(data, schema=pa.schema(fields))
 
 
-def twins_of(schema: pa.Schema) -> dict[str, str]:
+def rejected_columns(schema: pa.Schema) -> dict[str, str]:
     """The text twins of a schema, each with the name of its column."""
-    marked = {field.name: (field.metadata or {}).get(TWIN_OF) for field in schema}
+    marked = {field.name: (field.metadata or {}).get(REJECTED_OF) for field in schema}
     return {name: column.decode() for name, column in marked.items() if column is not None}
 
 
-def veil_table(table: pa.Table, columns: tuple[Column, ...]) -> pa.Table:
+def mask_table(table: pa.Table, columns: tuple[Column, ...]) -> pa.Table:
     """A table of raw values as it may land: masked and hashed, and no text twin tells what did not fit."""
-    if not any(column.veil for column in columns):
+    if not any(column.masking_rule for column in columns):
         return table
-    twins = {name: twin for twin, name in twins_of(table.schema).items()}
+    rejected_by_column = {
+        name: rejected_text for rejected_text, name in rejected_columns(table.schema).items()
+    }
     fields, data = [], []
     for column, field in zip(columns, arrow_schema(columns), strict=True):
-        twin = twins.get(column.name)
-        texts = table[twin] if twin else None
+        rejected_text = rejected_by_column.get(column.name)
+        texts = table[rejected_text] if rejected_text else None
         fields.append(field)
-        if column.veil is not None:
+        if column.masking_rule is not None:
             data.append(apply_masking(column, table[column.name], texts))
             continue
         data.append(table[column.name])
-        if twin and texts is not None:
-            fields.append(table.schema.field(twin))
+        if rejected_text and texts is not None:
+            fields.append(table.schema.field(rejected_text))
             data.append(texts)
     return pa.Table.from_arrays(data, schema=pa.schema(fields))
 
@@ -158,7 +160,7 @@ def cast_cells(column: Column, cells: pa.Array | pa.ChunkedArray) -> tuple[Any, 
         typed = pc.cast(cells, column.kind.arrow_type)
     except pa.ArrowInvalid:
         return _one_by_one(column, cells.to_pylist())
-    return _one_by_one(column, cells.to_pylist()) if doubtful(typed) else (typed, None)
+    return _one_by_one(column, cells.to_pylist()) if has_invalid_values(typed) else (typed, None)
 
 
 def may_cast(column: Column, cells: pa.Array | pa.ChunkedArray) -> bool:
@@ -184,7 +186,7 @@ def _bytes_of(cells: pa.Array | pa.ChunkedArray, but: bytes = b"") -> Iterator[b
             yield text.translate(None, but) if but else text
 
 
-def doubtful(array: pa.Array | pa.ChunkedArray) -> bool:
+def has_invalid_values(array: pa.Array | pa.ChunkedArray) -> bool:
     """Whether Arrow made values of cells that are none: `nan`, the year 0."""
     if pa.types.is_floating(array.type):
         return not pc.all(pc.is_finite(array), min_count=0).as_py()

@@ -9,7 +9,7 @@ from enum import Enum
 
 import pyarrow as pa
 
-from ..models import NAMELESS, Field
+from ..models import NO_API_NAME, Field
 from .privacy_rules import MaskingRule
 
 DECIMAL = pa.decimal128(38, 9)  # Zoho keeps up to 16 digits and 9 decimals; 38,9 is dlt's own default
@@ -104,13 +104,17 @@ class Column:
     name: str
     field: Field
     kind: ColumnType  # of what lands
-    veil: MaskingRule | None = None  # what is done to the values before anything is written
+    masking_rule: MaskingRule | None = None  # what is done to the values before anything is written
     refused: frozenset[str] = dataclass_field(default=frozenset(), repr=False)  # by these APIs, lately
 
     @property
     def raw(self) -> Column:
         """The same column with the values as Zoho has them."""
-        return self if self.veil is None else replace(self, kind=column_type_of(self.field), veil=None)
+        return (
+            self
+            if self.masking_rule is None
+            else replace(self, kind=column_type_of(self.field), masking_rule=None)
+        )
 
     @property
     def api_name(self) -> str:
@@ -146,11 +150,15 @@ def column_type_of(field: Field) -> ColumnType:
     return kind
 
 
-def masked_type(kind: ColumnType, veil: MaskingRule | None) -> ColumnType:
+def masked_type(kind: ColumnType, masking_rule: MaskingRule | None) -> ColumnType:
     """The kind of values that were masked or hashed: text, but that a mask keeps the year of a time."""
-    if veil is None or kind in (ColumnType.ID, ColumnType.RULE):
+    if masking_rule is None or kind in (ColumnType.ID, ColumnType.RULE):
         return kind
-    return kind if veil.how == "mask" and kind in (ColumnType.DATE, ColumnType.TIMESTAMP) else ColumnType.TEXT
+    return (
+        kind
+        if masking_rule.how == "mask" and kind in (ColumnType.DATE, ColumnType.TIMESTAMP)
+        else ColumnType.TEXT
+    )
 
 
 def is_known_type(field: Field) -> bool:
@@ -168,7 +176,7 @@ def exclusion_reason(field: Field) -> str | None:
         if field.own_table is None:
             return "not copied: lists do not show it, and Zoho names no module that holds its rows"
         return f"its rows are the module {field.own_table}"
-    if field.data_type == NAMELESS:
+    if field.data_type == NO_API_NAME:
         return "Zoho lists it without a name"
     if field.data_type == "address":
         return "its parts are columns of their own"

@@ -22,11 +22,15 @@ SHORT = 3  # a text of fewer characters shows none of them
 PHONE, PHONE_SHORT = "phone", 7  # digits; of a longer number the last two are shown
 
 
-def apply_masking(column: Column, typed: Any, twin: Any = None) -> pa.Array:
+def apply_masking(column: Column, typed: Any, rejected_text: Any = None) -> pa.Array:
     """The values of a column as its veil leaves them; null stays null. `twin` has the text of misfits."""
-    assert column.veil is not None
-    change = _change(column, column.veil)
-    texts = twin.to_pylist() if twin is not None and not _keeps_year(column) else [None] * len(typed)
+    assert column.masking_rule is not None
+    change = _change(column, column.masking_rule)
+    texts = (
+        rejected_text.to_pylist()
+        if rejected_text is not None and not _keeps_year(column)
+        else [None] * len(typed)
+    )
     values = [value if text is None else text for value, text in zip(typed.to_pylist(), texts, strict=True)]
     known: dict[Any, Any] = {None: None}
     for value in values:
@@ -35,19 +39,19 @@ def apply_masking(column: Column, typed: Any, twin: Any = None) -> pa.Array:
     return pa.array([known[value] for value in values], column.kind.arrow_type)
 
 
-def veiled_name(veil: MaskingRule | None, name: str | None) -> str | None:
+def mask_display_name(masking_rule: MaskingRule | None, name: str | None) -> str | None:
     """The name of a record, by what is done to the field that Zoho shows; null if that is dropped."""
-    if veil is None or name is None:
+    if masking_rule is None or name is None:
         return name
-    if veil.how == "drop":
+    if masking_rule.how == "drop":
         return None
-    return hash_value(veil, name) if veil.how == "hash" else mask_value(name)
+    return hash_value(masking_rule, name) if masking_rule.how == "hash" else mask_value(name)
 
 
-def hash_value(veil: MaskingRule, value: Any) -> str:
+def hash_value(masking_rule: MaskingRule, value: Any) -> str:
     """HMAC-SHA-256 in hex. Equal values have equal hashes, whatever module, API or type they come by."""
     text = canonical(value).encode("utf-8", "surrogatepass")
-    return hmac.digest(veil.secret.encode(), text, hashlib.sha256).hex()
+    return hmac.digest(masking_rule.secret.encode(), text, hashlib.sha256).hex()
 
 
 def canonical(value: Any) -> str:
@@ -76,9 +80,9 @@ def mask_value(text: str, data_type: str = "text") -> str:
     return text[0] + STARS if len(text) >= SHORT else STARS
 
 
-def _change(column: Column, veil: MaskingRule) -> Callable[[Any], Any]:
-    if veil.how == "hash":
-        return lambda value: hash_value(veil, value)
+def _change(column: Column, masking_rule: MaskingRule) -> Callable[[Any], Any]:
+    if masking_rule.how == "hash":
+        return lambda value: hash_value(masking_rule, value)
     if _keeps_year(column):
         return _first_of_year
     if column.raw.kind is ColumnType.TEXT:

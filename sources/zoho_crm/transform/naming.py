@@ -80,15 +80,15 @@ def name_columns(
     for field in sorted(fields, key=lambda f: f.api_name != "id"):
         if exclusion_reason(field):
             continue
-        veil = veil_of(field)
-        kind = masked_type(column_type_of(field), veil)
+        masking_rule = veil_of(field)
+        kind = masked_type(column_type_of(field), masking_rule)
         known = _forms(remembered.get(field.api_name, ()))
         if kind.name in known:
             name = known[kind.name]
         else:
             name = shorten(_free_name(field, kind, taken))
             taken.add(name)
-        columns.append(Column(name, field, kind, veil))
+        columns.append(Column(name, field, kind, masking_rule))
     return tuple(columns)
 
 

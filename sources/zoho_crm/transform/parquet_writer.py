@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .arrow_tables import twins_of
+from .arrow_tables import rejected_columns
 
 GROUP_ROWS = 122_880  # DuckDB's own row group: other sizes are written twice
 PLACE = "= place"  # of a row in its file; no column is called so
@@ -31,13 +31,13 @@ class ParquetFile:
 
 
 @dataclass(frozen=True)
-class Forget:
+class DiscardRows:
     """Stands among tables for: the last so many rows were part of something that is not whole."""
 
     rows: int
 
 
-Tables: TypeAlias = Iterable["pa.Table | Forget"]
+Tables: TypeAlias = Iterable["pa.Table | DiscardRows"]
 
 
 def write_parquet(
@@ -51,7 +51,7 @@ def write_parquet(
     writer = _Writer(path)
     try:
         for table in tables:
-            writer.forget(table.rows) if isinstance(table, Forget) else writer.write(table)
+            writer.forget(table.rows) if isinstance(table, DiscardRows) else writer.write(table)
     finally:
         if isinstance(tables, Generator):
             tables.close()  # now: an error that somebody keeps would keep it, and what it holds, alive
@@ -65,22 +65,22 @@ def write_parquet(
     return ParquetFile(path, writer.rows - repeated, schema, repeated)
 
 
-def without_rows(spooled: ParquetFile, ids: Collection[str]) -> ParquetFile:
+def without_rows(parquet_file: ParquetFile, ids: Collection[str]) -> ParquetFile:
     """The same file without the rows of these ids: records that went after they were read."""
-    if not ids or not spooled.rows:
-        return spooled
-    table = pq.read_table(spooled.path, columns=["id"])
+    if not ids or not parquet_file.rows:
+        return parquet_file
+    table = pq.read_table(parquet_file.path, columns=["id"])
     there = set(ids) & set(table["id"].to_pylist())
     if not there:
-        return spooled
+        return parquet_file
     with duckdb.connect() as database:
         gone = pa.table({"id": sorted(there)})
         database.register("gone", gone)
         kept = database.execute(
-            f"select * from {_parquet(spooled.path)} where id not in (select id from gone)"
+            f"select * from {_parquet(parquet_file.path)} where id not in (select id from gone)"
         ).to_arrow_reader(GROUP_ROWS)
-        _rewrite(spooled.path, kept, spooled.schema)
-    return replace(spooled, rows=spooled.rows - len(there))
+        _rewrite(parquet_file.path, kept, parquet_file.schema)
+    return replace(parquet_file, rows=parquet_file.rows - len(there))
 
 
 @dataclass
@@ -208,14 +208,16 @@ def groups_of(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.T
 
 def _union(schemas: list[pa.Schema]) -> pa.Schema:
     """The columns of the first schema and the twins of all, each behind its column."""
-    marked = twins_of(schemas[0])
+    marked = rejected_columns(schemas[0])
     own = [field for field in schemas[0] if field.name not in marked]
-    twins = {column: schema.field(name) for schema in schemas for name, column in twins_of(schema).items()}
+    rejected_by_column = {
+        column: schema.field(name) for schema in schemas for name, column in rejected_columns(schema).items()
+    }
     fields = []
     for field in own:
         fields.append(field)
-        if field.name in twins:
-            fields.append(twins[field.name])
+        if field.name in rejected_by_column:
+            fields.append(rejected_by_column[field.name])
     return pa.schema(fields)
 
 

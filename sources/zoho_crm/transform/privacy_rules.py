@@ -144,7 +144,7 @@ class PrivacyRules:
             return next((strict[how] for how in STRICTEST if how in strict), None)
         return found
 
-    def veil(self, module: Module, field: Field) -> MaskingRule | None:
+    def masking_rule(self, module: Module, field: Field) -> MaskingRule | None:
         """What is to be done to a field's values; None where they land as they are."""
         rule = self.rule(module, field)
         if rule is None or rule.how == "keep":
@@ -181,13 +181,15 @@ class PrivacyRules:
         shown = {f.api_name.casefold() for f in known if f.raw.get("display_field")}
         if not shown or shown & DISPLAYED:
             shown |= DISPLAYED
-        veils = [self.veil(module, f) for f in known if f.api_name.casefold() in shown]
-        found = {veil.how: veil for veil in veils if veil is not None}
+        veils = [self.masking_rule(module, f) for f in known if f.api_name.casefold() in shown]
+        found = {masking_rule.how: masking_rule for masking_rule in veils if masking_rule is not None}
         return next((found[how] for how in STRICTEST if how in found), None)
 
     def entries(self, module: Module, fields: Iterable[Field]) -> tuple[str, ...]:
         """What the state remembers: `Email: hash 1f2e...`. A field that is kept has no entry."""
-        words = {f.api_name: veil.word for f in fields if (veil := self.veil(module, f))}
+        words = {
+            f.api_name: masking_rule.word for f in fields if (masking_rule := self.masking_rule(module, f))
+        }
         return tuple(f"{name}: {word}" for name, word in sorted(words.items()))
 
     def removed_rules(self, module: Module, fields: Iterable[Field], before: Iterable[str]) -> list[str]:

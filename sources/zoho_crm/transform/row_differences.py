@@ -37,7 +37,9 @@ def held_columns(narrow: ParquetFile, columns: Sequence[Column]) -> list[str]:
     return [column.name for column in _compared(narrow.schema, columns)]
 
 
-def compare(narrow: ParquetFile, held: Path, columns: Sequence[Column], folder: Path) -> Differences:
+def compare(
+    narrow: ParquetFile, destination_rows: Path, columns: Sequence[Column], folder: Path
+) -> Differences:
     """Compare a reading of every record with the destination's rows.
 
     `columns` are all of the module's. Every column of the reading is compared by value; one that the
@@ -47,27 +49,29 @@ def compare(narrow: ParquetFile, held: Path, columns: Sequence[Column], folder: 
     with duckdb.connect(
         config={"temp_directory": str(folder / "duckdb"), "memory_limit": MEMORY}
     ) as database:
-        for name, path in (("n", narrow.path), ("h", held)):
+        for name, path in (("n", narrow.path), ("h", destination_rows)):
             database.execute(f"create temp table {name}_keys as {_keys(path, columns)}")
         missing = _ids(database, "select id from n_keys anti join h_keys using (id)")
         extra = _ids(database, "select distinct id from h_keys anti join n_keys using (id)")
         database.execute(f"create temp table stale as {STALE}")
         stale = _ids(database, "select id from stale")
-        values = list(_values(narrow.schema, pq.read_schema(held), columns))
+        values = list(_values(narrow.schema, pq.read_schema(destination_rows), columns))
         path = folder / f"{narrow.path.stem}.patches.parquet"
-        patched = _write_patches(database, values, (narrow, held, path)) if values else 0
+        patched = _write_patches(database, values, (narrow, destination_rows, path)) if values else 0
     return Differences(missing, extra, stale, path if patched else None, patched)
 
 
-def differing(patches: Path, held: Path, columns: Sequence[Column], ids: Collection[str]) -> dict[str, int]:
+def differing(
+    patches: Path, destination_rows: Path, columns: Sequence[Column], ids: Collection[str]
+) -> dict[str, int]:
     """In how many of these rows each column has another value than the destination; `patches` as `compare` made it."""
     read, found = pq.read_schema(patches), dict[str, int]()
     with duckdb.connect(config={"memory_limit": MEMORY}) as database:
         database.register("ids", pa.table({"id": pa.array(sorted(ids), pa.string())}))
-        for value in _values(read, pq.read_schema(held), columns):
+        for value in _values(read, pq.read_schema(destination_rows), columns):
             rows = database.execute(f"""
-                select {value.new}::varchar, {value.held}::varchar
-                from {_file(patches)} n join {_file(held)} h on n.id::varchar = h.id::varchar
+                select {value.new}::varchar, {value.destination_rows}::varchar
+                from {_file(patches)} n join {_file(destination_rows)} h on n.id::varchar = h.id::varchar
                 where {value.differs} and n.id in (select id from ids)
             """).fetchall()
             number = sum(plain_json(new) != plain_json(old) for new, old in rows) if value.json else len(rows)
@@ -108,22 +112,22 @@ class _Value:
 
     field: pa.Field
     new: str
-    held: str
+    destination_rows: str
     json: bool = False
 
     @property
     def differs(self) -> str:
         if pa.types.is_timestamp(self.field.type):
-            return f"epoch_us({self.new}) is distinct from epoch_us({self.held})"
-        return f"{self.new} is distinct from {self.held}"
+            return f"epoch_us({self.new}) is distinct from epoch_us({self.destination_rows})"
+        return f"{self.new} is distinct from {self.destination_rows}"
 
 
-def _values(narrow: pa.Schema, held: pa.Schema, columns: Sequence[Column]) -> Iterator[_Value]:
+def _values(narrow: pa.Schema, destination_rows: pa.Schema, columns: Sequence[Column]) -> Iterator[_Value]:
     for column in _compared(narrow, columns):
         if column.api_name in ("id", MODIFIED_TIME):
             continue
         typed, json_text = narrow.field(column.name), column.kind.dlt_type == "json"
-        yield _Value(typed, f'n."{typed.name}"', _in(held, typed.name, typed.type), json_text)
+        yield _Value(typed, f'n."{typed.name}"', _in(destination_rows, typed.name, typed.type), json_text)
 
 
 def _compared(narrow: pa.Schema, columns: Sequence[Column]) -> list[Column]:
@@ -131,11 +135,11 @@ def _compared(narrow: pa.Schema, columns: Sequence[Column]) -> list[Column]:
     return [c for c in columns if c.name in narrow.names]
 
 
-def _in(held: pa.Schema, name: str, kind: pa.DataType) -> str:
+def _in(destination_rows: pa.Schema, name: str, kind: pa.DataType) -> str:
     """The destination's value as the type that was read; some destinations know fewer types."""
-    if name not in held.names:
+    if name not in destination_rows.names:
         return f"null::{_sql_type(kind)}"
-    if pa.types.is_timestamp(held.field(name).type):
+    if pa.types.is_timestamp(destination_rows.field(name).type):
         return f'h."{name}"'
     return f'try_cast(h."{name}" as {_sql_type(kind)})'
 
@@ -156,11 +160,11 @@ def _write_patches(
     database: duckdb.DuckDBPyConnection, values: Sequence[_Value], files: tuple[ParquetFile, Path, Path]
 ) -> int:
     """Write the rows that are of the same version and yet differ; returns how many there are."""
-    narrow, held, path = files
+    narrow, destination_rows, path = files
     schema = pa.schema([narrow.schema.field("id"), *(value.field for value in values)])
     patched = 0
     with pq.ParquetWriter(path, schema, use_dictionary=False) as writer:
-        reader = database.execute(_query(values, narrow.path, held)).to_arrow_reader(BATCH)
+        reader = database.execute(_query(values, narrow.path, destination_rows)).to_arrow_reader(BATCH)
         for batch in reader:
             table = _really_different(pa.Table.from_batches([batch]), values)
             writer.write_table(table.select(schema.names).cast(schema))
@@ -170,15 +174,15 @@ def _write_patches(
     return patched
 
 
-def _query(values: Sequence[_Value], narrow: Path, held: Path) -> str:
+def _query(values: Sequence[_Value], narrow: Path, destination_rows: Path) -> str:
     differs = " or ".join(value.differs for value in values if not value.json) or "false"
     texts = [value for value in values if value.json]
     doubts = " or ".join([DOUBT, *(value.differs for value in texts)])
     shown = ", ".join(f'{value.new} as "{value.field.name}"' for value in values)
-    older = "".join(f', {value.held} as "{_older(value)}"' for value in texts)
+    older = "".join(f', {value.destination_rows} as "{_older(value)}"' for value in texts)
     return f"""
         select n.id::varchar as id, {shown}, {differs} as "{DIFFERS}"{older}
-        from {_file(narrow)} n join {_file(held)} h on n.id::varchar = h.id::varchar
+        from {_file(narrow)} n join {_file(destination_rows)} h on n.id::varchar = h.id::varchar
         where n.id::varchar not in (select id from stale) and ({doubts})
     """
 

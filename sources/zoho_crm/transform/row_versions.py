@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .arrow_tables import twins_of
+from .arrow_tables import rejected_columns
 from .column_types import COMPUTED_TYPES, INSTANT, Column
 from .converters import plain_json
 from .parquet_writer import ParquetFile, write_parquet
@@ -34,7 +34,7 @@ def add_deleted_at(table: pa.Table) -> pa.Table:
 
 
 def with_versions(
-    spooled: ParquetFile, columns: Sequence[Column], begins: datetime, path: Path
+    parquet_file: ParquetFile, columns: Sequence[Column], begins: datetime, path: Path
 ) -> ParquetFile:
     """The same rows as open versions from `begins` on, in another file.
 
@@ -46,16 +46,20 @@ def with_versions(
     computed = {c.name for c in columns if c.field.data_type in COMPUTED_TYPES}
     texts = {c.name for c in columns if c.kind.dlt_type == "json"}
     ours = {mark.name for mark in (*MARKS, DELETED_AT)}
-    own = [field for field in spooled.schema if field.name not in ours]
-    computed |= {twin for twin, name in twins_of(spooled.schema).items() if name in computed}
+    own = [field for field in parquet_file.schema if field.name not in ours]
+    computed |= {
+        rejected_text
+        for rejected_text, name in rejected_columns(parquet_file.schema).items()
+        if name in computed
+    }
     parts = [[f for f in own if (f.name in computed) is wanted] for wanted in (False, True)]
     query = f"select {_hash(parts[0])} || '.' || {_hash(parts[1])} from rows"
-    deleted = [field for field in spooled.schema if field.name == DELETED_AT.name]
+    deleted = [field for field in parquet_file.schema if field.name == DELETED_AT.name]
     schema = pa.schema([*own, *MARKS, *deleted])
 
     def tables() -> Iterator[pa.Table]:
         yield schema.empty_table()
-        with pq.ParquetFile(spooled.path) as file, duckdb.connect() as database:
+        with pq.ParquetFile(parquet_file.path) as file, duckdb.connect() as database:
             for batch in file.iter_batches(BATCH, columns=[field.name for field in own]):
                 table = pa.Table.from_batches([batch])
                 database.register("rows", _plain_json(table, texts))
@@ -64,11 +68,11 @@ def with_versions(
                 marks = (versions, _always(begins, table.num_rows), never, *(never for _ in deleted))
                 yield pa.table([*table.columns, *marks], schema=schema)
 
-    return _written(spooled, tables(), path)
+    return _written(parquet_file, tables(), path)
 
 
 @dataclass(frozen=True)
-class Succession:
+class VersionMerge:
     """What becomes of the open versions of a table when rows have been read.
 
     `rows` come from `with_versions`; `opened` holds id, version and begin of open versions: those of the ids
@@ -110,14 +114,14 @@ class Succession:
         with duckdb.connect(config={"temp_directory": str(folder)}) as database:
             database.execute(f"create view rows as select * from {_file(self.rows.path)}")
             database.execute(f"create view opened as select * from {_file(self.opened)}")
-            database.execute(FATES, {"begins": self.begins})
+            database.execute(ROW_ACTIONS, {"begins": self.begins})
             yield database
 
 
-def absent_ids(rows: ParquetFile, held: Path) -> list[str]:
+def absent_ids(rows: ParquetFile, destination_rows: Path) -> list[str]:
     """The ids of `held` that have no row."""
     with duckdb.connect() as database:
-        query = f"select distinct id from {_file(held)} where id not in (select id from {_file(rows.path)})"
+        query = f"select distinct id from {_file(destination_rows)} where id not in (select id from {_file(rows.path)})"
         return [row[0] for row in database.execute(f"{query} order by id").fetchall()]
 
 
@@ -141,7 +145,7 @@ def with_deleted(
     return _written(rows, tables(), path)
 
 
-FATES = f"""
+ROW_ACTIONS = f"""
     create temp table fates as
     select coalesce(r.id, o.id) as id, o.{VALID_FROM} as since, case
         when o.id is null then 'new'
@@ -196,9 +200,9 @@ def _plain_json(table: pa.Table, names: Collection[str]) -> pa.Table:
     return table
 
 
-def _widened(schema: pa.Schema, held: Path) -> pa.Schema:
+def _widened(schema: pa.Schema, destination_rows: Path) -> pa.Schema:
     """With the columns that only the destination's rows have: nothing of them is lost."""
-    older = [field for field in pq.read_schema(held) if field.name not in schema.names]
+    older = [field for field in pq.read_schema(destination_rows) if field.name not in schema.names]
     return pa.schema([*schema, *(field.with_nullable(True) for field in older)])
 
 
@@ -228,10 +232,10 @@ def _always(value: datetime | None, rows: int) -> pa.Array:
     return pa.repeat(pa.scalar(value, INSTANT), rows)
 
 
-def _written(spooled: ParquetFile, tables: Iterator[pa.Table], path: Path) -> ParquetFile:
+def _written(parquet_file: ParquetFile, tables: Iterator[pa.Table], path: Path) -> ParquetFile:
     """Misfits and repeated rows are those of the reading."""
     made = write_parquet(tables, path, key=None)
-    return replace(spooled, path=made.path, rows=made.rows, schema=made.schema)
+    return replace(parquet_file, path=made.path, rows=made.rows, schema=made.schema)
 
 
 def _file(path: Path) -> str:

@@ -24,7 +24,7 @@ QUERY = "select id from Things where id is not null limit 1000"
 
 
 def counts(client):
-    return client.usage.credits, client.door.spent
+    return client.usage.credits, client.context.spent
 
 
 def pages(client, paginator=None):
@@ -53,7 +53,7 @@ def test_a_run_of_mixed_calls_is_counted_as_zoho_counts_it(load, org, tmp_path):
     job = client.create_bulk_job(JOB)["data"][0]["details"]["id"]
     for _ in range(9):
         answer = client.read_bulk_job(job)["data"][0]
-        client.door.pace.sleep(60)
+        client.context.retry_policy.sleep(60)
     client.download(answer["result"]["download_url"], tmp_path / "a.zip")
     assert counts(client) == (org.ledger.credits, org.ledger.credits)
     assert client.usage.calls == len([call for call in org.ledger if "/oauth/" not in call.path])
@@ -61,7 +61,7 @@ def test_a_run_of_mixed_calls_is_counted_as_zoho_counts_it(load, org, tmp_path):
 
 def test_a_list_may_cost_the_last_credit(load, org):
     client = load.client()
-    client.door.max_credits = 1
+    client.context.max_credits = 1
     assert len(pages(client)) == 1
     with pytest.raises(CreditBudgetExceeded):
         pages(client)
@@ -70,7 +70,7 @@ def test_a_list_may_cost_the_last_credit(load, org):
 
 def test_a_refused_call_gives_its_credits_back(load, org):
     client = load.client()
-    client.door.max_credits = 1
+    client.context.max_credits = 1
     for _ in range(3):
         with pytest.raises(ZohoError):
             client.get("Nothing", {"fields": "id"})
@@ -185,7 +185,7 @@ def test_the_second_try_of_a_job_is_within_the_limit_of_the_run(load, org):
     things(org, 3)
     org.faults.add(CREATE, times=4, truncate_json=True)
     client = load.client()
-    client.door.max_credits = 60
+    client.context.max_credits = 60
     with pytest.raises(CreditBudgetExceeded):
         client.create_bulk_job(JOB)
     assert (len(org.ledger.calls(CREATE)), counts(client)) == (1, (50, 50))
@@ -212,7 +212,7 @@ def test_a_job_that_never_left_this_machine_costs_nothing_and_is_tried_as_any_ca
         free.bind(("127.0.0.1", 0))
         there = f"http://127.0.0.1:{free.getsockname()[1]}"
         credentials = resolve_credentials(f"OAuthAccessToken=1;InitiateOAuth=OFF;APIDomain={there}")
-        client = connect(credentials, SimulatedTime(org).pace())
+        client = connect(credentials, SimulatedTime(org).retry_policy())
         with caplog.at_level("INFO", "zoho_crm"), pytest.raises(ZohoCrmError, match="could not be reached"):
             client.create_bulk_job(JOB)
     assert counts(client) == (0, 0)
@@ -235,7 +235,7 @@ def test_a_second_try_is_told_once_a_call_by_host_and_path(load, org, caplog):
         client.get("org")
         pages(client)
         client.get("org")
-    host = client.door.auth.api_domain.partition("//")[2]
+    host = client.context.auth.api_domain.partition("//")[2]
     assert [record.getMessage() for record in caplog.records if record.name == "zoho_crm"] == [
         f"Trying again: GET {host}/crm/v8/org (500)",
         f"Trying again: GET {host}/crm/v8/users (ZohoConnectionError)",
@@ -248,11 +248,11 @@ def test_each_try_of_a_download_waits_for_its_turn(load, org, tmp_path):
     job = client.create_bulk_job(JOB)["data"][0]["details"]["id"]
     for _ in range(9):
         answer = client.read_bulk_job(job)["data"][0]
-        client.door.pace.sleep(60)
+        client.context.retry_policy.sleep(60)
     org.faults.add(DOWNLOAD, times=5, status=429)
     org.faults.add(DOWNLOAD, times=5, nth=7, status=500)
-    start = client.door.pace.monotonic()
+    start = client.context.retry_policy.monotonic()
     for name in "abcdef":
         client.download(answer["result"]["download_url"], tmp_path / name)
     assert len(org.ledger.calls(DOWNLOAD)) == 16
-    assert client.door.pace.monotonic() - start >= 60
+    assert client.context.retry_policy.monotonic() - start >= 60

@@ -190,7 +190,7 @@ def test_an_idle_module_without_a_list_costs_a_count_and_no_comparison(load_from
     sync(load, *FAMILY)
     org.clock.advance(hours=1)
     sync(load, *FAMILY)
-    assert load.run.swept == set()
+    assert load.run.fully_refreshed == set()
     assert len(org.ledger.calls("GET /crm/v8/{module}/actions/count")) == len(FAMILY) + 1
 
 
@@ -204,7 +204,7 @@ def test_a_list_of_notes_that_worked_before_is_no_list_that_is_not_there(load, o
     refuse(org, status=400, code="INVALID_MODULE", module="Notes")
     sync(load, *FAMILY)
     family_agrees(load)
-    assert load.run.swept == {"Notes"}
+    assert load.run.fully_refreshed == {"Notes"}
 
 
 def test_lines_whose_list_is_refused_for_want_of_a_permission_are_compared(load, org):
@@ -213,5 +213,5 @@ def test_lines_whose_list_is_refused_for_want_of_a_permission_are_compared(load,
     org.clock.advance(hours=1)
     refuse(org, module="Lines")
     sync(load, *FAMILY)
-    assert load.run.swept == {"Lines"}
+    assert load.run.fully_refreshed == {"Lines"}
     assert synced(load, "Lines")["deletions_refused_since"]

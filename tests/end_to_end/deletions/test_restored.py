@@ -115,7 +115,7 @@ def test_of_many_deletions_the_newest_are_asked_for_and_a_count_tells_of_the_oth
     sync(load)
     org.clock.advance(hours=1)
     sync(load)
-    assert load.run.swept == set()
+    assert load.run.fully_refreshed == set()
     org.restore("Things", ids[0])  # the oldest
     org.clock.advance(hours=1)
     sync(load)

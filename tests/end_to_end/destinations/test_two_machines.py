@@ -86,11 +86,11 @@ def test_the_holder_is_named_and_the_lock_ends_with_the_run(postgres, tmp_path):
         )
 
     by = rf"run of process {os.getpid()} on .*, since \d{{4}}"
-    first = dataset_lock.alone_in_dataset(pipeline("one"), "run")
-    second = dataset_lock.alone_in_dataset(pipeline("two"), "run")
+    first = dataset_lock.server_lock(pipeline("one"), "run")
+    second = dataset_lock.server_lock(pipeline("two"), "run")
     with first, pytest.raises(PipelineBusy, match=by), second:
         raise AssertionError("both have it")
-    with dataset_lock.alone_in_dataset(pipeline("two"), "run"):
+    with dataset_lock.server_lock(pipeline("two"), "run"):
         pass
 
 
@@ -103,17 +103,20 @@ def test_a_row_with_a_lease_is_held_by_the_first_and_runs_out(tmp_path, monkeypa
             "crm", destination=destination, dataset_name="zoho", pipelines_dir=str(tmp_path / name)
         )
 
-    first, second = dataset_lock.leased(pipeline("one"), "run"), dataset_lock.leased(pipeline("two"), "run")
+    first, second = (
+        dataset_lock.lease_row(pipeline("one"), "run"),
+        dataset_lock.lease_row(pipeline("two"), "run"),
+    )
     with first, pytest.raises(PipelineBusy, match="into the dataset zoho is in progress"), second:
         raise AssertionError("both have it")
-    with dataset_lock.leased(pipeline("two"), "run"):
+    with dataset_lock.lease_row(pipeline("two"), "run"):
         pass
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(dataset_lock, "LEASE", timedelta(0))
         patch.setattr(dataset_lock, "_renewed", _killed)
-        with dataset_lock.leased(pipeline("one"), "run"):
+        with dataset_lock.lease_row(pipeline("one"), "run"):
             pass
-    with dataset_lock.leased(pipeline("two"), "run"):
+    with dataset_lock.lease_row(pipeline("two"), "run"):
         pass
 
 

@@ -143,7 +143,7 @@ def crm_of(monkeypatch):
                 "sources.zoho_crm.client.client.RetryPolicy",
                 "sources.zoho_crm.client.throttling.RetryPolicy",
             ):
-                monkeypatch.setattr(place, SimulatedTime(account.org).pace)
+                monkeypatch.setattr(place, SimulatedTime(account.org).retry_policy)
             zoho = stack.enter_context(serve(account.org))
             account.settings = f"{zoho.connection_string}OAuthSettingsLocation=memory://;"
             return account

@@ -26,13 +26,13 @@ MODULES = "GET /crm/v8/settings/modules"
 def time_passes(org, monkeypatch):
     """Pauses are as long as in a real run, by a clock that only they move."""
     clock = SimulatedTime(org)
-    pace = partial(RetryPolicy, sleep=clock.sleep, monotonic=clock.monotonic)
-    monkeypatch.setattr(throttling, "RetryPolicy", pace)
+    retry_policy = partial(RetryPolicy, sleep=clock.sleep, monotonic=clock.monotonic)
+    monkeypatch.setattr(throttling, "RetryPolicy", retry_policy)
     return clock
 
 
 @pytest.fixture
-def one_by_one(monkeypatch):
+def sequential(monkeypatch):
     """Tables are read one after the other.
 
     The hours that one waits pass in no time, and the other's thread may not get as far as its first call before
@@ -57,7 +57,7 @@ def run(command, account, org, time_passes):
     return call
 
 
-def test_429_on_every_job_is_told_and_fails_the_table_alone(run, org, one_by_one):
+def test_429_on_every_job_is_told_and_fails_the_table_alone(run, org, sequential):
     org.faults.add(CREATE, module="Leads", times=99, status=429)
     done = run(settings="ReadAPI=Bulk")
     assert done.code == 1, done.out
@@ -107,7 +107,7 @@ def test_without_progress_the_log_tells(run, org, caplog):
     assert [line.split(" ")[:3] for line in told] == [["Leads:", "waits", "until"], ["Leads:", "goes", "on"]]
 
 
-def test_a_table_has_its_time_and_the_others_go_on(run, org, one_by_one):
+def test_a_table_has_its_time_and_the_others_go_on(run, org, sequential):
     org.faults.add(LIST, module="Leads", times=999, status=429, headers={"Retry-After": "90"})
     done = run("--table-timeout", "4m")
     assert done.code == 1

@@ -107,10 +107,10 @@ def drop_rows(load: Any) -> None:
 
 def a_day_later(load: Any) -> None:
     """Every id is compared, as no count can prove the table."""
-    assert load.run.swept == {"Things"} or not load.run.swept
+    assert load.run.fully_refreshed == {"Things"} or not load.run.fully_refreshed
     load.org.clock.advance(hours=25)
     load(only=("Things",), never=("modules", "fields"))
-    assert load.run.swept == {"Things"}
+    assert load.run.fully_refreshed == {"Things"}
 
 
 CASES = [
@@ -256,7 +256,7 @@ def test_rows_by_their_parents_are_compared_whole_where_coql_refuses(load, org):
     org.remove_row("Lines", org.records("Lines")[0].id)
     org.faults.add(COQL, **{**REFUSED, "times": 99})
     assert load(never=ACCOUNT_TABLES).exit_code == 0
-    assert "Lines" in load.run.swept
+    assert "Lines" in load.run.fully_refreshed
     agrees(load, "Lines")
 
 

@@ -29,8 +29,8 @@ def timed(load, org, monkeypatch):
         moment: datetime = org.clock.now()
         return (moment - START).total_seconds()
 
-    pace = RetryPolicy(sleep=org.clock.advance, monotonic=now, answer_clock=now, backoff=0)
-    monkeypatch.setattr(load, "client", lambda settings="": connect(load.credentials(settings), pace))
+    retry_policy = RetryPolicy(sleep=org.clock.advance, monotonic=now, answer_clock=now, backoff=0)
+    monkeypatch.setattr(load, "client", lambda settings="": connect(load.credentials(settings), retry_policy))
     return load
 
 
@@ -42,7 +42,7 @@ def test_a_call_that_drips_is_given_up_and_its_table_fails(timed, org, route, dr
     org.faults.add(route, times=99, drip=0.5, drip_body=drip_body)
     began = org.clock.now()
     reading = read_module(client, found.plans[0], timed.folder)
-    assert (reading.status, reading.spooled) == ("failed", None)
+    assert (reading.status, reading.parquet_file) == ("failed", None)
     assert "too slow" in reading.error
     tries = len(org.ledger.calls(route))
     assert tries <= 12

@@ -15,7 +15,7 @@ from sources.zoho_crm.models import Field, Module
 from sources.zoho_crm.planning.plan import Plan
 from sources.zoho_crm.transform.arrow_tables import records_table
 from sources.zoho_crm.transform.column_types import Column, ColumnType
-from sources.zoho_crm.transform.parquet_writer import Forget
+from sources.zoho_crm.transform.parquet_writer import DiscardRows
 from sources.zoho_crm.transform.privacy_rules import Filter
 from tests.support.private import APIS, people, rules
 from tests.support.private import found_in as found_in_files
@@ -182,8 +182,10 @@ def test_rows_that_are_taken_back_are_no_longer_outside():
 
     notes = ExtractNotes()
     came = apply_filters(
-        [rows(_1="Athens", _2="Rome"), rows(_8="Rome", _9="Athens"), Forget(2), rows(_3="Oslo")], plan, notes
+        [rows(_1="Athens", _2="Rome"), rows(_8="Rome", _9="Athens"), DiscardRows(2), rows(_3="Oslo")],
+        plan,
+        notes,
     )
-    told = [table.rows if isinstance(table, Forget) else table["id"].to_pylist() for table in came]
+    told = [table.rows if isinstance(table, DiscardRows) else table["id"].to_pylist() for table in came]
     assert told == [["1"], ["9"], 1, []]
     assert notes.outside == {"2", "3"}

@@ -692,7 +692,7 @@ def begun(script: Script, monkeypatch: pytest.MonkeyPatch, *modules: str) -> Non
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patch, pytest.raises(Exception, match="killed"):
-        patch.setattr(Extraction, "_bring_back", die)
+        patch.setattr(Extraction, "_add_restored_records", die)
         script.run(None, *modules)
 
 

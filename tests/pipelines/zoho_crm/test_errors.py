@@ -9,7 +9,7 @@ import filelock
 import pytest
 
 from pipelines.zoho_crm import cli, demo
-from pipelines.zoho_crm.errors import DISK_FULL, _places, causes, describe_error, innermost, one_line
+from pipelines.zoho_crm.errors import DISK_FULL, _places, causes, describe_error, one_line, root_message
 from pipelines.zoho_crm.run.lock import lock_file
 from simulators.zoho_crm import serve
 from sources.zoho_crm.exceptions import CredentialsError, SettingsError, ZohoConnectionError, zoho_error
@@ -249,7 +249,7 @@ def test_causes_that_go_in_a_circle_end():
     one, other = ValueError(1), ValueError(2)
     one.__cause__, other.__cause__ = other, one
     assert list(causes(one)) == [one, other]
-    assert innermost(one) == "2"
+    assert root_message(one) == "2"
     assert _places(one) == ["builtins.ValueError\n", "\nand then\n\n", "builtins.ValueError\n"]
 
 

@@ -24,11 +24,11 @@ def write_page(look: DestinationView, options: Options) -> tuple[Path, Headline]
             f"report needs a library that is not installed ({missing.name}): run `make setup`, or"
             ' pip install "jinja2>=3.1.6" "vl-convert-python>=1.7" "igraph>=0.11".'
         ) from None
-    from .gathering import gathered
+    from .page_data import collect_page
     from .writing import replaced
 
     path = Path(options.output).expanduser().absolute()
     with replaced(path) as file:
-        page = gathered(look, options)
+        page = collect_page(look, options)
         file.write(redact(rendered(page)))
     return path, page.headline

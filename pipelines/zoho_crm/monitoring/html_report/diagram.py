@@ -45,20 +45,20 @@ def diagram(
     lookups: Sequence[Lookup], tables: Sequence[str], rows: Mapping[str, int | None]
 ) -> Diagram | None:
     """None if no table looks up another one."""
-    ties = [tie for tie in lookups if tie.table != tie.target]
-    names = sorted({tie.table for tie in ties} | {tie.target for tie in ties})
+    relationships = [tie for tie in lookups if tie.table != tie.target]
+    names = sorted({tie.table for tie in relationships} | {tie.target for tie in relationships})
     alone = sorted(set(tables) - set(names))
-    if not ties:
+    if not relationships:
         return None
     numbers = {name: number for number, name in enumerate(names)}
-    edges = [(numbers[tie.target], numbers[tie.table]) for tie in ties]
+    edges = [(numbers[tie.target], numbers[tie.table]) for tie in relationships]
     routes, places = _layered(len(names), edges)
     boxes = [Box(name, _short(name), rows.get(name), *places[number]) for name, number in numbers.items()]
     lines = [
         Line(
             _path([places[stop] for stop in route]), f"{t.table} looks up {t.target}: {', '.join(t.columns)}"
         )
-        for t, route in zip(ties, routes, strict=True)
+        for t, route in zip(relationships, routes, strict=True)
     ]
     width = max(box.x for box in boxes) + BOX + MARGIN
     height = max(y for _, y in places) + HEIGHT + MARGIN

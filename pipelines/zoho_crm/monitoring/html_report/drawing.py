@@ -49,7 +49,7 @@ SHOWN = frozenset(
 LONG_NUMBER = re.compile(r"(\d+\.\d)\d+")
 
 
-def drawn(spec: Mapping[str, Any], name: str) -> Markup:
+def render_svg(spec: Mapping[str, Any], name: str) -> Markup:
     """One chart as an `svg` element; its words are in the page, so it says nothing itself."""
     text = vl_convert.vegalite_to_svg(dict(spec), vl_version=VEGA_LITE)
     return cleaned(text, name)

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from .charts import NARROW, WIDE, Spec, Width
-from .drawing import drawn
+from .drawing import render_svg
 
 ENOUGH = 2  # days; one is a dot in an empty frame
 
@@ -30,7 +30,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Draft:
+class FigureData:
     """A figure before it is drawn, with the days that it has points of."""
 
     name: str
@@ -46,7 +46,7 @@ class Draft:
         rest = (self.columns, self.rows)
         if len(set(self.days)) < ENOUGH:
             return Figure(self.name, self.title, f"{self.words}{_so_far(self.days)}", *rest, self.numbers)
-        wide, narrow = (drawn(spec(width), f"{self.name}-{width.name}") for width in (WIDE, NARROW))
+        wide, narrow = (render_svg(spec(width), f"{self.name}-{width.name}") for width in (WIDE, NARROW))
         return Figure(self.name, self.title, self.words, *rest, beside, wide, narrow)
 
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from ...console import counted
 from ..freshness import due, span
-from .gathering import Page
+from .page_data import Page
 
 LONG = 24  # letters
 TEMPLATES = Path(__file__).parent / "templates"

@@ -85,7 +85,7 @@ class BulkRowCompleter:
         self._splitters: dict[str, MultiSelectParser] = {}
         self._proven: str | None = None  # what joins the values of multi-select fields in this account
 
-    def mend(self, table: pa.Table) -> pa.Table:
+    def complete_rows(self, table: pa.Table) -> pa.Table:
         for column in self.plan.columns if table.num_rows else ():
             if column.kind is ColumnType.NAMES:
                 table = self._replace(table, column, self._split(table, column))

@@ -46,22 +46,22 @@ class Job:
     def __init__(self, client: ZohoClient, body: Mapping[str, Any], chapter: Chapter | None = None) -> None:
         """Make the job as soon as the account bears one more, or take up the one that the journal knows."""
         self.body = body
-        self._client, self._slots, self._chapter = client, client.door.jobs, chapter
+        self._client, self._slots, self._chapter = client, client.context.jobs, chapter
         self._holds_slot = False
         self._outcome: Result | JobFailed | None = None
         known = chapter.find(body, client.now()) if chapter else None
         if known is None:
             self._make()
         else:
-            client.waits.for_a_turn(self._slots.acquire, OUR_QUEUE)  # it may still wait in Zoho's queue
+            client.waits.wait_for_slot(self._slots.acquire, OUR_QUEUE)  # it may still wait in Zoho's queue
             self._holds_slot = True
             self.id, self.earlier = known.job_id, known.until
-        self._began = client.door.pace.monotonic()  # to wait for it
+        self._began = client.context.retry_policy.monotonic()  # to wait for it
 
     def _make(self) -> None:
         patience = PATIENCE
         while not self._holds_slot:
-            self._client.waits.for_a_turn(self._slots.acquire, OUR_QUEUE)
+            self._client.waits.wait_for_slot(self._slots.acquire, OUR_QUEUE)
             self._holds_slot = True
             ended = self._slots.ended
             try:
@@ -128,9 +128,9 @@ class Job:
 
     def _poll(self) -> Result:
         """Ask how the job is, at once and then less and less often, until the deadline."""
-        pace, state = self._client.door.pace, ""
-        end = pace.monotonic() + pace.job_deadline
-        while pace.monotonic() < end:
+        retry_policy, state = self._client.context.retry_policy, ""
+        end = retry_policy.monotonic() + retry_policy.job_deadline
+        while retry_policy.monotonic() < end:
             answer = self._read()
             state = str(answer.get("state"))
             self._client.watch.waits(state)
@@ -139,10 +139,10 @@ class Job:
             if state not in WORKING:
                 words = (answer.get("result") or {}).get("error_message") or {}
                 raise JobFailed(f"a job ended as {state}: {words.get('message') or 'no reason given'}")
-            now = pace.monotonic()
+            now = retry_policy.monotonic()
             pause = min(poll_pause(now - self._began), max(0.0, end - now))
             self._client.waits.sleep(pause, AT_WORK, until=end, retries=False)
-        raise JobFailed(f"a job was still {state} after {pace.job_deadline:,.0f} seconds")
+        raise JobFailed(f"a job was still {state} after {retry_policy.job_deadline:,.0f} seconds")
 
     def _result(self, job: Mapping[str, Any]) -> Result:
         result = job.get("result") or {}
@@ -170,12 +170,12 @@ def chapter_of(client: ZohoClient, plan: Plan) -> Chapter | None:
 
     A window ends anew in each run, and old rows without a time of change cannot be brought up to date.
     """
-    journal = client.door.journal
+    journal = client.context.journal
     if journal is None or plan.until is None or plan.window != Window() or not plan.has(MODIFIED_TIME):
         return None
     # What a field is may change without a word in the question: its type, its values, its id.
     fields = [(repr(column), column.field.raw.get("id")) for column in plan.columns]
-    about = repr((client.door.auth.api_domain, fields))
+    about = repr((client.context.auth.api_domain, fields))
     return Chapter(journal, plan.module.api_name, plan.until, about)
 
 

@@ -84,7 +84,7 @@ class PageGapDetector:
             self._remark("its pages do not come in the order of ids")
             return
         try:
-            ids = [found for border in self._borders() for found in self._between(border, flags)]
+            ids = [found for border in self._id_gaps() for found in self._between(border, flags)]
         except (ZohoError, ExtractError) as error:
             self._remark(str(error))
             return
@@ -93,7 +93,7 @@ class PageGapDetector:
             records = read_rows(self._client, self._plan, ids, self._notes)
             yield records_table(records, self._plan.columns)
 
-    def _borders(self) -> Iterator[tuple[int, int | None]]:
+    def _id_gaps(self) -> Iterator[tuple[int, int | None]]:
         highest = 0
         for number, page in enumerate(page for page in self._pages if page.rows):
             if number and page.first > highest + 1:

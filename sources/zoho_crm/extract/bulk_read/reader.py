@@ -27,9 +27,9 @@ from ...exceptions import (
 from ...models import MODIFIED_TIME, Window
 from ...planning.cost import MANY, cost_of_job
 from ...planning.plan import Plan, visibility_criteria
-from ...transform.arrow_tables import veil_table
+from ...transform.arrow_tables import mask_table
 from ...transform.column_types import Column
-from ...transform.parquet_writer import Forget
+from ...transform.parquet_writer import DiscardRows
 from .. import coql
 from ..column_batches import ApiCapabilities, Slice, keys_of, read_all_columns, rest_of
 from ..notes import ExtractNotes
@@ -79,14 +79,14 @@ GONE = (400, 404, 410)  # how Zoho refuses a file of yesterday is not documented
 UNKNOWN_FIELD = frozenset({"FIELD_NOT_SUPPORTED", "FIELD_NOT_AVAILABLE"})
 
 
-class Outdated(Exception):
+class StalePageToken(Exception):
     """Zoho refuses the page token of an earlier run's job: the pages have to be read from the first one on."""
 
 
-WAYS = ApiCapabilities(lambda column: column.in_bulk, coql.is_empty, coql.read_beside)
+WAYS = ApiCapabilities(lambda column: column.in_bulk, coql.is_empty, coql.read_supplement)
 
 
-def extract(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.Table | Forget]:
+def extract(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.Table | DiscardRows]:
     """Yield the module in tables; the first may be empty, so that the table exists all the same.
 
     The first job is made at once. More fields than one job takes are read in slices, and what only the
@@ -111,12 +111,12 @@ def extract(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.
 
 def _check_health(client: ZohoClient, plan: Plan) -> None:
     """Raises ApiFailed where jobs of other modules have failed in this run and none has brought anything."""
-    jobs = client.door.bulk_jobs
+    jobs = client.context.bulk_jobs
     if not plan.asked and plan.alternatives and jobs["failed"] >= GIVE_UP and not jobs["good"]:
         raise ApiFailed(f"Bulk Read has failed {jobs['failed']} times in this run and brought nothing")
 
 
-def _extract_slice(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.Table | Forget]:
+def _extract_slice(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.Table | DiscardRows]:
     reader = _Reader(client, plan, notes)
     try:
         cap = reader.begin()
@@ -148,7 +148,7 @@ class _Reader:
         self.pages = 0
         self.counts: dict[int, int] = {}  # page -> its rows, of those that another one follows
         self.limit = RowLimit(client, plan)
-        self.holds_page = False
+        self.holds_archive_slot = False
         self.settled = False
         self.lacking: dict[frozenset[str], int] = {}  # columns -> which job was the first not to bring them
         self.refused_flags: set[str] = set()  # a module's own: another one may well take them
@@ -166,33 +166,33 @@ class _Reader:
                 self._learn(error)
         raise ExtractError(f"Bulk Read refuses every job of {self.plan.module.api_name}")
 
-    def tables(self) -> Iterator[pa.Table | Forget]:
+    def tables(self) -> Iterator[pa.Table | DiscardRows]:
         """All pages, and the records that moved between pages. A row may come twice; the later one holds."""
-        with tempfile.TemporaryDirectory(prefix="zoho-bulk-", dir=self.client.door.scratch) as folder:
+        with tempfile.TemporaryDirectory(prefix="zoho-bulk-", dir=self.client.context.temp_dir) as folder:
             try:
                 yield from self._pages(Path(folder))
-            except Outdated:
+            except StalePageToken:
                 self._begin_anew()
                 yield from self._pages(Path(folder))
 
-    def _pages(self, folder: Path) -> Iterator[pa.Table | Forget]:
+    def _pages(self, folder: Path) -> Iterator[pa.Table | DiscardRows]:
         """The next page's job is made before a page is downloaded."""
-        borders = PageGapDetector(self.client, self.plan, self.notes)
-        mender: BulkRowCompleter | None = None
+        gap_detector = PageGapDetector(self.client, self.plan, self.notes)
+        row_completer: BulkRowCompleter | None = None
         while self.job is not None:
-            borders.begin_page()
+            gap_detector.begin_page()
             for table in self._page(folder):
-                if isinstance(table, Forget):
-                    borders.begin_page_anew()
+                if isinstance(table, DiscardRows):
+                    gap_detector.begin_page_anew()
                     yield table
                     continue
                 self.settled = True  # the columns: what the first page lacks is not read
-                mender = mender or BulkRowCompleter(self.client, self.plan.raw, self.notes)
-                borders.see(table)
-                yield veil_table(mender.mend(table), self.plan.columns)
-            self._let_go()
-            borders.check_last_page(more=self.job is not None)
-        yield from borders.find_missing(self._flags())
+                row_completer = row_completer or BulkRowCompleter(self.client, self.plan.raw, self.notes)
+                gap_detector.see(table)
+                yield mask_table(row_completer.complete_rows(table), self.plan.columns)
+            self._release_archive_slot()
+            gap_detector.check_last_page(more=self.job is not None)
+        yield from gap_detector.find_missing(self._flags())
 
     def _begin_anew(self) -> None:
         """Make the first job again, with what has come already in place.
@@ -208,11 +208,11 @@ class _Reader:
 
     def end(self) -> None:
         """Give back what other modules wait for, however the reading ended."""
-        self._let_go()
+        self._release_archive_slot()
         if self.job is not None:
             self.job.abandon()
 
-    def _page(self, folder: Path) -> Iterator[pa.Table | Forget]:
+    def _page(self, folder: Path) -> Iterator[pa.Table | DiscardRows]:
         """The tables of one page, at least one; afterwards `self.job` is the next page's, or None."""
         job, self.job, self.pages = self.job, None, self.pages + 1
         assert job is not None
@@ -236,13 +236,13 @@ class _Reader:
                     with self._watching_tokens():
                         self.job = Job(self.client, body, self.chapter)
                 yield from self._fetch(job, result, folder, attempt)
-                self.client.door.bulk_jobs["good"] += 1
+                self.client.context.bulk_jobs["good"] += 1
                 self._tell_age(job)
                 return
             except JobFailed as failure:
-                self._let_go()
+                self._release_archive_slot()
                 job.forget()
-                self.client.door.bulk_jobs["failed"] += 1
+                self.client.context.bulk_jobs["failed"] += 1
                 reason = str(failure)
         times = "once" if attempts == 1 else f"{attempts} times"
         raise ApiFailed(f"Bulk Read failed {times}, the last time because {reason}")
@@ -262,7 +262,7 @@ class _Reader:
             yield
         except ZohoError as error:
             if self.resumes and error.status in GONE and isinstance(error, Fatal):
-                raise Outdated from error
+                raise StalePageToken from error
             raise
 
     def _tell_age(self, job: Job) -> None:
@@ -270,11 +270,11 @@ class _Reader:
             self.notes.repairs["Bulk Read jobs of an earlier run used again"] += 1
             self.notes.read_as_of = min(job.earlier, self.notes.read_as_of or job.earlier)
 
-    def _fetch(self, job: Job, result: Result, folder: Path, number: int) -> Iterator[pa.Table | Forget]:
+    def _fetch(self, job: Job, result: Result, folder: Path, number: int) -> Iterator[pa.Table | DiscardRows]:
         """Download the archive of a page's nth job and read it, once more if it is damaged. Raises JobFailed."""
-        turns = self.client.door.archives
-        self.client.waits.for_a_turn(lambda seconds: turns.acquire(timeout=seconds), OUR_DOWNLOADS)
-        self.holds_page = True
+        turns = self.client.context.archives
+        self.client.waits.wait_for_slot(lambda seconds: turns.acquire(timeout=seconds), OUR_DOWNLOADS)
+        self.holds_archive_slot = True
         # What may not be written as it is stays in memory; else it outlives neither its page nor the run.
         archive: Archive = BytesIO() if self.plan.secret else folder / "page.zip"
         reason = ""
@@ -304,10 +304,10 @@ class _Reader:
             raise refusal
         self.client.waits.sleep(REFUSED_DOWNLOAD, f"Zoho allows no download now ({refusal.code})")
 
-    def _read(self, path: Archive, count: int, number: int) -> Iterator[pa.Table | Forget]:
+    def _read(self, path: Archive, count: int, number: int) -> Iterator[pa.Table | DiscardRows]:
         """The archive, without the columns that an earlier job did not bring either."""
         try:
-            yield from self._believed(path, count)
+            yield from self._validated_tables(path, count)
         except MissingColumnsError as error:
             fresh = number > self.lacking.setdefault(error.names, number)
             if not fresh or self.settled or "id" in error.names:
@@ -315,9 +315,9 @@ class _Reader:
             self.plan = self.plan.drop_fields(set(error.names))
             self.notes.refused.update(dict.fromkeys(sorted(error.names), "Bulk Read sends no such column"))
             self.notes.refusals.update({("bulk", name): "no such column" for name in error.names})
-            yield from self._believed(path, count)
+            yield from self._validated_tables(path, count)
 
-    def _believed(self, path: Archive, count: int) -> Iterator[pa.Table | Forget]:
+    def _validated_tables(self, path: Archive, count: int) -> Iterator[pa.Table | DiscardRows]:
         """The tables of an archive; if it turns out not to be whole, what has come of it is taken back."""
         rows = 0
         try:
@@ -326,14 +326,14 @@ class _Reader:
                 yield table
         except CorruptArchiveError:
             if rows:
-                yield Forget(rows)
+                yield DiscardRows(rows)
             raise
 
-    def _let_go(self) -> None:
+    def _release_archive_slot(self) -> None:
         """Another module may download and unpack now."""
-        if self.holds_page:
-            self.holds_page = False
-            self.client.door.archives.release()
+        if self.holds_archive_slot:
+            self.holds_archive_slot = False
+            self.client.context.archives.release()
 
     def _first_body(self) -> dict[str, Any]:
         module = {"api_name": self.plan.module.api_name}

@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console, ConsoleDimensions
 
-from pipelines.zoho_crm.output.live_progress import Board, clock, rough, screen
+from pipelines.zoho_crm.output.live_progress import ProgressState, clock, rough, screen
 from sources.zoho_crm.extract.extractor import ExtractResult
 from sources.zoho_crm.models import Module
 from sources.zoho_crm.planning.plan import Plan
@@ -37,16 +37,16 @@ def table(name, rows=1000, api="bulk", until=NOON):
 
 
 def board_of(*tables):
-    board = Board(Clock())
+    board = ProgressState(Clock())
     board.expect(tables)
     return board
 
 
 def shown(board, width=120, height=24, spent=54, left=None):
     """The lines, as a person sees them; each check of size is made for every view."""
-    door = SimpleNamespace(spent=spent, credits_remaining=left)
+    context = SimpleNamespace(spent=spent, credits_remaining=left)
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
-    console.print(screen(board, door, ConsoleDimensions(width, height)))
+    console.print(screen(board, context, ConsoleDimensions(width, height)))
     lines = console.file.getvalue().splitlines()
     assert len(lines) < max(2, height)
     assert all(cell_len(line) < max(2, width) for line in lines)

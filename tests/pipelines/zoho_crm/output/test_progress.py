@@ -46,10 +46,12 @@ class Terminal(io.StringIO):
         ("off", "text", Terminal, "xterm", Progress),
     ],
 )
-def test_auto_is_a_view_on_a_terminal_and_lines_elsewhere(wish, log_format, stdout, term, kind, monkeypatch):
+def test_auto_is_a_view_on_a_terminal_and_lines_elsewhere(
+    preferred_api, log_format, stdout, term, kind, monkeypatch
+):
     monkeypatch.setattr(sys, "stdout", stdout())
     monkeypatch.setenv("TERM", term)
-    assert type(choose_progress(wish, Console(log_format))) is kind
+    assert type(choose_progress(preferred_api, Console(log_format))) is kind
 
 
 def test_who_wants_it_quiet_sees_no_progress(monkeypatch):

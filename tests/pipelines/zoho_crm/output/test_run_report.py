@@ -27,7 +27,7 @@ def reading(name="Leads", rows=1234, crm_count=1234, **given):
     found.crm_count, found.usage = crm_count, ApiUsage(5, 54)
     found.started, found.finished = START, START + timedelta(seconds=2.5)
     if rows is not None:
-        found.spooled = ParquetFile(Path("x"), rows, pa.schema([]))
+        found.parquet_file = ParquetFile(Path("x"), rows, pa.schema([]))
     return found
 
 

@@ -130,7 +130,7 @@ def test_a_run_stops_at_its_credit_limit_and_the_next_one_goes_on(load, org):
 def test_a_package_that_a_killed_run_left_behind_does_no_harm(load, org):
     load()
     reading = load.reading("Apples")
-    assert reading.spooled is not None
+    assert reading.parquet_file is not None
     org.insert("Apples", {"Title": "new"})
     # What a run leaves that is killed between extract and load.
     load.pipeline.extract([{"id": "1", "title": "half"}], table_name="apples", write_disposition="append")
@@ -183,7 +183,7 @@ def test_only_chosen_tables_are_touched(load, org):
 def test_a_resource_without_a_file_raises(load, org):
     load()
     reading = load.reading("Apples").fail(ValueError("x"))
-    reading.spooled = None
+    reading.parquet_file = None
     resource = resource_of(reading, lambda: appended(reading))
     with pytest.raises(Exception, match="Apples: Zoho answered in a form that nobody expected"):
         list(resource)

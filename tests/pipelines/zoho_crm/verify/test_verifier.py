@@ -31,10 +31,10 @@ def verify(load, *modules, repair=False, settings=""):
 def attempt(load, *modules, repair=False, settings="", max_credits=None):
     destination = load.destination or dlt.destinations.duckdb(str(load.folder / "crm.duckdb"))
     load.pipeline = open_pipeline(load.name, destination, load.dataset, str(load.folder / "p"), Progress())
-    client, wish = load.client(settings), load.credentials(settings).api
-    client.door.max_credits = max_credits
+    client, preferred_api = load.client(settings), load.credentials(settings).api
+    client.context.max_credits = max_credits
     choice = ModuleSelection(only=frozenset(modules or ("Things",)))
-    return Verifier(load.pipeline, client, choice, wish, Progress()).verify(repair=repair)
+    return Verifier(load.pipeline, client, choice, preferred_api, Progress()).verify(repair=repair)
 
 
 def kinds(comparison):
@@ -120,7 +120,7 @@ def test_a_repair_by_each_api_makes_the_tables_equal(load, org, api):
     org._remove("Things", ids[4], "permanent", shown=False)
     before = synced(load)
     comparison = verify(load, repair=True, settings=f"ReadAPI={api}")["Things"]
-    assert (comparison.verdict, comparison.thin.api) == (
+    assert (comparison.verdict, comparison.id_scan.api) == (
         "repaired",
         {"REST": "records"}.get(api, api.lower()),
     )
@@ -130,7 +130,7 @@ def test_a_repair_by_each_api_makes_the_tables_equal(load, org, api):
         "stale": [ids[1], ids[3]],
         "values": ids[2:3],
     }
-    assert comparison.thin.deleted_rows == 1
+    assert comparison.id_scan.deleted_rows == 1
     agrees(load)
     after = synced(load)
     assert after["until"] > before["until"]
@@ -181,7 +181,7 @@ def test_a_module_that_no_run_has_loaded_is_a_difference_that_a_run_repairs(load
     sync(load, "Others")
     found = verify(load, "Things", "Others", repair=True)
     assert (found["Things"].verdict, len(found["Things"].ids["missing"])) == ("never loaded", 3)
-    assert found["Things"].thin.notes.remarks == ["no run has loaded it yet"]
+    assert found["Things"].id_scan.notes.remarks == ["no run has loaded it yet"]
     assert (found["Others"].verdict, load.result.exit_code) == ("equal", 4)
     assert "things" not in {name for (name,) in load.rows("show tables")}
 
@@ -198,7 +198,7 @@ def test_a_module_without_times_of_changes_is_compared_by_its_ids(load, org, cre
     new = org.insert("Things", {"Title": "new"})
     comparison = verify(load)["Things"]
     assert kinds(comparison) == {"missing": ids[:1] if created else [ids[0], new]}
-    assert comparison.thin.notes.remarks == [
+    assert comparison.id_scan.notes.remarks == [
         "it has no Modified_Time: what changed since the last run may count as a difference"
     ]
 
@@ -225,7 +225,7 @@ def test_a_field_that_is_new_since_the_last_run_is_named_and_not_compared(load, 
     org.add_field("Things", Field("Late", "picklist", pick_list_values=["A"]), value="A")
     comparison = verify(load)["Things"]
     assert comparison.verdict == "equal"
-    assert comparison.thin.notes.remarks == ["new since the last run and not compared: Late"]
+    assert comparison.id_scan.notes.remarks == ["new since the last run and not compared: Late"]
 
 
 def test_a_record_that_lists_hide_and_that_is_there_by_id_is_no_difference(load, org, monkeypatch):
@@ -243,7 +243,7 @@ def test_a_record_that_lists_hide_and_that_is_there_by_id_is_no_difference(load,
         ],
     )
     comparison = verify(load, repair=True)["Things"]
-    assert (comparison.verdict, comparison.thin.notes.remarks) == (
+    assert (comparison.verdict, comparison.id_scan.notes.remarks) == (
         "equal",
         ["1 records are there by id and in no list"],
     )

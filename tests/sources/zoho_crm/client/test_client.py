@@ -72,7 +72,7 @@ def test_what_passes_is_not_noticed(load, org, route, fault):
 def test_what_does_not_pass_is_one_sentence(load, org, route, fault):
     org.faults.add(route, **LASTING[fault])
     reading = ends(load, route)
-    assert (reading.status, reading.spooled) == ("failed", None)
+    assert (reading.status, reading.parquet_file) == ("failed", None)
     assert len(reading.error.splitlines()) == 1
     assert "Traceback" not in reading.error
 
@@ -187,7 +187,7 @@ def test_zohos_clock_is_the_one_that_counts(load, org):
     for text in ("yesterday", "Mon, 99 Xyz 2026 09:00:00 GMT", ""):
         answer = requests.Response()
         answer.headers["Date"] = text
-        client.door.on_response(answer)
+        client.context.on_response(answer)
     assert client.now() == org.now()
 
 
@@ -200,7 +200,7 @@ def test_the_credits_that_are_left_are_kept(load_from):
     org.rules.daily_credits = 5_000
     client = load_from(org).client()
     client.get("org")
-    assert client.door.credits_remaining == 4_999
+    assert client.context.credits_remaining == 4_999
 
 
 def test_an_archive_on_another_host_is_not_fetched(load, tmp_path):

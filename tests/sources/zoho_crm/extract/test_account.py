@@ -142,7 +142,7 @@ def test_a_table_that_is_never_answered_is_one_sentence(load, org, fault):
 def test_a_table_in_an_unforeseen_form_fails_and_does_not_become_an_empty_one(load, org, body):
     org.faults.add(USERS, status=200, body=body, times=9)
     reading = readings(load, only=["users"])["users"]
-    assert (reading.status, reading.spooled) == ("failed", None)
+    assert (reading.status, reading.parquet_file) == ("failed", None)
 
 
 def test_calls_and_credits_are_those_of_the_ledger(load, org):

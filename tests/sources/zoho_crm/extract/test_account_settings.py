@@ -170,5 +170,5 @@ def test_keys_that_nobody_declared_keep_their_columns(load, org):
     first = readings(load, only=["org"])["org"]
     memory = PreviousState(columns={"org": remember(first.columns, {})})
     org.account.org_values = {"new_key": "seven"}
-    (row,) = pq.read_table(readings(load, memory, only=["org"])["org"].spooled.path).to_pylist()
+    (row,) = pq.read_table(readings(load, memory, only=["org"])["org"].parquet_file.path).to_pylist()
     assert row["new_key_2"] == "seven"

@@ -58,7 +58,7 @@ def test_an_empty_module_in_slices_is_an_empty_table(load, org):
     reading = read(load, "Things", BULK)
     assert reading.status == "read", reading.error
     assert rows_of(reading) == {}
-    assert {"f0", "f11", "modified_time"} <= set(reading.spooled.schema.names)
+    assert {"f0", "f11", "modified_time"} <= set(reading.parquet_file.schema.names)
 
 
 def test_a_row_edited_between_two_slices_is_read_again_whole(load, org):
@@ -192,7 +192,7 @@ def test_a_reading_that_fails_gives_its_slots_back(load_from, fields, monkeypatc
     monkeypatch.setattr(parquet_writer._Writer, "write", on_a_full_disk)
     reading = read_module(client, found.plans[0], load_from(org).folder)
     assert (reading.status, reading.cause is not None) == ("failed", True)  # which holds the frames
-    free = [client.door.archives.acquire(blocking=False) for _ in range(limits.ARCHIVES_AT_ONCE)]
+    free = [client.context.archives.acquire(blocking=False) for _ in range(limits.ARCHIVES_AT_ONCE)]
     assert free == [True] * limits.ARCHIVES_AT_ONCE
 
 

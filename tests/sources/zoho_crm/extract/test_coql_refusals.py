@@ -29,14 +29,14 @@ def test_more_records_that_never_come_fail_the_module_instead_of_going_on_for_ev
     assert len(org.ledger.calls(QUERY)) <= 5
 
 
-NAMELESS = [
+NO_API_NAME = [
     {"code": "SYNTAX_ERROR", "details": {"line": 1, "column": 90, "near": "Converted__s"}},
     {"code": "INVALID_QUERY", "details": {"reason": "something"}},
     {"code": "NEVER_HEARD_OF", "details": {}},
 ]
 
 
-@pytest.mark.parametrize("refusal", NAMELESS, ids=lambda refusal: refusal["code"])
+@pytest.mark.parametrize("refusal", NO_API_NAME, ids=lambda refusal: refusal["code"])
 def test_a_refusal_that_names_nothing_is_asked_again_without_flags_where_nothing_is_hidden(
     load, org, refusal
 ):
@@ -47,7 +47,7 @@ def test_a_refusal_that_names_nothing_is_asked_again_without_flags_where_nothing
     assert not [query for query in queries(org)[1:] if "Converted__s =" in query]
 
 
-@pytest.mark.parametrize("refusal", NAMELESS, ids=lambda refusal: refusal["code"])
+@pytest.mark.parametrize("refusal", NO_API_NAME, ids=lambda refusal: refusal["code"])
 def test_where_something_is_hidden_no_flag_is_left_out(load, org, refusal):
     leads(org)
     org.faults.add(QUERY, status=400, body={**refusal, "status": "error", "message": "no"})
@@ -58,6 +58,6 @@ def test_where_something_is_hidden_no_flag_is_left_out(load, org, refusal):
 
 def test_a_query_that_is_refused_without_flags_as_well_is_refused(load, org):
     things(org, 3, convertable=True)
-    org.faults.add(QUERY, status=400, times=9, body={**NAMELESS[0], "status": "error", "message": "no"})
+    org.faults.add(QUERY, status=400, times=9, body={**NO_API_NAME[0], "status": "error", "message": "no"})
     read(load, settings=COQL)
     assert len(queries(org)) == 2

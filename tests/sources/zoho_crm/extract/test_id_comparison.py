@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from simulators.zoho_crm import Field, Module
-from sources.zoho_crm.extract.id_comparison import confirm_deleted, fetch, narrow, read_narrow
+from sources.zoho_crm.extract.id_comparison import confirm_deleted, fetch, narrow, read_id_scan
 from sources.zoho_crm.models import MODIFIED_TIME, Window
 from tests.support.reading import DAY, look, rows_of
 from tests.support.sweeping import SCORES, Sweeper
@@ -48,7 +48,7 @@ def test_a_narrow_plan_of_a_window_reads_every_record(sweeper):
 
 def test_a_wish_for_an_api_wins(sweeper):
     made = sweeper()
-    assert [narrow(made.plan, (), 3, wish).api for wish in ("records", "coql", "bulk")] == [
+    assert [narrow(made.plan, (), 3, preferred_api).api for preferred_api in ("records", "coql", "bulk")] == [
         "records",
         "coql",
         "bulk",
@@ -63,14 +63,14 @@ def test_converted_leads_and_unapproved_ones_are_no_differences(load, api):
     load.org.convert(ids[0])
     load.org.approve("Leads", ids[1], False)
     client, plan = only(load, "Leads")
-    reading = read_narrow(client, narrow(plan, (), 4, api), load.folder)
+    reading = read_id_scan(client, narrow(plan, (), 4, api), load.folder)
     assert set(rows_of(reading)) == set(ids)
     assert reading.api == api
 
 
 def test_a_narrow_file_lies_beside_the_whole_one(sweeper):
     made = sweeper()
-    path = made.read().spooled.path
+    path = made.read().parquet_file.path
     assert path.name == "things.parquet"
     assert path.parent == made.load.folder / "narrow"
     assert (made.load.folder / "things.parquet").exists()

@@ -9,7 +9,7 @@ import pytest
 from simulators.zoho_crm import Org, Quirks
 from sources.zoho_crm.exceptions import AuthenticationError, Retriable
 from sources.zoho_crm.extract.probe import plan_changes
-from sources.zoho_crm.models import Field, Module, Usable
+from sources.zoho_crm.models import ApiAvailability, Field, Module
 from sources.zoho_crm.planning.api_selection import Changes, choose_api_for_changes
 from sources.zoho_crm.transform.naming import name_columns
 from tests.support.reading import DAY, LIST, QUERY, things
@@ -59,8 +59,11 @@ def many(rows, *, counted=True, at_most=None):
         ),
     ],
 )
-def test_the_choice_and_its_reason(module, wish, changes, api, reason):
-    assert choose_api_for_changes(module, wish, changes, columns(), Usable(coql=True)) == (api, reason)
+def test_the_choice_and_its_reason(module, preferred_api, changes, api, reason):
+    assert choose_api_for_changes(module, preferred_api, changes, columns(), ApiAvailability(coql=True)) == (
+        api,
+        reason,
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,19 +79,22 @@ def test_the_choice_and_its_reason(module, wish, changes, api, reason):
     ],
 )
 def test_without_the_scope_of_coql(module, changes, api):
-    assert choose_api_for_changes(module, "auto", changes, columns(), Usable(coql=False))[0] == api
+    assert choose_api_for_changes(module, "auto", changes, columns(), ApiAvailability(coql=False))[0] == api
 
 
 def test_rich_text_makes_lists_dear():
     assert (
-        choose_api_for_changes(DEALS, "auto", many(300), columns(rich_text=True), Usable(coql=False))[0]
+        choose_api_for_changes(
+            DEALS, "auto", many(300), columns(rich_text=True), ApiAvailability(coql=False)
+        )[0]
         == "bulk"
     )
 
 
 def test_wide_modules_make_coql_dear():
     assert (
-        choose_api_for_changes(DEALS, "auto", many(150_000), columns(1_200), Usable(coql=True))[0] == "bulk"
+        choose_api_for_changes(DEALS, "auto", many(150_000), columns(1_200), ApiAvailability(coql=True))[0]
+        == "bulk"
     )
 
 
@@ -100,9 +106,9 @@ def ledger(org, *routes):
 
 
 @pytest.mark.parametrize("wish", ["auto", "bulk", "records"])
-def test_an_idle_module_is_one_call(load, org, wish):
+def test_an_idle_module_is_one_call(load, org, preferred_api):
     things(org, 450)
-    client, plan = planned(load, DAY + timedelta(days=1), wish, coql=True)
+    client, plan = planned(load, DAY + timedelta(days=1), preferred_api, coql=True)
     assert (plan.api, plan.rows, plan.first.more) == ("records", 0, False)
     assert changed(load, client, plan) == {}
     assert ledger(org, LIST, COUNT, QUERY, JOB) == [1, 0, 0, 0]
@@ -172,10 +178,10 @@ def test_without_a_count_it_is_at_least_one_more_than_the_page(load_from, refusa
     ("wish", "coql", "api"),
     [("auto", True, "coql"), ("auto", False, "bulk"), ("bulk", True, "bulk"), ("records", True, "records")],
 )
-def test_a_module_that_lists_refuse_is_read_another_way(load, org, wish, coql, api):
+def test_a_module_that_lists_refuse_is_read_another_way(load, org, preferred_api, coql, api):
     things(org, 3)
     org.faults.add(LIST, status=400, body={"code": "NOT_SUPPORTED", "status": "error"})
-    _, plan = planned(load, DAY, wish, coql=coql)
+    _, plan = planned(load, DAY, preferred_api, coql=coql)
     assert (plan.api, plan.first) == (api, None)
     assert plan.reason == "lists refuse it (NOT_SUPPORTED), what changed since 2026-01-01 00:00"
 

@@ -35,7 +35,7 @@ def test_page_edges(load, org, rows):
     reading = read(load)
     assert rows_of(reading) == truth(org, "Things")
     assert (
-        len(reading.spooled.schema) == len(reading.columns) + 1
+        len(reading.parquet_file.schema) == len(reading.columns) + 1
     )  # and deleted_at: an empty module has its columns too
 
 
@@ -187,7 +187,7 @@ def test_a_permission_lost_in_the_middle_is_a_failure_and_no_skip(load, org):
     things(org, 500)
     after_call(org, LIST, 2, lambda: setattr(org.modules["Things"], "no_permission", True))
     reading = read(load)
-    assert (reading.status, reading.spooled) == ("failed", None)
+    assert (reading.status, reading.parquet_file) == ("failed", None)
     assert "403 NO_PERMISSION" in reading.error
 
 
@@ -222,4 +222,4 @@ def test_an_answer_that_lacks_its_rows_or_its_end_is_no_empty_module(load, org, 
     for route in (LIST, QUERY):
         org.faults.add(route, status=200, body=body, times=9)
     reading = read(load, settings=settings)
-    assert (reading.status, reading.spooled) == ("failed", None)
+    assert (reading.status, reading.parquet_file) == ("failed", None)

@@ -7,7 +7,7 @@ import pytest
 
 from simulators.zoho_crm import Field, Module
 from sources.zoho_crm.exceptions import ExtractError, Retriable
-from sources.zoho_crm.extract.related_rows import Followed, Relationship, ids_by_parent
+from sources.zoho_crm.extract.related_rows import RelatedRowChanges, Relationship, ids_by_parent
 from tests.support.families import HISTORY, ITEMS, LIGHTS, NOTES, Family, company
 from tests.support.reading import LIST, QUERY, queries
 
@@ -96,19 +96,19 @@ def test_every_kind_of_child_can_be_asked_by_its_parents(demo, link, flat):
 
 def test_nothing_is_asked_of_parents_without_rows(family):
     before = len(family.org.ledger.calls())
-    assert family.follow(gone=["1"]) == Followed()
+    assert family.follow(gone=["1"]) == RelatedRowChanges()
     assert len(family.org.ledger.calls()) == before
 
 
 def test_rows_of_a_deleted_record_are_gone(family):
     quote = family.quotes[3]
     family.org.delete("Quotes", quote)
-    assert family.follow(gone=[quote]) == Followed(gone=frozenset(family.rows_of(quote)))
+    assert family.follow(gone=[quote]) == RelatedRowChanges(gone=frozenset(family.rows_of(quote)))
     assert queries(family.org) == []
 
 
 def test_rows_that_are_still_there_are_not_gone(family):
-    assert family.follow(gone=[family.quotes[3]]) == Followed()
+    assert family.follow(gone=[family.quotes[3]]) == RelatedRowChanges()
 
 
 def test_rows_that_came_and_went_with_an_edit_are_found(family):
@@ -119,13 +119,13 @@ def test_rows_that_came_and_went_with_an_edit_are_found(family):
     org.edit("Quoted_Items", edited, Quantity=99.0)
     new = org.insert("Quoted_Items", {"Parent_Id": quote, "Quantity": 7.0})
     found = family.follow(changed=[quote])
-    assert found == Followed(frozenset({dropped}), frozenset({new}), frozenset({edited}))
+    assert found == RelatedRowChanges(frozenset({dropped}), frozenset({new}), frozenset({edited}))
     assert kept in family.rows_of(quote)
 
 
 def test_rows_that_an_edit_left_alone_are_not_asked_one_by_one(family):
     before = len(family.org.ledger.calls(LIST))
-    assert family.follow(changed=family.quotes) == Followed()
+    assert family.follow(changed=family.quotes) == RelatedRowChanges()
     assert len(queries(family.org)) == 1
     assert len(family.org.ledger.calls(LIST)) == before
 
@@ -137,7 +137,7 @@ def test_rows_of_a_restored_record_are_missing(family):
     org.delete("Quotes", quote)
     org.restore("Quotes", quote)
     org.edit("Quotes", quote, Subject="back")
-    assert family.follow(changed=[quote]) == Followed(missing=frozenset(rows))
+    assert family.follow(changed=[quote]) == RelatedRowChanges(missing=frozenset(rows))
 
 
 def test_without_coql_rows_that_went_are_found_and_the_caller_is_told(family):
@@ -146,7 +146,7 @@ def test_without_coql_rows_that_went_are_found_and_the_caller_is_told(family):
     org.modules["Quoted_Items"].coql_supported = False
     org.delete("Quoted_Items", dropped)
     org.insert("Quoted_Items", {"Parent_Id": quote})
-    assert family.follow(changed=[quote]) == Followed(gone=frozenset({dropped}), asked=False)
+    assert family.follow(changed=[quote]) == RelatedRowChanges(gone=frozenset({dropped}), asked=False)
 
 
 def test_links_go_with_either_of_their_records(demo):
@@ -154,7 +154,7 @@ def test_links_go_with_either_of_their_records(demo):
     tower = next(row["lighthouse__id"] for row in family.table.to_pylist())
     rows = family.rows_of(tower)
     family.org.delete("Lighthouses", tower)
-    assert family.follow(gone=[tower]) == Followed(gone=frozenset(rows))
+    assert family.follow(gone=[tower]) == RelatedRowChanges(gone=frozenset(rows))
     other = demo(Relationship("Products", "Lighthouses_X_Products", "Product"))
     product = next(row["product__id"] for row in other.table.to_pylist() if row["product__id"])
     other.org.delete("Products", product)
@@ -165,7 +165,7 @@ def test_notes_go_with_their_record(demo):
     family = demo(NOTES, notes_go_with_record=True)
     deal = family.org.records("Deals")[0].id
     family.org.delete("Deals", deal)
-    assert family.follow(gone=[deal]) == Followed(gone=frozenset(family.rows_of(deal)))
+    assert family.follow(gone=[deal]) == RelatedRowChanges(gone=frozenset(family.rows_of(deal)))
 
 
 def test_notes_that_outlive_their_record_stay(demo):
@@ -174,28 +174,28 @@ def test_notes_that_outlive_their_record_stay(demo):
     one = min(family.rows_of(deal))
     family.org.delete("Deals", deal)
     family.org.delete("Notes", one)
-    assert family.follow(gone=[deal]) == Followed(gone=frozenset({one}))
+    assert family.follow(gone=[deal]) == RelatedRowChanges(gone=frozenset({one}))
 
 
 def test_notes_that_a_merge_moves_silently_are_read_again(demo):
     family = demo(NOTES, merge_moves_notes="silently")
     master, loser, _ = (record.id for record in family.org.records("Deals"))
     family.org.merge("Deals", master, [loser])
-    assert family.follow(gone=[loser]) == Followed(stale=frozenset(family.rows_of(loser)))
+    assert family.follow(gone=[loser]) == RelatedRowChanges(stale=frozenset(family.rows_of(loser)))
 
 
 def test_history_that_lost_its_record_is_read_again(demo):
     family = demo(HISTORY, history_loses_record=True)
     deal = family.org.records("Deals")[0].id
     family.org.delete("Deals", deal)
-    assert family.follow(gone=[deal]) == Followed(stale=frozenset(family.rows_of(deal)))
+    assert family.follow(gone=[deal]) == RelatedRowChanges(stale=frozenset(family.rows_of(deal)))
 
 
 def test_times_of_a_destination_without_zones_are_in_utc(family):
     place = family.table.schema.get_field_index("modified_time")
     naive = family.table["modified_time"].cast(pa.timestamp("us"))
     family.table = family.table.set_column(place, "modified_time", naive)
-    assert family.follow(changed=family.quotes[:2], gone=family.quotes[2:]) == Followed()
+    assert family.follow(changed=family.quotes[:2], gone=family.quotes[2:]) == RelatedRowChanges()
 
 
 def test_children_without_a_modified_time_are_compared_by_id_and_parent(load):
@@ -212,4 +212,4 @@ def test_children_without_a_modified_time_are_compared_by_id_and_parent(load):
     org.delete("Quoted_Items", ids[0])
     org.set_computed("Quoted_Items", ids[1], "Parent_Id", quotes[2])
     found = family.follow(changed=quotes[:2])
-    assert found == Followed(gone=frozenset({ids[0]}), stale=frozenset({ids[1]}))
+    assert found == RelatedRowChanges(gone=frozenset({ids[0]}), stale=frozenset({ids[1]}))

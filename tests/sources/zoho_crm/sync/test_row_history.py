@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from sources.zoho_crm.models import Field
 from sources.zoho_crm.state import DeletionMode
-from sources.zoho_crm.sync.row_history import Kept, disposition, extra_hints, kept_already
+from sources.zoho_crm.sync.row_history import RetentionWriter, disposition, extra_hints, has_deletion_mode
 from sources.zoho_crm.sync.warehouse import Warehouse
 from sources.zoho_crm.transform.arrow_tables import records_table
 from sources.zoho_crm.transform.column_types import Column, ColumnType, arrow_schema
@@ -55,7 +55,7 @@ class Table:
             name, destination=destination, dataset_name=name, pipelines_dir=str(folder / "p")
         )
         self.folder = folder
-        self.held = Warehouse(self.pipeline, folder)
+        self.warehouse = Warehouse(self.pipeline, folder)
         self.columns = COLUMNS
         self.keeps: DeletionMode = "history"
         self.kept: DeletionMode | None = None
@@ -65,21 +65,21 @@ class Table:
     ) -> int:
         """A run that reads these rows; returns how many rows it lands."""
         exists = self.kept == self.keeps
-        spooled = write_parquet([records_table(rows, self.columns)], self.folder / "leads.parquet")
-        kept = Kept("leads", self.keeps, whole or not exists, exists, at)
-        spooled = kept.prepare(self.held, spooled, self.columns, gone or {})
-        self.land(spooled, disposition(self.keeps, kept.whole, exists))
+        parquet_file = write_parquet([records_table(rows, self.columns)], self.folder / "leads.parquet")
+        kept = RetentionWriter("leads", self.keeps, whole or not exists, exists, at)
+        parquet_file = kept.prepare(self.warehouse, parquet_file, self.columns, gone or {})
+        self.land(parquet_file, disposition(self.keeps, kept.whole, exists))
         self.kept = self.keeps
-        return spooled.rows
+        return parquet_file.rows
 
-    def land(self, spooled: ParquetFile, how: Any) -> None:
+    def land(self, parquet_file: ParquetFile, how: Any) -> None:
         hints = {c.name: {"name": c.name, "data_type": c.kind.dlt_type} for c in self.columns}
         hints["id"].update(nullable=False, primary_key=True)
         hints.update(extra_hints(self.keeps))
 
         def rows() -> Iterator[Any]:
             made = dlt.mark.make_hints(columns=hints)
-            yield dlt.mark.with_file_import(str(spooled.path), "parquet", spooled.rows, made)
+            yield dlt.mark.with_file_import(str(parquet_file.path), "parquet", parquet_file.rows, made)
 
         if self.kept:
             self.pipeline.destination.config_params["replace_strategy"] = "insert-from-staging"
@@ -193,23 +193,23 @@ def test_a_load_that_was_not_noticed_is_done_again_without_a_trace(table):
 
 def test_a_package_that_is_loaded_twice_leaves_the_same_rows(table):
     table.read(day(1), row(1, "a"))
-    spooled = write_parquet([records_table([row(1, "A")], COLUMNS)], table.folder / "leads.parquet")
-    kept = Kept("leads", "history", False, True, day(2))
-    spooled = kept.prepare(table.held, spooled, COLUMNS, {})
+    parquet_file = write_parquet([records_table([row(1, "A")], COLUMNS)], table.folder / "leads.parquet")
+    kept = RetentionWriter("leads", "history", False, True, day(2))
+    parquet_file = kept.prepare(table.warehouse, parquet_file, COLUMNS, {})
     for _ in range(2):
-        table.land(spooled, disposition("history", False, True))
+        table.land(parquet_file, disposition("history", False, True))
     assert table.versions() == [("1", "a", day(1), day(2)), ("1", "A", day(2), None)]
 
 
 def test_rows_that_were_staged_twice_land_once(table):
     """A load may break off after the copy into the staging table was committed."""
     table.read(day(1), row(1, "a"))
-    spooled = write_parquet([records_table([row(1, "A")], COLUMNS)], table.folder / "leads.parquet")
-    kept = Kept("leads", "history", False, True, day(2))
-    spooled = kept.prepare(table.held, spooled, COLUMNS, {})
-    twice = pa.concat_tables([pq.read_table(spooled.path)] * 2)
-    pq.write_table(twice, spooled.path)
-    table.land(replace(spooled, rows=4), disposition("history", False, True))
+    parquet_file = write_parquet([records_table([row(1, "A")], COLUMNS)], table.folder / "leads.parquet")
+    kept = RetentionWriter("leads", "history", False, True, day(2))
+    parquet_file = kept.prepare(table.warehouse, parquet_file, COLUMNS, {})
+    twice = pa.concat_tables([pq.read_table(parquet_file.path)] * 2)
+    pq.write_table(twice, parquet_file.path)
+    table.land(replace(parquet_file, rows=4), disposition("history", False, True))
     assert table.versions() == [("1", "a", day(1), day(2)), ("1", "A", day(2), None)]
 
 
@@ -237,17 +237,17 @@ def test_a_closed_version_keeps_the_values_of_a_field_that_is_gone(table):
     table.columns = COLUMNS
     table.read(day(2), row(1, "A"))
     assert table.rows(f"name, phone, {VALID_TO}") == [("a", "7", day(2)), ("A", None, None)]
-    kept = pq.read_table(table.held.read("leads", ["id", "tags"])).to_pylist()
+    kept = pq.read_table(table.warehouse.read("leads", ["id", "tags"])).to_pylist()
     assert kept == [{"id": "1", "tags": None}]
 
 
 def test_a_row_that_comes_from_the_destination_is_of_its_own_version(table):
     """PostgreSQL writes JSON in its own way: keys by length, with blanks."""
     table.read(day(1), row(1, "a", tags=[{"bb": 1.50, "a": "é", "ccc": 10**20}], score=1.0))
-    rows = table.held.read("leads", [c.name for c in COLUMNS])
-    spooled = ParquetFile(rows, 1, pq.read_schema(rows))
-    kept = Kept("leads", "history", False, True, day(2))
-    assert kept.prepare(table.held, spooled, COLUMNS, {}).rows == 0
+    rows = table.warehouse.read("leads", [c.name for c in COLUMNS])
+    parquet_file = ParquetFile(rows, 1, pq.read_schema(rows))
+    kept = RetentionWriter("leads", "history", False, True, day(2))
+    assert kept.prepare(table.warehouse, parquet_file, COLUMNS, {}).rows == 0
 
 
 def test_dlt_takes_the_file_as_it_is_and_leaves_nothing_in_the_staging_dataset(local, monkeypatch):
@@ -266,12 +266,12 @@ def test_dlt_takes_the_file_as_it_is_and_leaves_nothing_in_the_staging_dataset(l
 
 def test_a_history_goes_on_when_only_the_state_is_lost(table):
     table.read(day(1), row(1, "a"))
-    columns = table.held.tables()["leads"]
-    assert kept_already("history", columns, "history")
-    assert kept_already("history", columns, None)
-    assert not kept_already("history", columns, "hard")  # its rows of that time have no begin
-    assert not kept_already("history", columns - {VALID_FROM}, None)
-    assert not kept_already("soft", columns, None)
+    columns = table.warehouse.tables()["leads"]
+    assert has_deletion_mode("history", columns, "history")
+    assert has_deletion_mode("history", columns, None)
+    assert not has_deletion_mode("history", columns, "hard")  # its rows of that time have no begin
+    assert not has_deletion_mode("history", columns - {VALID_FROM}, None)
+    assert not has_deletion_mode("soft", columns, None)
 
 
 # ---- rows of deleted records that stay
@@ -384,8 +384,8 @@ class Memory:
         pq.write_table(pa.Table.from_pylist(live, schema=schema).select(list(columns)), path)
         return path
 
-    def land(self, spooled: ParquetFile) -> None:
-        rows = {(r["id"], r[VALID_FROM]): r for r in pq.read_table(spooled.path).to_pylist()}
+    def land(self, parquet_file: ParquetFile) -> None:
+        rows = {(r["id"], r[VALID_FROM]): r for r in pq.read_table(parquet_file.path).to_pylist()}
         self.rows = [r for r in self.rows if (r["id"], r[VALID_FROM]) not in rows] + [*rows.values()]
 
     def at(self, moment: datetime) -> dict[str, str | None]:
@@ -410,9 +410,9 @@ def test_after_any_runs_each_moment_shows_what_the_crm_had(tmp_path_factory, run
         for _ in range(2 if again else 1):  # a run whose end nobody noticed
             changed = {id: values for id, values in crm.items() if whole or before.get(id) != values}
             rows = [row(int(id), name, score=score) for id, (name, score) in changed.items()]
-            spooled = write_parquet([records_table(rows, COLUMNS)], memory.folder / "leads.parquet")
-            kept = Kept("leads", "history", whole, number > 0 or bool(memory.rows), moment)
-            memory.land(kept.prepare(memory, spooled, COLUMNS, {}))
+            parquet_file = write_parquet([records_table(rows, COLUMNS)], memory.folder / "leads.parquet")
+            kept = RetentionWriter("leads", "history", whole, number > 0 or bool(memory.rows), moment)
+            memory.land(kept.prepare(memory, parquet_file, COLUMNS, {}))
             for held in memory.rows:
                 if held["id"] not in crm and held[VALID_TO] is None:
                     held[VALID_TO] = moment - timedelta(hours=1)

@@ -49,7 +49,7 @@ class Place:
             name, destination=destination, dataset_name=name, pipelines_dir=str(folder / "p")
         )
         self.folder = folder
-        self.held = Warehouse(self.pipeline, folder)
+        self.warehouse = Warehouse(self.pipeline, folder)
 
     def load(self, table: str, *rows: dict[str, Any], columns: str = "id name", how: str = "replace") -> None:
         names = columns.split()
@@ -71,7 +71,7 @@ class Place:
             return sorted(tuple(row) for row in sql.execute_sql(query))
 
     def read(self, table: str, columns: str, **options: Any) -> list[dict[str, Any]]:
-        return pq.read_table(self.held.read(table, columns.split(), **options)).to_pylist()
+        return pq.read_table(self.warehouse.read(table, columns.split(), **options)).to_pylist()
 
     def ids(self, table: str, **options: Any) -> set[str]:
         return {row["id"] for row in self.read(table, "id", **options)}
@@ -100,9 +100,9 @@ def numbered(many: int, **values: Any) -> list[dict[str, Any]]:
 
 
 def test_a_destination_without_a_dataset_holds_nothing(place):
-    assert place.held.tables() == {}
-    assert place.held.count(["leads"]) == {}
-    assert place.held.stored_version() is None
+    assert place.warehouse.tables() == {}
+    assert place.warehouse.count(["leads"]) == {}
+    assert place.warehouse.stored_version() is None
 
 
 def test_tables_are_those_that_exist_with_their_columns(place):
@@ -112,10 +112,10 @@ def test_tables_are_those_that_exist_with_their_columns(place):
         sql.execute_sql(f"drop table {sql.make_qualified_table_name('deals')}")
         sql.execute_sql(f"alter table {sql.make_qualified_table_name('leads')} drop column tags")
         sql.execute_sql(f"alter table {sql.make_qualified_table_name('leads')} add column extra integer")
-    tables = place.held.tables()
+    tables = place.warehouse.tables()
     assert "deals" not in tables
     assert tables["leads"] == {"id", "name", "extra"}
-    assert place.held.count(["leads", "deals"]) == {"leads": 2}
+    assert place.warehouse.count(["leads", "deals"]) == {"leads": 2}
 
 
 def test_what_the_schema_does_not_know_is_read_by_the_database_s_type(place):
@@ -129,36 +129,36 @@ def test_what_the_schema_does_not_know_is_read_by_the_database_s_type(place):
 def test_a_table_or_column_that_is_not_there_is_named(local):
     local.load("leads")
     with pytest.raises(MissingTable, match="no table deals"):
-        local.held.read("deals", ["id"])
+        local.warehouse.read("deals", ["id"])
     with pytest.raises(MissingTable, match="table leads has no column tags"):
-        local.held.read("leads", ["id", "tags"])
+        local.warehouse.read("leads", ["id", "tags"])
     with pytest.raises(MissingTable, match="table leads has no column account__id"):
-        local.held.read("leads", ["id"], ids=["1"], by="account__id")
+        local.warehouse.read("leads", ["id"], ids=["1"], by="account__id")
 
 
 def test_databases_merge_and_files_do_not(place, tmp_path):
-    assert place.held.merges
+    assert place.warehouse.can_merge
     lake = Place("lake", dlt.destinations.filesystem(str(tmp_path / "lake")), tmp_path)
-    assert not lake.held.merges
+    assert not lake.warehouse.can_merge
 
 
 def test_files_are_counted_and_read_too(tmp_path):
     lake = Place("lake", dlt.destinations.filesystem(str(tmp_path / "lake")), tmp_path)
-    assert lake.held.tables() == {}
-    assert lake.held.stored_version() is None
+    assert lake.warehouse.tables() == {}
+    assert lake.warehouse.stored_version() is None
     lake.load("leads", *numbered(3))
-    assert "leads" in lake.held.tables()
-    assert lake.held.count(["leads", "deals"]) == {"leads": 3}
+    assert "leads" in lake.warehouse.tables()
+    assert lake.warehouse.count(["leads", "deals"]) == {"leads": 3}
     assert lake.ids("leads") == {"1", "2", "3"}
-    assert lake.held.stored_version() is not None
+    assert lake.warehouse.stored_version() is not None
 
 
 def test_the_stored_version_is_the_newest_that_was_loaded(place):
     place.load("leads")
-    assert place.held.stored_version() == place.pipeline.state["_state_version"]
-    first = place.held.stored_version()
+    assert place.warehouse.stored_version() == place.pipeline.state["_state_version"]
+    first = place.warehouse.stored_version()
     place.load("leads")
-    assert place.held.stored_version() == place.pipeline.state["_state_version"] > first
+    assert place.warehouse.stored_version() == place.pipeline.state["_state_version"] > first
 
 
 def test_another_pipeline_of_the_dataset_has_a_version_of_its_own(local):
@@ -178,7 +178,7 @@ def test_another_pipeline_of_the_dataset_has_a_version_of_its_own(local):
 def test_an_empty_table_gives_a_file_with_its_types(place):
     names = " ".join(name for name in TYPES if name not in ("deleted_at", "_dlt_valid_to"))
     place.load("leads", columns=names)
-    schema = pq.read_schema(place.held.read("leads", names.split()))
+    schema = pq.read_schema(place.warehouse.read("leads", names.split()))
     assert {field.name: field.type for field in schema} == {name: TYPES[name][1] for name in names.split()}
     assert schema.names == names.split()
     assert [field.name for field in schema if not field.nullable] == ["id"]
@@ -290,7 +290,7 @@ def test_ids_are_literals_where_no_function_takes_a_text_apart(place, monkeypatc
 def test_what_is_no_id_is_refused(local, id):
     local.load("leads", *numbered(1))
     with pytest.raises(ValueError, match="no id"):
-        local.held.read("leads", ["id"], ids=["1", id])
+        local.warehouse.read("leads", ["id"], ids=["1", id])
     assert local.ids("leads") == {"1"}
 
 
@@ -313,7 +313,7 @@ def test_deleted_rows_and_closed_versions_are_not_live(place):
     )
     assert {(r["id"], r["name"]) for r in place.read("leads", "id name")} == {("1", "live"), ("3", "new")}
     assert place.ids("leads", ids=["2", "3"]) == {"3"}
-    assert place.held.count(["leads"]) == {"leads": 2}
+    assert place.warehouse.count(["leads"]) == {"leads": 2}
 
 
 # ---- names
@@ -323,9 +323,9 @@ def test_words_of_sql_and_capitals_are_names_like_others(place, monkeypatch):
     monkeypatch.setenv("SCHEMA__NAMING", "sql_cs_v1")
     rows = pa.table({"id": ["1", "2"], "Order": ["a", "b"], "Group": ["7", "8"]})
     place.run(dlt.resource(lambda: iter([rows]), name="Select"))
-    assert place.held.tables()["Select"] == {"id", "Order", "Group"}
+    assert place.warehouse.tables()["Select"] == {"id", "Order", "Group"}
     assert place.read("Select", "Order id", ids=["8"], by="Group") == [{"Order": "b", "id": "2"}]
-    assert place.held.count(["Select"]) == {"Select": 2}
+    assert place.warehouse.count(["Select"]) == {"Select": 2}
 
 
 def test_a_database_that_spells_names_in_capitals_is_read_by_the_schema_s_names():

@@ -15,7 +15,7 @@ from sources.zoho_crm.transform.arrow_tables import (
     column_array,
     doubtful,
     records_table,
-    twins_of,
+    rejected_columns,
 )
 from sources.zoho_crm.transform.column_types import Column, ColumnType
 from sources.zoho_crm.transform.converters import ConversionError, as_text, convert
@@ -41,15 +41,15 @@ def test_a_misfit_is_null_and_its_text_stands_beside():
         {"id": "1", "size": None, "size rejected": "many"},
         {"id": "2", "size": 3, "size rejected": None},
     ]
-    assert twins_of(table.schema) == {"size rejected": "size"}
+    assert rejected_columns(table.schema) == {"size rejected": "size"}
 
 
 def test_cells_that_arrow_cannot_read_are_read_by_value():
     cells = pa.chunked_array([["5", "5.0", " 6 ", "7e0", "0x8", None]])
-    typed, twin = cast_cells(SIZE, cells)
+    typed, rejected_text = cast_cells(SIZE, cells)
     assert typed.to_pylist() == [5, 5, 6, 7, None, None]
-    assert twin is not None
-    assert twin.to_pylist() == [None, None, None, None, "0x8", None]
+    assert rejected_text is not None
+    assert rejected_text.to_pylist() == [None, None, None, None, "0x8", None]
 
 
 def test_what_arrow_takes_for_a_value_is_doubted_where_the_calendar_or_the_numbers_end():
@@ -103,6 +103,6 @@ def test_many_values_at_once_are_what_each_is_by_itself(kind, data):
         except ConversionError:
             expected.append(None)
             texts.append(as_text(value))
-    typed, twin = column_array(Column("c", Field("C", "x"), kind), values)
+    typed, rejected_text = column_array(Column("c", Field("C", "x"), kind), values)
     assert repr(typed.to_pylist()) == repr(pa.array(expected, kind.arrow_type).to_pylist())
-    assert (twin.to_pylist() if twin is not None else [None] * len(values)) == texts
+    assert (rejected_text.to_pylist() if rejected_text is not None else [None] * len(values)) == texts

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sources.zoho_crm.transform.arrow_tables import TWIN_OF, twins_of
+from sources.zoho_crm.transform.arrow_tables import REJECTED_OF, rejected_columns
 from sources.zoho_crm.transform.carried_columns import carried
 from sources.zoho_crm.transform.column_types import DECIMAL, INSTANT
 
@@ -45,10 +45,10 @@ def file_of(path: Path, *rows: dict[str, Any], names: str = "") -> Path:
     return path
 
 
-def rows_of(spooled: Any) -> dict[str, dict[str, Any]]:
-    table = pq.read_table(spooled.path)
-    assert table.num_rows == spooled.rows
-    assert table.schema.equals(spooled.schema)
+def rows_of(parquet_file: Any) -> dict[str, dict[str, Any]]:
+    table = pq.read_table(parquet_file.path)
+    assert table.num_rows == parquet_file.rows
+    assert table.schema.equals(parquet_file.schema)
     return {row.pop("id"): row for row in table.to_pylist()}
 
 
@@ -71,11 +71,11 @@ def test_values_of_fields_that_are_gone_are_carried_over(tmp_path):
 
 
 def test_text_twins_stay_marked(tmp_path):
-    twin = pa.field("big_text", pa.string(), metadata={TWIN_OF: b"big"})
-    schema = pa.schema([SCHEMA.field("id"), SCHEMA.field("big"), twin])
+    rejected_text = pa.field("big_text", pa.string(), metadata={REJECTED_OF: b"big"})
+    schema = pa.schema([SCHEMA.field("id"), SCHEMA.field("big"), rejected_text])
     rows = [{"id": "1", "big": None, "big_text": "many"}, {"id": "2", "big": 2, "big_text": None}]
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), tmp_path / "r.parquet")
     held = file_of(tmp_path / "h.parquet", {"id": "2", "day": FULL["day"]}, names="id day")
     found = carried(tmp_path / "r.parquet", held, tmp_path / "whole.parquet")
-    assert twins_of(found.schema) == {"big_text": "big"}
+    assert rejected_columns(found.schema) == {"big_text": "big"}
     assert rows_of(found)["2"] == {"big": 2, "big_text": None, "day": FULL["day"]}

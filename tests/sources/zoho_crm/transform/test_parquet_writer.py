@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from sources.zoho_crm.models import Field
 from sources.zoho_crm.transform import parquet_writer as spooling
-from sources.zoho_crm.transform.arrow_tables import records_table, twins_of
+from sources.zoho_crm.transform.arrow_tables import records_table, rejected_columns
 from sources.zoho_crm.transform.column_types import Column, ColumnType
-from sources.zoho_crm.transform.parquet_writer import GROUP_ROWS, Forget, write_parquet
+from sources.zoho_crm.transform.parquet_writer import GROUP_ROWS, DiscardRows, write_parquet
 
 ID = Column("id", Field("id", "bigint"), ColumnType.TEXT)
 SIZE = Column("size", Field("Size", "integer"), ColumnType.BIGINT)
@@ -27,11 +27,11 @@ COLUMNS = (ID, SIZE, DAY, NAME)
 
 
 def file_of(tables, path, **options) -> tuple[list[dict], object]:
-    spooled = write_parquet(tables, path, **options)
-    assert pq.read_schema(path).names == spooled.schema.names
+    parquet_file = write_parquet(tables, path, **options)
+    assert pq.read_schema(path).names == parquet_file.schema.names
     rows = pq.read_table(path).to_pylist()
-    assert len(rows) == spooled.rows
-    return rows, spooled
+    assert len(rows) == parquet_file.rows
+    return rows, parquet_file
 
 
 def row(number: int, size: object = 1, day: object = "2026-01-01") -> dict:
@@ -50,25 +50,25 @@ def test_any_split_into_batches_gives_the_same_rows(tmp_path_factory, values, cu
     batches = [records[a:b] for a, b in pairwise(ends)] or [[]]
     path = tmp_path_factory.getbasetemp() / "split.parquet"
     whole, expected = file_of([records_table(records, COLUMNS)], path)
-    split, spooled = file_of((records_table(batch, COLUMNS) for batch in batches), path)
+    split, parquet_file = file_of((records_table(batch, COLUMNS) for batch in batches), path)
     assert split == whole
-    assert spooled.schema == expected.schema
+    assert parquet_file.schema == expected.schema
     assert not list(path.parent.glob("split.*part"))
 
 
 def test_a_text_twin_that_appears_late_stands_behind_its_column(tmp_path):
     batches = [[row(1)], [row(2, "many")], [row(3)], [row(4, 5, "soon")]]
-    rows, spooled = file_of((records_table(b, COLUMNS) for b in batches), tmp_path / "x.parquet")
-    assert spooled.schema.names == ["id", "size", "size rejected", "day", "day rejected", "name"]
+    rows, parquet_file = file_of((records_table(b, COLUMNS) for b in batches), tmp_path / "x.parquet")
+    assert parquet_file.schema.names == ["id", "size", "size rejected", "day", "day rejected", "name"]
     assert [r["size rejected"] for r in rows] == [None, "many", None, None]
 
 
 def test_a_field_whose_name_ends_in_text_is_no_twin(tmp_path):
     columns = (ID, NAME, NAME_TEXT)
     table = records_table([{"id": "1", "Name": "a", "Name_Text": "b"}], columns)
-    rows, spooled = file_of([table], tmp_path / "x.parquet")
+    rows, parquet_file = file_of([table], tmp_path / "x.parquet")
     assert rows == [{"id": "1", "name": "a", "name_text": "b"}]
-    assert not twins_of(spooled.schema)
+    assert not rejected_columns(parquet_file.schema)
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
@@ -79,11 +79,11 @@ def test_of_two_rows_with_one_id_the_newer_is_kept(tmp_path, order):
     versions = [at(1, "old"), at(2, 2)]
     records = [{"id": "1", "Size": 1}, *(versions[n] for n in order), {"id": "9", "Size": 9}]
     tables = (records_table([record], (ID, SIZE, TIME)) for record in records)
-    rows, spooled = file_of(tables, tmp_path / "it's.parquet", newest="modified_time")
+    rows, parquet_file = file_of(tables, tmp_path / "it's.parquet", newest="modified_time")
     kept = {r["id"]: r for r in rows}
     assert sorted(kept) == ["1", "7", "9"]
     assert kept["7"]["modified_time"] == datetime(2026, 1, 2, tzinfo=timezone.utc)
-    assert (spooled.rows, spooled.repeated) == (3, 1)
+    assert (parquet_file.rows, parquet_file.repeated) == (3, 1)
 
 
 def test_of_two_rows_of_one_second_the_later_is_kept(tmp_path):
@@ -97,8 +97,8 @@ def test_of_two_rows_of_one_second_the_later_is_kept(tmp_path):
 
 def test_repeated_rows_of_a_module_without_modified_time_are_kept_once(tmp_path):
     table = records_table([row(1), row(1)], COLUMNS)
-    rows, spooled = file_of([table], tmp_path / "x", newest="modified_time")
-    assert (len(rows), spooled.repeated) == (1, 1)
+    rows, parquet_file = file_of([table], tmp_path / "x", newest="modified_time")
+    assert (len(rows), parquet_file.repeated) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,9 @@ def test_repeated_rows_of_a_module_without_modified_time_are_kept_once(tmp_path)
 def test_rows_that_repeat_in_another_group_are_found(tmp_path, monkeypatch, ids, kept):
     monkeypatch.setattr(spooling, "GROUP_ROWS", 2)
     table = pa.table({"id": ids.split()})
-    rows, spooled = file_of([table], tmp_path / "x")
+    rows, parquet_file = file_of([table], tmp_path / "x")
     assert sorted(r["id"] for r in rows) == kept.split()
-    assert spooled.repeated == table.num_rows - len(rows)
+    assert parquet_file.repeated == table.num_rows - len(rows)
 
 
 def test_groups_have_the_size_that_duckdb_likes(tmp_path):
@@ -152,7 +152,7 @@ def test_what_is_taken_back_leaves_nothing_also_from_disk(tmp_path_factory, step
         if whole:
             expected += records
         else:
-            coming.append(Forget(rows))
+            coming.append(DiscardRows(rows))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(spooling, "GROUP_ROWS", 4)
         found, _ = file_of(coming, path)

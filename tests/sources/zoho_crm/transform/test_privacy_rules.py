@@ -28,8 +28,8 @@ NAMES = st.text("AbC_é", max_size=6)
 
 
 def treatment(text, field, module=LEADS):
-    veil = parse_rules(split_rules(text), [], [], SECRET).veil(module, field)
-    return veil.how if veil else "keep"
+    masking_rule = parse_rules(split_rules(text), [], [], SECRET).masking_rule(module, field)
+    return masking_rule.how if masking_rule else "keep"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_hash_takes_a_key_and_the_sentence_says_what_to_set(key, words):
 
 def test_no_form_of_the_rules_shows_the_key():
     made = rules("*.Email: hash")
-    assert SECRET not in f"{made!r} {made} {made.veil(LEADS, Field('Email', 'email'))!r}"
+    assert SECRET not in f"{made!r} {made} {made.masking_rule(LEADS, Field('Email', 'email'))!r}"
     assert SECRET not in str(made.entries(LEADS, [Field("Email", "email")]))
 
 
@@ -188,8 +188,8 @@ def test_a_phone_number_shows_its_last_two_digits(number, shown):
 def test_null_stays_null_and_what_does_not_fit_leaks_nowhere(how, data_type):
     from sources.zoho_crm.transform.arrow_tables import records_table
 
-    field, veil = Field("Secret", data_type), MaskingRule(how, SECRET)
-    column = Column("secret", field, masked_type(column_type_of(field), veil), veil)
+    field, masking_rule = Field("Secret", data_type), MaskingRule(how, SECRET)
+    column = Column("secret", field, masked_type(column_type_of(field), masking_rule), masking_rule)
     table = records_table([{"Secret": None}, {"Secret": "rather a word"}, {}], (column,))
     assert table.column_names == ["secret"]
     values = table["secret"].to_pylist()

@@ -163,7 +163,7 @@ def test_other_types_of_a_destination_are_compared_by_value(sweeper):
 
 def test_the_columns_to_ask_of_the_destination_are_told(sweeper):
     made = sweeper(refresh=("Score", "Colours"))
-    names = held_columns(made.read().spooled, made.plan.columns)
+    names = held_columns(made.read().parquet_file, made.plan.columns)
     assert set(names) == {
         "id",
         "modified_time",
@@ -182,7 +182,7 @@ def test_of_many_rows_only_the_different_one_is_patched(tmp_path, sweeper):
                 "timestamptz '2026-01-01 00:00:00+00' + to_seconds(i) as modified_time "
                 f"from range(200000) t(i)) to '{path}'"
             )
-    spooled = ParquetFile(paths[0], 200_000, pq.read_schema(paths[0]))
-    found = compare(spooled, paths[1], made.plan.columns, tmp_path)
+    parquet_file = ParquetFile(paths[0], 200_000, pq.read_schema(paths[0]))
+    found = compare(parquet_file, paths[1], made.plan.columns, tmp_path)
     assert (found.missing, found.extra, found.stale, found.patched) == ((), (), (), 1)
     assert pq.read_table(found.patches).to_pylist() == [{"id": "10000007", "score": 7.0}]

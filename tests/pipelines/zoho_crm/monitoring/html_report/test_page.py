@@ -322,12 +322,14 @@ def test_a_missing_library_is_one_sentence(load, command, monkeypatch):
 
 def test_forty_tables_stand_apart_and_every_lookup_is_drawn():
     names = [f"table_{number}" for number in range(40)]
-    ties = [Lookup(names[n], names[n // 3], ("x__id",)) for n in range(1, 35)]
-    ties += [Lookup(names[0], names[5], ("loop__id",)), Lookup(names[7], names[7], ("self__id",))]
-    found = diagram(ties, names, dict.fromkeys(names, 1))
+    relationships = [Lookup(names[n], names[n // 3], ("x__id",)) for n in range(1, 35)]
+    relationships += [Lookup(names[0], names[5], ("loop__id",)), Lookup(names[7], names[7], ("self__id",))]
+    found = diagram(relationships, names, dict.fromkeys(names, 1))
     assert found is not None
     assert sorted([*(box.name for box in found.boxes), *found.alone]) == sorted(names)
-    assert len(found.lines) == len(ties) - 1  # a table that looks up itself is in the table of lookups
+    assert (
+        len(found.lines) == len(relationships) - 1
+    )  # a table that looks up itself is in the table of lookups
     for one in found.boxes:
         assert 0 <= one.x <= found.width - BOX
         assert 0 <= one.y <= found.height - HEIGHT

@@ -36,7 +36,7 @@ def read_all(load, names: list[str], slots: int | None = None) -> dict[str, Extr
     """All modules side by side, each in a thread; fails instead of hanging."""
     client, found = look(load, BULK, only=names)
     if slots is not None:
-        client.door.jobs = JobLimiter(slots)
+        client.context.jobs = JobLimiter(slots)
     readings: dict[str, ExtractResult] = {}
 
     def read_one(client: ZohoClient, plan: Plan) -> None:
@@ -169,7 +169,7 @@ def test_failures_give_their_places_back(load_from):
     org = Org(rules=Rules(bulk_page_size=2))
     names = add_modules(org, 4)
     load = load_from(org)
-    load.pace = {"job_deadline": 30.0}
+    load.retry_policy = {"job_deadline": 30.0}
     org.faults.add(CREATE, times=6, job_states=["FAILURE"])
     readings = read_all(load, names, slots=1)
     whole = [name for name, reading in readings.items() if reading.status == "read"]

@@ -54,7 +54,7 @@ def read_again(load: Any, folder: Path, module: str = "Things", **changes: Any) 
     load.org.clock.advance(minutes=5)
     load.org.ledger.clear()
     client, found = look(load, BULK, only=[module])
-    client.door.journal = Journal(folder)
+    client.context.journal = Journal(folder)
     plan = replace(found.plans[0], **{"until": client.now(), **changes})
     return read_module(client, plan, load.folder)
 
@@ -172,13 +172,13 @@ def test_jobs_that_are_used_again_give_their_places_back(load, org, folder):
     read_again(load, folder)
     org.clock.advance(minutes=5)
     client, found = look(load, BULK, only=["Things"])
-    client.door.journal, client.door.jobs = Journal(folder), JobLimiter(2)
+    client.context.journal, client.context.jobs = Journal(folder), JobLimiter(2)
     plan = replace(found.plans[0], until=client.now())
     for _ in range(2):
         org.ledger.clear()
         assert read_module(client, plan, load.folder).rows == 11
         assert bodies(org) == []
-    assert client.door.jobs._taken == 0
+    assert client.context.jobs._taken == 0
 
 
 def test_a_job_that_still_waits_in_the_queue_is_waited_for(load, org, folder, monkeypatch):

@@ -41,7 +41,7 @@ def org() -> Org:
 class TestAJobThatBringsNothing:
     def test_is_made_again(self, load, org, states, words):
         things(org, 9)
-        load.pace = {"job_deadline": 60.0}
+        load.retry_policy = {"job_deadline": 60.0}
         org.faults.add(CREATE, nth=2, job_states=states)  # the second page's
         reading = read(load, "Things", BULK)
         assert_true(reading, org)
@@ -54,7 +54,7 @@ class TestAJobThatBringsNothing:
 
     def test_fails_its_module_after_three(self, load, org, states, words):
         things(org, 3)
-        load.pace = {"job_deadline": 60.0}
+        load.retry_policy = {"job_deadline": 60.0}
         org.faults.add(CREATE, times=3, job_states=states)
         reading = read(load, "Things", BULK)
         assert reading.status == "failed"

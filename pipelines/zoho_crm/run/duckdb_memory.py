@@ -36,7 +36,7 @@ class _File:
 
 
 @contextmanager
-def gently(pipeline: dlt.Pipeline, files: Sequence[Path], room: int = 1) -> Iterator[None]:
+def limited_memory(pipeline: dlt.Pipeline, files: Sequence[Path], memory_factor: int = 1) -> Iterator[None]:
     """Load files of many rows into DuckDB without keeping what is written already in memory.
 
     Row order is then not preserved; SQL tables do not guarantee one. With it, DuckDB loads on one thread near
@@ -53,19 +53,19 @@ def gently(pipeline: dlt.Pipeline, files: Sequence[Path], room: int = 1) -> Iter
         told = sql.execute_sql(f"select name, value from duckdb_settings() where name in {SETTINGS}")
         before: dict[str, str] = {name: value for name, value in told or ()}
         try:
-            _set(sql, _settings(found, before, room))
+            _set(sql, _settings(found, before, memory_factor))
             yield
         finally:
             # DuckDB cuts 18.87 GiB to `18.8 GiB`; set to just that, it would be less each time.
             _set(sql, {name: re.sub(r"(\.\d) ", r"\g<1>5 ", value) for name, value in before.items()})
 
 
-def starved(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether DuckDB refused a load because the memory that it was given is too little."""
     return any(isinstance(cause, duckdb.OutOfMemoryException) for cause in causes(error))
 
 
-def _settings(files: Sequence[_File], before: Mapping[str, str], room: int) -> dict[str, str]:
+def _settings(files: Sequence[_File], before: Mapping[str, str], memory_factor: int) -> dict[str, str]:
     """What to load these files with."""
     largest = max(files, key=lambda file: file.size)
     threads = min(int(before["threads"]), MOST // (BYTES_PER_COLUMN * max(file.columns for file in files)))
@@ -74,7 +74,7 @@ def _settings(files: Sequence[_File], before: Mapping[str, str], room: int) -> d
     threads = max(1, threads)
     # The files of a package are loaded side by side; a small one needs no more than what is in it.
     needed = sum(min(file.columns * BYTES_PER_COLUMN * threads, 2 * file.size) for file in files)
-    limit = min(max(LEAST, needed) * room, _bytes(before["memory_limit"]))
+    limit = min(max(LEAST, needed) * memory_factor, _bytes(before["memory_limit"]))
     return {"threads": str(threads), "preserve_insertion_order": "false", "memory_limit": f"{limit} bytes"}
 
 

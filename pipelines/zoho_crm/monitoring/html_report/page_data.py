@@ -14,7 +14,7 @@ from ..freshness import DestinationView, Freshness, FreshnessService, Headline, 
 from ..history import PastRun
 from .diagram import Diagram, diagram
 from .figure import Figure
-from .figures import Drawer, span_of
+from .figure_builder import FigureBuilder, span_of
 from .limits import share
 from .lookups import Lookup, lookups
 from .schema_changes import GONE, Change, schema_changes
@@ -46,7 +46,7 @@ class Page:
     number_of_runs: int
     shown: int  # of them
     first: datetime
-    merges: bool
+    can_merge: bool
     figures: dict[str, Figure]
     changes: list[Change]
     kept: list[tuple[str, str]]
@@ -56,32 +56,34 @@ class Page:
     diagram: Diagram | None
 
 
-def gathered(look: DestinationView, options: Options) -> Page:
-    clerk = FreshnessService(look, options)
-    tables, every = clerk.tables(), look.log.runs(within=WINDOW)
+def collect_page(look: DestinationView, options: Options) -> Page:
+    freshness_service = FreshnessService(look, options)
+    tables, every = freshness_service.tables(), look.log.runs(within=WINDOW)
     runs = [run for run in every if not run.stop]
-    drawer = Drawer(look, runs, span_of(runs, WINDOW))
-    ties = lookups(look)
+    figure_builder = FigureBuilder(look, runs, span_of(runs, WINDOW))
+    relationships = lookups(look)
     company = next((row["company_name"] for row in look.rows("org", ["company_name"])), None)
     return Page(
         company=str(company or ""),
         place=look.place,
         made=look.now,
         headline=headline(tables, look.log.stopped()),
-        tiles=_tiles(look, tables, every, drawer.limit()),
+        tiles=_tiles(look, tables, every, figure_builder.limit()),
         tables=tables,
         runs=list(reversed(every[-LAST_RUNS:])),
         number_of_runs=look.log.number_of_runs,
         shown=len(every),
         first=every[0].started,
-        merges=look.held.merges,
-        figures={figure.name: figure for figure in drawer.all()},
+        can_merge=look.warehouse.can_merge,
+        figures={figure.name: figure for figure in figure_builder.all()},
         changes=schema_changes(look, runs),
-        kept=[(", ".join(names), why) for why, names in group(clerk.kept()).items()],
-        skips=clerk.skips(),
+        kept=[(", ".join(names), why) for why, names in group(freshness_service.kept()).items()],
+        skips=freshness_service.skips(),
         fields=_skipped_fields(look),
-        lookups=ties,
-        diagram=diagram(ties, [t.table for t in tables if t.is_module], {t.table: t.rows for t in tables}),
+        lookups=relationships,
+        diagram=diagram(
+            relationships, [t.table for t in tables if t.is_module], {t.table: t.rows for t in tables}
+        ),
     )
 
 

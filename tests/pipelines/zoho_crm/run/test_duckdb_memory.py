@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from pipelines.zoho_crm.run import gentle, loading
+from pipelines.zoho_crm.run import duckdb_memory, loading
 from simulators.zoho_crm import Field, Module, Org
 from tests.support.syncing import agrees, sync
 
 NAMES = [f"Text_{number}" for number in range(40)]
-READ_SETTINGS = f"select name, value from duckdb_settings() where name in {gentle.SETTINGS} order by name"
+READ_SETTINGS = (
+    f"select name, value from duckdb_settings() where name in {duckdb_memory.SETTINGS} order by name"
+)
 
 
 @pytest.fixture
@@ -22,15 +24,15 @@ def load(load_from: Callable[[Org], Any], monkeypatch: pytest.MonkeyPatch) -> An
     org.add_module(Module("Things", [Field(name, "text") for name in NAMES], generated_type="custom"))
     for row in range(3_000):
         org.insert("Things", {name: f"{name} of {row * 7919 % 3001} " * 3 for name in NAMES})
-    monkeypatch.setattr(gentle, "MANY", 1)
+    monkeypatch.setattr(duckdb_memory, "MANY", 1)
     return load_from(org)
 
 
 def test_a_table_is_made_and_replaced_with_a_limit_which_is_gone_afterwards(load, monkeypatch):
-    monkeypatch.setattr(gentle, "LEAST", 128 << 20)
+    monkeypatch.setattr(duckdb_memory, "LEAST", 128 << 20)
     limits = []
-    settings = gentle._settings
-    monkeypatch.setattr(gentle, "_settings", lambda *of: limits.append(settings(*of)) or settings(*of))
+    settings = duckdb_memory._settings
+    monkeypatch.setattr(duckdb_memory, "_settings", lambda *of: limits.append(settings(*of)) or settings(*of))
     sync(load)
     agrees(load)
     load._keep_open()  # the settings are of the file's connections in this process
@@ -43,16 +45,18 @@ def test_a_table_is_made_and_replaced_with_a_limit_which_is_gone_afterwards(load
 
 
 def test_a_limit_that_is_too_low_is_raised_and_nothing_is_lost(load, monkeypatch):
-    monkeypatch.setattr(gentle, "LEAST", 8 << 20)
-    monkeypatch.setattr(gentle, "BYTES_PER_COLUMN", 1)
+    monkeypatch.setattr(duckdb_memory, "LEAST", 8 << 20)
+    monkeypatch.setattr(duckdb_memory, "BYTES_PER_COLUMN", 1)
     monkeypatch.setenv("LOAD__RAISE_ON_MAX_RETRIES", "1")
-    starved = []
+    is_out_of_memory = []
     monkeypatch.setattr(
-        loading, "starved", lambda error: starved.append(gentle.starved(error)) or starved[-1]
+        loading,
+        "is_out_of_memory",
+        lambda error: is_out_of_memory.append(duckdb_memory.is_out_of_memory(error)) or is_out_of_memory[-1],
     )
     sync(load)
     agrees(load)
-    assert set(starved) == {True}
+    assert set(is_out_of_memory) == {True}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +72,6 @@ def test_a_limit_that_is_too_low_is_raised_and_nothing_is_lost(load, monkeypatch
     ],
 )
 def test_the_limit_grows_with_the_columns_and_not_with_the_rows(columns, rows, size, limit, given):
-    file = gentle._File(columns, rows, size)
-    found = gentle._settings([file], {"memory_limit": limit, "threads": "2"}, 1)
+    file = duckdb_memory._File(columns, rows, size)
+    found = duckdb_memory._settings([file], {"memory_limit": limit, "threads": "2"}, 1)
     assert (found["threads"], found["memory_limit"]) == (given[0], f"{given[1]} bytes")

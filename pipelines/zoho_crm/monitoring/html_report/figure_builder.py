@@ -11,7 +11,7 @@ from ...console import counted
 from ..freshness import DestinationView
 from ..history import Entry, PastRun
 from . import charts, series
-from .figure import ENOUGH, Draft, Figure
+from .figure import ENOUGH, Figure, FigureData
 from .limits import credits_a_day, share
 
 MANY_RUNS = 200  # more points than these say less, and make the page heavy
@@ -21,7 +21,7 @@ SEATS_COLUMNS = ["from", "edition", *SEATS.values(), "portal licences", "inactiv
 
 
 @dataclass(frozen=True)
-class Drawer:
+class FigureBuilder:
     """Draws what the runs of the page tell."""
 
     look: DestinationView
@@ -60,7 +60,7 @@ class Drawer:
         if often and numbers:
             words += " A number stands for a table that was counted on one day only."
         days = (lines if often else data).days.keys()
-        draft = Draft("rows", title, words, ["day", *data.names], data.rows(), days, numbers)
+        draft = FigureData("rows", title, words, ["day", *data.names], data.rows(), days, numbers)
         return draft.figure(lambda width: charts.multiples(lines, self.span, width), numbers)
 
     def deletions(self) -> Figure:
@@ -114,7 +114,7 @@ class Drawer:
         ]
         columns = ["started", "command", "seconds", "rows read", "rows deleted", "outcome"]
         days = [run.started.date() for run in runs]
-        draft = Draft("durations", title, f"{words}.", columns, rows, days, _shortest_and_longest(runs))
+        draft = FigureData("durations", title, f"{words}.", columns, rows, days, _shortest_and_longest(runs))
         return draft.figure(lambda width: charts.dots(values, names, self.span, width))
 
     def differences(self) -> Figure:
@@ -140,7 +140,7 @@ class Drawer:
             [e.at.date() for e in found],
         )
         numbers = [(e.module, f"{more[e]:+,}") for e in found if e.module in names]
-        draft = Draft("differences", title, words, columns, rows, days, numbers)
+        draft = FigureData("differences", title, words, columns, rows, days, numbers)
         return draft.figure(lambda width: charts.steps(values, names, self.span, width))
 
     def seats(self) -> Figure:
@@ -164,13 +164,15 @@ class Drawer:
         rows = [[row[name] for name in columns] for row in reversed(kept)]
         days = [row["read_at"].date() for row in kept if row["read_at"].date() >= self.span.first]
         numbers = [(words, last[name]) for name, words in SEATS.items() if last[name] is not None]
-        draft = Draft("seats", title, words, SEATS_COLUMNS, rows, days, numbers)
+        draft = FigureData("seats", title, words, SEATS_COLUMNS, rows, days, numbers)
         return draft.figure(lambda width: charts.steps(values, names, self.span, width))
 
     def _daily(
         self, name: str, title: str, words: str, data: series.DailySeries, limit: int | None = None
     ) -> Figure:
-        draft = Draft(name, title, words, ["day", *data.names], data.rows(), data.days.keys(), data.last())
+        draft = FigureData(
+            name, title, words, ["day", *data.names], data.rows(), data.days.keys(), data.last()
+        )
         return draft.figure(lambda width: charts.bars(data, self.span, width, limit=limit))
 
 

@@ -13,15 +13,15 @@ from sources.zoho_crm.sync.rejected_values import REJECTED_VALUES
 from sources.zoho_crm.sync.warehouse import Warehouse
 from sources.zoho_crm.transform.naming import snake_case
 
-from ..errors import innermost
-from .database import raise_if_gone
+from ..errors import root_message
+from .database import raise_if_disconnected
 
 
-class NotEmptied(ZohoCrmError):
+class PrivacyCleanupError(ZohoCrmError):
     """The destination kept values that a rule forbids."""
 
 
-def empty_columns(held: Warehouse, found: Catalog) -> None:
+def clear_private_columns(warehouse: Warehouse, found: Catalog) -> None:
     """Empty the columns of fields whose rule is new or another, before anything is read.
 
     Those that are masked or hashed are filled again by the same run, those that are dropped stay empty.
@@ -31,24 +31,24 @@ def empty_columns(held: Warehouse, found: Catalog) -> None:
         plan.module.api_name: {entry.rpartition(": ")[0] for entry in plan.new_private}
         for plan in found.plans
     }
-    if not any(changed.values()) or not held.merges:
+    if not any(changed.values()) or not warehouse.can_merge:
         return
     for plan in found.plans:
         names = list(_columns(found, plan, changed[plan.module.api_name]))
         try:
-            held.clear_columns(plan.table, names)
+            warehouse.clear_columns(plan.table, names)
             fields = ", ".join(f"'{quoted(name)}'" for name in sorted(changed[plan.module.api_name]))
             if fields:
                 only = f"module = '{quoted(plan.module.api_name)}' and field in ({fields})"
-                held.clear_columns(REJECTED_VALUES.table, ["text"], only)
+                warehouse.clear_columns(REJECTED_VALUES.table, ["text"], only)
             if changed[plan.module.api_name] and plan.shown is not None:
                 only = f"module = '{quoted(plan.module.api_name)}'"
-                held.clear_columns(DELETED_RECORDS.table, ["display_name"], only)
+                warehouse.clear_columns(DELETED_RECORDS.table, ["display_name"], only)
         except Exception as error:  # each destination has errors of its own
-            raise_if_gone(error)
-            raise NotEmptied(
+            raise_if_disconnected(error)
+            raise PrivacyCleanupError(
                 f"{plan.module.api_name}: what its privacy rules forbid could not be taken out of the"
-                f" destination, so nothing was read: {innermost(error)}"
+                f" destination, so nothing was read: {root_message(error)}"
             ) from error
 
 
@@ -57,7 +57,7 @@ def _columns(found: Catalog, plan: Plan, changed: set[str]) -> Iterator[str]:
 
     If the state that remembers them is lost, the table tells: it may hold deleted rows and closed versions.
     """
-    if plan.table not in (found.memory.held or {}):
+    if plan.table not in (found.memory.destination_columns or {}):
         return
     known = found.memory.columns.get(plan.table, {})
     kept = {c.name for c in plan.columns if c.api_name not in changed}
