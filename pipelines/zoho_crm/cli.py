@@ -99,7 +99,7 @@ def run(options: Options, console: Console) -> int:
         work.progress.close()
         ending.run, ending.code = result, result.exit_code
         remark = SIMULATED if options.demo else ""
-        print_report(console, result, verbose=options.verbose, remark=remark)
+        print_report(console, result, remark=remark)
         print_failures(result, pipelines_dir(options), options.pipeline_name)
         if options.demo and not result.exit_code:
             _print_sql(work, result.run_id)
@@ -113,7 +113,7 @@ def plan(options: Options, console: Console) -> int:
 
     with open_command(options, console, "plan", loads=False) as work:
         found = work.look()
-        print_plan(console, found, work.client, verbose=options.verbose)
+        print_plan(console, found, work.client)
     return code_of(found)
 
 
@@ -163,7 +163,7 @@ def verify(options: Options, console: Console) -> int:
         work.progress.close()
         ending.run, ending.code = result.run, result.exit_code
         remark = SIMULATED if options.demo else ""
-        print_verification(console, result, verbose=options.verbose, remark=remark)
+        print_verification(console, result, remark=remark)
         print_failures(result.run, pipelines_dir(options), options.pipeline_name)
         if result.differing:
             names = ", ".join(comparison.name for comparison in result.differing)
@@ -254,11 +254,12 @@ def _print_sql(work: CommandContext, run_id: str) -> None:
     for line in (
         "import duckdb",
         f"crm = duckdb.connect({DEMO_FILE!r}, read_only=True)",
-        f'crm.sql("select stage, count(*), sum(amount) from {data}.deals group by stage order by 2 desc").show()',
-        f"runs = crm.table('{data}.sync_runs').filter(\"run_id = '{run_id}'\").order('rows_read desc nulls last')",
-        "runs.select('module, status, api, rows_read, crm_count, credits').show()",
+        f"crm.sql('select stage, sum(amount) from {data}.deals group by stage').show()",
+        f"run_id = '{run_id}'",
+        f"run = crm.table('{data}.sync_runs').filter(f\"run_id = '{{run_id}}'\")",
+        "run.order('rows_read desc').select('module, rows_read, credits').show()",
     ):
-        work.console.text(f"  {line}")
+        work.console.text(f"  {line}", whole=True)
 
 
 MORE = """\
@@ -344,7 +345,7 @@ def run_command(command: Callable[[Options, Console], int]) -> int:
             warn_of_unknown_keys(keys())
         options = resolve_options(ctx, configured)
         hide_secrets(options)
-        console = Console(options.log_format, quiet=options.quiet)
+        console = Console(options.log_format, quiet=options.quiet, verbose=options.verbose)
         return command(options, console)
     except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
         raise

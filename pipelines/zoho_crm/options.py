@@ -31,7 +31,7 @@ def output_options(option: Callable[..., click.Parameter]) -> list[click.Paramet
             show_default=True,
             help="json: each line of the output is one JSON object.",
         ),
-        option("-v", "--verbose", is_flag=True, help="Name every field and module, however many."),
+        option("-v", "--verbose", is_flag=True, help="Show every table, column and field, however many."),
         option("-q", "--quiet", is_flag=True, help="Say nothing but errors and the last line."),
     ]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .safe_text import redact
+from .wrapping import columns_of, wrapped
 
 STREAMS = ("stdin", "stdout", "stderr")
 
@@ -46,7 +47,8 @@ def printing() -> Iterator[None]:
 def remark(line: str) -> None:
     """A line on standard error, if that takes it: the exit code tells as well."""
     with suppress(OSError):
-        sys.stderr.write(f"{redact(line)}\n")
+        told = wrapped(redact(line), columns_of(sys.stderr))
+        sys.stderr.write("".join(f"{part}\n" for part in told))
 
 
 def flushed() -> None:

@@ -236,7 +236,8 @@ class RowsForDlt:
         """
         content = content_of(reading) if user is None and _has_no_steps() else None
         rows = self._rows(reading, tombstones=user is None or user["disposition"] == "merge")
-        if rows is not None and (content is None or not self._holds(reading, resource, content)):
+        reading.unchanged = content is not None and self._holds(reading, resource, content)
+        if rows is not None and not reading.unchanged:
             self._hand_over(reading, resource, content)
             if rows.disposition == "replace":
                 rows = replace(rows, disposition=cast(Any, replace_by))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 
 import duckdb
@@ -11,6 +12,8 @@ import pytest
 
 from pipelines.zoho_crm.cli import cli
 from simulators.zoho_crm import Field, Module, Org, serve
+
+DATE = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC  "  # of a log line
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,9 @@ class Outcome:
         return [json.loads(line) for line in self.out.splitlines()]
 
     def lines(self, start: str) -> list[str]:
-        return [line for line in self.out.splitlines() if line.startswith(start)]
+        """Those that begin so, without the date of a log line."""
+        lines = [re.sub(DATE, "", line) for line in self.out.splitlines()]
+        return [line for line in lines if line.startswith(start)]
 
 
 @pytest.fixture

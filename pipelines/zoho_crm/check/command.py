@@ -125,5 +125,7 @@ def _print_summary(console: Console, found: list[CheckResult], code: int) -> Non
     counts = {status: sum(f.status == status for f in found) for status in SIGNS}
     console.event("summary", {"checks": len(found), **counts, "exit_code": code})
     doubts = f"; {counted(counts['warning'], 'warning')}" if counts["warning"] else ""
-    verdict = f"{counts['failed']} of {len(found)} checks failed" if counts["failed"] else "A run would work"
+    verdict = (
+        f"{counts['failed']:,} of {len(found):,} checks failed" if counts["failed"] else "A run would work"
+    )
     console.text(f"{verdict}{doubts}.")

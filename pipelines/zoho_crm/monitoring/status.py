@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..console import Console
+from ..console import MARK, Console
 from ..errors import FAILED, print_error
 from ..options import Options
 from ..output.run_report import WHY_IT_DIFFERS, group, print_skips
@@ -25,7 +25,8 @@ COLUMNS = (
     "computed next",
     "settings next",
 )
-SPARE = ("settings next", "computed next", "last status", "last success", "every id next")
+SPARE = ("settings next", "computed next", "last status", "every id next", "last success", "complete until")
+SPARE_OF_RUNS = ("calls", "tables read", "seconds", "command")  # on a terminal without room, this one first
 RUN_COLUMNS = (
     "started",
     "command",
@@ -58,9 +59,9 @@ def print_status(console: Console, look: DestinationView, options: Options) -> i
     _print_runs(console, runs, look.log.number_of_runs)
     kept = group(freshness_service.kept()).items()
     console.paragraph("Left as they are", [f"{', '.join(names)}: {why}" for why, names in kept])
-    _print_failures(console, tables)
     _print_deletions(console, tables)
     print_skips(console, freshness_service.skips())
+    _print_failures(console, tables)
     told = headline(tables, look.log.stopped())
     code = FAILED if options.max_age and told.word in ("failing", "stale") else 0
     limit = {"max_age": round(options.max_age.total_seconds())} if options.max_age else {}
@@ -103,7 +104,7 @@ def _print_runs(console: Console, runs: list[PastRun], of: int) -> None:
         [spell(run.started), *(facts[name] for name in names)]
         for run, facts in zip(reversed(runs), shown, strict=True)
     ]
-    console.table(RUN_COLUMNS, rows)
+    console.table(RUN_COLUMNS, rows, SPARE_OF_RUNS)
     for facts in shown:
         console.event("run", facts)
 
@@ -144,7 +145,7 @@ def _cells(table: Freshness, now: datetime) -> tuple[Any, ...]:
         span(table.age) if table.age is not None else None,
         spell(table.until),
         table.rows,
-        f"{'* ' if table.difference else ''}{count}",
+        f"{MARK if table.difference else ''}{count}",
         due(table.next_verify, now),
         due(table.next_computed, now),
         due(table.next_settings, now),

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 NOT_CHOSEN = "not chosen"
 PLAN_COLUMNS = ("module", "table", "API", "reason", "rows", "calls", "credits", "MB", "seconds")
+PLAN_SPARE = ("table", "reason", "MB", "calls", "seconds")  # on a terminal without room, this one first
 
 
-def print_plan(console: Console, found: Catalog, client: ZohoClient, *, verbose: bool) -> None:
+def print_plan(console: Console, found: Catalog, client: ZohoClient) -> None:
     """What a run would read, by which API, why, and what it should cost and take.
 
     `client` has made the survey.
@@ -29,10 +30,10 @@ def print_plan(console: Console, found: Catalog, client: ZohoClient, *, verbose:
 
     asked = client.usage.calls  # a run asks the same first
     expected = total_plan(found, account_tables(client, found), asked)
-    console.table(PLAN_COLUMNS, [_plan_row(line) for line in expected.lines], ("table", "MB"))
+    console.table(PLAN_COLUMNS, [_plan_row(line) for line in expected.lines], PLAN_SPARE)
     for line in expected.lines:
         console.event("plan", _plan_facts(line))
-    print_left_out(console, found.plans, verbose=verbose)
+    print_left_out(console, found.plans)
     _print_unknown_types(console, found)
     print_skips(console, pairs_of(found.skips))
     print_failed(console, pairs_of(found.failures))
@@ -52,7 +53,7 @@ def print_plan(console: Console, found: Catalog, client: ZohoClient, *, verbose:
         f"{counted(expected.modules, 'module')}, {counted(expected.rows, 'row')} by Zoho's count: about"
         f" {counted(expected.calls, 'call')}, {counted(expected.credits, 'credit')},"
         f" {expected.bytes / 1e6:,.1f} MB, {expected.seconds:,.0f} s; "
-        f"{len(found.skips)} skipped, {len(found.failures)} failed. Nothing was loaded."
+        f"{len(found.skips):,} skipped, {len(found.failures):,} failed. Nothing was loaded."
     )
 
 
@@ -68,7 +69,7 @@ def print_modules(console: Console, found: Catalog) -> None:
         for module in found.modules
     ]
     columns = ("module", "type", "fields", "table", "read", "why not")
-    console.table(columns, rows)
+    console.table(columns, rows, ("table", "type", "fields"))
     lost = {skip.module.api_name for skip in found.failures}
     for row in rows:
         console.event("module", dict(zip((*columns[:5], "reason"), row, strict=True)), matters=row[0] in lost)
@@ -84,7 +85,7 @@ def print_fields(console: Console, found: Catalog) -> None:
     names = ("module", "field", "data_type", "column", "column_type", "reason")
     rows = [row for module in sorted(found.fields) for row in _field_rows(found, module)]
     if rows:
-        console.table(columns, rows)
+        console.table(columns, rows, ("column type", "data type"), keys=2)
     for row in rows:
         console.event("field", dict(zip(names, row, strict=True)))
     print_skips(console, pairs_of(found.skips))

@@ -1,4 +1,7 @@
-"""The report of a run: one table, what was skipped, left out or failed and why, and a last line that sums it up."""
+"""The report of a run: one table, what was skipped, left out or failed and why, and a last line that sums it up.
+
+A person at a terminal gets what is new: the tables that changed or need attention, and a line for the others.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sources.zoho_crm.transform.privacy_rules import PAST
 
-from ..console import Console, counted
+from ..console import MARK, Console, counted
 
 if TYPE_CHECKING:
     from sources.zoho_crm.extract.extractor import ExtractResult
@@ -16,14 +19,8 @@ if TYPE_CHECKING:
 
     from ..run.run_result import RunResult
 
-SPARE = (
-    "reason",
-    "table",
-    "seconds",
-    "calls",
-    "deleted",
-    "API",
-)  # on a terminal without room; sync_runs has them
+# On a terminal without room, the first one first.
+SPARE = ("reason", "API", "calls", "module", "seconds", "credits", "in table")
 COLUMNS = (
     "module",
     "table",
@@ -31,13 +28,13 @@ COLUMNS = (
     "reason",
     "rows",
     "deleted",
+    "in table",
     "CRM count",
     "seconds",
     "calls",
     "credits",
     "status",
 )
-DIFFERS = "* "
 WHY_IT_DIFFERS = (
     "* The CRM's own count differs from the table. It may be ten minutes old. Runs count again; when lateness"
     " explains it no longer, one reads the module whole."
@@ -45,21 +42,31 @@ WHY_IT_DIFFERS = (
 FEW = 5  # names shown without --verbose
 
 
-def print_report(console: Console, run: RunResult, *, verbose: bool = False, remark: str = "") -> None:
+def print_report(console: Console, run: RunResult, *, remark: str = "") -> None:
     """Everything about the run, whatever became of it; a remark stands above the last line."""
     console.text()
-    if run.readings:
-        console.table(COLUMNS, [_cells(run, reading) for reading in run.readings], SPARE)
+    shown = [r for r in run.readings if matters(run, r)] if console.brief else run.readings
+    if shown:
+        console.table(COLUMNS, [_cells(run, reading) for reading in shown], SPARE)
+    if others := sum(r.status != "skipped" for r in run.readings if r not in shown):
+        console.text(f"{counted(others, 'other table' if shown else 'table')}: nothing changed.")
     if any(differs(run, reading) for reading in run.readings):
         console.text(WHY_IT_DIFFERS)
     for reading in run.readings:
         console.event("table", {**facts(reading), "rows_in_destination": run.table_counts.get(reading.table)})
     console.paragraph("Notes", [f"{r.name}: {line}" for r in run.readings for line in notes_of(run, r)])
-    print_left_out(console, [r.plan for r in run.readings if r.plan is not None], verbose=verbose)
-    kept = [(r.name, r.reason) for r in run.readings if r.status == "kept"]
+    kept = [(r.name, r.reason) for r in run.readings if r.status == "kept" and not console.brief]
+    plans = [r.plan for r in run.readings if r.plan is not None]
+    print_left_out(console, plans)
     console.paragraph("Left as they are", [f"{', '.join(n)}: {why}" for why, n in group(kept).items()])
     _print_waiting(console, run.waiting)
-    print_skips(console, skipped(run))
+    # What was never loaded and nobody has asked for is no news.
+    known = [name for name, _ in skipped(run) if console.brief and name not in run.named]
+    print_skips(console, [(name, why) for name, why in skipped(run) if name not in known])
+    if known:
+        names = f" ({', '.join(known)})" if len(known) <= FEW else ""
+        console.text()
+        console.text(f"{len(known):,} skipped{names}: `status` says why.")
     print_failed(console, failed(run))
     console.text()
     if remark:
@@ -80,8 +87,8 @@ def summary(run: RunResult) -> str:
         f" in {sum_of['seconds']:,.1f} s:"
         f" {counted(run.calls, 'call')}, {counted(run.credits, 'credit')}"
         + (f" ({left:,} left today)" if left is not None else "")
-        + (f"; {sum_of['waiting']} left for a later run" if sum_of["waiting"] else "")
-        + f"; {sum_of['skipped']} skipped, {sum_of['failed']} failed."
+        + (f"; {sum_of['waiting']:,} left for a later run" if sum_of["waiting"] else "")
+        + f"; {sum_of['skipped']:,} skipped, {sum_of['failed']:,} failed."
     )
 
 
@@ -154,6 +161,16 @@ def facts(reading: ExtractResult) -> dict[str, Any]:
     }
 
 
+def matters(run: RunResult, reading: ExtractResult) -> bool:
+    """Whether a person wants to see the table: it is new, has changed, or needs attention."""
+    if reading.status == "failed" or reading.deleted_rows or differs(run, reading):
+        return True
+    if reading.status != "read" or reading.unchanged:
+        return False
+    plan = reading.plan
+    return plan is None or not plan.loaded_before or bool(reading.rows)
+
+
 def differs(run: RunResult, reading: ExtractResult) -> bool:
     """Whether the CRM counts other than the table holds, and nobody knows why."""
     warehouse = run.table_counts.get(reading.table, reading.rows)
@@ -196,26 +213,42 @@ def print_failed(console: Console, failures: list[tuple[str, str]]) -> None:
         console.event("failure", {"module": name, "error": why}, matters=True)
 
 
-def print_left_out(console: Console, plans: Sequence[Plan], *, verbose: bool) -> None:
-    """The fields that are no columns; counted, and named when they are few."""
+def print_left_out(console: Console, plans: Sequence[Plan]) -> None:
+    """The fields that are no columns, and those that land masked or hashed; named when they are few."""
+    if console.brief:
+        _count_left_out(console, plans)
+        return
     lines = []
     for plan in plans:
         for name, why in plan.left_out:
             console.event("field_left_out", {"module": plan.module.api_name, "field": name, "reason": why})
         for why, names in group(plan.left_out).items():
-            shown = ", ".join(names) if verbose or len(names) <= FEW else f"{len(names)} fields"
+            shown = ", ".join(names) if console.verbose or len(names) <= FEW else f"{len(names)} fields"
             lines.append(f"{plan.module.api_name}: {shown}: {why}")
     console.paragraph("Fields that are no columns of their module's table", lines)
-    _print_private(console, plans, verbose=verbose)
+    _print_private(console, plans)
 
 
-def _print_private(console: Console, plans: Iterable[Plan], *, verbose: bool) -> None:
+def _count_left_out(console: Console, plans: Iterable[Plan]) -> None:
+    """Both in one line."""
+    out, private = 0, 0
+    for plan in plans:
+        out += len(plan.left_out)
+        private += sum(column.masking_rule is not None for column in plan.columns)
+    counts = [f"{counted(out, 'field')} {'is no column' if out == 1 else 'are no columns'}"] if out else []
+    counts += [f"{counted(private, 'field')} masked or hashed"] if private else []
+    if counts:
+        console.text()
+        console.text(f"{', '.join(counts)}: `--verbose` names {'it' if out + private == 1 else 'them'}.")
+
+
+def _print_private(console: Console, plans: Iterable[Plan]) -> None:
     """The fields whose values land masked or hashed."""
     lines = []
     for plan in plans:
         pairs = [(c.api_name, PAST[c.masking_rule.how]) for c in plan.columns if c.masking_rule is not None]
         for how, names in group(pairs).items():
-            shown = ", ".join(names) if verbose or len(names) <= FEW else f"{len(names)} fields"
+            shown = ", ".join(names) if console.verbose or len(names) <= FEW else f"{len(names)} fields"
             lines.append(f"{plan.module.api_name}: {shown}: {how}")
     console.paragraph("Fields that land masked or hashed", lines)
 
@@ -241,7 +274,8 @@ def _cells(run: RunResult, reading: ExtractResult) -> tuple[Any, ...]:
         reading.reason,
         reading.rows,
         reading.deleted_rows or None,
-        f"{DIFFERS if differs(run, reading) else ''}{count}",
+        run.table_counts.get(reading.table),
+        f"{MARK if differs(run, reading) else ''}{count}",
         reading.seconds,
         reading.usage.calls,
         reading.usage.credits,

@@ -15,8 +15,8 @@ COLUMNS = (
     "module",
     "table",
     "API",
-    "rows in the CRM",
-    "rows in the table",
+    "in CRM",
+    "in table",
     "missing",
     "extra",
     "stale",
@@ -26,6 +26,8 @@ COLUMNS = (
     "credits",
     "status",
 )
+# On a terminal without room, the first one first.
+SPARE = ("API", "calls", "credits", "table", "since the last run")
 WORDS: dict[Kind, str] = {
     "missing": "missing",
     "extra": "extra",
@@ -34,22 +36,23 @@ WORDS: dict[Kind, str] = {
 }
 
 
-def print_verification(
-    console: Console, result: Verification, *, verbose: bool = False, remark: str = ""
-) -> None:
+def print_verification(console: Console, result: Verification, *, remark: str = "") -> None:
     """Everything that was compared; a remark stands above the last line."""
     console.text()
-    if result.comparisons:
-        console.table(COLUMNS, [_cells(c) for c in result.comparisons], ("table", "API", "calls", "credits"))
+    shown = [c for c in result.comparisons if c.verdict != "equal" or not console.brief]
+    if shown:
+        console.table(COLUMNS, [_cells(c) for c in shown], SPARE)
+    if others := len(result.comparisons) - len(shown):
+        console.text(f"{counted(others, 'other module' if shown else 'module')}: equal to the CRM.")
     for comparison in result.comparisons:
         console.event("comparison", facts(comparison))
-    lines = [line for c in result.comparisons for line in difference_lines(c, verbose=verbose)]
-    console.paragraph("Differences", lines)
     notes = [f"{c.name}: {line}" for c in result.comparisons for line in c.id_scan.notes.lines()]
     console.paragraph("Notes", notes)
     refused = group((c.name, c.refusal) for c in result.comparisons if c.refusal)
     console.paragraph("Left as they are", [f"{', '.join(names)}: {why}" for why, names in refused.items()])
     print_skips(console, skipped(result.run))
+    lines = [line for c in result.comparisons for line in difference_lines(c, verbose=console.verbose)]
+    console.paragraph("Differences", lines)
     print_failed(console, failed(result.run))
     console.text()
     if remark:
@@ -69,7 +72,7 @@ def summary(result: Verification) -> str:
         f" ({counted(of['differences'], 'row')} found; {of['since']:,} more changed since the last run);"
         f" {counted(of['calls'], 'call')}, {counted(of['credits'], 'credit')}"
         + (f" ({left:,} left today)" if left is not None else "")
-        + f"; {of['skipped']} skipped, {of['failed']} failed."
+        + f"; {of['skipped']:,} skipped, {of['failed']:,} failed."
     )
 
 

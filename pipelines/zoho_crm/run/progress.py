@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from dlt.common.runtime.collector_base import Collector
@@ -86,7 +87,7 @@ class Progress(Collector, ProgressListener):
 
 
 class LogProgress(Progress):
-    """One line an event: the start, each table when it is read and loaded; with `verbose` also on its way there."""
+    """One line an event, with its date: the start, each table when it is read and loaded; with `verbose` also on its way there."""
 
     def __init__(self, console: Console, *, verbose: bool = False) -> None:
         self._console = console
@@ -124,7 +125,7 @@ class LogProgress(Progress):
 
     def tell(self, line: str, event: str, facts: dict[str, object]) -> None:
         with self._lock:
-            self._console.text(line)
+            self._console.text(f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC  {line}")
             self._console.event(event, facts)
 
 
@@ -173,5 +174,5 @@ def facts(reading: ExtractResult) -> dict[str, object]:
 def done_line(reading: ExtractResult) -> str:
     """`Leads: 1,234 rows in 5.6 s by bulk`, or what went wrong."""
     if reading.status != "read":
-        return f"{reading.name}: {reading.status}: {reading.error}"
-    return f"{reading.name}: {reading.rows or 0:,} rows in {reading.seconds:.1f} s by {reading.api}"
+        return f"{reading.name}: {reading.status}: {reading.error or reading.reason}"
+    return f"{reading.name}: {counted(reading.rows or 0, 'row')} in {reading.seconds:,.1f} s by {reading.api}"

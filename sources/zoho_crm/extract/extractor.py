@@ -112,6 +112,7 @@ class ExtractResult:
     )  # calls that Zoho has ever answered, of an account's table
     rejected: list[RejectedValue] = field(default_factory=list)  # values that their columns do not hold
     deleted_rows: int = 0  # that left the table, or were marked
+    unchanged: bool = False  # the table has these rows already, so they are not written again
     unloadable: bool = False  # the destination refused the rows, and will do so again
 
     @property

@@ -39,8 +39,8 @@ class ExtractNotes:
             *(f"field {name} left out: {why}" for name, why in self.refused.items()),
             *(f"field {name} is empty: {why}" for name, why in self.empty.items()),
             *(
-                f"{count} value(s) of {column} do not fit its type; they are in rejected_values"
+                f"{count:,} value(s) of {column} do not fit its type; they are in rejected_values"
                 for column, count in sorted(self.misfits.items())
             ),
-            *(f"{what}: {count}" for what, count in sorted(self.repairs.items())),
+            *(f"{what}: {count:,}" for what, count in sorted(self.repairs.items())),
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -15,7 +16,7 @@ from pipelines.zoho_crm.run.progress import LogProgress, Progress
 from sources.zoho_crm.sync.tables import Table
 from tests.pipelines.zoho_crm.output.test_run_report import reading
 from tests.pipelines.zoho_crm.test_cli import account
-from tests.support.commanding import command, shop
+from tests.support.commanding import DATE, command, shop
 
 __all__ = ["account", "command"]  # fixtures
 
@@ -69,7 +70,9 @@ def test_a_log_has_one_line_a_table_when_it_is_done(capsys):
     log.done(reading())
     log.done(reading("Calls", rows=None).end("failed", "it broke off"))
     log.close()
-    assert capsys.readouterr().out == "Leads: 1,234 rows in 2.5 s by bulk\nCalls: failed: it broke off\n"
+    assert re.sub(DATE, "", capsys.readouterr().out, flags=re.MULTILINE) == (
+        "Leads: 1,234 rows in 2.5 s by bulk\nCalls: failed: it broke off\n"
+    )
 
 
 def test_a_log_that_is_to_say_more_names_each_way_station_once(capsys):
@@ -80,7 +83,7 @@ def test_a_log_that_is_to_say_more_names_each_way_station_once(capsys):
         watch.downloads(size)
     watch.rows(10)
     watch.rows(-10)
-    assert capsys.readouterr().out.splitlines() == [
+    assert re.sub(DATE, "", capsys.readouterr().out, flags=re.MULTILINE).splitlines() == [
         "Leads: waiting at Zoho: ADDED",
         "Leads: waiting at Zoho: IN PROGRESS",
         "Leads: waiting at Zoho: COMPLETED",

@@ -37,8 +37,8 @@ def finished(*readings, **given):
     return run
 
 
-def report(run, capsys, **given):
-    print_report(Console(), run, **given)
+def report(run, capsys, *, verbose=False, **given):
+    print_report(Console(verbose=verbose), run, **given)
     return capsys.readouterr().out.splitlines()
 
 
@@ -52,6 +52,8 @@ def test_one_table_with_a_row_for_each_reading(capsys):
             "reason",
             "rows",
             "deleted",
+            "in",
+            "table",
             "CRM",
             "count",
             "seconds",
@@ -83,7 +85,7 @@ def test_one_table_with_a_row_for_each_reading(capsys):
 
 def test_a_count_of_the_crm_that_differs_is_marked_and_explained(capsys):
     lines = report(finished(reading(crm_count=1300), reading("Notes", crm_count=None)), capsys)
-    assert " 1,234             * 1,300 " in lines[2]
+    assert " 1,234                       * 1,300 " in lines[2]
     assert WHY_IT_DIFFERS in lines
 
 
