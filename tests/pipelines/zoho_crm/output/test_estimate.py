@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.zoho_crm.output.run_report import estimate_line
-from pipelines.zoho_crm.run.plan_totals import PlanLine, PlanTotals
+from pipelines.zoho_crm.run.plan_totals import PlanLine, PlanTotals, total_plan
+from simulators.zoho_crm import Field, Module
 from sources.zoho_crm.planning.cost import Estimate, cost_of_job, estimate, poll_pause, polls_of, together
 from tests.pipelines.zoho_crm.output.test_run_report import finished, reading
 from tests.pipelines.zoho_crm.test_cli import account
 from tests.support.commanding import command, shop
+from tests.support.reading import look
 
 __all__ = ["account", "command"]  # fixtures
 
@@ -66,6 +70,17 @@ def test_jobs_wait_for_each_other_and_the_rest_goes_on_beside_them():
     assert together([lists] * 12) == 24
     assert together([lists]) == 8
     assert together([]) == 0
+
+
+@pytest.mark.parametrize(("one_by_one", "polls"), [(False, [5, 8, 12]), (True, [5, 5, 5])])
+def test_jobs_that_wait_for_each_other_are_polled_meanwhile(load, org, sequential, polls):
+    """Each takes 3.5 s; the second is done after 7, the third after 10.5."""
+    for name in ("First", "Second", "Third"):
+        org.add_module(Module(name, [Field("Name", "text")], generated_type="custom"))
+    _, found = look(load, "ReadAPI=Bulk", only=["First", "Second", "Third"])
+    lines = total_plan(replace(found, sequential=sequential), [], 0).lines[:-1]
+    beside = [plan.cost.credits - 56 for plan in found.plans]
+    assert [line.credits - more - 51 for line, more in zip(lines, beside, strict=True)] == polls
 
 
 def expectation(credits, seconds):

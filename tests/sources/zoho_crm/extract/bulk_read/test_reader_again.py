@@ -125,6 +125,25 @@ def test_the_journal_lies_alone_in_its_folder(load, org, folder):
     assert {path.name for disk in [folder, *disks] for path in disk.iterdir()} == {"jobs.jsonl"}
 
 
+def test_an_archive_lies_in_the_runs_folder_until_its_page_is_read(load, org, folder, tmp_path, monkeypatch):
+    things(org, 11)
+    temp_dir, bring, found = tmp_path / "scratch", ZohoClient.download, []
+    temp_dir.mkdir()
+
+    def bringing(self: ZohoClient, path: str, target: Path) -> None:
+        assert [*temp_dir.rglob("*.zip")] == []
+        bring(self, path, target)
+        found.extend(temp_dir.rglob("*.zip"))
+
+    monkeypatch.setattr(ZohoClient, "download", bringing)
+    client, catalog = look(load, BULK, only=["Things"])
+    client.context.journal, client.context.temp_dir = Journal(folder), temp_dir
+    reading = read_module(client, replace(catalog.plans[0], until=client.now()), load.folder)
+    assert rows_of(reading) == truth(org, "Things")
+    assert len(found) == 3
+    assert [*temp_dir.iterdir()] == []
+
+
 def test_credits_are_not_paid_twice(load, org, folder, monkeypatch):
     things(org, 3)
     killed_reading(load, folder, monkeypatch, "download", 1)
