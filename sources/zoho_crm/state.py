@@ -95,15 +95,18 @@ class RecentlyDeleted:
     ) -> RecentlyDeleted:
         """With these deletions, too, and without those before `since` and those that left the recycle bin."""
         latest = nlargest(MOST_DELETED + len(purged) + 1, ((at, id) for id, at in deleted.items()))
-        new = {id: at.astimezone(timezone.utc).date() for at, id in latest}
-        known = ((day, id) for id, day in {**self.days, **new}.items())
+        days = dict(self.days)
+        for at, id in latest:
+            day = at.astimezone(timezone.utc).date()
+            days[id] = max(day, days.get(id, day))
+        known = ((day, id) for id, day in days.items())
         first = since.astimezone(timezone.utc).date()
         newest = nlargest(
             MOST_DELETED + 1, (one for one in known if one[0] >= first and one[1] not in purged)
         )
-        days = [day for day, _ in newest[MOST_DELETED:]]
-        days += [self.dropped] if self.dropped is not None and self.dropped >= first else []
-        return RecentlyDeleted({id: day for day, id in newest[:MOST_DELETED]}, max(days, default=None))
+        dropped = [day for day, _ in newest[MOST_DELETED:]]
+        dropped += [self.dropped] if self.dropped is not None and self.dropped >= first else []
+        return RecentlyDeleted({id: day for day, id in newest[:MOST_DELETED]}, max(dropped, default=None))
 
     def to_state(self) -> dict[str, Any]:
         """For dlt's state: the ids by day."""

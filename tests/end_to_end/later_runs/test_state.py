@@ -292,7 +292,8 @@ def test_the_newest_deletions_are_remembered_and_that_there_were_more(runs, most
     with mock.patch("sources.zoho_crm.state.MOST_DELETED", most):
         for run in runs:
             deleted = {str(id): NOW - timedelta(days=days) for id, days in run}
-            latest |= {id: at.date() for id, at in deleted.items()}
+            for id, at in deleted.items():
+                latest[id] = max(at.date(), latest.get(id, at.date()))
             known = recently_deleted_from(known.after(deleted, (), NOW - FEED).to_state())
     recent = {id: day for id, day in latest.items() if day >= (NOW - FEED).date()}
     assert len(known.days) <= most

@@ -642,6 +642,7 @@ def test_what_a_step_made_of_a_small_table_goes_with_the_step(script, org):
     source.resources["small"].add_map(louder)
     script.run(source)
     assert script.rows("select f0 from small order by 1") == [("A",), ("B",), ("C",)]
+    shutil.rmtree(script.machine)  # the state says it, too
     script.run(None, *SMALL)
     small_agrees(script)
 
