@@ -97,7 +97,9 @@ def stumbling(monkeypatch, owner, name, error):
 
 @pytest.mark.parametrize("more", [(), ("--full-refresh",)])
 def test_what_was_believed_and_could_not_be_used_is_not_used_again(run, org, tmp_path, monkeypatch, more):
-    patch = stumbling(monkeypatch, BulkRowCompleter, "mend", pa.ArrowInvalid("column 'id' holds a null"))
+    patch = stumbling(
+        monkeypatch, BulkRowCompleter, "complete_rows", pa.ArrowInvalid("column 'id' holds a null")
+    )
     assert run().code == 1
     patch.undo()
     org.clock.advance(minutes=5)
@@ -129,7 +131,7 @@ def test_rows_that_the_destination_refuses_are_read_anew(run, org, tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), MemoryError()])
-@pytest.mark.parametrize("where", [(BulkRowCompleter, "mend"), (Loader, "_run")])
+@pytest.mark.parametrize("where", [(BulkRowCompleter, "complete_rows"), (Loader, "_run")])
 def test_what_is_no_fault_of_the_rows_costs_no_new_job(run, org, tmp_path, monkeypatch, error, where):
     patch = stumbling(monkeypatch, *where, error)
     assert run().code == 1

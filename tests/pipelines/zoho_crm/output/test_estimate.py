@@ -72,7 +72,7 @@ def test_jobs_wait_for_each_other_and_the_rest_goes_on_beside_them():
     assert together([]) == 0
 
 
-@pytest.mark.parametrize(("one_by_one", "polls"), [(False, [5, 8, 12]), (True, [5, 5, 5])])
+@pytest.mark.parametrize(("sequential", "polls"), [(False, [5, 8, 12]), (True, [5, 5, 5])])
 def test_jobs_that_wait_for_each_other_are_polled_meanwhile(load, org, sequential, polls):
     """Each takes 3.5 s; the second is done after 7, the third after 10.5."""
     for name in ("First", "Second", "Third"):

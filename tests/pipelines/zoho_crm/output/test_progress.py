@@ -34,7 +34,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("wish", "log_format", "stdout", "term", "kind"),
+    ("preferred_api", "log_format", "stdout", "term", "kind"),
     [
         ("auto", "text", io.StringIO, "xterm", LogProgress),
         ("auto", "text", Terminal, "xterm", LiveProgress),

@@ -34,7 +34,7 @@ def many(rows, *, counted=True, at_most=None):
 
 
 @pytest.mark.parametrize(
-    ("module", "wish", "changes", "api", "reason"),
+    ("module", "preferred_api", "changes", "api", "reason"),
     [
         (DEALS, "auto", Changes(SINCE, 0), "records", f"nothing {WORDS}"),
         (DEALS, "bulk", Changes(SINCE, 0), "records", f"nothing {WORDS}"),
@@ -105,7 +105,7 @@ def ledger(org, *routes):
     return [len(org.ledger.calls(route)) for route in routes]
 
 
-@pytest.mark.parametrize("wish", ["auto", "bulk", "records"])
+@pytest.mark.parametrize("preferred_api", ["auto", "bulk", "records"])
 def test_an_idle_module_is_one_call(load, org, preferred_api):
     things(org, 450)
     client, plan = planned(load, DAY + timedelta(days=1), preferred_api, coql=True)
@@ -175,7 +175,7 @@ def test_without_a_count_it_is_at_least_one_more_than_the_page(load_from, refusa
 
 
 @pytest.mark.parametrize(
-    ("wish", "coql", "api"),
+    ("preferred_api", "coql", "api"),
     [("auto", True, "coql"), ("auto", False, "bulk"), ("bulk", True, "bulk"), ("records", True, "records")],
 )
 def test_a_module_that_lists_refuse_is_read_another_way(load, org, preferred_api, coql, api):

@@ -41,12 +41,12 @@ def test_rich_text_that_lists_cut_makes_records_dear():
     )
 
 
-@pytest.mark.parametrize("wish", ["bulk", "coql", "records"])
+@pytest.mark.parametrize("preferred_api", ["bulk", "coql", "records"])
 def test_a_wish_is_a_command(preferred_api):
     assert choose_api(LEADS, preferred_api, 1_000_000, columns(500)) == (preferred_api, "as configured")
 
 
-@pytest.mark.parametrize("wish", ["auto", "bulk"])
+@pytest.mark.parametrize("preferred_api", ["auto", "bulk"])
 @pytest.mark.parametrize("module", ["Notes", "Attachments"])
 def test_what_bulk_read_does_not_offer_comes_by_records(preferred_api, module):
     assert choose_api(Module(module), preferred_api, 1_000_000, columns(10)) == (

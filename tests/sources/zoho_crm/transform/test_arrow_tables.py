@@ -13,7 +13,7 @@ from sources.zoho_crm.models import Field
 from sources.zoho_crm.transform.arrow_tables import (
     cast_cells,
     column_array,
-    doubtful,
+    has_invalid_values,
     records_table,
     rejected_columns,
 )
@@ -54,12 +54,14 @@ def test_cells_that_arrow_cannot_read_are_read_by_value():
 
 def test_what_arrow_takes_for_a_value_is_doubted_where_the_calendar_or_the_numbers_end():
     instant = pa.timestamp("us", tz="UTC")
-    assert doubtful(pa.array([1.0, float("inf")]))
-    assert doubtful(pa.array(["0000-12-31"]).cast(pa.date32()))
-    assert doubtful(pa.array([253402300800000000]).cast(pa.int64()).cast(pa.timestamp("us")).cast(instant))
-    assert not doubtful(pa.array(["0001-01-01", "9999-12-31", None]).cast(pa.date32()))
-    assert not doubtful(pa.array([None], pa.float64()))
-    assert not doubtful(pa.array([None], instant))
+    assert has_invalid_values(pa.array([1.0, float("inf")]))
+    assert has_invalid_values(pa.array(["0000-12-31"]).cast(pa.date32()))
+    assert has_invalid_values(
+        pa.array([253402300800000000]).cast(pa.int64()).cast(pa.timestamp("us")).cast(instant)
+    )
+    assert not has_invalid_values(pa.array(["0001-01-01", "9999-12-31", None]).cast(pa.date32()))
+    assert not has_invalid_values(pa.array([None], pa.float64()))
+    assert not has_invalid_values(pa.array([None], instant))
 
 
 NUMBERS = st.one_of(
