@@ -29,7 +29,7 @@ class Family:
         self.table = pq.read_table(reading.parquet_file.path)
         self.column = self.plan.column(link.field).name
 
-    def held(self, parents):
+    def warehouse(self, parents):
         """What the destination holds of these parents."""
         path = self.load.folder / "held.parquet"
         names = [c for c in ("id", "modified_time", self.column) if c in self.table.column_names]

@@ -25,7 +25,7 @@ def carried(read: Path, destination_rows: Path, target: Path) -> ParquetFile:
     ]
     # dlt wants to see in the file that a key is never null.
     schema = pa.schema([f.with_nullable(False) if f.name == "id" else f for f in [*own, *older]])
-    columns = [f'{"read" if name in own.names else "destination_rows"}."{name}"' for name in schema.names]
+    columns = [f'{"read" if name in own.names else "held"}."{name}"' for name in schema.names]
     query = f"select {', '.join(columns)} from read left join held on read.id = held.id"
 
     def tables() -> Iterator[pa.Table]:
