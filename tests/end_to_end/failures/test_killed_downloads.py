@@ -15,7 +15,7 @@ from tests.sources.zoho_crm.extract.bulk_read.test_job_queue import CREATE, DOWN
 from tests.support.commanding import landed
 from tests.support.private import MARKER, found_in
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 
 KILLED = """
 import os, signal
