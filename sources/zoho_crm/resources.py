@@ -296,11 +296,11 @@ class RowsForDlt:
         known: Any = dlt.current.resource_state(resource).get(CONTENT)
         if not isinstance(known, dict) or known.get("hash") != content:
             return False
-        if handed_over(self._handed_over, reading.table) not in (None, content):
+        if handed_over(self._handed_over).get(reading.table) not in (None, content):
             return False
-        every, written = (
-            extraction.found.choice.policy.verify_every,
+        written, every = (
             datetime.fromisoformat(known["written_at"]),
+            extraction.found.choice.policy.verify_every,
         )
         return not is_due(written, every, extraction.found.until, extraction.memory.gap)
 
@@ -361,22 +361,19 @@ def content_of(reading: ExtractResult) -> str | None:
     return sha256("\n".join([repr(table.schema.names), *rows]).encode()).hexdigest()
 
 
-def handed_over(file: Path, table: str) -> Any:
-    """The hash of the rows that dlt was last given for a table on this machine; None if nobody knows."""
+def handed_over(file: Path) -> dict[str, Any]:
+    """By table, the hash of the rows that dlt was last given on this machine; empty if nobody knows."""
     try:
-        return json.loads(file.read_bytes()).get(table)
-    except (OSError, ValueError, AttributeError):
-        return None
+        known = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def hand_over(file: Path, table: str, content: str) -> None:
     """Note the hash of the rows that dlt is given now. dlt's state goes back when a load fails, and its tables may not."""
-    try:
-        known = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        known = {}
     new = file.with_suffix(".new")
-    new.write_text(json.dumps({**(known if isinstance(known, dict) else {}), table: content}))
+    new.write_text(json.dumps({**handed_over(file), table: content}))
     new.replace(file)
 
 

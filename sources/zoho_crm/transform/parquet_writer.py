@@ -118,7 +118,7 @@ class _Writer:
             schema = _union([self.parts[-1].schema, schema])
         if not self.parts or schema != self.parts[-1].schema:
             self._begin(schema)
-        self._pending.append(_widen(table, schema))
+        self._pending.append(conform(table, schema))
         self._waiting += table.num_rows
         self.rows += table.num_rows
         if self._waiting >= self._group:
@@ -157,7 +157,7 @@ class _Writer:
         with pq.ParquetWriter(self.path, schema, use_dictionary=False) as whole:
             for part in self.parts:
                 for table in _rows_of(part):
-                    whole.write_table(_widen(table, schema))
+                    whole.write_table(conform(table, schema))
                 part.path.unlink()
         return schema
 
@@ -221,12 +221,14 @@ def _union(schemas: list[pa.Schema]) -> pa.Schema:
     return pa.schema(fields)
 
 
-def _widen(table: pa.Table, schema: pa.Schema) -> pa.Table:
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of the schema, of its types, null where the table has none."""
     if table.schema == schema:
         return table
     there = set(table.column_names)
     columns = [
-        table[field.name] if field.name in there else pa.nulls(table.num_rows, field.type) for field in schema
+        table[field.name].cast(field.type) if field.name in there else pa.nulls(table.num_rows, field.type)
+        for field in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)
 

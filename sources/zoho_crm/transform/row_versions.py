@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from .arrow_tables import rejected_columns
 from .column_types import COMPUTED_TYPES, INSTANT, Column
 from .converters import plain_json
-from .parquet_writer import ParquetFile, write_parquet
+from .parquet_writer import ParquetFile, conform, write_parquet
 
 # Beside the columns of fields, which never begin with _dlt_. None is NOT NULL: a table that begins to keep
 # its history has rows, and no database adds such a column to them.
@@ -137,7 +137,7 @@ def with_deleted(
         yield schema.empty_table()
         with pq.ParquetFile(rows.path) as file, duckdb.connect() as database:
             for batch in file.iter_batches(BATCH):
-                yield _as(pa.Table.from_batches([batch]), schema)
+                yield conform(pa.Table.from_batches([batch]), schema)
             database.register("gone", _times(gone))
             database.execute(f"create view ended as select * from {_file(ended)}")
             yield from _queried(database, DELETED, schema, begins=begins)
@@ -215,17 +215,7 @@ def _queried(
     database: duckdb.DuckDBPyConnection, query: str, schema: pa.Schema, **values: datetime
 ) -> Iterator[pa.Table]:
     for batch in database.execute(query, values).to_arrow_reader(BATCH):
-        yield _as(pa.Table.from_batches([batch]), schema)
-
-
-def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The columns of the schema, null where the table has none."""
-    there = set(table.column_names)
-    columns = [
-        table[field.name].cast(field.type) if field.name in there else pa.nulls(table.num_rows, field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
+        yield conform(pa.Table.from_batches([batch]), schema)
 
 
 def _always(value: datetime | None, rows: int) -> pa.Array:
