@@ -167,8 +167,8 @@ def verify(options: Options, console: Console) -> int:
         print_failures(result.run, pipelines_dir(options), options.pipeline_name)
         if result.differing:
             names = ", ".join(comparison.name for comparison in result.differing)
-            complete_rows = "" if options.repair else ": --repair puts it right"
-            ending.sentence = f"The destination differs from the CRM in {names}{complete_rows}."
+            hint = "" if options.repair else ": --repair puts it right"
+            ending.sentence = f"The destination differs from the CRM in {names}{hint}."
             print_error(ending.sentence)
     return result.exit_code
 

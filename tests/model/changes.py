@@ -281,8 +281,8 @@ class Changes(Steps):
         fields = [f for f in fields if not f.api_name.startswith("Answer_") or f.api_name.endswith("4")]
         if few:
             fields = [fields[data.draw(st.integers(0, len(fields) - 1))]]
-        render_svg = {f.api_name: data.draw(st.none() | VALUES[f.data_type]) for f in fields}
-        return render_svg | {
+        drawn = {f.api_name: data.draw(st.none() | VALUES[f.data_type]) for f in fields}
+        return drawn | {
             f.api_name: ids[data.draw(PICK) % len(ids)][1]
             for f in self.world.org.modules[module].fields
             if not f.system and f.data_type == "lookup" and not few

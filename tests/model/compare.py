@@ -54,8 +54,8 @@ class _Module:
     ) -> None:
         self.world, self.module, self.began = world, module, began
         self.keeps = target.policy.keeps(module)
-        self.warehouse = Held() if target.fresh else target.before.get(module.lower(), Held())
-        self.before = self.warehouse.live
+        self.previous = Held() if target.fresh else target.before.get(module.lower(), Held())
+        self.before = self.previous.live
         self.reshaped = world.reshaped != target.reshaped
         fields = world.org.modules[module].fields
         self.fields = {f.api_name: names.get(f.api_name) for f in fields if column_of(f) is not None}
@@ -92,12 +92,12 @@ class _Module:
 
     def remembered(self, now: Held) -> Iterator[str]:
         """What a table keeps of the past stays there, whatever the run came to."""
-        for id in self.warehouse.dead.keys() - now.dead.keys() - now.live.keys():
+        for id in self.previous.dead.keys() - now.dead.keys() - now.live.keys():
             yield f"{self.module} {id}, deleted earlier, is gone"
         if self.keeps == "soft":
             for id in self.before.keys() - now.dead.keys() - now.live.keys():
                 yield f"{self.module} {id} is gone, not marked"
-        for id, versions in self.warehouse.closed.items():
+        for id, versions in self.previous.closed.items():
             kept = now.closed.get(id, [])[: len(versions)]
             if len(kept) < len(versions) or any(
                 not _same(*pair, ()) for pair in zip(kept, versions, strict=True)
@@ -113,7 +113,7 @@ class _Module:
         """
         beside = NOT_DATA | self.computed
         for id, row in self.before.items() if not self.reshaped else ():
-            held = [*now.closed.get(id, [])[len(self.warehouse.closed.get(id, [])) :], now.live.get(id, {})]
+            held = [*now.closed.get(id, [])[len(self.previous.closed.get(id, [])) :], now.live.get(id, {})]
             if not any(_same(version, row, beside) for version in held):
                 yield f"{self.module} {id}: the version {_cut(row)} is lost"
         for id, versions in now.closed.items():
@@ -133,7 +133,7 @@ class _Module:
 
     def _former(self, id: str, row: Row) -> Iterator[str]:
         """The columns of fields that are gone, or that had another type, keep what they held."""
-        held = self.before.get(id) or self.warehouse.dead.get(id) or {}
+        held = self.before.get(id) or self.previous.dead.get(id) or {}
         for column in row.keys() - set(self.fields.values()) - {"id"} - NOT_DATA:
             if row[column] != held.get(column) and (id in self.before or row[column] is not None):
                 yield f"{self.module} {id} {column} is {_cut(row[column])}, was {_cut(held.get(column))}"

@@ -29,7 +29,7 @@ class Family:
         self.table = pq.read_table(reading.parquet_file.path)
         self.column = self.plan.column(link.field).name
 
-    def warehouse(self, parents):
+    def destination_rows(self, parents):
         """What the destination holds of these parents."""
         path = self.load.folder / "held.parquet"
         names = [c for c in ("id", "modified_time", self.column) if c in self.table.column_names]
@@ -40,7 +40,7 @@ class Family:
     def follow(self, gone=(), changed=()):
         parents = ChangedParents(frozenset(gone), frozenset(changed))
         return follow(
-            self.client, self.plan, self.link, parents, self.warehouse(parents.gone | parents.changed)
+            self.client, self.plan, self.link, parents, self.destination_rows(parents.gone | parents.changed)
         )
 
     def rows_of(self, parent):

@@ -25,7 +25,7 @@ class Sweeper:
     def __init__(self, load, rows=3, refresh=(), **options):
         self.load, self.refresh = load, refresh
         self.ids = things(load.org, rows, extra=options.pop("extra", [*SCORES]), **options)
-        self.warehouse = load.folder / "held.parquet"
+        self.destination_rows = load.folder / "held.parquet"
         self.hold()
 
     def hold(self):
@@ -35,10 +35,10 @@ class Sweeper:
         self.keep(pq.read_table(reading.parquet_file.path))
 
     def keep(self, table):
-        pq.write_table(table, self.warehouse)
+        pq.write_table(table, self.destination_rows)
 
     def table(self):
-        return pq.read_table(self.warehouse)
+        return pq.read_table(self.destination_rows)
 
     def read(self, preferred_api="auto"):
         plan = narrow(self.plan, self.refresh, len(self.ids), preferred_api)
@@ -48,4 +48,4 @@ class Sweeper:
 
     def differ(self, preferred_api="auto") -> Differences:
         reading = self.read(preferred_api)
-        return compare(reading.parquet_file, self.warehouse, self.plan.columns, self.load.folder)
+        return compare(reading.parquet_file, self.destination_rows, self.plan.columns, self.load.folder)

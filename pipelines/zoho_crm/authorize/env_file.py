@@ -73,8 +73,8 @@ def changed(text: str, settings: Mapping[str, str], changes: Changes) -> str:
         lines[places[separate_key(name)]].become(changes[name] or "")
     if KEY in places:
         line = lines[places[KEY]]
-        warehouse = {name.casefold() for name, _ in split_settings(line.value or "")}
-        line.edit({n: v for n, v in changes.items() if n not in apart or n.casefold() in warehouse})
+        names = {name.casefold() for name, _ in split_settings(line.value or "")}
+        line.edit({n: v for n, v in changes.items() if n not in apart or n.casefold() in names})
         return bom + _checked("".join(line.raw for line in lines), {KEY: line.value or ""})
     wanted = {**settings, **changes}
     new = {name: value for name, value in wanted.items() if value is not None and name not in apart}

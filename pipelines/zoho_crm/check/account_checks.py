@@ -442,13 +442,13 @@ def check_scopes(state: CheckContext) -> Iterator[CheckResult]:
     for scope, tables in needs([m.api_name for m in state.tables], state.own_tables).items():
         groups.setdefault(wide(scope), {})[scope] = tables
     for group, parts in groups.items():
-        warehouse = {scope: grants.has(scope, module) for scope in parts}
-        if all(warehouse.values()) and (not grants.told or grants.has(group, None)):
+        granted = {scope: grants.has(scope, module) for scope in parts}
+        if all(granted.values()) and (not grants.told or grants.has(group, None)):
             tables = list(dict.fromkeys(name for names in parts.values() for name in names))
             yield ok(f"scope {group}", f"granted, for {_tables(tables, state)}")
         else:
             for scope, tables in parts.items():
-                yield _scope(state, scope, tables, warehouse[scope])
+                yield _scope(state, scope, tables, granted[scope])
     yield from _of_the_setting(state, grants)
 
 
@@ -473,11 +473,11 @@ def _modules_scope(state: CheckContext, grants: Grants) -> CheckResult:
     return warning(name, f"{told}: a run skips what it may not read", _remedy(state, MODULES))
 
 
-def _scope(state: CheckContext, scope: str, tables: list[str], warehouse: bool | None) -> CheckResult:
+def _scope(state: CheckContext, scope: str, tables: list[str], granted: bool | None) -> CheckResult:
     name = f"scope {scope}"
-    if warehouse:
+    if granted:
         return ok(name, f"granted, for {_tables(tables, state)}")
-    if warehouse is None:
+    if granted is None:
         return unknown(name, f"Zoho did not say; {_tables(tables, state)} ask for it")
     if scope in (LIST_MODULES, LIST_FIELDS) or (scope not in WITHOUT and _wanted(state, tables)):
         return failed(
@@ -513,12 +513,12 @@ def _api(state: CheckContext, name: str, scope: str, spoken: str) -> CheckResult
     preferred_api = state.credentials.api
     if preferred_api not in ("auto", name) or (name == "coql" and not state.credentials.coql_allowed):
         return ok(name, f"not needed: the settings keep to {preferred_api.replace('auto', 'the other APIs')}")
-    warehouse = state.grants.has(scope, state.any_module)
-    if warehouse is None:
+    granted = state.grants.has(scope, state.any_module)
+    if granted is None:
         return unknown(
             name, f"Zoho did not say whether {spoken} is allowed, and no module is there to ask with"
         )
-    if warehouse:
+    if granted:
         return ok(name, f"{spoken} is allowed ({scope})")
     return warning(
         name, f"{spoken} is not allowed, {scope} is not granted: {WITHOUT[scope]}", _remedy(state, scope)

@@ -69,9 +69,7 @@ def check_lock(state: CheckContext) -> CheckResult:
     locks = [lock_file(state.place, name)]
     if state.database is not None:
         locks.append(dataset_lock_file(state.database.resolve(), state.options.dataset))
-    holder = next(
-        (warehouse for lock in locks if (warehouse := holder_of(lock)) and warehouse.is_alive), None
-    )
+    holder = next((one for lock in locks if (one := holder_of(lock)) and one.is_alive), None)
     if holder is not None:
         state.busy = True
         return warning(
@@ -119,10 +117,10 @@ def _opened(state: CheckContext) -> Iterator[dlt.Pipeline]:
 
 
 def _not_open(state: CheckContext, told: str) -> CheckResult:
-    warehouse = re.search(r"Could not set lock.*?(?:\(PID (\d+)\)|$)", told)
-    if warehouse is None:
+    locked = re.search(r"Could not set lock.*?(?:\(PID (\d+)\)|$)", told)
+    if locked is None:
         return failed("destination", told, "set what dlt's page on this destination asks for", USAGE)
-    by = f", PID {warehouse[1]}" if warehouse[1] else ""
+    by = f", PID {locked[1]}" if locked[1] else ""
     return failed(
         "destination",
         f"{state.database} is open in another process{by}: a DuckDB file has one writer at a time",

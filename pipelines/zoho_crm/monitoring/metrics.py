@@ -72,15 +72,15 @@ def _of_the_run(ending: CommandOutcome, last_success: float | None) -> Iterator[
 def _of_the_modules(ending: CommandOutcome) -> Iterator[tuple[str, str, float]]:
     run = ending.run
     for reading in run.readings if run else ():
-        name, warehouse = reading.name, run.table_counts.get(reading.table) if run else None
+        name, rows = reading.name, run.table_counts.get(reading.table) if run else None
         yield "zoho_crm_module_rows", name, reading.rows or 0
         yield "zoho_crm_module_deleted_rows", name, reading.deleted_rows
         yield "zoho_crm_module_calls", name, reading.usage.calls
         yield "zoho_crm_module_credits", name, reading.usage.credits
         yield "zoho_crm_module_duration_seconds", name, reading.seconds
         yield "zoho_crm_module_failed", name, reading.status == "failed"
-        if warehouse is not None and reading.crm_count is not None:
-            yield "zoho_crm_module_difference_rows", name, warehouse - reading.crm_count
+        if rows is not None and reading.crm_count is not None:
+            yield "zoho_crm_module_difference_rows", name, rows - reading.crm_count
     for skip in run.failures if run else ():
         yield "zoho_crm_module_failed", skip.module.api_name, 1
 

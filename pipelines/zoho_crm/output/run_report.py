@@ -173,11 +173,11 @@ def matters(run: RunResult, reading: ExtractResult) -> bool:
 
 def differs(run: RunResult, reading: ExtractResult) -> bool:
     """Whether the CRM counts other than the table holds, and nobody knows why."""
-    warehouse = run.table_counts.get(reading.table, reading.rows)
-    if warehouse is None or reading.crm_count is None:
+    rows = run.table_counts.get(reading.table, reading.rows)
+    if rows is None or reading.crm_count is None:
         return False
     synced = run.synced.get(reading.name)
-    return bool(synced.difference) if synced else warehouse != reading.crm_count
+    return bool(synced.difference) if synced else rows != reading.crm_count
 
 
 def skipped(run: RunResult) -> list[tuple[str, str]]:

@@ -98,11 +98,9 @@ def lease_row(pipeline: dlt.Pipeline, command: str) -> Iterator[None]:
             " (id varchar(64), holder varchar(500), taken_at varchar(40), expires_at varchar(40))"
         )
         now = datetime.now(timezone.utc)
-        warehouse = sql.execute_sql(
-            f"select taken_at, holder from {table} where expires_at > '{_spell(now)}'"
-        )
-        if warehouse:  # whatever the clock of its machine says
-            raise _busy(pipeline, str(warehouse[0][1]), datetime.fromisoformat(str(warehouse[0][0])))
+        lease = sql.execute_sql(f"select taken_at, holder from {table} where expires_at > '{_spell(now)}'")
+        if lease:  # whatever the clock of its machine says
+            raise _busy(pipeline, str(lease[0][1]), datetime.fromisoformat(str(lease[0][0])))
         holder = this_run(command).replace("'", "''")[:500]
         sql.execute_sql(
             f"insert into {table} values ('{mine}', '{holder}', '{_spell(now)}', '{_spell(now + LEASE)}')"

@@ -27,7 +27,9 @@ class Comparison:
 
     plan: Plan  # of the whole module
     id_scan: ExtractResult  # every record in few columns; all that the module costs is charged to it
-    warehouse: Path | None = None  # the destination's rows in the same columns; None: it has no such table
+    destination_rows: Path | None = (
+        None  # the destination's rows in the same columns; None: it has no such table
+    )
     table_rows: int | None = None
     patches: Path | None = None
     ids: dict[Kind, set[str]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
@@ -42,10 +44,10 @@ class Comparison:
     counted: int | None = None  # rows of the table once it was repaired
     rows_brought: int = 0  # by the repair
 
-    def take(self, found: Differences, warehouse: Path) -> None:
+    def take(self, found: Differences, destination_rows: Path) -> None:
         """What a comparison of every id has found, before it is judged."""
-        self.warehouse, self.patches = warehouse, found.patches
-        self.table_rows = int(pq.read_metadata(warehouse).num_rows)
+        self.destination_rows, self.patches = destination_rows, found.patches
+        self.table_rows = int(pq.read_metadata(destination_rows).num_rows)
         values = all_ids(found.patches) if found.patches else frozenset[str]()
         parts = (found.missing, found.extra, found.stale, values)
         self.ids = {kind: set(ids) for kind, ids in zip(KINDS, parts, strict=True)}
@@ -65,7 +67,7 @@ class Comparison:
 
     @property
     def loaded(self) -> bool:
-        return self.warehouse is not None and self.plan.synced is not None
+        return self.destination_rows is not None and self.plan.synced is not None
 
     @property
     def differing_ids(self) -> set[str]:
@@ -92,7 +94,7 @@ class Comparison:
         """What this column has in the rows of these ids, on either side."""
         found: dict[str, set[Any]] = {}
         parquet_file = self.id_scan.parquet_file
-        for path in (parquet_file.path if parquet_file else None, self.warehouse):
+        for path in (parquet_file.path if parquet_file else None, self.destination_rows):
             if path is None or column not in pq.read_schema(path).names:
                 continue
             table = pq.read_table(path, columns=["id", column])

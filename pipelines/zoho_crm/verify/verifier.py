@@ -139,9 +139,9 @@ class DifferenceClassifier:
     def _tell(self, comparison: Comparison) -> None:
         """What a person wants to know beside the ids."""
         plan, remarks = comparison.plan, comparison.id_scan.notes.remarks
-        if comparison.ids["values"] and comparison.patches and comparison.warehouse:
+        if comparison.ids["values"] and comparison.patches and comparison.destination_rows:
             comparison.columns = differing(
-                comparison.patches, comparison.warehouse, plan.columns, comparison.ids["values"]
+                comparison.patches, comparison.destination_rows, plan.columns, comparison.ids["values"]
             )
         if comparison.id_scan.gap and comparison.ids["extra"]:
             remarks.append(f"{comparison.id_scan.gap}, so rows deleted since the last run may count as extra")
@@ -351,7 +351,7 @@ def _take(warehouse: Warehouse, folder: Path, comparison: Comparison) -> None:
     else:
         comparison.take_unloaded()
     if not comparison.loaded:
-        id_scan.notes.remarks.append(NEVER_LOADED if comparison.warehouse is None else STATELESS)
+        id_scan.notes.remarks.append(NEVER_LOADED if comparison.destination_rows is None else STATELESS)
     filled = plan.synced.filled if plan.synced else [column_signature(column) for column in plan.columns]
     new = [c.api_name for c in plan.columns if column_signature(c) not in filled]
     if new:

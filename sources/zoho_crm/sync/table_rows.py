@@ -43,8 +43,7 @@ def rows_of(extraction: Extraction, reading: ExtractResult, *, tombstones: bool 
     plan = reading.plan
     assert plan is not None
     parquet_file = require_file(reading)
-    warehouse = extraction.memory.destination_columns or {}
-    there = warehouse.get(plan.table, frozenset())
+    there = (extraction.memory.destination_columns or {}).get(plan.table, frozenset())
     before = plan.synced.keeps if plan.synced else None
     exists = bool(there) and has_deletion_mode(plan.keeps, there, before)
     if (
@@ -103,8 +102,8 @@ def _carried(
     if not older or not parquet_file.rows:
         return parquet_file
     ids = None if plan.is_full_refresh else pq.read_table(parquet_file.path, columns=["id"])["id"].to_pylist()
-    warehouse = extraction.warehouse.read(plan.table, ["id", *older], ids=ids)
-    return carried(parquet_file.path, warehouse, extraction.folder / f"{plan.table}.carried.parquet")
+    older_values = extraction.warehouse.read(plan.table, ["id", *older], ids=ids)
+    return carried(parquet_file.path, older_values, extraction.folder / f"{plan.table}.carried.parquet")
 
 
 def older_columns(found: Catalog, plan: Plan) -> list[str]:

@@ -383,9 +383,7 @@ class Warehouse:
             if self.open_format is not None:
                 stored = list(self._open_columns(client, stored))
             return {
-                table: _as_the_schema_says(client, table, warehouse)
-                for table, warehouse in stored
-                if warehouse
+                table: _as_the_schema_says(client, table, columns) for table, columns in stored if columns
             }
 
     def _open_columns(

@@ -43,7 +43,7 @@ class Wire:
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
 
-    def complete_rows(self):
+    def restore(self):
         self._open.clear()
         self._server = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._accept, args=(self._server,), daemon=True).start()
@@ -110,7 +110,7 @@ def test_a_connection_that_is_lost_is_one_sentence_and_the_next_run_continues(
         if how == "cut":
             with at_call(org, "GET /crm/v8/{module}", wire.cut):
                 done = command(*words)
-            wire.complete_rows()
+            wire.restore()
         else:
             statement(server, KILLING.format(dataset=dataset))
             done = command(*words)

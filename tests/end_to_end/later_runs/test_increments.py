@@ -388,14 +388,14 @@ def test_a_difference_of_the_count_s_own_is_found_out_once_and_hides_no_other(lo
     ids = things(org, 5)
     for id in ids[:2]:
         org.approve("Things", id, approved=False)
-    fully_refreshed = []
+    full_refreshes = []
     for run in range(8):
         org.clock.advance(hours=1)
         if run == 4:
             org._remove("Things", ids[4], "permanent", shown=False)
             org.edit("Things", ids[3], F0="so that it is counted")
         sync(load)
-        fully_refreshed.append(load.reading("Things").plan.is_full_refresh)
+        full_refreshes.append(load.reading("Things").plan.is_full_refresh)
     agrees(load)
     # Run 4 counts one less, which no edit explains, so run 5 reads every record.
-    assert [run for run, was in enumerate(fully_refreshed) if was] == [0, 1, 5]
+    assert [run for run, was in enumerate(full_refreshes) if was] == [0, 1, 5]

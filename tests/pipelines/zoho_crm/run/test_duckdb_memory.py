@@ -48,15 +48,15 @@ def test_a_limit_that_is_too_low_is_raised_and_nothing_is_lost(load, monkeypatch
     monkeypatch.setattr(duckdb_memory, "LEAST", 8 << 20)
     monkeypatch.setattr(duckdb_memory, "BYTES_PER_COLUMN", 1)
     monkeypatch.setenv("LOAD__RAISE_ON_MAX_RETRIES", "1")
-    is_out_of_memory = []
+    answers = []
     monkeypatch.setattr(
         loading,
         "is_out_of_memory",
-        lambda error: is_out_of_memory.append(duckdb_memory.is_out_of_memory(error)) or is_out_of_memory[-1],
+        lambda error: answers.append(duckdb_memory.is_out_of_memory(error)) or answers[-1],
     )
     sync(load)
     agrees(load)
-    assert set(is_out_of_memory) == {True}
+    assert set(answers) == {True}
 
 
 @pytest.mark.parametrize(
