@@ -13,7 +13,7 @@ from ...client.client import ZohoClient
 from ...client.job_journal import Chapter
 from ...exceptions import CredentialsError, DailyLimitError, Retriable, ZohoError
 from ...models import MODIFIED_TIME, Window
-from ...planning.cost import poll_pause
+from ...planning.cost import job_seconds, poll_pause
 from ...planning.plan import Plan
 
 WORKING = frozenset({"ADDED", "QUEUED", "IN PROGRESS"})
@@ -43,15 +43,26 @@ class Job:
     earlier: datetime | None = None  # of a job that an earlier reading made: up to when that one read
     id: str
 
-    def __init__(self, client: ZohoClient, body: Mapping[str, Any], chapter: Chapter | None = None) -> None:
-        """Make the job as soon as the account bears one more, or take up the one that the journal knows."""
-        self.body = body
+    def __init__(
+        self,
+        client: ZohoClient,
+        body: Mapping[str, Any],
+        chapter: Chapter | None = None,
+        rows: int | None = None,
+    ) -> None:
+        """Make the job as soon as the account bears one more, or take up the one that the journal knows.
+
+        `rows` is how many it should bring, None if that is not known.
+        """
+        self.body, self.rows = body, rows
         self._client, self._slots, self._chapter = client, client.context.jobs, chapter
         self._holds_slot = False
         self._outcome: Result | JobFailed | None = None
         known = chapter.find(body, client.now()) if chapter else None
+        self._expected = 0.0  # seconds until it is done
         if known is None:
             self._make()
+            self._expected = 0.0 if rows is None else job_seconds(rows)
         else:
             client.waits.wait_for_slot(self._slots.acquire, OUR_QUEUE)  # it may still wait in Zoho's queue
             self._holds_slot = True
@@ -92,7 +103,7 @@ class Job:
     def again(self) -> Job:
         """A new job with the same question; this one is forgotten."""
         self.forget()
-        return Job(self._client, self.body, self._chapter)
+        return Job(self._client, self.body, self._chapter, self.rows)
 
     def forget(self) -> None:
         """No later run is to use it."""
@@ -127,7 +138,7 @@ class Job:
         return outcome
 
     def _poll(self) -> Result:
-        """Ask how the job is, at once and then less and less often, until the deadline."""
+        """Ask how the job is: at once, when most of the expected time has passed, then less and less often."""
         retry_policy, state = self._client.context.retry_policy, ""
         end = retry_policy.monotonic() + retry_policy.job_deadline
         while retry_policy.monotonic() < end:
@@ -140,7 +151,7 @@ class Job:
                 words = (answer.get("result") or {}).get("error_message") or {}
                 raise JobFailed(f"a job ended as {state}: {words.get('message') or 'no reason given'}")
             now = retry_policy.monotonic()
-            pause = min(poll_pause(now - self._began), max(0.0, end - now))
+            pause = min(poll_pause(now - self._began, self._expected), max(0.0, end - now))
             self._client.waits.sleep(pause, AT_WORK, until=end, retries=False)
         raise JobFailed(f"a job was still {state} after {retry_policy.job_deadline:,.0f} seconds")
 

@@ -157,7 +157,7 @@ class _Reader:
         """Make the first job. Returns the number of fields a job takes if it refuses as many as these."""
         for _ in range(len(self.plan.columns) + 3):
             try:
-                self.job = Job(self.client, self._first_body(), self.chapter)
+                self.job = Job(self.client, self._first_body(), self.chapter, self._expected_rows())
                 return None
             except ZohoError as error:
                 cap = fields_per_job(error, len(self.plan.columns))
@@ -206,6 +206,12 @@ class _Reader:
         if self.begin() is not None or self.plan != plan:
             raise ExtractError("Bulk Read takes fewer fields than in the run before")
 
+    def _expected_rows(self) -> int | None:
+        """How many rows the next page should bring, by Zoho's count."""
+        if self.plan.rows is None:
+            return None
+        return min(max(self.plan.rows - sum(self.counts.values()), 0), limits.BULK_ROWS_PER_JOB)
+
     def end(self) -> None:
         """Give back what other modules wait for, however the reading ended."""
         self._release_archive_slot()
@@ -234,7 +240,7 @@ class _Reader:
                     # The token stands for module, fields and criteria: the body holds nothing else.
                     body = {"query": {"page_token": result.next_page_token}}
                     with self._watching_tokens():
-                        self.job = Job(self.client, body, self.chapter)
+                        self.job = Job(self.client, body, self.chapter, self._expected_rows())
                 yield from self._fetch(job, result, folder, attempt)
                 self.client.context.bulk_jobs["good"] += 1
                 self._tell_age(job)

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from pipelines.zoho_crm.output.run_report import estimate_line
 from pipelines.zoho_crm.run.plan_totals import PlanLine, PlanTotals, total_plan
 from simulators.zoho_crm import Field, Module
-from sources.zoho_crm.planning.cost import Estimate, cost_of_job, estimate, poll_pause, polls_of, together
+from sources.zoho_crm.planning.cost import (
+    Estimate,
+    cost_of,
+    cost_of_job,
+    estimate,
+    poll_pause,
+    polls_of,
+    together,
+)
 from tests.pipelines.zoho_crm.output.test_run_report import finished, reading
 from tests.pipelines.zoho_crm.test_cli import account
 from tests.support.commanding import command, shop
@@ -34,23 +42,42 @@ def test_a_bulk_job_takes_as_long_as_was_measured(rows, seconds):
 
 
 @pytest.mark.parametrize(
-    ("waited", "pause"), [(0, 1), (5, 1), (10, 1), (25, 2.5), (100, 10), (300, 30), (3_000, 30)]
+    ("waited", "expected", "pause"),
+    [
+        (0, 0, 1),
+        (5, 0, 1),
+        (10, 0, 1),
+        (25, 0, 2.5),
+        (100, 0, 10),
+        (300, 0, 30),
+        (3_000, 0, 30),
+        (0, 25, 17.5),
+        (2, 25, 15.5),
+        (20, 25, 2),
+        (100, 25, 10),
+    ],
 )
-def test_a_job_is_asked_for_again_after_a_tenth_of_the_time_waited(waited, pause):
-    assert poll_pause(waited) == pytest.approx(pause)
+def test_a_job_is_asked_for_when_it_may_be_done_and_then_after_a_tenth_of_the_time_waited(
+    waited, expected, pause
+):
+    assert poll_pause(waited, expected) == pytest.approx(pause)
 
 
-@given(st.floats(0, 3_600))
-def test_the_end_of_a_job_is_noticed_soon(seconds):
-    """A second or a tenth too late at most."""
+@given(st.floats(0, 3_600), st.floats(0, 25))
+def test_the_end_of_a_job_is_noticed_soon(seconds, expected):
+    """A second or a tenth too late at most, or a job that is done early at 0.7 of the time expected."""
     waited, polls = 0.0, 1
     while waited < seconds:
-        waited, polls = waited + poll_pause(waited), polls + 1
-    assert waited - seconds <= max(1.0, 0.1 * seconds) + 1e-6
-    assert polls == polls_of(seconds)
+        waited, polls = waited + poll_pause(waited, expected), polls + 1
+    assert waited <= max(0.7 * expected, seconds + max(1.0, 0.1 * seconds)) + 1e-6
+    assert polls == polls_of(seconds, expected)
 
 
-@pytest.mark.parametrize(("rows", "polls"), [(0, 5), (28_000, 5), (100_000, 14), (200_000, 21)])
+def test_a_million_rows_cost_at_most_three_hundred_credits():
+    assert cost_of("bulk", 1_000_000, ()).credits <= 300
+
+
+@pytest.mark.parametrize(("rows", "polls"), [(0, 4), (28_000, 4), (100_000, 6), (200_000, 6)])
 def test_a_job_costs_its_making_its_polls_and_a_download(rows, polls):
     assert cost_of_job(rows).calls == 1 + polls + 1
     assert cost_of_job(rows).credits == 50 + polls + 1

@@ -188,7 +188,7 @@ def test_a_full_disk_under_one_module_gives_its_places_back(load_from):
     assert [readings[name].status for name in names] == ["failed"] * 3 + ["read"] * 2
 
 
-def test_a_job_under_way_is_asked_for_after_a_tenth_of_the_time_waited(load_from):
+def test_a_job_under_way_is_asked_for_when_it_may_be_done_and_then_after_a_tenth_of_the_time(load_from):
     org = Org(quirks=Quirks(bulk_seconds_per_job=60.0))
     things(org, 3)
     load = load_from(org)
@@ -196,9 +196,10 @@ def test_a_job_under_way_is_asked_for_after_a_tenth_of_the_time_waited(load_from
     assert rows_of(reading) == truth(org, "Things")
     (made,) = [job.created for job in org.jobs.values()]
     polls = [(call.at - made).total_seconds() for call in org.ledger.calls(POLL)]
-    assert len(polls) == pytest.approx(polls_of(60), abs=1)
-    pauses = [later - earlier for earlier, later in pairwise(polls)]
-    assert pauses == [pytest.approx(max(1.0, at / 10), abs=0.2) for at in polls[:-1]]
+    assert len(polls) == pytest.approx(polls_of(60, expected=3.5), abs=1)
+    first, *pauses = [later - earlier for earlier, later in pairwise(polls)]
+    assert first == pytest.approx(0.7 * 3.5, abs=0.2)
+    assert pauses == [pytest.approx(max(1.0, at / 10), abs=0.2) for at in polls[1:-1]]
     assert 60 <= polls[-1] <= 66
 
 
