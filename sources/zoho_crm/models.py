@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 BESIDE = frozenset({"Notes", "Attachments"})  # they hang on records of any module
@@ -95,3 +98,25 @@ class Skip:
 
 
 MODIFIED_TIME, CREATED_TIME, CONVERTED_FLAG = "Modified_Time", "Created_Time", "Converted__s"
+
+
+MaskingMethod = Literal["keep", "drop", "mask", "hash"]
+
+
+@dataclass(frozen=True)
+class MaskingRule:
+    """How the values of a field are changed before anything is written."""
+
+    how: MaskingMethod
+    secret: str = field(default="", repr=False)
+
+    @property
+    def word(self) -> str:
+        """`mask`, or `hash` with what tells one key from another."""
+        return f"hash {fingerprint(self.secret)}" if self.how == "hash" else self.how
+
+
+@lru_cache(16)
+def fingerprint(secret: str) -> str:
+    """What the state knows a key by; it tells nothing of the key."""
+    return hmac.digest(secret.encode(), b"the key of this pipeline", hashlib.sha256).hex()[:16]

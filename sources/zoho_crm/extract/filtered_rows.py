@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 from ..exceptions import ExtractError
 from ..planning.plan import Plan
 from ..transform.parquet_writer import DiscardRows, Tables
-from ..transform.privacy_rules import NULL, Filter
-from ..transform.row_filters import SIGNS, wanted_values
+from ..transform.row_filters import NULL, SIGNS, Filter, wanted_values
 from .notes import ExtractNotes
 
 

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ..models import USABLE, Api, ApiAvailability, Module, PrefetchedPage, Window
+from ..models import USABLE, Api, ApiAvailability, MaskingRule, Module, PrefetchedPage, Window
 from ..state import DeletionMode, ModuleState
 from ..transform.column_types import Column, column_type_of, is_known_type
-from ..transform.privacy_rules import Filter, MaskingRule
+from ..transform.row_filters import Filter
 from .cost import MANY, Cost, cost_of
 
 

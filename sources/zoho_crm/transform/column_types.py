@@ -9,8 +9,7 @@ from enum import Enum
 
 import pyarrow as pa
 
-from ..models import NO_API_NAME, Field
-from .privacy_rules import MaskingRule
+from ..models import NO_API_NAME, Field, MaskingRule
 
 DECIMAL = pa.decimal128(38, 9)  # Zoho keeps up to 16 digits and 9 decimals; 38,9 is dlt's own default
 INSTANT = pa.timestamp("us", tz="UTC")

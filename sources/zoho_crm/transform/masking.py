@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..models import MaskingRule
 from .column_types import Column, ColumnType
-from .privacy_rules import MaskingRule
 
 EMAIL = re.compile(r"[^@\s]+@(?P<domain>[^@\s]+)")
 STARS = "***"
@@ -23,7 +23,7 @@ PHONE, PHONE_SHORT = "phone", 7  # digits; of a longer number the last two are s
 
 
 def apply_masking(column: Column, typed: Any, rejected_text: Any = None) -> pa.Array:
-    """The values of a column as its veil leaves them; null stays null. `twin` has the text of misfits."""
+    """The values of a column, masked or hashed; null stays null. `rejected_text` has the texts that did not convert."""
     assert column.masking_rule is not None
     change = _change(column, column.masking_rule)
     texts = (

@@ -9,9 +9,8 @@ from hashlib import sha256
 from anyascii import anyascii
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from ..models import Field
+from ..models import Field, MaskingRule
 from .column_types import Column, ColumnType, column_type_of, exclusion_reason, masked_type
-from .privacy_rules import MaskingRule
 
 # What a destination makes of a name: it shortens one that is longer than it allows.
 Shorten = Callable[[str], str]
@@ -67,7 +66,7 @@ def name_tables(
 def name_columns(
     fields: Iterable[Field],
     remembered: Remembered,
-    veil_of: Callable[[Field], MaskingRule | None] = lambda field: None,
+    masking_rule_of: Callable[[Field], MaskingRule | None] = lambda field: None,
     shorten: Shorten = as_it_is,
 ) -> tuple[Column, ...]:
     """The columns of a module, `id` first, then in Zoho's order.
@@ -80,7 +79,7 @@ def name_columns(
     for field in sorted(fields, key=lambda f: f.api_name != "id"):
         if exclusion_reason(field):
             continue
-        masking_rule = veil_of(field)
+        masking_rule = masking_rule_of(field)
         kind = masked_type(column_type_of(field), masking_rule)
         known = _forms(remembered.get(field.api_name, ()))
         if kind.name in known:

@@ -2,68 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import hmac
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import dlt
 
 from ..exceptions import SettingsError
-from ..models import Field, Module
+from ..models import Field, MaskingMethod, MaskingRule, Module
+from .row_filters import Filter, read_filter
 
-COMPARATORS = (
-    "equal",
-    "not_equal",
-    "in",
-    "not_in",
-    "greater_than",
-    "greater_equal",
-    "less_than",
-    "less_equal",
-)
-LISTS = frozenset({"in", "not_in"})
-NULL = "null"  # as the value of equal and not_equal
-FILTER = re.compile(
-    r"(?P<module>[^.\s:*?<>]+)\.(?P<field>[^.\s:*?<>]+)\s*:\s*(?P<sign>[a-z_]+)\s+(?P<value>\S.*)", re.DOTALL
-)
-
-
-@dataclass(frozen=True)
-class Filter:
-    """One condition that a row has to pass; several of one module hold together."""
-
-    module: str
-    field: str
-    comparator: str
-    values: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.field} {self.comparator} {', '.join(self.values)}"
-
-
-def read_filter(text: str) -> Filter:
-    """Raises SettingsError for what is no filter."""
-    found = FILTER.fullmatch(text.strip())
-    if not found or found["sign"] not in COMPARATORS:
-        raise SettingsError(
-            f"filters: {text.strip()!r} is no filter: write MODULE.FIELD: comparator value, such as"
-            f" Deals.Amount: greater_than 1000; the comparators are {', '.join(COMPARATORS)}."
-        )
-    value = found["value"].strip()
-    values = [value]
-    if found["sign"] in LISTS:
-        values = [part.strip() for part in next(csv.reader([value], skipinitialspace=True))]
-    if NULL in values and found["sign"] not in ("equal", "not_equal"):
-        raise SettingsError(f"filters: {text.strip()!r}: null goes with equal and not_equal only.")
-    return Filter(found["module"], found["field"], found["sign"], tuple(values))
-
-
-MaskingMethod = Literal["keep", "drop", "mask", "hash"]
 KEY = "SOURCES__ZOHO_CRM__PRIVACY_KEY"
 SHORTEST_KEY = 16  # characters; a shorter one can be guessed from a hash and the value behind it
 # What the pipeline itself reads; beside these, the lookups by which rows hang on other records.
@@ -76,19 +26,6 @@ PAST: Mapping[MaskingMethod, str] = {"drop": "dropped", "mask": "masked", "hash"
 RULE = re.compile(r"(?:(?P<module>[^.\s:<>]+)\.)?(?P<field>[^.\s:<>]+|<[^<>\s]+>)\s*[:=]\s*(?P<how>[a-z]+)")
 FIELD = re.compile(r"(?:(?P<module>[^.\s:<>]+)\.)?(?P<field>[^.\s:<>]+|<[^<>\s]+>)")
 A_RULE = "such as *.Email: hash, Contacts.Phone: drop or *.<email>: mask; keep, drop, mask and hash are known"
-
-
-@dataclass(frozen=True)
-class MaskingRule:
-    """How the values of a field are changed before anything is written."""
-
-    how: MaskingMethod
-    secret: str = field(default="", repr=False)
-
-    @property
-    def word(self) -> str:
-        """`mask`, or `hash` with what tells one key from another."""
-        return f"hash {fingerprint(self.secret)}" if self.how == "hash" else self.how
 
 
 @dataclass(frozen=True)
@@ -181,8 +118,8 @@ class PrivacyRules:
         shown = {f.api_name.casefold() for f in known if f.raw.get("display_field")}
         if not shown or shown & DISPLAYED:
             shown |= DISPLAYED
-        veils = [self.masking_rule(module, f) for f in known if f.api_name.casefold() in shown]
-        found = {masking_rule.how: masking_rule for masking_rule in veils if masking_rule is not None}
+        rules = [self.masking_rule(module, f) for f in known if f.api_name.casefold() in shown]
+        found = {rule.how: rule for rule in rules if rule is not None}
         return next((found[how] for how in STRICTEST if how in found), None)
 
     def entries(self, module: Module, fields: Iterable[Field]) -> tuple[str, ...]:
@@ -239,12 +176,6 @@ def matches(pattern: str, name: str) -> bool:
     """Whether a name fits a pattern, without regard to case: `*` is any text, `?` one character."""
     parts = (".*" if sign == "*" else "." if sign == "?" else re.escape(sign) for sign in pattern.casefold())
     return re.fullmatch("".join(parts), name.casefold(), re.DOTALL) is not None
-
-
-@lru_cache(16)
-def fingerprint(secret: str) -> str:
-    """What the state knows a key by; it tells nothing of the key."""
-    return hmac.digest(secret.encode(), b"the key of this pipeline", hashlib.sha256).hex()[:16]
 
 
 def _rule(text: str) -> PrivacyRule:

@@ -16,7 +16,7 @@ from sources.zoho_crm.planning.plan import Plan
 from sources.zoho_crm.transform.arrow_tables import records_table
 from sources.zoho_crm.transform.column_types import Column, ColumnType
 from sources.zoho_crm.transform.parquet_writer import DiscardRows
-from sources.zoho_crm.transform.privacy_rules import Filter
+from sources.zoho_crm.transform.row_filters import Filter
 from tests.support.private import APIS, people, rules
 from tests.support.private import found_in as found_in_files
 from tests.support.syncing import sync, tried

@@ -9,16 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.zoho_crm.exceptions import SettingsError
-from sources.zoho_crm.models import Field, Module
+from sources.zoho_crm.models import Field, MaskingRule, Module
 from sources.zoho_crm.transform.column_types import Column, ColumnType, column_type_of, masked_type
 from sources.zoho_crm.transform.masking import apply_masking, canonical, hash_value, mask_value
 from sources.zoho_crm.transform.privacy_rules import (
-    COMPARATORS,
     NEEDED,
-    MaskingRule,
     matches,
     parse_rules,
-    read_filter,
     split_rules,
 )
 from tests.support.private import SECRET, rules
@@ -113,33 +110,10 @@ def test_no_form_of_the_rules_shows_the_key():
     assert SECRET not in str(made.entries(LEADS, [Field("Email", "email")]))
 
 
-@given(st.text(max_size=40))
-def test_any_text_is_a_filter_or_one_sentence(text):
-    try:
-        found = read_filter(text)
-    except SettingsError as error:
-        assert "\n" not in str(error)
-    else:
-        assert found.comparator in COMPARATORS
-        assert found.values
-
-
-@pytest.mark.parametrize(
-    "text", ["*.City: equal Rome", "Persons.C?ty: equal Rome", "Persons.<text>: equal Rome"]
-)
-def test_a_filter_names_one_field_of_one_module(text):
-    with pytest.raises(SettingsError, match="is no filter: write MODULE.FIELD"):
-        read_filter(text)
-
-
 @pytest.mark.parametrize("text", ["Leads", "Leads; Leads.Email"])
 def test_a_chosen_field_tells_its_module(text):
     with pytest.raises(SettingsError, match="'Leads' is no field: write MODULE.FIELD"):
         parse_rules([], split_rules(text), [], None)
-
-
-def test_a_list_of_values_may_hold_commas_in_quotes():
-    assert read_filter('Deals.City: in Rome, "Paris, Texas"').values == ("Rome", "Paris, Texas")
 
 
 # ---- values
