@@ -152,6 +152,7 @@ class Warehouse:
         self._folder = folder
         self._format = table_format
         self._naming: Any = None
+        self._clients: list[Any] = []  # that nobody uses now: dlt resolves a hundred settings to make one
 
     @cached_property
     def _capabilities(self) -> DestinationCapabilitiesContext:
@@ -325,7 +326,7 @@ class Warehouse:
         found, emptied = self._look([table]).get(table, {}), 0
         if self.open_format is not None:
             return self._empty_open(table, [c for c in columns if c in found], where)
-        with self._pipeline.sql_client() as sql:
+        with self._sql() as sql:
             name = sql.make_qualified_table_name(table)
             for column in (sql.escape_column_name(c) for c in columns if c in found):
                 only = f"{column} is not null" + (f" and {where}" if where else "")
@@ -334,7 +335,7 @@ class Warehouse:
 
     def stored_version(self) -> int | None:
         """The version of this pipeline's newest state in the destination; None if it has none."""
-        with self._pipeline.destination_client() as client:
+        with self._client() as client:
             if not hasattr(client, "get_stored_state") or not client.is_storage_initialized():
                 return None
             try:
@@ -345,7 +346,7 @@ class Warehouse:
 
     def _empty_open(self, table: str, columns: Sequence[str], where: str) -> int:
         emptied = 0
-        with self._pipeline.destination_client() as client:
+        with self._client() as client:
             opened: Any = open_table(client, "delta", table) if columns else None
             for column in columns:
                 only = f'"{column}" is not null' + (f" and {where}" if where else "")
@@ -358,9 +359,24 @@ class Warehouse:
         if self.open_format is not None:
             with open_tables_sql(self._pipeline, self.open_format) as sql:
                 yield sql
-            return
-        with self._pipeline.sql_client() as sql:
-            yield sql
+        elif self._is_filesystem:
+            with self._pipeline.sql_client() as sql:  # with a view for each table that there is now
+                yield sql
+        else:
+            with self._client() as client:
+                yield client.sql_client
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
+        """dlt's client of the destination, connected."""
+        name = self._pipeline.default_schema_name
+        schemas: Any = self._pipeline.schemas
+        client = self._clients.pop() if self._clients else None
+        if client is None or client.schema is not schemas.live_schemas.get(name):
+            client = self._pipeline.destination_client()
+        with client:
+            yield client
+        self._clients.append(client)
 
     def _columns_of(self, table: str, names: Iterable[str]) -> dict[str, Any]:
         found = self._look([table]).get(table)
@@ -375,7 +391,7 @@ class Warehouse:
         """What exists of the tables, by default of all that the schema knows: columns as dlt describes them."""
         if self._pipeline.destination is None:
             return {}
-        with self._pipeline.destination_client() as client:
+        with self._client() as client:
             names = list(client.schema.tables if tables is None else tables)
             if not hasattr(client, "get_storage_tables") or not client.is_storage_initialized():
                 return {}
