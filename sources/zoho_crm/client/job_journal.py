@@ -76,7 +76,7 @@ class Journal:
             content = self._file.read_bytes()
         self._entries = {entry.key: entry for entry in read_entries(content)}
         self._clean = content == self._content()  # then a line can be appended
-        self._told = False
+        self._warned = False
 
     def find(self, key: str, now: datetime) -> Entry | None:
         """The job that answers a question, if it is young enough to be used again."""
@@ -122,9 +122,9 @@ class Journal:
             write(line)
             self._clean = True
         except OSError as error:
-            if not self._told:
+            if not self._warned:
                 logger.warning("Bulk Read jobs are not remembered: %s: %s", error.strerror, self._file)
-            self._told = True
+            self._warned = True
 
     def _append(self, line: bytes) -> None:
         with self._file.open("ab") as file:
@@ -143,8 +143,8 @@ class Journal:
 
 
 @dataclass(frozen=True)
-class Chapter:
-    """The journal's part about one reading."""
+class ModuleJobs:
+    """The jobs in the journal that belong to one reading of a module."""
 
     journal: Journal
     module: str

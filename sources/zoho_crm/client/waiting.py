@@ -1,4 +1,4 @@
-"""How long a table may take in all, and what it waits for: a long wait is told, with its reason and its end."""
+"""How long a table may take in all, and what it waits for: a long wait is logged, with its reason and its end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .throttling import RetryPolicy
 
 logger = logging.getLogger("zoho_crm")
 
-WORTH_TELLING = 30.0  # seconds of waiting
+LOG_AFTER = 30.0  # seconds of waiting
 LOOK_AGAIN = 1.0  # seconds
 
 _current: ContextVar[WaitTracker | None] = ContextVar("zoho_crm_waits", default=None)
@@ -26,7 +26,7 @@ class _Wait(threading.local):
     """The wait under way in one thread."""
 
     since: float | None = None
-    told = ""  # the reason that was told
+    logged = ""  # the reason that was logged
     retries = False  # it ends with the first call that is answered
 
 
@@ -61,7 +61,7 @@ class WaitTracker:
         now, wait = self._pace.monotonic(), self._wait
         wait.since = now if wait.since is None else wait.since
         wait.retries |= retries
-        self._tell(reason, now + seconds, now, now + seconds if until is None else until)
+        self._log(reason, now + seconds, now, now + seconds if until is None else until)
         left = self._end - now
         self._pace.sleep(max(0.0, min(seconds, left)))
         if seconds >= left:
@@ -74,7 +74,7 @@ class WaitTracker:
         wait.since = began if wait.since is None else wait.since
         while not take(LOOK_AGAIN):
             now = self._pace.monotonic()
-            self._tell(reason, now, now, None)
+            self._log(reason, now, now, None)
         if alone:
             self.over()
         self._end += self._pace.monotonic() - began
@@ -87,10 +87,10 @@ class WaitTracker:
     def over(self) -> None:
         """What was waited for is there."""
         wait = self._wait
-        if wait.told and wait.since is not None:
+        if wait.logged and wait.since is not None:
             waited = self._pace.monotonic() - wait.since
-            self._say(f"goes on after {waited:,.0f} s ({wait.told})", {"waited": round(waited, 1)})
-        wait.since, wait.told, wait.retries = None, "", False
+            self._report(f"goes on after {waited:,.0f} s ({wait.logged})", {"waited": round(waited, 1)})
+        wait.since, wait.logged, wait.retries = None, "", False
 
     @contextmanager
     def current(self) -> Iterator[None]:
@@ -101,20 +101,20 @@ class WaitTracker:
         finally:
             _current.reset(mark)
 
-    def _tell(self, reason: str, then: float, now: float, until: float | None) -> None:
+    def _log(self, reason: str, then: float, now: float, until: float | None) -> None:
         """`then` is when this pause ends, and `until` when the wait ends, as far as anybody knows."""
         wait = self._wait
-        if wait.told == reason or wait.since is None or then - wait.since <= WORTH_TELLING:
+        if wait.logged == reason or wait.since is None or then - wait.since <= LOG_AFTER:
             return
-        wait.told = reason
+        wait.logged = reason
         if until is None:
-            self._say(f"waits: {reason}", {"reason": reason, "until": None})
+            self._report(f"waits: {reason}", {"reason": reason, "until": None})
             return
         end = datetime.now(timezone.utc) + timedelta(seconds=until - now)
         told = f"waits until {end:%H:%M:%S} UTC at the latest: {reason}"
-        self._say(told, {"reason": reason, "until": end.isoformat(timespec="seconds")})
+        self._report(told, {"reason": reason, "until": end.isoformat(timespec="seconds")})
 
-    def _say(self, text: str, facts: dict[str, object]) -> None:
+    def _report(self, text: str, facts: dict[str, object]) -> None:
         heard = self.watch.pauses(text, facts)
         told = f"{self._name}: {text}" if self._name else text
         logger.log(logging.INFO if heard else logging.WARNING, "%s", told)

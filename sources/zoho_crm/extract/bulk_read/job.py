@@ -10,7 +10,7 @@ from typing import Any
 
 from ... import limits
 from ...client.client import ZohoClient
-from ...client.job_journal import Chapter
+from ...client.job_journal import ModuleJobs
 from ...exceptions import CredentialsError, DailyLimitError, Retriable, ZohoError
 from ...models import MODIFIED_TIME, Window
 from ...planning.cost import job_seconds, poll_pause
@@ -47,7 +47,7 @@ class Job:
         self,
         client: ZohoClient,
         body: Mapping[str, Any],
-        chapter: Chapter | None = None,
+        known_jobs: ModuleJobs | None = None,
         rows: int | None = None,
     ) -> None:
         """Make the job as soon as the account bears one more, or take up the one that the journal knows.
@@ -55,10 +55,10 @@ class Job:
         `rows` is how many it should bring, None if that is not known.
         """
         self.body, self.rows = body, rows
-        self._client, self._slots, self._chapter = client, client.context.jobs, chapter
+        self._client, self._slots, self._known_jobs = client, client.context.jobs, known_jobs
         self._holds_slot = False
         self._outcome: Result | JobFailed | None = None
-        known = chapter.find(body, client.now()) if chapter else None
+        known = known_jobs.find(body, client.now()) if known_jobs else None
         self._expected = 0.0  # seconds until it is done
         if known is None:
             self._make()
@@ -80,8 +80,8 @@ class Job:
                 self._client.watch.waits("ADDED")
                 self.id = str(answer["data"][0]["details"]["id"])
                 self._slots.grow()
-                if self._chapter:
-                    self._chapter.keep(self.body, self.id, self._client.now())
+                if self._known_jobs:
+                    self._known_jobs.keep(self.body, self.id, self._client.now())
             except Retriable as refusal:
                 if refusal.code != "TOO_MANY_REQUESTS" or isinstance(refusal, DailyLimitError):
                     self.abandon()
@@ -103,12 +103,12 @@ class Job:
     def again(self) -> Job:
         """A new job with the same question; this one is forgotten."""
         self.forget()
-        return Job(self._client, self.body, self._chapter, self.rows)
+        return Job(self._client, self.body, self._known_jobs, self.rows)
 
     def forget(self) -> None:
         """No later run is to use it."""
-        if self._chapter:
-            self._chapter.drop(self.body)
+        if self._known_jobs:
+            self._known_jobs.drop(self.body)
 
     def abandon(self) -> None:
         if self._holds_slot:
@@ -176,7 +176,7 @@ class Job:
             raise
 
 
-def chapter_of(client: ZohoClient, plan: Plan) -> Chapter | None:
+def jobs_of_module(client: ZohoClient, plan: Plan) -> ModuleJobs | None:
     """Where the jobs of a reading are remembered; None for one that must not use old jobs.
 
     A window ends anew in each run, and old rows without a time of change cannot be brought up to date.
@@ -187,7 +187,7 @@ def chapter_of(client: ZohoClient, plan: Plan) -> Chapter | None:
     # What a field is may change without a word in the question: its type, its values, its id.
     fields = [(repr(column), column.field.raw.get("id")) for column in plan.columns]
     about = repr((client.context.auth.api_domain, fields))
-    return Chapter(journal, plan.module.api_name, plan.until, about)
+    return ModuleJobs(journal, plan.module.api_name, plan.until, about)
 
 
 # Of jobs, of a day, of the account: fewer fields would not help.

@@ -35,7 +35,7 @@ from ..column_batches import ApiCapabilities, Slice, keys_of, read_all_columns, 
 from ..notes import ExtractNotes
 from .archive import Archive, CorruptArchiveError, MissingColumnsError, read_archive
 from .completion import BulkRowCompleter
-from .job import Job, JobFailed, Result, chapter_of, fields_per_job
+from .job import Job, JobFailed, Result, fields_per_job, jobs_of_module
 from .page_gaps import PageGapDetector
 
 
@@ -142,7 +142,7 @@ class _Reader:
 
     def __init__(self, client: ZohoClient, plan: Plan, notes: ExtractNotes) -> None:
         self.client, self.plan, self.notes = client, plan, notes
-        self.chapter = chapter_of(client, plan)
+        self.known_jobs = jobs_of_module(client, plan)
         self.resumes = False  # whether the pages are those of an earlier run's jobs
         self.job: Job | None = None  # of the page that comes next
         self.pages = 0
@@ -157,7 +157,7 @@ class _Reader:
         """Make the first job. Returns the number of fields a job takes if it refuses as many as these."""
         for _ in range(len(self.plan.columns) + 3):
             try:
-                self.job = Job(self.client, self._first_body(), self.chapter, self._expected_rows())
+                self.job = Job(self.client, self._first_body(), self.known_jobs, self._expected_rows())
                 return None
             except ZohoError as error:
                 cap = fields_per_job(error, len(self.plan.columns))
@@ -199,8 +199,8 @@ class _Reader:
 
         Rows that were deleted since may have come, so `read_as_of` stays as it is.
         """
-        assert self.chapter is not None
-        self.chapter.journal.done(self.chapter.module)
+        assert self.known_jobs is not None
+        self.known_jobs.journal.done(self.known_jobs.module)
         self.notes.repairs["Bulk Read begun again, as its pages of an earlier run are refused"] += 1
         self.resumes, self.pages, plan = False, 0, self.plan
         if self.begin() is not None or self.plan != plan:
@@ -240,7 +240,7 @@ class _Reader:
                     # The token stands for module, fields and criteria: the body holds nothing else.
                     body = {"query": {"page_token": result.next_page_token}}
                     with self._watching_tokens():
-                        self.job = Job(self.client, body, self.chapter, self._expected_rows())
+                        self.job = Job(self.client, body, self.known_jobs, self._expected_rows())
                 yield from self._fetch(job, result, folder, attempt)
                 self.client.context.bulk_jobs["good"] += 1
                 self._tell_age(job)

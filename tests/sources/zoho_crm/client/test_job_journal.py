@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.zoho_crm.client.job_journal import Chapter, Entry, Journal, read_entries
+from sources.zoho_crm.client.job_journal import Entry, Journal, ModuleJobs, read_entries
 
 NOW = datetime(2026, 3, 2, 9, 0, 0, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
@@ -207,11 +207,11 @@ def test_a_journal_that_is_not_needed_leaves_no_folder(tmp_path):
 
 def test_the_order_of_a_body_does_not_matter_and_all_else_does(tmp_path):
     journal = Journal(tmp_path)
-    chapter = Chapter(journal, "Leads", NOW, "as it was")
-    chapter.keep(BODY, "1", NOW)
+    known_jobs = ModuleJobs(journal, "Leads", NOW, "as it was")
+    known_jobs.keep(BODY, "1", NOW)
     turned = {"query": {"fields": ["id", "Name"], "module": {"api_name": "Leads"}}}
-    assert chapter.find(turned, NOW).job_id == "1"
+    assert known_jobs.find(turned, NOW).job_id == "1"
     fewer = {"query": {**BODY["query"], "fields": ["id"]}}
-    assert chapter.find(fewer, NOW) is None
-    assert Chapter(journal, "Leads", NOW, "otherwise").find(BODY, NOW) is None
-    assert Chapter(journal, "Deals", NOW, "as it was").find(BODY, NOW) is None
+    assert known_jobs.find(fewer, NOW) is None
+    assert ModuleJobs(journal, "Leads", NOW, "otherwise").find(BODY, NOW) is None
+    assert ModuleJobs(journal, "Deals", NOW, "as it was").find(BODY, NOW) is None
