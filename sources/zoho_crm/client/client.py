@@ -30,7 +30,6 @@ from .page_chain import PageChain
 from .progress import NO_PROGRESS, ProgressCallback
 from .responses import rows_in
 from .throttling import (
-    LONGEST_PAUSE,
     DownloadRateLimiter,
     RetryPolicy,
     is_outcome_unknown,
@@ -135,7 +134,7 @@ class ZohoClient:
     def _begin_download(self, url: str, stack: ExitStack) -> Response:
         """Each try is one of the ten a minute, so each waits for its own turn."""
         with log_retries("GET", url):
-            for seconds in self.context.retry_policy.pauses():
+            for seconds in self.context.retry_policy.download_pauses():
                 try:
                     return self._try_download(url, stack)
                 except (ZohoConnectionError, Retriable) as error:
@@ -248,7 +247,7 @@ def connect(credentials: ZohoCredentials, retry_policy: RetryPolicy | None = Non
     )
 
     def http(
-        attempts: int = retry_policy.attempts,
+        attempts: int | None = None,
         condition: RetryPredicate = is_retryable,
         adapter: HTTPAdapter = answers,
     ) -> LimitedClient:
@@ -260,9 +259,7 @@ def connect(credentials: ZohoCredentials, retry_policy: RetryPolicy | None = Non
             status_codes=(),
             exceptions=(),
             retry_condition=condition,
-            request_max_attempts=attempts,
-            request_backoff_factor=retry_policy.backoff,
-            request_max_retry_delay=LONGEST_PAUSE,
+            **retry_policy.http_settings(attempts),
         )
 
     auth = ZohoAuthenticator(credentials, post=token_post(credentials, now=retry_policy.answer_clock))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -35,7 +36,12 @@ def _sleep(seconds: float) -> None:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """The clock to wait by, and how patiently; tests bring a clock that does not wait."""
+    """How often a call is tried, and how long it waits in between; tests bring a clock that does not wait.
+
+    After 429, 5xx and lost connections (`is_retryable`) dlt's HTTP client tries a call again. It waits for what
+    `Retry-After` says, else for `backoff` seconds, doubled each time; never longer than LONGEST_PAUSE. Downloads wait as
+    long between their tries, but each try takes its turn of the ten a minute.
+    """
 
     sleep: Callable[[float], None] = _sleep
     monotonic: Callable[[], float] = time.monotonic
@@ -47,8 +53,16 @@ class RetryPolicy:
     job_deadline: float = 3600.0  # seconds that one Bulk Read job may take, queue included
     table_deadline: float = 6 * 3600.0  # seconds that the reading of one table may take
 
-    def pauses(self) -> list[float]:
-        """The seconds between the tries of one call."""
+    def http_settings(self, attempts: int | None = None) -> dict[str, Any]:
+        """The arguments of dlt's HTTP client."""
+        return {
+            "request_max_attempts": attempts or self.attempts,
+            "request_backoff_factor": self.backoff,
+            "request_max_retry_delay": LONGEST_PAUSE,
+        }
+
+    def download_pauses(self) -> list[float]:
+        """The seconds between the tries of one download."""
         return [min(self.backoff * 2**n, LONGEST_PAUSE) for n in range(self.attempts - 1)]
 
 
