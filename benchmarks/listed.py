@@ -19,8 +19,8 @@ SEEN = "documented (version 2); the refusal of page 11: seen live"
 def add_listed_module(org: Org, name: str, rows: int, fields: int) -> None:
     """The rows and fields of a generated module as plain records; ids are the org's own."""
     from simulators.zoho_crm import Module
-    from simulators.zoho_crm.generated import Generated
-    from simulators.zoho_crm.generated_columns import FIRST_ID, SYSTEM_NAMES, generated_columns
+    from simulators.zoho_crm.generated.columns import FIRST_ID, SYSTEM_NAMES, generated_columns
+    from simulators.zoho_crm.generated.module import Generated
 
     columns = tuple(generated_columns(name, fields, org.user["id"]))
     made = [column.field for column in columns]
@@ -35,24 +35,24 @@ def add_listed_module(org: Org, name: str, rows: int, fields: int) -> None:
 
 def add_version_2() -> None:
     """Routes of version 2, answered by those of version 8 where the two agree."""
-    from simulators.zoho_crm import metadata
+    from simulators.zoho_crm.api import modules
     from simulators.zoho_crm.routes import route
 
     settings = "/crm/v2/settings"
 
     @route("GET", f"{settings}/modules", scopes="ZohoCRM.settings.modules.READ", authority=SEEN)
     def list_modules(org: Org, request: Request) -> Answer:
-        return metadata.list_modules(org, request)
+        return modules.list_modules(org, request)
 
     @route("GET", f"{settings}/modules/{{module}}", scopes="ZohoCRM.settings.modules.READ", authority=SEEN)
     def read_module(org: Org, request: Request, module: str) -> Answer:
-        return metadata.read_module(org, request, module)
+        return modules.read_module(org, request, module)
 
     @route(
         "GET", f"{settings}/fields", params="module", scopes="ZohoCRM.settings.fields.READ", authority=SEEN
     )
     def list_fields(org: Org, request: Request) -> Answer:
-        return metadata.list_fields(org, request)
+        return modules.list_fields(org, request)
 
     @route("GET", "/crm/v2/{module}", params="page per_page", scopes="ZohoCRM.modules.READ", authority=SEEN)
     def list_records(org: Org, request: Request, module: str) -> Answer:
@@ -60,7 +60,7 @@ def add_version_2() -> None:
 
 
 def _all_fields(org: Org, request: Request, module: str) -> Any:
-    from simulators.zoho_crm import records
+    from simulators.zoho_crm.api import records
 
     names = [field.api_name for field in records.module_of(org, module).fields]
     rules = org.rules

@@ -128,7 +128,7 @@ def _org(account: dict[str, Any]) -> Any:
 
 def _make_archives(org: Any, module: Any) -> None:
     """Once, and before anything is measured; the names are those of a job for all fields."""
-    from simulators.zoho_crm.bulk_jobs import dialect_of
+    from simulators.zoho_crm.bulk_read.jobs import dialect_of
 
     names = [f.api_name for f in module.fields if f.api_name != "id"]
     generated, size = module.generated, org.rules.bulk_page_size

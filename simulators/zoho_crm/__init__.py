@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from . import (
-    account_settings,
-    account_users,
-    api_consent,
-    api_oauth,
-    bulk,
-    coql,
-    counts,
-    metadata,
-    metadata_more,
+from .api import (
+    count,
+    deleted_records,
+    fields,
+    module_settings,
+    modules,
+    org_settings,
     records,
-    records_deleted,
     records_more,
+    users,
 )
+from .bulk_read import endpoints as bulk_read_endpoints
 from .clock import Clock
+from .coql import endpoint as coql_endpoint
+from .crm.models import Field, Module, PickListValue, Record
+from .crm.org import Org
 from .faults import Fault
-from .modules import Field, Module, PickListValue, Record
-from .org import Org
+from .oauth import consent, token_endpoint
 from .quirks import Quirks
 from .rules import Rules
 from .server import Zoho, serve
 
 ROUTE_MODULES = (
-    api_consent,
-    api_oauth,
-    metadata,
-    metadata_more,
-    account_settings,
-    account_users,
+    consent,
+    token_endpoint,
+    modules,
+    fields,
+    module_settings,
+    org_settings,
+    users,
     records,
     records_more,
-    records_deleted,
-    counts,
-    bulk,
-    coql,
+    deleted_records,
+    count,
+    bulk_read_endpoints,
+    coql_endpoint,
 )
 """Importing these fills the table of routes."""
 

@@ -19,7 +19,7 @@ status 418. The whole list is in simulators/zoho_crm/README.md."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    from .demo import demo_org
+    from .demo.company import demo_org
 
     options = _options(arguments)
     org = demo_org(seed=options.seed, clock=Clock.real())

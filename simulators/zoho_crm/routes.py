@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
+    from .crm.org import Org
     from .faults import Fault
-    from .org import Org
 
 
 @dataclass

@@ -17,10 +17,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from .api import dispatch
+from .api.record_json import dumps
 from .clock import Clock
-from .org import Org
-from .records_json import dumps
+from .crm.org import Org
+from .dispatch import dispatch
 from .routes import Answer, Request
 
 PIECE = 1 << 18

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from simulators.zoho_crm.deleting import listed_as
+from simulators.zoho_crm.crm.deletions import listed_as
 from tests.support.truth import column_of, truth
 
 from .target import NOT_DATA, Held, Row, Target

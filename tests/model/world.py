@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from simulators.zoho_crm import Field, Org
-from simulators.zoho_crm.deleting import in_bin
+from simulators.zoho_crm.crm.deletions import in_bin
 from tests.support.truth import value_of
 
 Key = tuple[str, str]  # module, id

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from simulators.zoho_crm import Clock, Module, Org, serve
-from simulators.zoho_crm.modules import Field
+from simulators.zoho_crm import Clock, Field, Module, Org, serve
 from tests.support.commanding import Outcome
 
 MEMORY = "OAuthSettingsLocation=memory://;"

@@ -93,7 +93,7 @@ class Account:
 
     def code(self, **more):
         """A code as the redirect would bring it; the others are what a consent may ask differently."""
-        from simulators.zoho_crm.oauth import READ_SCOPES, Code
+        from simulators.zoho_crm.oauth.tokens import READ_SCOPES, Code
 
         wanted = {"scopes": READ_SCOPES, "redirect_uri": self.callback, **more}
         return self.org.tokens.new_code(Code(made=self.org.now(), **wanted))

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulators.zoho_crm import Org, Quirks
-from simulators.zoho_crm.demo import add_modules
-from simulators.zoho_crm.demo_account import fill_account
+from simulators.zoho_crm.demo.account import fill_account
+from simulators.zoho_crm.demo.company import add_modules
 from sources.zoho_crm.extract.extractor import read_module
 from sources.zoho_crm.extract.related_rows import ChangedParents, Relationship, follow
 from tests.support.reading import RECORDS, look

@@ -8,8 +8,7 @@ from datetime import timezone
 from decimal import Decimal
 from typing import Any
 
-from simulators.zoho_crm.modules import Field
-from simulators.zoho_crm.org import Org
+from simulators.zoho_crm import Field, Org
 
 LOOKUPS = {"lookup", "ownerlookup", "userlookup", "multi_module_lookup", "consent_lookup", "layout"}
 IN_OTHER_TABLES = {"subform", "multiselectlookup", "multiuserlookup", "address"}

@@ -113,7 +113,7 @@ import sys
 from pathlib import Path
 import pyarrow as pa
 from simulators.zoho_crm import Org
-from simulators.zoho_crm.bulk_jobs import dialect_of
+from simulators.zoho_crm.bulk_read.jobs import dialect_of
 from simulators.zoho_crm.generated import add_generated_module
 from sources.zoho_crm.extract.bulk_read.archive import read_archive
 from sources.zoho_crm.models import Field

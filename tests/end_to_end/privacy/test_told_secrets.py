@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 import dlt
 import pytest
 
-from simulators.zoho_crm import Field, Module, Org, api, serve, server
+from simulators.zoho_crm import Field, Module, Org, dispatch, serve, server
 from sources.zoho_crm import zoho_crm
 from sources.zoho_crm.redaction import redact
 from tests.support.commanding import command, landed
@@ -72,7 +72,7 @@ class Account:
 
     def refuse(self, monkeypatch, *routes, module=None):
         """Every call of these routes answers with an error in all whose parts secrets are repeated."""
-        called = api._called
+        called = dispatch._called
 
         def echoing(org, known, request, variables):
             answer = called(org, known, request, variables)
@@ -83,7 +83,7 @@ class Account:
                 answer.status, answer.body, answer.raw, answer.file = 400, error, None, None
             return answer
 
-        monkeypatch.setattr(api, "_called", echoing)
+        monkeypatch.setattr(dispatch, "_called", echoing)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def connection(org, told, monkeypatch):
     """Through a proxy with a password, which is the API server itself: it answers for both hosts."""
 
     def proxied(org, host, request):
-        return api.dispatch(org, "accounts" if request.path.startswith("/oauth") else "api", request)
+        return dispatch.dispatch(org, "accounts" if request.path.startswith("/oauth") else "api", request)
 
     monkeypatch.setattr(server, "dispatch", proxied)
     with serve(org) as zoho:

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from simulators.zoho_crm import Field, Module, api
+from simulators.zoho_crm import Field, Module, dispatch
 from tests.support.reading import COQL, LIST, QUERY, RECORDS, add, things
 from tests.support.syncing import tried
 from tests.support.truth import landed, truth
@@ -23,8 +23,8 @@ class Endless:
 
     def __init__(self, monkeypatch, route, rows, module="Things"):
         self.route, self.rows, self.module, self.number = route, rows, module, count(1)
-        self.called, self.body, self.first = api._called, None, None
-        monkeypatch.setattr(api, "_called", self)
+        self.called, self.body, self.first = dispatch._called, None, None
+        monkeypatch.setattr(dispatch, "_called", self)
 
     def __call__(self, org, known, request, variables):
         if known.name == CREATE and b"again" in request.body:
@@ -137,7 +137,7 @@ def test_users_without_an_end_fail_their_table_alone(load, org, monkeypatch, row
 def test_records_made_while_a_list_is_read_do_not_end_it(load, org, monkeypatch):
     """Each page is read again in part, as new records push the others on; far more come than Zoho counted."""
     things(org, 650)
-    called = api._called
+    called = dispatch._called
     left = [2]
 
     def busy(org, known, request, variables):
@@ -146,7 +146,7 @@ def test_records_made_while_a_list_is_read_do_not_end_it(load, org, monkeypatch)
             add(org, 200)
         return called(org, known, request, variables)
 
-    monkeypatch.setattr(api, "_called", busy)
+    monkeypatch.setattr(dispatch, "_called", busy)
     assert tried(load, settings=RECORDS).exit_code == 0
     assert len(org.records("Things")) == 1_050
     assert landed(load, "things") == truth(org, "Things")

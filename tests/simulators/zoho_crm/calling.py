@@ -9,12 +9,11 @@ import zipfile
 from dataclasses import dataclass
 from typing import Any
 
-from simulators.zoho_crm import Org, bulk, coql
-from simulators.zoho_crm.api import dispatch
-from simulators.zoho_crm.records_json import dumps
+from simulators.zoho_crm import Org
+from simulators.zoho_crm.api.record_json import dumps
+from simulators.zoho_crm.dispatch import dispatch
 from simulators.zoho_crm.routes import Request
 
-ROUTES = (bulk, coql)
 BULK = "/crm/bulk/v8/read"
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from simulators.zoho_crm import Clock, Org
-from simulators.zoho_crm.demo import START, demo_changes, demo_org
-from simulators.zoho_crm.demo_lighthouses import DST_EDGES, LINKS, NAME
+from simulators.zoho_crm.demo.company import START, demo_changes, demo_org
+from simulators.zoho_crm.demo.lighthouses import DST_EDGES, LINKS, NAME
 from tests.simulators.zoho_crm.calling import call, query, read, rows_of
 
 

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from simulators.zoho_crm import Org, Quirks, Rules
-from simulators.zoho_crm.csv_file import Dialect
-from simulators.zoho_crm.generated import Generated, add_generated_module, edit_generated_rows, named
-from simulators.zoho_crm.generated_columns import PICKLIST, SECONDS, START, offsets
+from simulators.zoho_crm.bulk_read.archive import Dialect
+from simulators.zoho_crm.generated.columns import PICKLIST, SECONDS, START, offsets
+from simulators.zoho_crm.generated.module import Generated, add_generated_module, edit_generated_rows, named
 from simulators.zoho_crm.routes import Request
 from tests.simulators.zoho_crm.calling import (
     BULK,

@@ -232,7 +232,7 @@ def test_a_record_that_lists_hide_and_that_is_there_by_id_is_no_difference(load,
     ids = things(org, 3)
     sync(load)
     org.clock.advance(hours=1)
-    from simulators.zoho_crm import records
+    from simulators.zoho_crm.api import records
 
     ordered = records._ordered
     monkeypatch.setattr(

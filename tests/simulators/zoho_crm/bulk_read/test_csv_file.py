@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from simulators.zoho_crm.csv_file import Dialect, write_csv, zip_csv
+from simulators.zoho_crm.bulk_read.archive import Dialect, write_csv, zip_csv
 
 BERLIN = Dialect(ZoneInfo("Europe/Berlin"))
 SUMMER = datetime.datetime(2026, 7, 1, 12, tzinfo=datetime.timezone.utc)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.zoho_crm.coql_syntax import (
+from simulators.zoho_crm.coql.parser import (
     Column,
     Comparison,
     CoqlError,

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.zoho_crm import Field, Module, Org
-from simulators.zoho_crm.columns import Columns
-from simulators.zoho_crm.coql_rows import select
-from simulators.zoho_crm.coql_syntax import Comparison, Group, parse
+from simulators.zoho_crm.coql.executor import select
+from simulators.zoho_crm.coql.parser import Comparison, Group, parse
+from simulators.zoho_crm.crm.columns import Columns
 from sources.zoho_crm.extract.coql_query import after, all_of, any_of, quote, select_query
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(

@@ -202,7 +202,7 @@ def test_another_order_than_zoho_names_loses_nothing(small, monkeypatch):
     shuffled = Random(7).sample(ids, len(ids))
     for n, id in enumerate(shuffled):
         org.edit("Things", id, Modified_Time=DAY + n * SECOND)
-    from simulators.zoho_crm import records
+    from simulators.zoho_crm.api import records
 
     ordered = records._ordered
     by_time = lambda org, request, module: sorted(

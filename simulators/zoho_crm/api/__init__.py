@@ -1,0 +1,1 @@
+"""The calls below `/crm/v8/`: metadata, records, deletions, counts, users and settings."""

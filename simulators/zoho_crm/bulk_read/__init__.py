@@ -1,0 +1,1 @@
+"""Bulk Read: jobs and their archives."""

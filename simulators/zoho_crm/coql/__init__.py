@@ -1,0 +1,1 @@
+"""COQL: from the text of a query to a page of rows."""

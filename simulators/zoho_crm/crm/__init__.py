@@ -1,0 +1,1 @@
+"""What the CRM holds: modules, fields, records, deletions, people and settings."""

@@ -1,0 +1,255 @@
+"""An organisation in Zoho CRM: its modules, records, people and clock; nothing of HTTP."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..clock import Clock
+from ..faults import Faults
+from ..ledger import Ledger
+from ..oauth.tokens import Tokens
+from ..quirks import Quirks
+from ..rules import Rules
+from . import deletions
+from .account import Account
+from .models import ROW_TYPES, Field, Record
+from .schema import Schema
+from .values import canonical, second
+
+
+class Org(Schema):
+    """An empty CRM: an account, one administrator, a client with a refresh token, no modules."""
+
+    def __init__(
+        self, rules: Rules | None = None, quirks: Quirks | None = None, clock: Clock | None = None
+    ) -> None:
+        super().__init__()
+        self.rules = rules or Rules()
+        self.quirks = quirks or Quirks()
+        self.clock = clock or Clock()
+        self.running = self.running_heavy = 0
+        self.running_lock = threading.Lock()
+        self.ledger = Ledger()
+        self.faults = Faults()
+        self.account = Account(self)
+        self.tokens = Tokens(self)
+        self.bulk_states = ["ADDED", "QUEUED", "IN PROGRESS", "COMPLETED"]
+        """The states that a Bulk Read job goes through, one a poll."""
+        self.jobs: dict[str, Any] = {}
+        self.merging: list[tuple[str, str, str]] = []
+        """Module, loser and master of merges whose related rows have not moved yet."""
+        self.page_tokens: dict[str, Any] = {}
+        self.orders: dict[tuple[str, ...], tuple[int, list[Record]]] = {}
+        """Sorted lists, kept while the module's version stands."""
+
+    # -- the account, in short
+
+    @property
+    def user(self) -> dict[str, Any]:
+        """The user that the tokens act as."""
+        return self.account.user
+
+    @property
+    def time_zone(self) -> str:
+        """The API user's zone: the offset of every datetime that Zoho writes."""
+        return str(self.account.user["time_zone"])
+
+    @time_zone.setter
+    def time_zone(self, name: str) -> None:
+        self.account.set_time_zone(name)
+
+    @property
+    def scopes(self) -> set[str]:
+        return self.tokens.scopes
+
+    @scopes.setter
+    def scopes(self, scopes: set[str]) -> None:
+        self.tokens.scopes = set(scopes)
+
+    def now(self) -> datetime:
+        return second(self.clock.now())
+
+    # -- records
+
+    def records(self, module: str) -> list[Record]:
+        """The truth: every live record, converted and unapproved ones too, in the order of their ids."""
+        with self.lock:
+            return list(self.tables[module].values())
+
+    def record(self, module: str, id: str) -> Record | None:
+        return self.tables.get(module, {}).get(id)
+
+    def shown(self, module: str) -> list[Record]:
+        """The records as lists, COQL and Bulk Read show them: the truth, or the truth of a moment ago."""
+        with self.lock:
+            return self.as_of(module, self.clock.now() - timedelta(seconds=self.quirks.list_lag_seconds))
+
+    def counted(self, module: str) -> list[Record]:
+        """The records as counts see them: not fresher than lists, and they may lag by minutes."""
+        seconds = max(self.quirks.count_lag_minutes * 60, self.quirks.list_lag_seconds)
+        with self.lock:
+            return self.as_of(module, self.clock.now() - timedelta(seconds=seconds))
+
+    def insert(
+        self, module: str, values: dict[str, Any], *, modified_time: datetime | None = None, **state: bool
+    ) -> str:
+        """Add a record and give its id; a list of dicts under a subform's name becomes its rows.
+
+        `state` is `converted` and `approved`.
+        """
+        with self.lock:
+            id = self.new_id()
+            now = self.now()
+            times = {"Created_Time": modified_time or now, "Modified_Time": modified_time or now}
+            record = Record(module, id, {"id": id, **times}, **state)
+            flag = record.converted and self.modules[module].field("Converted__s") is not None
+            flags = {"Converted__s": True} if flag else {}
+            self._fill(record, {**self._defaults(module), **times, **flags, **values})
+            self.remember(module, id)
+            self.tables[module][id] = record
+            self._insert_rows(record, values)
+            return id
+
+    def edit(self, module: str, id: str, **values: Any) -> None:
+        """Change values; Modified_Time becomes now unless it is given."""
+        with self.lock:
+            record = self.tables[module][id]
+            self.remember(module, id)
+            people = {"Modified_By": self.account.me} if self.modules[module].field("Modified_By") else {}
+            self._fill(record, {"Modified_Time": self.now(), **people, **values})
+            if self.quirks.rows_touched_by_edit:
+                self._touch_rows(record)
+            self._insert_rows(record, values)
+            parent, name = record.values.get("Parent_Id"), self.modules[module].parent_module
+            if self.modules[module].generated_type == "subform" and parent and name:
+                # A row is edited by editing its record.
+                self.edit(name, parent["id"])
+
+    def set_computed(self, module: str, id: str, field: str, value: Any) -> None:
+        """Change a formula, a roll-up or the like: the value moves, Modified_Time does not."""
+        with self.lock:
+            self.remember(module, id)
+            record = self.tables[module][id]
+            record.values[field] = canonical(self._field(module, field), value)
+
+    def approve(self, module: str, id: str, approved: bool = True) -> None:
+        with self.lock:
+            self.remember(module, id)
+            self.tables[module][id].approved = approved
+            self.edit(module, id)
+
+    def delete(self, module: str, id: str, permanent: bool = False) -> None:
+        """Delete a record, or empty the recycle bin of one that is deleted already.
+
+        Its subform rows, links, activities, notes and attachments go along. Of a subform or linking module it removes the
+        row, as `remove_row` does.
+        """
+        with self.lock:
+            deletions.delete(self, module, id, permanent)
+
+    def remove_row(self, module: str, id: str) -> None:
+        """Take a row out of a subform, or a link away: its record is edited, and the row is gone for good."""
+        with self.lock:
+            deletions.remove_row(self, module, id)
+
+    def restore(self, module: str, id: str) -> None:
+        """Bring a record back from the recycle bin, with all that went along; nothing tells of its return."""
+        with self.lock:
+            deletions.restore(self, module, id)
+
+    def convert(self, id: str, module: str = "Leads", **targets: Any) -> None:
+        """Convert a lead; `targets` may set Converted_Account and its like."""
+        with self.lock:
+            self.remember(module, id)
+            record = self.tables[module][id]
+            record.converted = True
+            names = {"Converted__s": True, "Converted_Date_Time": self.now()}
+            known = {name: value for name, value in names.items() if self.modules[module].field(name)}
+            self.edit(module, id, **known, **targets)
+
+    def merge(self, module: str, master: str, losers: list[str], background: bool = False) -> None:
+        """The duplicates are deleted; nothing tells a reader which master took them in.
+
+        `background`: what hung on them moves to the master only in `finish_merges`, as where it is much.
+        """
+        with self.lock:
+            deletions.merge(self, module, master, losers, background)
+
+    def finish_merges(self) -> None:
+        with self.lock:
+            for merged in self.merging:
+                deletions.move_related(self, *merged)
+            self.merging.clear()
+
+    def display_name(self, module: str, id: str) -> str | None:
+        """The name that lookups show, as it is now."""
+        record = self.record(module, id)
+        name = record.values.get(self.modules[module].display_field or "") if record else None
+        return str(name) if name is not None else None
+
+    def tag(self, module: str, name: str) -> dict[str, Any]:
+        """The module's tag of that name, made if it is new."""
+        for tag in self.modules[module].tags:
+            if tag["name"] == name:
+                return tag
+        tag = {"name": name, "id": self.new_id(), "color_code": None}
+        self.modules[module].tags.append(tag)
+        return tag
+
+    # -- inside
+
+    def _remove(self, module: str, id: str, kind: str, *, shown: bool = True) -> None:
+        """A deletion of either kind, even one without a trace in /deleted."""
+        deletions.remove(self, module, id, kind, shown=shown)
+
+    def _defaults(self, module: str) -> dict[str, Any]:
+        me = self.account.me
+        people = dict.fromkeys(("Owner", "Created_By", "Modified_By"), me)
+        layout = {
+            "id": self.modules[module].layouts[0]["id"],
+            "name": self.modules[module].layouts[0]["name"],
+        }
+        usual: dict[str, Any] = {**people, "Layout": layout}
+        return {
+            field.api_name: usual.get(field.api_name)
+            for field in self.modules[module].fields
+            if field.data_type not in ROW_TYPES
+            and field.api_name not in ("id", "Created_Time", "Modified_Time")
+        }
+
+    def _fill(self, record: Record, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            if name in ("Created_Time", "Modified_Time"):
+                record.values[name] = second(value)
+                continue
+            field = self._field(record.module, name)
+            if field.data_type in ROW_TYPES:
+                continue
+            kept = canonical(field, value)
+            if name == "Tag" and kept is not None:
+                kept = [self.tag(record.module, tag) if isinstance(tag, str) else tag for tag in kept]
+            elif isinstance(kept, dict) and kept.get("name", "") is None:
+                kept["name"] = self._name_of(field, kept)
+            record.values[name] = kept
+
+    def _name_of(self, field: Field, lookup: dict[str, Any]) -> str | None:
+        if field.data_type in ("ownerlookup", "userlookup"):
+            return self.account.name_of(lookup["id"])
+        module = lookup.get("module") or field.lookup_module
+        return self.display_name(module, lookup["id"]) if module in self.modules else None
+
+    def _insert_rows(self, record: Record, values: dict[str, Any]) -> None:
+        for name, rows in values.items():
+            field = self.modules[record.module].field(name)
+            if field is None or field.data_type != "subform" or not field.subform_module:
+                continue
+            for row in rows or ():
+                self.insert(field.subform_module, {"Parent_Id": record.id, **row})
+
+    def _touch_rows(self, record: Record) -> None:
+        for row in deletions.rows_of(self, record.module, record.id):
+            if self.modules[row.module].generated_type == "subform":
+                self.remember(row.module, row.id)
+                row.values["Modified_Time"] = record.modified

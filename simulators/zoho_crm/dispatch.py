@@ -1,0 +1,175 @@
+"""From a request to an answer: routes, tokens, scopes, limits, faults, ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from .api.record_json import local
+from .crm.org import Org
+from .faults import Fault
+from .ledger import Call
+from .oauth.tokens import AccessToken
+from .routes import Answer, Refusal, Request, Route, Unmodelled, find_route, need_scope, refuse, unmodelled
+
+SCHEMES = ("zoho-oauthtoken", "bearer")
+GATEWAY_PAGE = (
+    b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+)
+
+
+def dispatch(org: Org, host: str, request: Request) -> Answer:
+    """Answer one call and write it into the ledger."""
+    found = find_route(host, request.method, request.path)
+    if found is None:
+        answer = _answer_of_simulator(f"{request.method} {request.path}: not modelled")
+        _enter(org, request, None, answer)
+        return answer
+    known, variables = found
+    request.module = variables.get("module") or request.query.get("module")
+    if known.module is not None:
+        request.module = known.module(org, request, variables)
+    request.fault = fault = org.faults.take(known.name, request.module)
+    if fault is not None and fault.replaces_answer:
+        answer = _faulty(fault)
+    else:
+        answer = _called(org, known, request, variables)
+        answer.headers.update(fault.headers or {} if fault else {})
+    if fault is not None:
+        answer.cut_after, answer.truncate = fault.cut_after, fault.truncate_json
+        answer.drip, answer.drip_body = fault.drip, fault.drip_body
+    _enter(org, request, known, answer)
+    return answer
+
+
+def _called(org: Org, known: Route, request: Request, variables: dict[str, str]) -> Answer:
+    token: AccessToken | None = None
+    try:
+        if known.host == "api":
+            token = _token(org, request)
+            request.scopes = token.scopes
+        _check(org, known, request)
+        with _running(org, known, request), org.lock if known.locked else nullcontext():
+            answer = known.call(org, request, **variables)
+    except Refusal as refusal:
+        answer = Answer(refusal.status, error_body(org, refusal))
+        if refusal.status == 429 and org.quirks.retry_after is not None:
+            answer.headers["Retry-After"] = str(org.quirks.retry_after)
+    except Unmodelled as what:
+        return _answer_of_simulator(f"{request.method} {request.path}: {what}")
+    if token is not None and org.quirks.access_token_reset_header:
+        answer.headers["X-ACCESSTOKEN-RESET"] = local(token.expires, org.time_zone)
+    return answer
+
+
+def _token(org: Org, request: Request) -> AccessToken:
+    header = request.headers.get("authorization", "")
+    scheme, _, text = header.partition(" ")
+    schemes = SCHEMES if org.quirks.bearer_accepted else SCHEMES[:1]
+    if scheme.lower() not in schemes or not text.strip():
+        refuse(401, "AUTHENTICATION_FAILURE")
+    token = org.tokens.holder(text.strip())
+    if token is None:
+        refuse(401, "INVALID_TOKEN")
+    return token
+
+
+def _check(org: Org, known: Route, request: Request) -> None:
+    if unknown := sorted(set(request.query) - known.params):
+        unmodelled(f"parameter {unknown[0]!r} is not modelled")
+    for scope in known.scopes:
+        need_scope(request, scope, request.module)
+    limit = org.rules.daily_credits
+    if limit is None or known.host != "api":
+        return
+    cost = known.cost(org, request)
+    if org.ledger.credits_of_a_day(org.clock.now()) + cost > limit:
+        refuse(429, "TOO_MANY_REQUESTS", "You have crossed the API credits of the last 24 hours.")
+
+
+@contextmanager
+def _running(org: Org, known: Route, request: Request) -> Iterator[None]:
+    """Hold a place among the calls that run at one time."""
+    if known.host != "api":
+        yield
+        return
+    heavy = known.is_heavy(request)
+    with org.running_lock:
+        over = org.running >= org.rules.concurrency
+        over = over or (heavy and org.running_heavy >= org.rules.sub_concurrency)
+        if not over:
+            org.running += 1
+            org.running_heavy += heavy
+    if over:
+        refuse(429, "TOO_MANY_REQUESTS", "You have crossed the concurrent calls of your edition.")
+    try:
+        if org.rules.seconds_per_call:
+            time.sleep(org.rules.seconds_per_call)
+        yield
+    finally:
+        with org.running_lock:
+            org.running -= 1
+            org.running_heavy -= heavy
+
+
+def error_body(org: Org, refusal: Refusal) -> Any:
+    """Zoho's error, in one of the three shapes that were seen."""
+    error = {
+        "code": refusal.code,
+        "details": refusal.details,
+        "message": refusal.message,
+        "status": "error",
+    }
+    shapes: dict[str, Any] = {"object": error, "data": {"data": [error]}, "list": [error]}
+    return shapes[org.quirks.error_shape]
+
+
+def _faulty(fault: Fault) -> Answer:
+    """The answer that comes instead of Zoho's."""
+    headers = dict(fault.headers or {})
+    if fault.reset:
+        return Answer(0, reset=True)
+    if fault.html:
+        return Answer(fault.status or 502, headers=headers, raw=GATEWAY_PAGE, content_type="text/html")
+    if fault.empty:
+        return Answer(fault.status or 200, headers=headers, raw=b"")
+    status = fault.status or 200
+    body = fault.body
+    if body is None and status >= 400:
+        code = "TOO_MANY_REQUESTS" if status == 429 else "INTERNAL_ERROR"
+        body = {"code": code, "details": {}, "message": "a fault of the simulator", "status": "error"}
+    if isinstance(body, (str, bytes)):
+        return Answer(status, headers=headers, raw=body.encode() if isinstance(body, str) else body)
+    return Answer(status, body, headers)
+
+
+def _answer_of_simulator(what: str) -> Answer:
+    return Answer(418, {"simulator": what})
+
+
+def _enter(org: Org, request: Request, known: Route | None, answer: Answer) -> None:
+    credits = 0
+    if known is not None and known.host == "api" and not answer.reset and answer.status != 418:
+        refused = answer.status >= 400
+        credits = org.quirks.credits_for_refused_calls if refused else known.cost(org, request)
+    name = known.name if known else ""
+    # No lock: a call that is refused must not wait for one that runs.
+    org.ledger.add(
+        Call(
+            request.method, name, request.path, answer.status, credits, request.module, org.clock.now(),
+            dict(request.query), request.body,
+        )
+    )  # fmt: skip
+    if known is not None and known.host == "api":
+        _tell_credits(org, answer)
+
+
+def _tell_credits(org: Org, answer: Answer) -> None:
+    limit, when = org.rules.daily_credits, org.quirks.credits_remaining_header
+    if limit is None or when == "never":
+        return
+    used = org.ledger.credits_of_a_day(org.clock.now())
+    if when == "always" or used * 2 >= limit:
+        answer.headers["X-API-CREDITS-REMAINING"] = str(max(limit - used, 0))

@@ -1,0 +1,1 @@
+"""The accounts server: tokens, scopes, and the consent page."""
