@@ -35,7 +35,7 @@ def add_listed_module(org: Org, name: str, rows: int, fields: int) -> None:
 
 def add_version_2() -> None:
     """Routes of version 2, answered by those of version 8 where the two agree."""
-    from simulators.zoho_crm.api import modules
+    from simulators.zoho_crm.api import fields, modules
     from simulators.zoho_crm.routes import route
 
     settings = "/crm/v2/settings"
@@ -52,7 +52,7 @@ def add_version_2() -> None:
         "GET", f"{settings}/fields", params="module", scopes="ZohoCRM.settings.fields.READ", authority=SEEN
     )
     def list_fields(org: Org, request: Request) -> Answer:
-        return modules.list_fields(org, request)
+        return fields.list_fields(org, request)
 
     @route("GET", "/crm/v2/{module}", params="page per_page", scopes="ZohoCRM.modules.READ", authority=SEEN)
     def list_records(org: Org, request: Request, module: str) -> Answer:

@@ -10,7 +10,6 @@ from .api import (
     modules,
     org_settings,
     records,
-    records_more,
     users,
 )
 from .bulk_read import endpoints as bulk_read_endpoints
@@ -33,7 +32,6 @@ ROUTE_MODULES = (
     org_settings,
     users,
     records,
-    records_more,
     deleted_records,
     count,
     bulk_read_endpoints,

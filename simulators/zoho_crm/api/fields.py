@@ -1,4 +1,4 @@
-"""How settings/fields describes a field."""
+"""settings/fields: the fields of a module, and how each is described."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from ..crm.models import Field, Module
 from ..crm.org import Org
+from ..routes import Answer, Request, no_content, ok, refuse, route
+from .modules import module_of_settings
 
 UI_TYPES = {
     "text": 1, "picklist": 2, "textarea": 3, "ownerlookup": 8, "website": 21, "email": 25, "integer": 32,
@@ -25,6 +27,24 @@ LENGTHS = {
 }
 TEXTAREA_LENGTHS = {"small": 2_000, "large": 32_000, "rich_text": 50_000}
 UNTRACKED = ("formula", "rollup_summary", "autonumber", "subform", "multiselectlookup")
+
+
+@route(
+    "GET",
+    "/crm/v8/settings/fields",
+    params="module type",
+    scopes="ZohoCRM.settings.fields.READ",
+    authority="documented; 400 for NO_PERMISSION and 204 for some modules: seen live",
+)
+def list_fields(org: Org, request: Request) -> Answer:
+    module = module_of_settings(org, request)
+    kind = request.query.get("type", "used")
+    if kind not in ("used", "unused", "all"):
+        refuse(400, "INVALID_DATA", param_name="type")
+    if module.fields_204:
+        return no_content()
+    fields = [field for field in module.fields if kind in ("all", "unused" if field.unused else "used")]
+    return ok(fields=[describe(org, module, field) for field in fields]) if fields else no_content()
 
 
 def describe(org: Org, module: Module, field: Field) -> dict[str, Any]:

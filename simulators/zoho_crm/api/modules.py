@@ -1,4 +1,4 @@
-"""What the org offers: modules and their fields."""
+"""settings/modules: what modules the org has, and how each is described."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 from ..crm.models import Module
 from ..crm.org import Org
 from ..routes import Answer, Request, no_content, ok, refuse, route
-from .fields import describe
 
 STATUSES = ("visible", "user_hidden", "system_hidden", "scheduled_for_deletion")
 
@@ -49,24 +48,6 @@ def read_module(org: Org, request: Request, module: str) -> Answer:
         "$on_demand_properties": [],
     }
     return ok(modules=[{**_module(org, known, place), **more}])
-
-
-@route(
-    "GET",
-    "/crm/v8/settings/fields",
-    params="module type",
-    scopes="ZohoCRM.settings.fields.READ",
-    authority="documented; 400 for NO_PERMISSION and 204 for some modules: seen live",
-)
-def list_fields(org: Org, request: Request) -> Answer:
-    module = module_of_settings(org, request)
-    kind = request.query.get("type", "used")
-    if kind not in ("used", "unused", "all"):
-        refuse(400, "INVALID_DATA", param_name="type")
-    if module.fields_204:
-        return no_content()
-    fields = [field for field in module.fields if kind in ("all", "unused" if field.unused else "used")]
-    return ok(fields=[describe(org, module, field) for field in fields]) if fields else no_content()
 
 
 def module_of_settings(org: Org, request: Request) -> Module:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from ..generated.module import Generated, named, need_edited_only
 from ..routes import Answer, Request, created, ok, refuse, route, unmodelled
-from .corrupt import corrupted
+from .archive import corrupted
 from .jobs import FINAL, LOST, BulkJob, dialect_of, plan_span, run
 from .query import module_of_body, read_body
 

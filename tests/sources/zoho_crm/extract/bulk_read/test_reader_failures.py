@@ -158,7 +158,7 @@ def test_one_job_that_lacks_a_column_in_both_its_downloads_costs_no_column(load,
 def test_an_archive_without_ids_is_never_read(load, org, monkeypatch):
     things(org, 3)
     page = "Name,F0\nx,y\n"
-    monkeypatch.setattr("simulators.zoho_crm.bulk_read.corrupt.written", lambda rows: page)
+    monkeypatch.setattr("simulators.zoho_crm.bulk_read.archive.written", lambda rows: page)
     org.faults.add(DOWNLOAD, times=99, corrupt_zip="missing_column")
     reading = read(load, "Things", BULK)
     assert reading.status == "failed"
