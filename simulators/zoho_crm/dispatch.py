@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from .api.record_json import local
-from .crm.org import Org
+from .exceptions import Refusal, Unmodelled, refuse, unmodelled
 from .faults import Fault
 from .ledger import Call
+from .oauth.scopes import need_scope
 from .oauth.tokens import AccessToken
-from .routes import Answer, Refusal, Request, Route, Unmodelled, find_route, need_scope, refuse, unmodelled
+from .routes import Answer, Request, Route, find_route
+from .serialization import local
+from .service import Service
 
 SCHEMES = ("zoho-oauthtoken", "bearer")
 GATEWAY_PAGE = (
@@ -20,101 +22,101 @@ GATEWAY_PAGE = (
 )
 
 
-def dispatch(org: Org, host: str, request: Request) -> Answer:
+def dispatch(service: Service, host: str, request: Request) -> Answer:
     """Answer one call and write it into the ledger."""
     found = find_route(host, request.method, request.path)
     if found is None:
         answer = _answer_of_simulator(f"{request.method} {request.path}: not modelled")
-        _enter(org, request, None, answer)
+        _enter(service, request, None, answer)
         return answer
     known, variables = found
     request.module = variables.get("module") or request.query.get("module")
     if known.module is not None:
-        request.module = known.module(org, request, variables)
-    request.fault = fault = org.faults.take(known.name, request.module)
+        request.module = known.module(service, request, variables)
+    request.fault = fault = service.faults.take(known.name, request.module)
     if fault is not None and fault.replaces_answer:
         answer = _faulty(fault)
     else:
-        answer = _called(org, known, request, variables)
+        answer = _called(service, known, request, variables)
         answer.headers.update(fault.headers or {} if fault else {})
     if fault is not None:
         answer.cut_after, answer.truncate = fault.cut_after, fault.truncate_json
         answer.drip, answer.drip_body = fault.drip, fault.drip_body
-    _enter(org, request, known, answer)
+    _enter(service, request, known, answer)
     return answer
 
 
-def _called(org: Org, known: Route, request: Request, variables: dict[str, str]) -> Answer:
+def _called(service: Service, known: Route, request: Request, variables: dict[str, str]) -> Answer:
     token: AccessToken | None = None
     try:
         if known.host == "api":
-            token = _token(org, request)
+            token = _token(service, request)
             request.scopes = token.scopes
-        _check(org, known, request)
-        with _running(org, known, request), org.lock if known.locked else nullcontext():
-            answer = known.call(org, request, **variables)
+        _check(service, known, request)
+        with _running(service, known, request), service.lock if known.locked else nullcontext():
+            answer = known.call(service, request, **variables)
     except Refusal as refusal:
-        answer = Answer(refusal.status, error_body(org, refusal))
-        if refusal.status == 429 and org.quirks.retry_after is not None:
-            answer.headers["Retry-After"] = str(org.quirks.retry_after)
+        answer = Answer(refusal.status, error_body(service, refusal))
+        if refusal.status == 429 and service.quirks.retry_after is not None:
+            answer.headers["Retry-After"] = str(service.quirks.retry_after)
     except Unmodelled as what:
         return _answer_of_simulator(f"{request.method} {request.path}: {what}")
-    if token is not None and org.quirks.access_token_reset_header:
-        answer.headers["X-ACCESSTOKEN-RESET"] = local(token.expires, org.time_zone)
+    if token is not None and service.quirks.access_token_reset_header:
+        answer.headers["X-ACCESSTOKEN-RESET"] = local(token.expires, service.time_zone)
     return answer
 
 
-def _token(org: Org, request: Request) -> AccessToken:
+def _token(service: Service, request: Request) -> AccessToken:
     header = request.headers.get("authorization", "")
     scheme, _, text = header.partition(" ")
-    schemes = SCHEMES if org.quirks.bearer_accepted else SCHEMES[:1]
+    schemes = SCHEMES if service.quirks.bearer_accepted else SCHEMES[:1]
     if scheme.lower() not in schemes or not text.strip():
         refuse(401, "AUTHENTICATION_FAILURE")
-    token = org.tokens.holder(text.strip())
+    token = service.tokens.holder(text.strip())
     if token is None:
         refuse(401, "INVALID_TOKEN")
     return token
 
 
-def _check(org: Org, known: Route, request: Request) -> None:
+def _check(service: Service, known: Route, request: Request) -> None:
     if unknown := sorted(set(request.query) - known.params):
         unmodelled(f"parameter {unknown[0]!r} is not modelled")
     for scope in known.scopes:
         need_scope(request, scope, request.module)
-    limit = org.rules.daily_credits
+    limit = service.rules.daily_credits
     if limit is None or known.host != "api":
         return
-    cost = known.cost(org, request)
-    if org.ledger.credits_of_a_day(org.clock.now()) + cost > limit:
+    cost = known.cost(service, request)
+    if service.ledger.credits_of_a_day(service.clock.now()) + cost > limit:
         refuse(429, "TOO_MANY_REQUESTS", "You have crossed the API credits of the last 24 hours.")
 
 
 @contextmanager
-def _running(org: Org, known: Route, request: Request) -> Iterator[None]:
+def _running(service: Service, known: Route, request: Request) -> Iterator[None]:
     """Hold a place among the calls that run at one time."""
     if known.host != "api":
         yield
         return
     heavy = known.is_heavy(request)
-    with org.running_lock:
-        over = org.running >= org.rules.concurrency
-        over = over or (heavy and org.running_heavy >= org.rules.sub_concurrency)
+    with service.running_lock:
+        over = service.running >= service.rules.concurrency
+        over = over or (heavy and service.running_heavy >= service.rules.sub_concurrency)
         if not over:
-            org.running += 1
-            org.running_heavy += heavy
+            service.running += 1
+            service.running_heavy += heavy
     if over:
         refuse(429, "TOO_MANY_REQUESTS", "You have crossed the concurrent calls of your edition.")
     try:
-        if org.rules.seconds_per_call:
-            time.sleep(org.rules.seconds_per_call)
+        if service.rules.seconds_per_call:
+            time.sleep(service.rules.seconds_per_call)
         yield
     finally:
-        with org.running_lock:
-            org.running -= 1
-            org.running_heavy -= heavy
+        with service.running_lock:
+            service.running -= 1
+            service.running_heavy -= heavy
 
 
-def error_body(org: Org, refusal: Refusal) -> Any:
+def error_body(service: Service, refusal: Refusal) -> Any:
     """Zoho's error, in one of the three shapes that were seen."""
     error = {
         "code": refusal.code,
@@ -123,7 +125,7 @@ def error_body(org: Org, refusal: Refusal) -> Any:
         "status": "error",
     }
     shapes: dict[str, Any] = {"object": error, "data": {"data": [error]}, "list": [error]}
-    return shapes[org.quirks.error_shape]
+    return shapes[service.quirks.error_shape]
 
 
 def _faulty(fault: Fault) -> Answer:
@@ -149,27 +151,27 @@ def _answer_of_simulator(what: str) -> Answer:
     return Answer(418, {"simulator": what})
 
 
-def _enter(org: Org, request: Request, known: Route | None, answer: Answer) -> None:
+def _enter(service: Service, request: Request, known: Route | None, answer: Answer) -> None:
     credits = 0
     if known is not None and known.host == "api" and not answer.reset and answer.status != 418:
         refused = answer.status >= 400
-        credits = org.quirks.credits_for_refused_calls if refused else known.cost(org, request)
+        credits = service.quirks.credits_for_refused_calls if refused else known.cost(service, request)
     name = known.name if known else ""
     # No lock: a call that is refused must not wait for one that runs.
-    org.ledger.add(
+    service.ledger.add(
         Call(
-            request.method, name, request.path, answer.status, credits, request.module, org.clock.now(),
+            request.method, name, request.path, answer.status, credits, request.module, service.clock.now(),
             dict(request.query), request.body,
         )
     )  # fmt: skip
     if known is not None and known.host == "api":
-        _tell_credits(org, answer)
+        _tell_credits(service, answer)
 
 
-def _tell_credits(org: Org, answer: Answer) -> None:
-    limit, when = org.rules.daily_credits, org.quirks.credits_remaining_header
+def _tell_credits(service: Service, answer: Answer) -> None:
+    limit, when = service.rules.daily_credits, service.quirks.credits_remaining_header
     if limit is None or when == "never":
         return
-    used = org.ledger.credits_of_a_day(org.clock.now())
+    used = service.ledger.credits_of_a_day(service.clock.now())
     if when == "always" or used * 2 >= limit:
         answer.headers["X-API-CREDITS-REMAINING"] = str(max(limit - used, 0))

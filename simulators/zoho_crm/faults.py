@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .routes import ROUTES
+
 
 @dataclass
 class Fault:
@@ -57,8 +59,6 @@ class Faults:
 
     def add(self, route: str, **options: Any) -> Fault:
         """`org.faults.add("GET /crm/v8/{module}", nth=2, status=429)`; an unknown route is an error."""
-        from .routes import ROUTES
-
         if ROUTES and route not in {known.name for known in ROUTES}:
             raise ValueError(f"no route {route!r}: a fault there would never fire")
         fault = Fault(route, **options)

@@ -1,4 +1,4 @@
-"""The table of routes, and the few words that a route answers in."""
+"""The table of routes, and what they are given and give back: a request and an answer."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
+
+from .exceptions import refuse
 
 if TYPE_CHECKING:
-    from .crm.org import Org
     from .faults import Fault
+    from .service import Service
 
 
 @dataclass
@@ -63,13 +64,12 @@ class Request:
 
 @dataclass
 class Answer:
-    """What goes back: JSON from `body`, or `raw` bytes or a `file` with their own content type."""
+    """What goes back: JSON from `body`, or `raw` bytes with their own content type."""
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None
-    file: Path | None = None
     content_type: str = "application/json;charset=UTF-8"
     cut_after: int | None = None
     truncate: bool = False
@@ -77,18 +77,6 @@ class Answer:
     drip: float | None = None
     drip_body: bool = False
     """What a fault does to the answer on its way."""
-
-
-class Refusal(Exception):
-    """Zoho says no, in Zoho's words."""
-
-    def __init__(self, status: int, code: str, message: str, details: dict[str, Any]) -> None:
-        super().__init__(code)
-        self.status, self.code, self.message, self.details = status, code, message, details
-
-
-class Unmodelled(Exception):
-    """The simulator says no, in a voice that is not Zoho's: 418."""
 
 
 def ok(**body: Any) -> Answer:
@@ -102,19 +90,6 @@ def created(**body: Any) -> Answer:
 def no_content() -> Answer:
     """Zoho's empty list: 204 and no body."""
     return Answer(204)
-
-
-def streamed(file: Path, content_type: str = "application/zip", **headers: str) -> Answer:
-    """A file, sent in pieces; it must not change until it is sent."""
-    return Answer(200, file=file, content_type=content_type, headers=dict(headers))
-
-
-def refuse(status: int, code: str, message: str | None = None, **details: Any) -> NoReturn:
-    raise Refusal(status, code, message or MESSAGES.get(code, code.replace("_", " ").lower()), details)
-
-
-def unmodelled(what: str) -> NoReturn:
-    raise Unmodelled(what)
 
 
 @dataclass(frozen=True)
@@ -131,15 +106,15 @@ class Route:
     authority: str
     call: Callable[..., Answer]
     regex: re.Pattern[str]
-    module: Callable[[Org, Request, dict[str, str]], str | None] | None = None
+    module: Callable[..., str | None] | None = None
     """Finds the module of a call that names it neither in its path nor in its query."""
 
     @property
     def name(self) -> str:
         return f"{self.method} {self.pattern}"
 
-    def cost(self, org: Org, request: Request) -> int:
-        return int(self.credits(org, request) if callable(self.credits) else self.credits)
+    def cost(self, service: Service, request: Request) -> int:
+        return int(self.credits(service, request) if callable(self.credits) else self.credits)
 
     def is_heavy(self, request: Request) -> bool:
         return bool(self.heavy(request) if callable(self.heavy) else self.heavy)
@@ -185,52 +160,13 @@ def route(
 
 
 def find_route(host: str, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """The route with the fewest variables that fits: `/crm/v8/Leads/deleted` is no record's id."""
+    """The route that fits with the fewest variables: `/crm/v8/Leads/deleted` is no record's id.
+
+    Of two with as many, the one whose variable stands further right: `/crm/v8/users/{id}` before `/crm/v8/{module}/deleted`.
+    """
     found = [
         (known, match.groupdict())
         for known in ROUTES
         if known.host == host and known.method == method and (match := known.regex.fullmatch(path))
     ]
-    return min(found, key=lambda pair: len(pair[1]), default=None)
-
-
-def need_scope(request: Request, scope: str, module: str | None = None) -> None:
-    """Refuse with OAUTH_SCOPE_MISMATCH when the token lacks the scope; wider scopes count."""
-    if not allowed(scope, request.scopes, module):
-        refuse(401, "OAUTH_SCOPE_MISMATCH")
-
-
-def allowed(scope: str, held: frozenset[str], module: str | None = None) -> bool:
-    """`ZohoCRM.settings.fields.READ` is in `ZohoCRM.settings.fields.ALL`, `ZohoCRM.settings.READ` and so on."""
-    *path, operation = scope.split(".")
-    places = [path[:length] for length in range(2, len(path) + 1)]
-    if path == ["ZohoCRM", "modules"] and module:
-        places.append([*path, module.replace("_", "")])
-        places.append([*path, module])
-    wide = {".".join([*place, word]).lower() for place in places for word in (operation, "ALL")}
-    return not wide.isdisjoint(name.lower() for name in held)
-
-
-MESSAGES = {
-    "INVALID_TOKEN": "invalid oauth token",
-    "AUTHENTICATION_FAILURE": "Authentication failed",
-    "OAUTH_SCOPE_MISMATCH": "invalid oauth scope to access this URL",
-    "INVALID_MODULE": "the module name given seems to be invalid",
-    "INVALID_DATA": "the given value is invalid",
-    "REQUIRED_PARAM_MISSING": "One of the expected parameter is missing",
-    "NO_PERMISSION": "permission denied",
-    "NOT_SUPPORTED": "the request is not supported for this user",
-    "TOO_MANY_REQUESTS": "too many requests",
-    "LIMIT_EXCEEDED": "the limit is exceeded",
-    "DISCRETE_PAGINATION_LIMIT_EXCEEDED": (
-        "You can only get the first 2000 records without using page_token param."
-    ),
-    "PAGINATION_LIMIT_EXCEEDED": "You can only get up to first 100000 records using page_token param.",
-    "TOKEN_BOUND_DATA_MISMATCH": "page_token is bound to the parameters of the request that gave it",
-    "EXPIRED_VALUE": "the given value is expired",
-    "AMBIGUITY_DURING_PROCESSING": "ambiguity while processing the request",
-    "PATTERN_NOT_MATCHED": "please check whether the input values are correct",
-    "MEDIA_TYPE_NOT_SUPPORTED": "the content type is not supported",
-    "RESOURCE_NOT_FOUND": "the requested resource is not found",
-    "INTERNAL_ERROR": "internal server error",
-}
+    return min(found, key=lambda pair: (len(pair[1]), -pair[0].pattern.find("{")), default=None)

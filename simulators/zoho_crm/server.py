@@ -1,4 +1,4 @@
-"""An org on two loopback ports: the accounts server and the API server, as Zoho has two hosts."""
+"""A simulated service on two loopback ports: the accounts server and the API server, as Zoho has two hosts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from .api.record_json import dumps
 from .clock import Clock
-from .crm.org import Org
 from .dispatch import dispatch
 from .routes import Answer, Request
+from .serialization import dumps
+from .service import Service
 
 PIECE = 1 << 18
 ZIP = "application/zip"
@@ -31,7 +31,7 @@ POLL = 0.005  # seconds until a server notices that it is to stop
 
 @dataclass(frozen=True)
 class Zoho:
-    """Where the org is served."""
+    """Where it is served."""
 
     accounts_url: str
     api_url: str
@@ -39,11 +39,11 @@ class Zoho:
 
 
 @contextmanager
-def serve(org: Org, port: int = 0, accounts_port: int = 0) -> Iterator[Zoho]:
-    """Serve the org on 127.0.0.1; a mistake of the simulator itself is raised at the end."""
-    api = _Server(("127.0.0.1", port), "api", org)
+def serve(service: Service, port: int = 0, accounts_port: int = 0) -> Iterator[Zoho]:
+    """Serve it on 127.0.0.1; a mistake of the simulator itself is raised at the end."""
+    api = _Server(("127.0.0.1", port), "api", service)
     try:
-        accounts = _Server(("127.0.0.1", accounts_port), "accounts", org)
+        accounts = _Server(("127.0.0.1", accounts_port), "accounts", service)
     except (OSError, OverflowError):
         api.server_close()
         raise
@@ -54,7 +54,7 @@ def serve(org: Org, port: int = 0, accounts_port: int = 0) -> Iterator[Zoho]:
         server.accounts_url, server.api_url = urls
         thread.start()
     try:
-        yield Zoho(*urls, connection_string(org, *urls))
+        yield Zoho(*urls, connection_string(service, *urls))
     finally:
         stop(servers)
         for server, thread in zip(servers, threads, strict=True):
@@ -75,15 +75,15 @@ def stop(servers: Sequence[_Server]) -> None:
         thread.join()
 
 
-def connection_string(org: Org, accounts_url: str, api_url: str) -> str:
+def connection_string(service: Service, accounts_url: str, api_url: str) -> str:
     pairs = {
-        "OAuthClientId": org.tokens.client_id,
-        "OAuthClientSecret": org.tokens.client_secret,
-        "OAuthRefreshToken": org.tokens.refresh_token,
+        "OAuthClientId": service.tokens.client_id,
+        "OAuthClientSecret": service.tokens.client_secret,
+        "OAuthRefreshToken": service.tokens.refresh_token,
         "AccountsServer": accounts_url,
         "APIDomain": api_url,
         "Region": "US",
-        "OrgId": org.account.zgid,
+        "OrgId": service.zgid,
     }
     return "".join(f"{name}={text};" for name, text in pairs.items())
 
@@ -94,10 +94,10 @@ class _Server(ThreadingHTTPServer):
     accounts_url = ""
     api_url = ""
 
-    def __init__(self, address: tuple[str, int], host: str, org: Org) -> None:
+    def __init__(self, address: tuple[str, int], host: str, service: Service) -> None:
         super().__init__(address, _Handler)
         self.host = host
-        self.org = org
+        self.service = service
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.mistakes: list[BaseException] = []
         self._open: set[socket.socket] = set()
@@ -160,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
             api_url=self.server.api_url,
             accounts_url=self.server.accounts_url,
         )
-        self._send(dispatch(self.server.org, self.server.host, request))
+        self._send(dispatch(self.server.service, self.server.host, request))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 
@@ -170,23 +170,22 @@ class _Handler(BaseHTTPRequestHandler):
             return
         whole = self.wfile
         if answer.drip is not None:
-            self.wfile: Any = _Dripping(whole, answer.drip, self.server.org.clock, begun=not answer.drip_body)
+            self.wfile: Any = _Dripping(
+                whole, answer.drip, self.server.service.clock, begun=not answer.drip_body
+            )
         try:
-            if answer.file is not None:
-                self._send_file(answer)
-            else:
-                self._send_bytes(answer)
+            self._send_bytes(answer)
         finally:
             self.wfile = whole
 
     def _send_bytes(self, answer: Answer) -> None:
         body = answer.raw if answer.raw is not None else b""
         if answer.raw is None and answer.body is not None:
-            body = dumps(answer.body, self.server.org.time_zone)
+            body = dumps(answer.body, self.server.service.time_zone)
         if answer.truncate:
             body = body[: len(body) // 2]
         accepts = "gzip" in self.headers.get("Accept-Encoding", "") and answer.content_type != ZIP
-        if accepts and self.server.org.quirks.gzip and len(body) > WORTH_GZIP:
+        if accepts and self.server.service.quirks.gzip and len(body) > WORTH_GZIP:
             body = gzip.compress(body, 1, mtime=0)
             answer.headers["Content-Encoding"] = "gzip"
         self._send_head(answer, len(body))
@@ -194,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[: answer.cut_after])
             self.close_connection = True
         elif body and self.command != "HEAD":
-            rate = self.server.org.rules.download_bytes_per_second
+            rate = self.server.service.rules.download_bytes_per_second
             self._send_slowly(body, rate) if rate and answer.content_type == ZIP else self.wfile.write(body)
 
     def _send_slowly(self, body: bytes, rate: float) -> None:
@@ -202,19 +201,6 @@ class _Handler(BaseHTTPRequestHandler):
         for at in range(0, len(body), PIECE):
             time.sleep(max(0.0, begun + at / rate - time.monotonic()))
             self.wfile.write(body[at : at + PIECE])
-
-    def _send_file(self, answer: Answer) -> None:
-        if answer.file is None:
-            return
-        size = answer.file.stat().st_size
-        self._send_head(answer, size)
-        left = size if answer.cut_after is None else min(size, answer.cut_after)
-        with answer.file.open("rb") as file:
-            while left > 0 and (piece := file.read(min(PIECE, left))):
-                self.wfile.write(piece)
-                left -= len(piece)
-        if answer.cut_after is not None:
-            self.close_connection = True
 
     def _send_head(self, answer: Answer, length: int) -> None:
         self.send_response(answer.status)
@@ -233,7 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """The Date header tells the org's time: clients take their windows from it."""
-        return format_datetime(self.server.org.now(), usegmt=True)
+        return format_datetime(self.server.service.now(), usegmt=True)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Silence: the ledger has it all."""

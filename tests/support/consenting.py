@@ -93,7 +93,8 @@ class Account:
 
     def code(self, **more):
         """A code as the redirect would bring it; the others are what a consent may ask differently."""
-        from simulators.zoho_crm.oauth.tokens import READ_SCOPES, Code
+        from simulators.zoho_crm.oauth.scopes import READ_SCOPES
+        from simulators.zoho_crm.oauth.tokens import Code
 
         wanted = {"scopes": READ_SCOPES, "redirect_uri": self.callback, **more}
         return self.org.tokens.new_code(Code(made=self.org.now(), **wanted))

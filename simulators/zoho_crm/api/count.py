@@ -14,8 +14,9 @@ from ..crm.columns import Column, Columns, RefusedColumn, UnknownColumn
 from ..crm.comparison import Predicate, combined, predicate, read_literal
 from ..crm.models import Field, Module, Record
 from ..crm.org import Org
+from ..exceptions import refuse, unmodelled
 from ..generated.module import need_edited_only
-from ..routes import Answer, Request, ok, refuse, route, unmodelled
+from ..routes import Answer, Request, ok, route
 from .records import module_of
 
 COMPARATORS = {

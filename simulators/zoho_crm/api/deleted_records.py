@@ -8,7 +8,8 @@ from typing import Any
 from ..crm.deletions import NOTES, in_bin, listed_as
 from ..crm.models import Deletion, Module
 from ..crm.org import Org
-from ..routes import Answer, Request, no_content, ok, refuse, route
+from ..exceptions import refuse
+from ..routes import Answer, Request, no_content, ok, route
 from .records import is_new, modified_since, module_of, page_size
 
 # A history of its own in Zoho's list of modules with /deleted.

@@ -6,7 +6,8 @@ from typing import Any
 
 from ..crm.models import Module
 from ..crm.org import Org
-from ..routes import Answer, Request, no_content, ok, refuse, route
+from ..exceptions import refuse
+from ..routes import Answer, Request, no_content, ok, route
 from .fields import describe
 from .modules import module_of_settings
 

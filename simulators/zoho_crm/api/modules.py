@@ -6,7 +6,8 @@ from typing import Any
 
 from ..crm.models import Module
 from ..crm.org import Org
-from ..routes import Answer, Request, no_content, ok, refuse, route
+from ..exceptions import refuse
+from ..routes import Answer, Request, no_content, ok, route
 
 STATUSES = ("visible", "user_hidden", "system_hidden", "scheduled_for_deletion")
 

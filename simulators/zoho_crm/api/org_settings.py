@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..crm.org import Org
-from ..routes import ROUTES, Answer, Request, no_content, ok, refuse, route
+from ..exceptions import refuse
+from ..routes import ROUTES, Answer, Request, no_content, ok, route
 
 
 @route("GET", "/crm/v8/org", scopes="ZohoCRM.org.READ", authority="documented")

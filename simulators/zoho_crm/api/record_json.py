@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
-from decimal import Decimal
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from ..crm.models import ROW_TYPES, USER_TYPES, Field, Record
 from ..crm.org import Org
 
-# json has no way to write a Decimal in full, so it goes through as a marked text.
-_NUMBER = re.compile(r'"\\u0000([-+0-9.]+)"')
 DOLLAR_KEYS: dict[str, Callable[[Record], Any]] = {
     "$converted": lambda record: record.converted,
     "$approval_state": lambda record: record.approval_state,
@@ -116,38 +109,3 @@ def _rows(org: Org, record: Record, field: Field) -> list[dict[str, Any]]:
     ]
     inner = [f for f in module.fields if f.data_type not in ROW_TYPES]
     return [{**row, "$in_merge": False} for row in shape(org, rows, inner)]
-
-
-def dumps(body: Any, time_zone: str) -> bytes:
-    """JSON with exact decimals, and datetimes in the zone of the API user."""
-    text = json.dumps(body, default=partial(_plain, time_zone), separators=(",", ":"))
-    if "\\u0000" in text:
-        text = _NUMBER.sub(r"\1", text)
-    return text.encode()
-
-
-def _plain(time_zone: str, value: Any) -> Any:
-    if isinstance(value, datetime):
-        return local(value, time_zone)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return "\0" + plain_decimal(value)
-    raise TypeError(f"{value!r} is no JSON")
-
-
-@lru_cache(maxsize=100_000)
-def local(value: datetime, time_zone: str) -> str:
-    """`2026-03-01T22:30:00+05:30`: no fraction, the offset that the zone has at that instant."""
-    return value.astimezone(_zone(time_zone)).isoformat(timespec="seconds")
-
-
-@lru_cache(maxsize=100)
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
-
-
-def plain_decimal(value: Decimal) -> str:
-    """`1234.5`, never `1.2345E+3`, and no zeros that nobody wrote."""
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text

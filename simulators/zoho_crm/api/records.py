@@ -10,8 +10,9 @@ from typing import Any
 
 from ..crm.models import SINGLE_ONLY_TYPES, Field, Module, Record
 from ..crm.org import Org
+from ..exceptions import refuse, unmodelled
 from ..generated.module import need_edited_only
-from ..routes import Answer, Request, no_content, ok, refuse, route, unmodelled
+from ..routes import Answer, Request, no_content, ok, route
 from .record_json import DOLLAR_KEYS, shape, whole
 
 # Families of calls that share the shape of a module's path.

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..crm.org import Org
-from ..routes import Answer, Request, no_content, ok, refuse, route
+from ..exceptions import refuse
+from ..routes import Answer, Request, no_content, ok, route
 from .records import is_new, modified_since, page_size
 
 User = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..crm.columns import Column, Columns, RefusedColumn, UnknownColumn
 from ..crm.comparison import Predicate, combined, predicate, read_literal
-from ..routes import refuse, unmodelled
+from ..exceptions import refuse, unmodelled
 from ..rules import Rules
 
 EQUALS = ("equal", "not_equal", "in", "not_in")

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from ..exceptions import refuse, unmodelled
 from ..generated.module import Generated, named, need_edited_only
-from ..routes import Answer, Request, created, ok, refuse, route, unmodelled
+from ..routes import Answer, Request, created, ok, route
 from .archive import corrupted
 from .jobs import FINAL, LOST, BulkJob, dialect_of, plan_span, run
 from .query import module_of_body, read_body

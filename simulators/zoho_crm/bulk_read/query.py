@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ..crm.columns import APPROVAL, Column, Columns, RefusedColumn, UnknownColumn
 from ..crm.comparison import Predicate, combined
 from ..crm.models import Field, Module
-from ..routes import Request, need_scope, refuse, unmodelled
+from ..exceptions import refuse, unmodelled
+from ..oauth.scopes import need_scope
+from ..routes import Request
 from .criteria import compile_criteria, named_fields, with_ids
 
 if TYPE_CHECKING:

@@ -10,19 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ..api.record_json import shape
 from ..crm.columns import APPROVAL, Columns
 from ..crm.models import Field, Module, Record
+from ..exceptions import Refusal, Unmodelled, refuse, unmodelled
 from ..generated.module import need_edited_only
-from ..routes import (
-    Answer,
-    Refusal,
-    Request,
-    Unmodelled,
-    need_scope,
-    no_content,
-    ok,
-    refuse,
-    route,
-    unmodelled,
-)
+from ..oauth.scopes import need_scope
+from ..routes import Answer, Request, no_content, ok, route
 from .executor import Cell, Found, aggregate, check_limits, check_names, select
 from .parser import CoqlError, Query, comparisons, parse
 from .where import condition

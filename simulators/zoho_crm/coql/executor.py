@@ -10,8 +10,8 @@ from typing import Any
 from ..crm.columns import Column as Source
 from ..crm.columns import Columns
 from ..crm.models import Field, Record
+from ..exceptions import unmodelled
 from ..quirks import Quirks
-from ..routes import unmodelled
 from ..rules import Rules
 from .parser import Column, CoqlError, Query, comparisons
 from .where import condition, find, invalid

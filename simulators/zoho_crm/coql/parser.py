@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from ..routes import unmodelled
+from ..exceptions import unmodelled
 
 AGGREGATES = ("SUM", "MAX", "MIN", "AVG", "COUNT")
 RESERVED = frozenset(

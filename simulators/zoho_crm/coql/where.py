@@ -6,7 +6,7 @@ from typing import Any
 
 from ..crm.columns import Column, Columns, RefusedColumn, UnknownColumn
 from ..crm.comparison import Predicate, combined, predicate, read_literal
-from ..routes import unmodelled
+from ..exceptions import unmodelled
 from .parser import Comparison, CoqlError, Group, Literal
 
 COMPARATORS = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..routes import unmodelled
+from ..exceptions import unmodelled
 from .comparison import comparable, kind_of
 from .models import USER_TYPES, Field, Module, Record
 

@@ -1,15 +1,11 @@
-"""An organisation in Zoho CRM: its modules, records, people and clock; nothing of HTTP."""
+"""An organisation in Zoho CRM: its modules, records and people."""
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime, timedelta
 from typing import Any
 
 from ..clock import Clock
-from ..faults import Faults
-from ..ledger import Ledger
-from ..oauth.tokens import Tokens
 from ..quirks import Quirks
 from ..rules import Rules
 from . import deletions
@@ -25,16 +21,8 @@ class Org(Schema):
     def __init__(
         self, rules: Rules | None = None, quirks: Quirks | None = None, clock: Clock | None = None
     ) -> None:
-        super().__init__()
-        self.rules = rules or Rules()
-        self.quirks = quirks or Quirks()
-        self.clock = clock or Clock()
-        self.running = self.running_heavy = 0
-        self.running_lock = threading.Lock()
-        self.ledger = Ledger()
-        self.faults = Faults()
+        super().__init__(rules, quirks, clock)
         self.account = Account(self)
-        self.tokens = Tokens(self)
         self.bulk_states = ["ADDED", "QUEUED", "IN PROGRESS", "COMPLETED"]
         """The states that a Bulk Read job goes through, one a poll."""
         self.jobs: dict[str, Any] = {}
@@ -47,13 +35,19 @@ class Org(Schema):
     # -- the account, in short
 
     @property
+    def zgid(self) -> str:
+        return self.account.zgid
+
+    @property
+    def company_name(self) -> str:
+        return self.account.company_name
+
+    @property
     def user(self) -> dict[str, Any]:
-        """The user that the tokens act as."""
         return self.account.user
 
     @property
     def time_zone(self) -> str:
-        """The API user's zone: the offset of every datetime that Zoho writes."""
         return str(self.account.user["time_zone"])
 
     @time_zone.setter
@@ -67,9 +61,6 @@ class Org(Schema):
     @scopes.setter
     def scopes(self, scopes: set[str]) -> None:
         self.tokens.scopes = set(scopes)
-
-    def now(self) -> datetime:
-        return second(self.clock.now())
 
     # -- records
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from abc import abstractmethod
 from collections import deque
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..clock import Clock
+from ..quirks import Quirks
+from ..rules import Rules
+from ..service import Service
 from .models import ROW_TYPES, Deletion, Field, Module, PickListValue, Record, system_fields
 from .values import canonical
 
@@ -16,11 +18,13 @@ FIRST_ID = 5_725_767_000_000_100_001
 MEMORY = timedelta(hours=1)  # more than anything that lags
 
 
-class Schema:
+class Schema(Service):
     """Modules with their tables; an `Org` is one with people, records and time."""
 
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
+    def __init__(
+        self, rules: Rules | None = None, quirks: Quirks | None = None, clock: Clock | None = None
+    ) -> None:
+        super().__init__(rules, quirks, clock)
         self._next_id = FIRST_ID
         self.tables: dict[str, dict[str, Record]] = {}
         self.modules: dict[str, Module] = {}
@@ -31,9 +35,6 @@ class Schema:
         """(time, id, the record as it was before, None if it was not there), for whatever lags."""
         self._met: dict[str, tuple[datetime, set[str]]] = {}
         """(time, the ids that are in the past of this very second)."""
-
-    @abstractmethod
-    def now(self) -> datetime: ...
 
     def new_id(self) -> str:
         with self.lock:

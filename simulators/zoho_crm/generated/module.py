@@ -17,7 +17,7 @@ import duckdb
 
 from ..bulk_read.archive import Dialect
 from ..crm.models import Module, Record
-from ..routes import unmodelled
+from ..exceptions import unmodelled
 from .columns import (
     FIRST_ID,
     LATEST,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl
 
-from ..crm.org import Org
-from ..routes import Answer, Request, ok, route, unmodelled
+from ..exceptions import unmodelled
+from ..routes import Answer, Request, ok, route
+from ..service import Service
 from .page import page
 from .tokens import Throttled, TokenError
 
@@ -27,11 +28,11 @@ TOKEN_PARAMETERS = " ".join(sorted(COMMON.union(*PARAMETERS.values())))
     host="accounts",
     authority="documented; errors with status 200: seen live; status of the throttle: conflict",
 )
-def token(org: Org, request: Request) -> Answer:
+def token(service: Service, request: Request) -> Answer:
     given = _parameters(request)
-    if given.get("grant_type") == "client_credentials" and org.quirks.client_credentials_path != "token":
-        return _error(org, "general_error")
-    return _tokens(org, request, given)
+    if given.get("grant_type") == "client_credentials" and service.quirks.client_credentials_path != "token":
+        return _error(service, "general_error")
+    return _tokens(service, request, given)
 
 
 @route(
@@ -42,13 +43,13 @@ def token(org: Org, request: Request) -> Answer:
     host="accounts",
     authority="documented for client credentials; conflict with the token path",
 )
-def client_credentials(org: Org, request: Request) -> Answer:
+def client_credentials(service: Service, request: Request) -> Answer:
     given = _parameters(request)
     if given.get("grant_type") != "client_credentials":
         unmodelled("POST /oauth/v2/auth is modelled for grant_type=client_credentials only")
-    if org.quirks.client_credentials_path != "auth":
-        return _error(org, "general_error")
-    return _tokens(org, request, given)
+    if service.quirks.client_credentials_path != "auth":
+        return _error(service, "general_error")
+    return _tokens(service, request, given)
 
 
 @route(
@@ -58,7 +59,7 @@ def client_credentials(org: Org, request: Request) -> Answer:
     host="accounts",
     authority="seen live: it names the data centres; the keys are inferred",
 )
-def server_info(org: Org, request: Request) -> Answer:
+def server_info(service: Service, request: Request) -> Answer:
     return ok(result="success", locations={"us": request.accounts_url})
 
 
@@ -70,8 +71,8 @@ def server_info(org: Org, request: Request) -> Answer:
     host="accounts",
     authority="documented; the HTML of a refusal: seen live",
 )
-def revoke(org: Org, request: Request) -> Answer:
-    if org.tokens.revoke(_parameters(request).get("token", "")):
+def revoke(service: Service, request: Request) -> Answer:
+    if service.tokens.revoke(_parameters(request).get("token", "")):
         return ok(status="success")
     return page(400, "Invalid token", "The token that was to be revoked is not known here.")
 
@@ -87,15 +88,15 @@ def _parameters(request: Request) -> dict[str, str]:
     return given
 
 
-def _tokens(org: Org, request: Request, given: dict[str, str]) -> Answer:
+def _tokens(service: Service, request: Request, given: dict[str, str]) -> Answer:
     try:
-        org.tokens.check_client(given.get("client_id"), given.get("client_secret"))
-        return _granted(org, request, given)
+        service.tokens.check_client(given.get("client_id"), given.get("client_secret"))
+        return _granted(service, request, given)
     except TokenError as error:
-        return _error(org, str(error))
+        return _error(service, str(error))
     except Throttled:
         return Answer(
-            org.quirks.throttle_status,
+            service.quirks.throttle_status,
             {
                 "error_description": "You have made too many requests continuously. "
                 "Please try again after some time.",
@@ -105,7 +106,7 @@ def _tokens(org: Org, request: Request, given: dict[str, str]) -> Answer:
         )
 
 
-def _granted(org: Org, request: Request, given: dict[str, str]) -> Answer:
+def _granted(service: Service, request: Request, given: dict[str, str]) -> Answer:
     kind = given.get("grant_type", "")
     if kind not in PARAMETERS:
         unmodelled(f"grant_type {kind!r} is not modelled")
@@ -113,26 +114,28 @@ def _granted(org: Org, request: Request, given: dict[str, str]) -> Answer:
         raise TokenError("general_error")
     refresh_token = None
     if kind == "refresh_token":
-        access = org.tokens.renew(given["refresh_token"])
+        access = service.tokens.renew(given["refresh_token"])
     elif kind == "authorization_code":
-        access, refresh_token = org.tokens.exchange(given["code"], given.get("redirect_uri"))
+        access, refresh_token = service.tokens.exchange(given["code"], given.get("redirect_uri"))
     else:
-        access = org.tokens.client_credentials(given.get("soid"), given["scope"].split(","))
-    return ok(**_token_answer(org, request, access, refresh_token))
+        access = service.tokens.client_credentials(given.get("soid"), given["scope"].split(","))
+    return ok(**_token_answer(service, request, access, refresh_token))
 
 
-def _token_answer(org: Org, request: Request, access: str, refresh_token: str | None) -> dict[str, Any]:
-    seconds = org.rules.access_token_seconds
+def _token_answer(
+    service: Service, request: Request, access: str, refresh_token: str | None
+) -> dict[str, Any]:
+    seconds = service.rules.access_token_seconds
     body: dict[str, Any] = {"access_token": access}
     if refresh_token:
         body["refresh_token"] = refresh_token
-    if org.quirks.scope_in_token_answer:
-        body["scope"] = " ".join(sorted(org.tokens.access[access].scopes))
+    if service.quirks.scope_in_token_answer:
+        body["scope"] = " ".join(sorted(service.tokens.access[access].scopes))
     body.update(api_domain=request.api_url, token_type="Bearer", expires_in=seconds)
-    if org.quirks.expires_in_milliseconds:
+    if service.quirks.expires_in_milliseconds:
         body.update(expires_in=seconds * 1000, expires_in_sec=seconds)
     return body
 
 
-def _error(org: Org, word: str) -> Answer:
-    return Answer(org.quirks.token_error_status, {"error": word})
+def _error(service: Service, word: str) -> Answer:
+    return Answer(service.quirks.token_error_status, {"error": word})

@@ -8,16 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ..crm.org import Org
+from .scopes import READ_SCOPES
 
-READ_SCOPES = frozenset(
-    {
-        "ZohoCRM.modules.READ", "ZohoCRM.settings.READ", "ZohoCRM.users.READ", "ZohoCRM.org.READ",
-        "ZohoCRM.bulk.READ", "ZohoCRM.coql.READ", "ZohoSearch.securesearch.READ", "ZohoCRM.apis.READ",
-        "ZohoCRM.features.READ", "ZohoCRM.notifications.READ", "ZohoCRM.files.READ",
-    }
-)  # fmt: skip
+if TYPE_CHECKING:
+    from ..service import Service
 
 
 class TokenError(Exception):
@@ -71,8 +65,8 @@ class Code:
 class Tokens:
     """The accounts server's memory; all refusals are raised as the word that Zoho uses."""
 
-    def __init__(self, org: Org) -> None:
-        self._org = org
+    def __init__(self, service: Service) -> None:
+        self._service = service
         self._made = 0
         self.client_name = "Zoho CRM pipeline"
         self.client_id = "1000.SIMULATEDCLIENTSIMULATEDCLIENT0"
@@ -95,7 +89,7 @@ class Tokens:
         if client_id != self.client_id:
             raise TokenError("invalid_client")
         if client_secret != self.client_secret:
-            raise TokenError(self._org.quirks.wrong_secret_error)
+            raise TokenError(self._service.quirks.wrong_secret_error)
 
     def renew(self, refresh_token: str) -> str:
         """An access token from a refresh token."""
@@ -107,7 +101,7 @@ class Tokens:
 
     def client_credentials(self, soid: str | None, scopes: Iterable[str]) -> str:
         """An access token without a person; the org is named by its zgid."""
-        if soid != f"ZohoCRM.{self._org.account.zgid}":
+        if soid != f"ZohoCRM.{self._service.zgid}":
             raise TokenError("invalid_client")
         return self._mint(self._client_grant, self.checked_scopes(scopes))
 
@@ -119,11 +113,11 @@ class Tokens:
 
     def self_client_code(self, scopes: Iterable[str]) -> str:
         """What the operator gets in the API console."""
-        return self.new_code(Code(self.checked_scopes(scopes), self._org.now(), None))
+        return self.new_code(Code(self.checked_scopes(scopes), self._service.now(), None))
 
     def new_code(self, code: Code) -> str:
-        rules = self._org.rules
-        self._code_window.take(self._org.now(), rules.grant_codes_per_window, rules.token_window_seconds)
+        rules = self._service.rules
+        self._code_window.take(self._service.now(), rules.grant_codes_per_window, rules.token_window_seconds)
         text = self._token()
         self.codes[text] = code
         return text
@@ -131,8 +125,8 @@ class Tokens:
     def exchange(self, text: str, redirect_uri: str | None) -> tuple[str, str | None]:
         """(access token, refresh token or None) for a code; a code works once."""
         code = self.codes.get(text)
-        life = timedelta(seconds=self._org.quirks.grant_code_seconds)
-        if code is None or code.used or self._org.now() >= code.made + life:
+        life = timedelta(seconds=self._service.quirks.grant_code_seconds)
+        if code is None or code.used or self._service.now() >= code.made + life:
             raise TokenError("invalid_code")
         if code.redirect_uri is not None and code.redirect_uri != redirect_uri:
             raise TokenError("invalid_redirect_uri")
@@ -142,7 +136,7 @@ class Tokens:
         if code.offline:
             refresh_token = self._token()
             self.grants[refresh_token] = grant
-            while len(self.grants) > self._org.rules.refresh_tokens_per_user:
+            while len(self.grants) > self._service.rules.refresh_tokens_per_user:
                 self.revoke(next(iter(self.grants)))
         return self._mint(grant, code.scopes), refresh_token
 
@@ -155,20 +149,20 @@ class Tokens:
 
     def holder(self, token: str) -> AccessToken | None:
         held = self.access.get(token)
-        return held if held is not None and self._org.clock.now() < held.expires else None
+        return held if held is not None and self._service.clock.now() < held.expires else None
 
     def kill_access_tokens(self) -> None:
         """As an administrator does who ends all sessions; the refresh tokens live on."""
         self.access.clear()
 
     def _mint(self, grant: Grant, scopes: frozenset[str]) -> str:
-        rules, now = self._org.rules, self._org.clock.now()
+        rules, now = self._service.rules, self._service.clock.now()
         grant.window.take(now, rules.access_tokens_per_window, rules.token_window_seconds)
         token = self._token()
         self.access[token] = AccessToken(scopes, now + timedelta(seconds=rules.access_token_seconds))
         grant.live = [known for known in grant.live if self.holder(known)]
         grant.live.append(token)
-        while len(grant.live) > self._org.quirks.live_access_tokens:
+        while len(grant.live) > self._service.quirks.live_access_tokens:
             self.access.pop(grant.live.pop(0), None)
         return token
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulators.zoho_crm import Org
-from simulators.zoho_crm.api.record_json import dumps
 from simulators.zoho_crm.dispatch import dispatch
 from simulators.zoho_crm.routes import Request
+from simulators.zoho_crm.serialization import dumps
 
 BULK = "/crm/bulk/v8/read"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from simulators.zoho_crm import Org
 from simulators.zoho_crm.coql.parser import CoqlError, parse
-from simulators.zoho_crm.routes import Unmodelled
+from simulators.zoho_crm.exceptions import Unmodelled
 from tests.simulators.zoho_crm.calling import call, create, query
 from tests.simulators.zoho_crm.leads import coql_org, leads_org
 

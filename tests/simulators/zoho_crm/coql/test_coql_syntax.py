@@ -13,7 +13,7 @@ from simulators.zoho_crm.coql.parser import (
     Query,
     parse,
 )
-from simulators.zoho_crm.routes import Unmodelled
+from simulators.zoho_crm.exceptions import Unmodelled
 
 
 def where(condition: str, *, flat_conditions: bool = True) -> Comparison | Group:
