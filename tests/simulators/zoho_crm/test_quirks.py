@@ -10,7 +10,7 @@ import pytest
 from simulators.zoho_crm import Org, Quirks
 from simulators.zoho_crm.quirks import impossible
 from tests.simulators.zoho_crm.calling import query, read
-from tests.simulators.zoho_crm.records.test_children import children_org, deal_of, sizes
+from tests.simulators.zoho_crm.deals import children_org, deal_of, sizes
 from tests.simulators.zoho_crm.wire import wired
 
 ALONE = {

@@ -8,7 +8,7 @@ import pytest
 
 from simulators.zoho_crm import Field, Org, Quirks
 from tests.simulators.zoho_crm.calling import get, read, rows_of
-from tests.simulators.zoho_crm.records.test_children import NAMES, children_org, deal_of
+from tests.simulators.zoho_crm.deals import NAMES, children_org, deal_of
 
 
 class Life:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulators.zoho_crm.records.test_children import children_org, deal_of
+from tests.simulators.zoho_crm.deals import children_org, deal_of
 from tests.simulators.zoho_crm.wire import refusal, wired
 
 BIN = "settings/recycle_bin"

@@ -6,7 +6,7 @@ import pytest
 
 from simulators.zoho_crm import Org
 from tests.simulators.zoho_crm.calling import query, rows_of
-from tests.simulators.zoho_crm.records.test_children import children_org, deal_of
+from tests.simulators.zoho_crm.deals import children_org, deal_of
 
 
 @pytest.fixture
