@@ -1,4 +1,4 @@
-"""A Zoho CRM to run against: smaller than Zoho, never kinder."""
+"""A simulated Zoho CRM: it may do less than Zoho, but accepts nothing that Zoho would refuse."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ except ModuleNotFoundError as missing:
     sys.exit(f"Error: {missing.name} is not installed. Run `make setup`, then use .venv/bin/python.")
 
 NOT_SIMULATED = """\
-This is a simulated Zoho CRM on 127.0.0.1; nothing leaves this machine. It is smaller than Zoho: it writes
-nothing, searches nothing, sends no notifications and keeps no files. What it does not know it refuses with
-status 418. The whole list is in simulators/zoho_crm/README.md."""
+This is a simulated Zoho CRM on 127.0.0.1; nothing leaves this machine. It does less than Zoho: it
+writes nothing, searches nothing, sends no notifications and keeps no files. What it does not simulate it
+refuses with status 418. The whole list is in simulators/zoho_crm/README.md."""
 
 
 def main(arguments: list[str] | None = None) -> int:

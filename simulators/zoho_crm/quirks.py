@@ -49,16 +49,15 @@ class Quirks:
     multiselectlookup_keys: str = one_of("v8", "v7")  # conflict: linking_details in v8, other names in v7
     multi_user_linking_module: str = one_of("text", "object")
     # ^ documented for v7: how the field of a multi-user look-up names its linking module
-    module_time_moves: bool = one_of(
-        False, True
-    )  # inferred: modified_time of settings/modules, fields changed
+    module_time_moves: bool = one_of(False, True)
+    # ^ inferred: whether modified_time in settings/modules changes with a module's fields
     all_users_hold_deleted: bool = one_of(False, True)  # conflict: one sample of AllUsers has a deleted user
     feature_off_status: int = one_of(403, 400)  # conflict: 403 documented, 400 in a connector in production
     currencies_off_code: str = one_of("CURRENCIES_NOT_ENABLED", "FEATURE_NOT_SUPPORTED")  # documented, both
     list_approved: str = one_of("honoured", "ignored")
     # ^ conflict: `approved` of a list, in Zoho's specification and not on v7's page; ignored shows all records
     approval_in_criteria: str | None = one_of(None, "$approved", "$approval_state")
-    # ^ inferred: what Bulk Read and COQL call the approval of a record; None: no name is taken
+    # ^ inferred: what Bulk Read and COQL call the approval of a record; None: neither name is accepted
 
     # -- counts
     count_lag_minutes: float = one_of(0, 1, 10)  # documented: the count may lag 1 to 10 minutes
@@ -68,32 +67,37 @@ class Quirks:
 
     # -- deletions
     deleted_page_11: bool = one_of(True, False)  # inferred: /deleted goes on past page 10; False refuses it
-    deleted_nothing_new_status: int = one_of(204, 304)  # inferred: /deleted with If-Modified-Since, no news
-    deleted_newest_first: bool = one_of(
-        True, False
-    )  # seen in a sample: the order of /deleted is not promised
+    deleted_nothing_new_status: int = one_of(204, 304)  # inferred: /deleted, If-Modified-Since, nothing new
+    deleted_newest_first: bool = one_of(True, False)
+    # ^ seen in a sample; the order of /deleted is not documented
     deleted_of_rows: str = one_of("INVALID_MODULE", "NOT_SUPPORTED", "offered")
     # ^ inferred: Zoho's list of modules with /deleted names no subform, linking or history module
     deleted_of_notes: str = one_of("offered", "INVALID_MODULE", "NOT_SUPPORTED")
     # ^ conflict: not in Zoho's list of modules with /deleted, yet its recycle bin holds Notes and Attachments
-    subform_rows_in_deleted: bool = one_of(False, True)  # inferred: rows that go leave no trace
-    notes_go_with_record: bool = one_of(True, False)  # documented: a record's Notes and Attachments go along
-    notes_in_deleted: bool = one_of(False, True)  # inferred: those that went along show in their own /deleted
-    notes_in_recycle_bin: bool = one_of(True, False)  # inferred: they show there next to their record
+    subform_rows_in_deleted: bool = one_of(False, True)
+    # ^ inferred: whether subform rows deleted with their record are listed in their own /deleted
+    notes_go_with_record: bool = one_of(True, False)  # documented: Notes and Attachments are deleted too
+    notes_in_deleted: bool = one_of(False, True)
+    # ^ inferred: whether notes deleted with their record are listed in their own /deleted
+    notes_in_recycle_bin: bool = one_of(True, False)
+    # ^ inferred: whether notes deleted with their record are listed in the recycle bin
     activities_go_with_record: bool = one_of(True, False)
-    # ^ documented for tasks: they go to the bin with their record and come back with it
-    activities_in_deleted: bool = one_of(False, True)  # inferred: those show in their own /deleted
+    # ^ documented for tasks: they are deleted and restored with their record
+    activities_in_deleted: bool = one_of(False, True)
+    # ^ inferred: whether activities deleted with their record are listed in their own /deleted
     merged_shown_as: str | None = one_of("permanent", "recycle", None)
-    # ^ documented: a merge's losers never enter the recycle bin; None hides them in /deleted
+    # ^ documented: merged records never enter the recycle bin; None: /deleted does not list them
     merge_moves_notes: str = one_of("moved", "silently", "lost")
-    # ^ inferred: a loser's notes go to the master, with or without a new Modified_Time, or with the loser
-    restore_moves_modified_time: bool = one_of(False, True)  # inferred: a restored record looks as before
-    deleted_keeps_restored: bool = one_of(False, True)  # inferred: /deleted still names a restored record
+    # ^ inferred: a merged record's notes move to the master, with or without a new Modified_Time, or are deleted
+    restore_moves_modified_time: bool = one_of(False, True)
+    # ^ inferred: a restored record keeps its Modified_Time
+    deleted_keeps_restored: bool = one_of(False, True)  # inferred: /deleted still lists a restored record
     purged_shown: bool = one_of(True, False)  # inferred: after 60 days in the bin it is listed as permanent
-    purged_time: str = one_of("deleted", "purged")  # inferred: which of the two deleted_time then tells
+    purged_time: str = one_of("deleted", "purged")  # inferred: which of the two deleted_time then is
     history_loses_record: bool = one_of(True, False)  # seen live: the history of a deleted deal names no deal
-    rows_touched_by_edit: bool = one_of(False, True)  # inferred: an edit moves Modified_Time of subform rows
-    unlinking_touches_record: bool = one_of(True, False)  # inferred: a link that is removed edits its record
+    rows_touched_by_edit: bool = one_of(False, True)
+    # ^ inferred: whether an edit changes Modified_Time of the record's subform rows
+    unlinking_touches_record: bool = one_of(True, False)  # inferred: removing a link edits its record
 
     # -- limits
     retry_after: int | None = one_of(None, 1)  # inferred: Zoho documents no Retry-After; seconds to send one
@@ -110,7 +114,7 @@ class Quirks:
     bulk_booleans: tuple[str, str] = one_of(("true", "false"), ("TRUE", "FALSE"))  # seen live: case varies
     bulk_id_header: str = one_of("Id", "id")  # seen live three times; the documentation says "id"
     bulk_field_cap: int | None = one_of(None, 200)
-    # ^ documented: with more than 200 every field of the module comes; 200 refuses them, as a third party says
+    # ^ documented: with more than 200 every field of the module is exported; 200 refuses them, as a third party says
     bulk_refuses_address_fields: bool = one_of(True, False)  # seen live: FIELD_NOT_SUPPORTED names the field
     bulk_hides_converted: bool = one_of(False, True)
     # ^ inferred: a sample of a job without a view shows no such criteria; True: unless they name the flag
@@ -131,9 +135,8 @@ class Quirks:
     coql_flat_triples: bool = one_of(True, False)  # conflict: runs in production, a documented SYNTAX_ERROR
     coql_in_values: int = one_of(100, 50)  # documented: values of one `in`; 50 on older pages
     coql_reach: int = one_of(100_000)  # documented for v7 and v8; 10,000 up to v6
-    coql_hides_converted: bool = one_of(
-        True, False
-    )  # inferred: hidden unless the where clause names the flag
+    coql_hides_converted: bool = one_of(True, False)
+    # ^ inferred: hidden unless the where clause names the flag
     coql_hides_unapproved: bool = one_of(True, False)  # inferred: unless it names the approval
     coql_rich_text_cut: bool = one_of(False, True)  # inferred: whole in COQL; True cuts at 500
     coql_modules_refused: frozenset[str] = one_of(
@@ -156,9 +159,9 @@ class Quirks:
 
 
 def impossible(quirks: Quirks) -> dict[str, Any]:
-    """What cannot be as it stands, given the other switches, and what it then is."""
+    """The switches whose values contradict the others, with the values that they get instead."""
     found: dict[str, Any] = {}
-    if not quirks.notes_go_with_record:  # what stays is in no bin
+    if not quirks.notes_go_with_record:  # notes that stay are in no recycle bin
         found |= {"notes_in_deleted": False, "notes_in_recycle_bin": False}
         if quirks.merge_moves_notes == "lost":
             found["merge_moves_notes"] = "moved"
