@@ -1,4 +1,4 @@
-"""The org's clock: time is a value that tests move, unless a person asks for the wall clock."""
+"""The clock of the simulated service: it stands still until a test moves it, or runs with the wall clock."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def _check(service: Service, known: Route, request: Request) -> None:
 
 @contextmanager
 def _running(service: Service, known: Route, request: Request) -> Iterator[None]:
-    """Hold a place among the calls that run at one time."""
+    """Count the call among those that run at one time."""
     if known.host != "api":
         yield
         return

@@ -24,9 +24,9 @@ class Fault:
     html: bool = False
     """A gateway's page instead of JSON."""
     cut_after: int | None = None
-    """Bytes of the body that arrive before the connection dies."""
+    """Bytes of the body that arrive before the connection ends."""
     reset: bool = False
-    """The connection dies before an answer."""
+    """The connection ends before an answer."""
     empty: bool = False
     """200 with an empty body."""
     truncate_json: bool = False

@@ -29,7 +29,7 @@ class Request:
     scopes: frozenset[str] = frozenset()
     """What the access token may do."""
     fault: Fault | None = None
-    """A fault that this call meets and that its route has to play: job_states or corrupt_zip."""
+    """A fault that this call meets and that its route has to produce: job_states or corrupt_zip."""
     api_url: str = ""
     accounts_url: str = ""
 

@@ -32,9 +32,9 @@ class Rules:
     daily_credits: int | None = None
     concurrency: int = 20
     sub_concurrency: int = 10
-    # How long Zoho thinks about a call; a benchmark may set what it measured.
+    # Seconds that Zoho takes for a call; a benchmark may set what it measured.
     seconds_per_call: float = 0.0
-    # How fast an archive comes through the line; None: as fast as the machine.
+    # Bytes of an archive a second; None: as fast as the machine.
     download_bytes_per_second: float | None = None
 
     # Bulk Read: Zoho's Bulk Read overview and limitations.
@@ -46,7 +46,7 @@ class Rules:
     bulk_in_values: int = 200
     # With more, every field of the module is exported, without an error.
     bulk_fields: int = 200
-    # Not documented, but any real queue is finite: None means that it is never full.
+    # Not documented, None: there is no limit.
     bulk_jobs_waiting: int | None = None
 
     # COQL: Zoho's COQL limitations.

@@ -44,6 +44,6 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def plain_decimal(value: Decimal) -> str:
-    """`1234.5`, never `1.2345E+3`, and no zeros that nobody wrote."""
+    """`1234.5`, never `1.2345E+3`, and no trailing zeros."""
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

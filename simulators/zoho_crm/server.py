@@ -67,7 +67,7 @@ def serve(service: Service, port: int = 0, accounts_port: int = 0) -> Iterator[Z
 
 
 def stop(servers: Sequence[_Server]) -> None:
-    """All at one time: each waits until its loop comes round."""
+    """All at one time, because each waits for the end of its loop."""
     stopping = [threading.Thread(target=server.shutdown) for server in servers]
     for thread in stopping:
         thread.start()
@@ -212,14 +212,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _die(self) -> None:
-        """End the connection with a reset, not with a polite goodbye."""
+        """End the connection with a reset, without a close."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        """The Date header tells the org's time: clients take their windows from it."""
+        """The Date header is the simulated time: clients take their windows from it."""
         return format_datetime(self.server.service.now(), usegmt=True)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silence: the ledger has it all."""
+        """Log nothing: the ledger has every call."""

@@ -30,7 +30,7 @@ COMPARATORS = {
     "in": "in",
 }
 ORDERED = tuple(COMPARATORS)
-# `equals` of a text behaves as contains, says Zoho's page, and how it splits words nobody wrote down.
+# `equals` of a text behaves as contains, says Zoho's page, and how it splits words is not documented.
 MODELLED = {
     "number": ORDERED,
     "date": ORDERED,
@@ -71,7 +71,7 @@ def never(module: Module, field: Field) -> bool:
 
 
 def wanted(org: Org, request: Request) -> Callable[[Record], bool]:
-    """The test for the records that a count means: of converted ones none, and only approved ones, if it does not say."""
+    """The test for the records that a count means: by default no converted ones, and only approved ones."""
     named = [name for name in ("converted", "approved") if name in request.query]
     if named and org.quirks.count_parameters == "refused":
         refuse(400, "INVALID_DATA", param_name=named[0])
@@ -106,7 +106,7 @@ class CriteriaReader:
         return found
 
     def chain(self) -> Predicate:
-        """Parts in brackets, joined by one word; what binds closer, `and` or `or`, nobody wrote down."""
+        """Parts in brackets, joined by one word; whether `and` or `or` binds closer is not documented."""
         parts, words = [self.part()], set[str]()
         while match := WORD.match(self.text, self.at):
             words.add(match.group().lower())

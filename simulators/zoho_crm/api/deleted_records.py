@@ -1,4 +1,4 @@
-"""Deletions as Zoho tells them: a feed a module, and the recycle bin of the whole org."""
+"""Deletions: /deleted of each module, and the recycle bin of the whole org."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def describe(gone: Deletion, kind: str, at: datetime) -> dict[str, Any]:
     authority="documented; what it shows of rows, notes and attachments: inferred",
 )
 def list_recycle_bin(org: Org, request: Request) -> Answer:
-    """What could still be restored, of all modules; what is gone for good is not in it."""
+    """What could still be restored, of all modules; what is deleted permanently is not in it."""
     page, per_page = request.number("page", 1), page_size(org, request)
     sort_by = request.one_of("sort_by", SORTABLE, "deleted_time")
     order = request.one_of("sort_order", ("desc", "asc"), "desc")

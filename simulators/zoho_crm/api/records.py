@@ -22,7 +22,7 @@ SORTABLE = ("id", "Created_Time", "Modified_Time")
 
 @dataclass(frozen=True)
 class PageToken:
-    """A token is a place in an order and no bookmark: rows that move across it are met twice or never."""
+    """An offset into an order: rows that move across it are listed twice or not at all."""
 
     parameters: frozenset[tuple[str, str]]
     offset: int
@@ -74,7 +74,7 @@ def module_of(org: Org, name: str) -> Module:
 
 
 def asked_fields(org: Org, request: Request, module: Module) -> tuple[list[Field], list[str]]:
-    """The fields that a list can show and the `$` keys; a name that nobody knows is just left out."""
+    """The fields that a list can show and the `$` keys; unknown names are left out."""
     names = request.names("fields")
     limit = org.rules.fields_per_list
     if not names:
@@ -109,7 +109,7 @@ def modified_since(org: Org, request: Request) -> datetime | None:
 
 
 def is_new(org: Org, at: datetime, since: datetime) -> bool:
-    """Whole seconds, and by default strictly after: whoever asks has to overlap."""
+    """Whole seconds, and by default strictly after, so that a client has to overlap."""
     return at > since or (org.quirks.if_modified_since_inclusive and at == since)
 
 

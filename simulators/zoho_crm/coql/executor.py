@@ -92,7 +92,7 @@ def select(query: Query, columns: Columns, records: Sequence[Record]) -> Found:
     orders = [(order_source(name, query, columns), descending) for name, descending in query.order_by]
     found = sorted((record for record in records if passes(record)), key=lambda record: int(record.id))
     if orders:
-        # Zoho promises nothing about the order of equals, and this order is not the one that pages by luck.
+        # Zoho documents no order of equal rows; in this one, a client that relies on the order by id loses rows.
         found.reverse()
     for source, descending in reversed(orders):
         found.sort(key=lambda record, source=source: sort_key(source.comparable(record)), reverse=descending)  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""How records leave an org and come back: what goes with them, and what is told of it."""
+"""How records are deleted and restored: what is deleted with them, and which calls list it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ACTIVITIES = ("Tasks", "Events", "Calls")
 
 
 def delete(org: Org, module: str, id: str, permanent: bool) -> None:
-    """A live record leaves; one that is in the recycle bin is emptied out of it, with all that went along."""
+    """Delete a live record, or remove one from the recycle bin with all that was deleted with it."""
     if id in org.tables[module]:
         if org.modules[module].generated_type in ROW_MODULES:
             remove_row(org, module, id)
@@ -51,7 +51,7 @@ def remove(org: Org, module: str, id: str, kind: str, *, shown: bool = True) -> 
 
 
 def remove_row(org: Org, module: str, id: str) -> None:
-    """A row of a subform or a link goes for good by an edit of its record."""
+    """Delete a row of a subform, or a link: its record is edited, and the row cannot be restored."""
     record = org.tables[module][id]
     org.remember(module, id)
     del org.tables[module][id]
@@ -96,7 +96,7 @@ def merge(org: Org, module: str, master: str, losers: list[str], background: boo
 
 
 def move_related(org: Org, module: str, loser: str, master: str) -> None:
-    """Notes, attachments and activities of a loser go over to the master."""
+    """Move the notes, attachments and activities of a merged record to the master."""
     there = {"id": master, "name": org.display_name(module, master)}
     for row in (*notes_of(org, loser), *activities_of(org, loser)):
         org.remember(row.module, row.id)
@@ -108,11 +108,11 @@ def move_related(org: Org, module: str, loser: str, master: str) -> None:
             row.values["Modified_Time"] = org.now()
 
 
-# -- what hangs on a record
+# -- what belongs to a record
 
 
 def children(org: Org, module: str, id: str) -> tuple[Record, ...]:
-    """What goes with a record: rows of its subforms, its links, its activities, the notes of all, and their files."""
+    """What is deleted with a record: rows of its subforms, its links, its activities, the notes of all, and their files."""
     found = list(rows_of(org, module, id))
     if any(id == loser for _, loser, _ in org.merging):  # the rest moves later
         return tuple(found)
@@ -156,7 +156,7 @@ def activities_of(org: Org, id: str) -> Iterator[Record]:
 
 
 def histories(org: Org, module: str, id: str) -> tuple[tuple[Record, str, dict[str, str]], ...]:
-    """The rows of histories that name the record, with the field and the value that they are to lose."""
+    """The rows of histories that name the record, with the field and the value that is removed."""
     found = []
     for other in org.modules.values():
         if other.generated_type != "field_tracker":
@@ -195,11 +195,11 @@ def first_pointer(module: Module, target: str) -> str:
     return next((field.api_name for field in module.fields if field.lookup_module == target), "")
 
 
-# -- what is told of it
+# -- which calls list a deletion
 
 
 def told_of(org: Org, module: str) -> tuple[bool, bool]:
-    """Whether /deleted of this module and the recycle bin tell of what went with its record."""
+    """Whether /deleted of this module and the recycle bin list what was deleted with its record."""
     quirks = org.quirks
     if module in NOTES:
         return quirks.notes_in_deleted, quirks.notes_in_recycle_bin
@@ -221,14 +221,14 @@ def deletion_of(org: Org, module: str, id: str) -> Deletion:
 
 
 def went_with(org: Org, found: Deletion) -> list[Deletion]:
-    """The entries of what went with it, but for modules that are dropped and rows that are emptied out."""
+    """The deletions that belong to it, except those of dropped modules and those removed from the bin."""
     rows = [row for row in found.rows if row.module in org.modules]
     entries = [deletion_of(org, row.module, row.id) for row in rows]
     return [gone for gone in entries if gone.kind == found.kind]
 
 
 def enter(org: Org, gone: Deletion) -> None:
-    """List a deletion, in the place of one that was taken back and is still listed."""
+    """List a deletion, in place of an earlier one of a record that was restored."""
     listed = org.deletions[gone.record.module]
     listed[:] = [held for held in listed if held.record.id != gone.record.id]
     listed.append(gone)
@@ -249,10 +249,10 @@ def in_bin(org: Org, gone: Deletion) -> bool:
 
 
 def listed_as(org: Org, gone: Deletion) -> tuple[str, datetime] | None:
-    """The type and the time under which /deleted tells of it now; None when it does not."""
+    """The type and the time under which /deleted lists it now; None: it does not."""
     now, kind, at = org.now(), gone.kind, gone.deleted_time
     purged = gone.emptied
-    if kind == "recycle" and now >= in_bin_until(org, gone):  # sixty days in the bin: gone by itself
+    if kind == "recycle" and now >= in_bin_until(org, gone):  # sixty days in the bin: deleted permanently
         if gone.restored or not org.quirks.purged_shown:
             return None
         kind, purged = "permanent", in_bin_until(org, gone)

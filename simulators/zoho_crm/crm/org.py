@@ -65,7 +65,7 @@ class Org(Schema):
     # -- records
 
     def records(self, module: str) -> list[Record]:
-        """The truth: every live record, converted and unapproved ones too, in the order of their ids."""
+        """Every live record, converted and unapproved ones too, in the order of their ids."""
         with self.lock:
             return list(self.tables[module].values())
 
@@ -73,12 +73,12 @@ class Org(Schema):
         return self.tables.get(module, {}).get(id)
 
     def shown(self, module: str) -> list[Record]:
-        """The records as lists, COQL and Bulk Read show them: the truth, or the truth of a moment ago."""
+        """The records as lists, COQL and Bulk Read show them: as they are, or as they were `list_lag_seconds` ago."""
         with self.lock:
             return self.as_of(module, self.clock.now() - timedelta(seconds=self.quirks.list_lag_seconds))
 
     def counted(self, module: str) -> list[Record]:
-        """The records as counts see them: not fresher than lists, and they may lag by minutes."""
+        """The records that a count counts: as old as those of lists, or older."""
         seconds = max(self.quirks.count_lag_minutes * 60, self.quirks.list_lag_seconds)
         with self.lock:
             return self.as_of(module, self.clock.now() - timedelta(seconds=seconds))
@@ -119,7 +119,7 @@ class Org(Schema):
                 self.edit(name, parent["id"])
 
     def set_computed(self, module: str, id: str, field: str, value: Any) -> None:
-        """Change a formula, a roll-up or the like: the value moves, Modified_Time does not."""
+        """Change a formula, a roll-up or the like: the value changes, Modified_Time does not."""
         with self.lock:
             self.remember(module, id)
             record = self.tables[module][id]
@@ -141,12 +141,12 @@ class Org(Schema):
             deletions.delete(self, module, id, permanent)
 
     def remove_row(self, module: str, id: str) -> None:
-        """Take a row out of a subform, or a link away: its record is edited, and the row is gone for good."""
+        """Take a row out of a subform, or a link away: its record is edited, and the row cannot be restored."""
         with self.lock:
             deletions.remove_row(self, module, id)
 
     def restore(self, module: str, id: str) -> None:
-        """Bring a record back from the recycle bin, with all that went along; nothing tells of its return."""
+        """Restore a record from the recycle bin, with all that was deleted with it; no call reports that."""
         with self.lock:
             deletions.restore(self, module, id)
 
@@ -161,9 +161,9 @@ class Org(Schema):
             self.edit(module, id, **known, **targets)
 
     def merge(self, module: str, master: str, losers: list[str], background: bool = False) -> None:
-        """The duplicates are deleted; nothing tells a reader which master took them in.
+        """Merge duplicates into a master: they are deleted, and no call says into which record.
 
-        `background`: what hung on them moves to the master only in `finish_merges`, as where it is much.
+        `background`: their notes and activities move to the master only in `finish_merges`.
         """
         with self.lock:
             deletions.merge(self, module, master, losers, background)
@@ -192,7 +192,7 @@ class Org(Schema):
     # -- inside
 
     def _remove(self, module: str, id: str, kind: str, *, shown: bool = True) -> None:
-        """A deletion of either kind, even one without a trace in /deleted."""
+        """A deletion of either kind, also one that /deleted does not list."""
         deletions.remove(self, module, id, kind, shown=shown)
 
     def _defaults(self, module: str) -> dict[str, Any]:

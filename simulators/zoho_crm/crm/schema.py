@@ -1,4 +1,4 @@
-"""The schema of an org: its modules and fields, and how they change under a reader's feet."""
+"""The schema of an org: its modules and fields, and how they change between calls."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Schema(Service):
         self.versions: dict[str, int] = {}
         """Counts the changes of each module, so that an order once sorted can be kept."""
         self.past: dict[str, deque[tuple[datetime, str, Record | None]]] = {}
-        """(time, id, the record as it was before, None if it was not there), for whatever lags."""
+        """(time, id, the record as it was before, None if it was not there), for lists and counts that lag."""
         self._met: dict[str, tuple[datetime, set[str]]] = {}
-        """(time, the ids that are in the past of this very second)."""
+        """(time, the ids whose earlier state of this second is kept)."""
 
     def new_id(self) -> str:
         with self.lock:
@@ -67,7 +67,7 @@ class Schema(Service):
                 shelf.pop(module)
 
     def add_field(self, module: str, field: Field, *, value: Any = None) -> None:
-        """Existing records get the value without a move of Modified_Time, as in Zoho."""
+        """Existing records get the value, and their Modified_Time stays, as in Zoho."""
         with self.lock:
             field.id = field.id or self.new_id()
             self.modules[module].fields.append(field)
@@ -127,7 +127,7 @@ class Schema(Service):
         return field
 
     def fields_changed(self, module: str) -> None:
-        """What lags shows new fields at once: no record of then is shown with the fields of today."""
+        """New fields show at once, also where lists lag: no older state of a record is shown with them."""
         self.modules[module].changed()
         self.modules[module].modified_time = self.now()
         self.past[module].clear()

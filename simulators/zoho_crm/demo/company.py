@@ -1,4 +1,4 @@
-"""The demo company: small enough to enjoy, awkward enough to trust a loader that gets it right."""
+"""The demo company: small, with values and settings that a loader may get wrong."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def add_modules(org: Org) -> None:
 
 
 def delete_some(org: Org, ids: dict[str, list[str]]) -> None:
-    """What the CRM has seen before anybody read it: deletions of both kinds, and one that was taken back."""
+    """Deletions of both kinds from before the first read, and one that was restored."""
     for id in ids["Contacts"][1000:1004]:
         org.delete("Contacts", id)
     org.delete("Contacts", ids["Contacts"][1002], permanent=True)
@@ -83,7 +83,7 @@ def delete_some(org: Org, ids: dict[str, list[str]]) -> None:
 
 
 def demo_changes(org: Org) -> Changes:
-    """A morning's work, for a second run to find: edits, a conversion, deletions, a restored record.
+    """Changes for a second run to find: edits, a conversion, deletions, a restored record.
 
     Records are chosen by their place, so that equal companies change equally. Move the clock before.
     """

@@ -1,4 +1,4 @@
-"""The demo company's pride: a custom module with a field of every type, more than one list call may ask for."""
+"""The demo company's custom module with a field of every type: more fields than one list call may ask for."""
 
 from __future__ import annotations
 

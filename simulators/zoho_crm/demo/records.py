@@ -1,4 +1,4 @@
-"""The demo company's records: mostly small tables, two that need a page token, every kind of awkward value."""
+"""The demo company's records: mostly small tables, two that need a page token, with every kind of awkward value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words that the demo company is made of: names and texts that a loader would rather not meet."""
+"""Names and texts of the demo company, with characters that break careless loaders."""
 
 from __future__ import annotations
 

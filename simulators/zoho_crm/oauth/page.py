@@ -1,4 +1,4 @@
-"""A page of the accounts server: one HTML file that loads nothing, for a phone as for a desk, light and dark."""
+"""A page of the accounts server: one HTML file that loads nothing else, for small and large screens, light and dark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens: what the accounts server remembers of clients, codes, refresh tokens and access tokens."""
+"""Tokens: the client, codes, refresh tokens and access tokens of the accounts server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TokenError(Exception):
-    """The word that the token endpoint puts under `error`."""
+    """The text of `error` in the token endpoint's answer."""
 
 
 class Throttled(Exception):
@@ -24,7 +24,7 @@ class Throttled(Exception):
 
 @dataclass
 class Window:
-    """So many in so many seconds; once over, refused until the window ends."""
+    """A number of tokens in a number of seconds; with more, all are refused until the window ends."""
 
     started: datetime | None = None
     used: int = 0
@@ -63,7 +63,7 @@ class Code:
 
 
 class Tokens:
-    """The accounts server's memory; all refusals are raised as the word that Zoho uses."""
+    """The client and its tokens; a refusal is a TokenError with Zoho's word."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -75,9 +75,9 @@ class Tokens:
         """What the client has registered; another redirect URI is refused."""
         self.location = "us"
         self.accounts_server: str | None = None
-        """What a consent's redirect says of the account's place; None: the server that asked."""
+        """`accounts-server` in the redirect after a consent; None: the server that was asked."""
         self.scopes: set[str] = set(READ_SCOPES)
-        """What the org's own refresh token may do; it binds when an access token is made."""
+        """What the org's own refresh token may do; an access token has the scopes of the time when it is made."""
         self.refresh_token = self._token()
         self.grants: dict[str, Grant] = {self.refresh_token: Grant(frozenset())}
         self.access: dict[str, AccessToken] = {}
@@ -112,7 +112,7 @@ class Tokens:
         return wanted
 
     def self_client_code(self, scopes: Iterable[str]) -> str:
-        """What the operator gets in the API console."""
+        """The code that the API console shows for a Self Client."""
         return self.new_code(Code(self.checked_scopes(scopes), self._service.now(), None))
 
     def new_code(self, code: Code) -> str:
@@ -141,7 +141,7 @@ class Tokens:
         return self._mint(grant, code.scopes), refresh_token
 
     def revoke(self, refresh_token: str) -> bool:
-        """A revoked refresh token takes its access tokens along."""
+        """Revoke a refresh token and its access tokens."""
         grant = self.grants.pop(refresh_token, None)
         for token in grant.live if grant else ():
             self.access.pop(token, None)
@@ -152,7 +152,7 @@ class Tokens:
         return held if held is not None and self._service.clock.now() < held.expires else None
 
     def kill_access_tokens(self) -> None:
-        """As an administrator does who ends all sessions; the refresh tokens live on."""
+        """End all access tokens, as an administrator can; the refresh tokens stay."""
         self.access.clear()
 
     def _mint(self, grant: Grant, scopes: frozenset[str]) -> str:

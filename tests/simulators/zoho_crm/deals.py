@@ -1,4 +1,4 @@
-"""Orgs of deals: fifty of one field, or one with all that may hang on a record."""
+"""Orgs of deals: fifty with one field, or one with every kind of child record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What hangs on a record: subform rows, links, notes, files and histories, and how they go and come back."""
+"""What is deleted and restored with a record: subform rows, links, notes, files and histories."""
 
 from __future__ import annotations
 

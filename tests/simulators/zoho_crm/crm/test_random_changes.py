@@ -1,4 +1,4 @@
-"""Random lives of an org with random switches: what must be true of it and of its APIs after each of them."""
+"""Random changes to an org with random switches: what must be true of it and of its APIs after each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.simulators.zoho_crm.calling import get, read, rows_of
 from tests.simulators.zoho_crm.deals import NAMES, children_org, deal_of
 
 
-class Life:
+class RandomChanges:
     """One step after another, drawn at random."""
 
     def __init__(self, seed: int) -> None:
@@ -70,14 +70,14 @@ class Life:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_random_life_leaves_an_org_that_is_whole(seed):
-    life = Life(seed)
+def test_random_changes_leave_an_org_that_is_whole(seed):
+    changes = RandomChanges(seed)
     for _ in range(60):
-        life.step()
-        check_truth(life.org)
-    life.org.clock.advance(minutes=11)
+        changes.step()
+        check_truth(changes.org)
+    changes.org.clock.advance(minutes=11)
     for module in NAMES:
-        check_apis(life.org, module)
+        check_apis(changes.org, module)
 
 
 def check_truth(org: Org) -> None:
