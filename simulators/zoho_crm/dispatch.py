@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
 
 from .exceptions import Refusal, Unmodelled, refuse, unmodelled
 from .faults import Fault
@@ -16,18 +15,18 @@ from .routes import Answer, Request, Route, find_route
 from .serialization import local
 from .service import Service
 
-SCHEMES = ("zoho-oauthtoken", "bearer")
 GATEWAY_PAGE = (
     b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 )
 
 
-def dispatch(service: Service, host: str, request: Request) -> Answer:
+def dispatch(account: Service, host: str, request: Request) -> Answer:
     """Answer one call and write it into the ledger."""
     found = find_route(host, request.method, request.path)
-    if found is None:
+    service = account.part(found[0].service) if found else None
+    if found is None or service is None:
         answer = _answer_of_simulator(f"{request.method} {request.path}: not modelled")
-        _enter(service, request, None, answer)
+        _enter(account, request, None, answer)
         return answer
     known, variables = found
     request.module = variables.get("module") or request.query.get("module")
@@ -35,7 +34,7 @@ def dispatch(service: Service, host: str, request: Request) -> Answer:
         request.module = known.module(service, request, variables)
     request.fault = fault = service.faults.take(known.name, request.module)
     if fault is not None and fault.replaces_answer:
-        answer = _faulty(fault)
+        answer = _faulty(service, fault)
     else:
         answer = _called(service, known, request, variables)
         answer.headers.update(fault.headers or {} if fault else {})
@@ -56,9 +55,9 @@ def _called(service: Service, known: Route, request: Request, variables: dict[st
         with _running(service, known, request), service.lock if known.locked else nullcontext():
             answer = known.call(service, request, **variables)
     except Refusal as refusal:
-        answer = Answer(refusal.status, error_body(service, refusal))
-        if refusal.status == 429 and service.quirks.retry_after is not None:
-            answer.headers["Retry-After"] = str(service.quirks.retry_after)
+        answer = Answer(*service.error(refusal))
+        if refusal.status == 429 and (seconds := service.retry_after(refusal)) is not None:
+            answer.headers["Retry-After"] = str(seconds)
     except Unmodelled as what:
         return _answer_of_simulator(f"{request.method} {request.path}: {what}")
     if token is not None and service.quirks.access_token_reset_header:
@@ -69,7 +68,7 @@ def _called(service: Service, known: Route, request: Request, variables: dict[st
 def _token(service: Service, request: Request) -> AccessToken:
     header = request.headers.get("authorization", "")
     scheme, _, text = header.partition(" ")
-    schemes = SCHEMES if service.quirks.bearer_accepted else SCHEMES[:1]
+    schemes = service.schemes if service.quirks.bearer_accepted else service.schemes[:1]
     if scheme.lower() not in schemes or not text.strip():
         refuse(401, "AUTHENTICATION_FAILURE")
     token = service.tokens.holder(text.strip())
@@ -82,13 +81,10 @@ def _check(service: Service, known: Route, request: Request) -> None:
     if unknown := sorted(set(request.query) - known.params):
         unmodelled(f"parameter {unknown[0]!r} is not modelled")
     for scope in known.scopes:
-        need_scope(request, scope, request.module)
-    limit = service.rules.daily_credits
-    if limit is None or known.host != "api":
-        return
-    cost = known.cost(service, request)
-    if service.ledger.credits_of_a_day(service.clock.now()) + cost > limit:
-        refuse(429, "TOO_MANY_REQUESTS", "You have crossed the API credits of the last 24 hours.")
+        need_scope(request, scope, service.scope_words(request.module) if request.module else ())
+    if known.host == "api":
+        service.admit(request)
+        service.check_limits(request, known.cost(service, request))
 
 
 @contextmanager
@@ -116,19 +112,7 @@ def _running(service: Service, known: Route, request: Request) -> Iterator[None]
             service.running_heavy -= heavy
 
 
-def error_body(service: Service, refusal: Refusal) -> Any:
-    """Zoho's error, in one of the three shapes that were seen."""
-    error = {
-        "code": refusal.code,
-        "details": refusal.details,
-        "message": refusal.message,
-        "status": "error",
-    }
-    shapes: dict[str, Any] = {"object": error, "data": {"data": [error]}, "list": [error]}
-    return shapes[service.quirks.error_shape]
-
-
-def _faulty(fault: Fault) -> Answer:
+def _faulty(service: Service, fault: Fault) -> Answer:
     """The answer that comes instead of Zoho's."""
     headers = dict(fault.headers or {})
     if fault.reset:
@@ -141,7 +125,7 @@ def _faulty(fault: Fault) -> Answer:
     body = fault.body
     if body is None and status >= 400:
         code = "TOO_MANY_REQUESTS" if status == 429 else "INTERNAL_ERROR"
-        body = {"code": code, "details": {}, "message": "a fault of the simulator", "status": "error"}
+        body = service.error(Refusal(status, code, "a fault of the simulator", {}))[1]
     if isinstance(body, (str, bytes)):
         return Answer(status, headers=headers, raw=body.encode() if isinstance(body, str) else body)
     return Answer(status, body, headers)
@@ -161,17 +145,8 @@ def _enter(service: Service, request: Request, known: Route | None, answer: Answ
     service.ledger.add(
         Call(
             request.method, name, request.path, answer.status, credits, request.module, service.clock.now(),
-            dict(request.query), request.body,
+            dict(request.query), request.body, known.service if known else "",
         )
     )  # fmt: skip
     if known is not None and known.host == "api":
-        _tell_credits(service, answer)
-
-
-def _tell_credits(service: Service, answer: Answer) -> None:
-    limit, when = service.rules.daily_credits, service.quirks.credits_remaining_header
-    if limit is None or when == "never":
-        return
-    used = service.ledger.credits_of_a_day(service.clock.now())
-    if when == "always" or used * 2 >= limit:
-        answer.headers["X-API-CREDITS-REMAINING"] = str(max(limit - used, 0))
+        answer.headers.update(service.credit_headers(credits))

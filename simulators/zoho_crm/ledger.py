@@ -19,6 +19,8 @@ class Call:
     at: datetime
     query: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    service: str = "crm"
+    """The kind of the service that answered: crm, desk, ..., or accounts."""
 
 
 class Ledger:
@@ -31,24 +33,34 @@ class Ledger:
         self._calls.append(call)
 
     def calls(
-        self, route: str | None = None, *, module: str | None = None, status: int | None = None
+        self,
+        route: str | None = None,
+        *,
+        module: str | None = None,
+        status: int | None = None,
+        service: str | None = None,
     ) -> list[Call]:
         return [
             call
             for call in self._calls
-            if route in (None, call.route) and module in (None, call.module) and status in (None, call.status)
+            if route in (None, call.route)
+            and module in (None, call.module)
+            and status in (None, call.status)
+            and service in (None, call.service)
         ]
 
     @property
     def credits(self) -> int:
         return sum(call.credits for call in self._calls)
 
-    def credits_since(self, since: datetime) -> int:
-        return sum(call.credits for call in self._calls if call.at > since)
+    def credits_since(self, since: datetime, service: str | None = None) -> int:
+        return sum(
+            call.credits for call in self._calls if call.at > since and service in (None, call.service)
+        )
 
-    def credits_of_a_day(self, now: datetime) -> int:
+    def credits_of_a_day(self, now: datetime, service: str | None = None) -> int:
         """Zoho's day is a rolling one: each call's credits come back 24 hours after that call."""
-        return self.credits_since(now - timedelta(hours=24))
+        return self.credits_since(now - timedelta(hours=24), service)
 
     def clear(self) -> None:
         self._calls.clear()

@@ -108,6 +108,7 @@ class Route:
     regex: re.Pattern[str]
     module: Callable[..., str | None] | None = None
     """Finds the module of a call that names it neither in its path nor in its query."""
+    service: str = "crm"
 
     @property
     def name(self) -> str:
@@ -132,7 +133,7 @@ def route(
     (blank-separated, all needed; `ZohoCRM.modules.READ` is also met by the module's own scope), `credits`
     (a number, or a function of org and request), `heavy` (counts for the sub-concurrency limit: a bool or
     a function of the request), `host` ("api" or "accounts"), `locked` (False: the function takes
-    `org.lock` itself, where it needs it), `module` (finds the module, for faults and the ledger, of a call that
+    `org.lock` itself, where it needs it), `service` (whose call it is; of the accounts host: `accounts`), `module` (finds the module, for faults and the ledger, of a call that
     names it in its body or by a job), `authority` (who says that Zoho does this).
     """
 
@@ -152,6 +153,7 @@ def route(
                 call,
                 regex,
                 options.get("module"),
+                options.get("service", "accounts" if options.get("host") == "accounts" else "crm"),
             )
         )
         return call

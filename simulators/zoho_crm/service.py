@@ -8,28 +8,90 @@ from datetime import datetime
 from typing import Any
 
 from .clock import Clock
+from .exceptions import Refusal, refuse
 from .faults import Faults
 from .ledger import Ledger
 from .oauth.tokens import Tokens
 from .quirks import Quirks
+from .routes import Request
 from .rules import Rules
 
 
 class Service(ABC):
-    """Limits, switches, time, tokens, faults and the calls so far; `Org` adds the CRM."""
+    """Limits, switches, time, tokens, faults and the calls so far; `Org` adds the CRM.
+
+    With an `account` it is one service of several of that account: they share the clock, the tokens, the ledger and
+    the faults, and each has limits of its own.
+    """
+
+    kind = "crm"
+    """The service of the routes that it answers."""
+    schemes: tuple[str, ...] = ("zoho-oauthtoken", "bearer")
+    """What may stand before the token; the second one only with the quirk `bearer_accepted`."""
 
     def __init__(
-        self, rules: Rules | None = None, quirks: Quirks | None = None, clock: Clock | None = None
+        self,
+        rules: Rules | None = None,
+        quirks: Quirks | None = None,
+        clock: Clock | None = None,
+        account: Service | None = None,
     ) -> None:
         self.lock = threading.RLock()
         self.rules = rules or Rules()
         self.quirks = quirks or Quirks()
-        self.clock = clock or Clock()
+        self.enabled = True
+        """False: the account does not have this service."""
         self.running = self.running_heavy = 0
         self.running_lock = threading.Lock()
-        self.ledger = Ledger()
-        self.faults = Faults()
-        self.tokens = Tokens(self)
+        self.clock: Clock = account.clock if account else clock or Clock()
+        self.ledger: Ledger = account.ledger if account else Ledger()
+        self.faults: Faults = account.faults if account else Faults()
+        self.tokens: Tokens = account.tokens if account else Tokens(self)
+
+    def part(self, kind: str) -> Service | None:
+        """The service that answers routes of this kind; `accounts` are those of Zoho's accounts server."""
+        return self if kind in ("accounts", self.kind) else None
+
+    def admit(self, request: Request) -> None:
+        """Refuse a call of an account without this service, or of an organisation that the token may not read."""
+        if not self.enabled:
+            refuse(403, "NO_PERMISSION", "the account does not have this service")
+
+    def check_limits(self, request: Request, cost: int) -> None:
+        """Refuse a call that goes over a limit of calls or credits."""
+        limit = self.rules.daily_credits
+        if limit is not None and self.credits_of_a_day() + cost > limit:
+            refuse(429, "TOO_MANY_REQUESTS", "You have crossed the API credits of the last 24 hours.")
+
+    def credits_of_a_day(self) -> int:
+        """What this service's calls of the last 24 hours cost."""
+        return self.ledger.credits_of_a_day(self.clock.now(), self.kind)
+
+    def credit_headers(self, cost: int) -> dict[str, str]:
+        """What an answer tells of the credits that are left."""
+        limit, when = self.rules.daily_credits, self.quirks.credits_remaining_header
+        if limit is None or when == "never":
+            return {}
+        used = self.credits_of_a_day()
+        told = when == "always" or used * 2 >= limit
+        return {"X-API-CREDITS-REMAINING": str(max(limit - used, 0))} if told else {}
+
+    def retry_after(self, refusal: Refusal) -> int | None:
+        """Seconds that a 429 names, if it names any."""
+        return self.quirks.retry_after
+
+    def scope_words(self, module: str) -> tuple[str, ...]:
+        """What a module is called in the name of a scope of its own."""
+        return (module.replace("_", ""), module)
+
+    def error(self, refusal: Refusal) -> tuple[int, Any]:
+        """The status and the body of a refusal, as this service writes them."""
+        return refusal.status, {
+            "code": refusal.code,
+            "details": refusal.details,
+            "message": refusal.message,
+            "status": "error",
+        }
 
     def now(self) -> datetime:
         """The time in whole seconds: Zoho keeps no fractions."""

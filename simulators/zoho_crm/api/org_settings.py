@@ -63,7 +63,7 @@ def list_apis(org: Org, request: Request) -> Answer:
     """What each call costs: the simulator's own table, which is what it charges."""
     paths: dict[str, list[dict[str, Any]]] = {}
     for known in ROUTES:
-        if known.host != "api":
+        if known.host != "api" or known.service != org.kind:
             continue
         fixed = isinstance(known.credits, int)
         operation = {

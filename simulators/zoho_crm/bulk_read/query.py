@@ -109,7 +109,7 @@ def of_token(org: Org, request: Request, body: dict[str, Any]) -> BulkQuery:
     if token.expires <= org.now():
         status, code = org.quirks.bulk_expired_token
         refuse(status, code, api_name="page_token")
-    need_scope(request, "ZohoCRM.modules.READ", token.query.module.api_name)
+    need_scope(request, "ZohoCRM.modules.READ", org.scope_words(token.query.module.api_name))
     return token.query
 
 
@@ -136,7 +136,7 @@ def find_module(org: Org, request: Request, named: Any) -> Module:
     module = org.modules.get(name)
     if module is None or not module.api_supported or module.invalid_module:
         refuse(400, "MODULE_NOT_AVAILABLE", api_name=name, module=name, reason="the module is not available")
-    need_scope(request, "ZohoCRM.modules.READ", name)
+    need_scope(request, "ZohoCRM.modules.READ", org.scope_words(name))
     if module.scope_mismatch:
         refuse(401, "OAUTH_SCOPE_MISMATCH")
     if module.no_permission or not module.viewable:

@@ -97,7 +97,7 @@ def find_module(org: Org, request: Request, name: str) -> Module:
     module = org.modules.get(name)
     if module is None or module.invalid_module or not module.api_supported:
         refuse(400, "INVALID_MODULE", module=name)
-    need_scope(request, "ZohoCRM.modules.READ", name)
+    need_scope(request, "ZohoCRM.modules.READ", org.scope_words(name))
     if module.scope_mismatch:
         refuse(401, "OAUTH_SCOPE_MISMATCH")
     if module.no_permission or not module.viewable:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..clock import Clock
+from ..exceptions import Refusal
 from ..quirks import Quirks
 from ..rules import Rules
 from ..service import Service
@@ -35,6 +36,12 @@ class Schema(Service):
         """(time, id, the record as it was before, None if it was not there), for lists and counts that lag."""
         self._met: dict[str, tuple[datetime, set[str]]] = {}
         """(time, the ids whose earlier state of this second is kept)."""
+
+    def error(self, refusal: Refusal) -> tuple[int, Any]:
+        """Zoho's error, in one of the three shapes that were seen."""
+        status, error = super().error(refusal)
+        shapes: dict[str, Any] = {"object": error, "data": {"data": [error]}, "list": [error]}
+        return status, shapes[self.quirks.error_shape]
 
     def new_id(self) -> str:
         with self.lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..exceptions import refuse
@@ -9,6 +10,8 @@ from ..exceptions import refuse
 if TYPE_CHECKING:
     from ..routes import Request
 
+# Services whose scopes do not begin with Zoho.
+OTHER_SERVICES = ("Desk", "AaaServer")
 READ_SCOPES = frozenset(
     {
         "ZohoCRM.modules.READ", "ZohoCRM.settings.READ", "ZohoCRM.users.READ", "ZohoCRM.org.READ",
@@ -28,18 +31,25 @@ MEANINGS = {
 }
 
 
-def need_scope(request: Request, scope: str, module: str | None = None) -> None:
+def need_scope(request: Request, scope: str, words: Iterable[str] = ()) -> None:
     """Refuse with OAUTH_SCOPE_MISMATCH when the token lacks the scope; wider scopes count."""
-    if not allowed(scope, request.scopes, module):
+    if not allowed(scope, request.scopes, words):
         refuse(401, "OAUTH_SCOPE_MISMATCH")
 
 
-def allowed(scope: str, held: frozenset[str], module: str | None = None) -> bool:
+def is_scope(name: str) -> bool:
+    """Whether a service of Zoho's may have a scope of this name: `ZohoCRM.modules.READ`, `Desk.tickets.READ`."""
+    service, *path = name.split(".")
+    return (service.startswith("Zoho") or service in OTHER_SERVICES) and len(path) > 1
+
+
+def allowed(scope: str, held: frozenset[str], words: Iterable[str] = ()) -> bool:
     """`ZohoCRM.settings.fields.READ` is in `ZohoCRM.settings.fields.ALL`, `ZohoCRM.settings.READ` and so on."""
     *path, operation = scope.split(".")
     places = [path[:length] for length in range(2, len(path) + 1)]
-    if path[1:] == ["modules"] and module:
-        places.append([*path, module.replace("_", "")])
-        places.append([*path, module])
+    if path[1:] == ["modules"]:
+        places += [[*path, word] for word in words]
     wide = {".".join([*place, word]).lower() for place in places for word in (operation, "ALL")}
+    if path[0] == "ZohoBooks":
+        wide.add("zohobooks.fullaccess.all")
     return not wide.isdisjoint(name.lower() for name in held)

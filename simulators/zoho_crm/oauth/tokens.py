@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from .scopes import READ_SCOPES
+from .scopes import READ_SCOPES, is_scope
 
 if TYPE_CHECKING:
     from ..service import Service
@@ -107,7 +107,7 @@ class Tokens:
 
     def checked_scopes(self, scopes: Iterable[str]) -> frozenset[str]:
         wanted = frozenset(scope.strip() for scope in scopes if scope.strip())
-        if not wanted or any(not scope.startswith("Zoho") or scope.count(".") < 2 for scope in wanted):
+        if not wanted or not all(is_scope(scope) for scope in wanted):
             raise TokenError("invalid_scope")
         return wanted
 

@@ -9,7 +9,7 @@ from simulators.zoho_crm.routes import ROUTES
 def test_the_readme_names_every_route_and_switch():
     text = coverage.README.read_text(encoding="utf-8")
     assert coverage.fresh(text) == text, "run python -m simulators.zoho_crm.coverage"
-    assert all(f"`{known.name}`" in text for known in ROUTES)
+    assert all(f"`{known.name}`" in text for known in ROUTES if known.service in ("crm", "accounts"))
 
 
 def test_every_switch_says_on_what_authority_it_stands():

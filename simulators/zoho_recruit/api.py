@@ -1,0 +1,150 @@
+"""The calls below `/recruit/v2/`: modules, fields and records."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from ..core.rows import Row, ordered
+from ..zoho_crm.exceptions import refuse
+from ..zoho_crm.routes import Answer, Request, no_content, ok
+from ..zoho_crm.routes import route as any_route
+from .recruit import JSON_TYPES, Field, Module, Recruit
+
+route = partial(any_route, service="recruit")
+PER_PAGE = 200
+
+
+@route(
+    "GET", "/recruit/v2/settings/modules", scopes="ZohoRecruit.settings.modules.READ", authority="documented"
+)
+def modules(recruit: Recruit, request: Request) -> Answer:
+    return ok(modules=[_module(module) for module in recruit.modules.values()])
+
+
+@route(
+    "GET",
+    "/recruit/v2/settings/fields",
+    params="module",
+    scopes="ZohoRecruit.settings.fields.READ",
+    authority="documented; the keys are those of the CRM: inferred",
+)
+def fields(recruit: Recruit, request: Request) -> Answer:
+    if "module" not in request.query:
+        refuse(400, "REQUIRED_PARAM_MISSING", param_name="module")
+    module = _known(recruit, request.query["module"])
+    return ok(fields=[_field(known) for known in module.fields])
+
+
+@route(
+    "GET",
+    "/recruit/v2/{module}",
+    params="fields page per_page sort_by sort_order",
+    scopes="ZohoRecruit.modules.READ",
+    credits=3,
+    authority="documented (Get Records, 3 credits); the order without sort_by, and ZohoRecruit.modules.READ: inferred",
+)
+def records(recruit: Recruit, request: Request, module: str) -> Answer:
+    known = _known(recruit, module)
+    page, per_page = request.number("page", 1), request.number("per_page", PER_PAGE)
+    if per_page > PER_PAGE:
+        refuse(400, "INVALID_DATA", param_name="per_page", max_limit=PER_PAGE)
+    since = _since(request)
+    rows = recruit.rows(module)
+    if since is not None:
+        inclusive = recruit.quirks.since_inclusive
+        rows = [row for row in rows if row.modified > since or (inclusive and row.modified == since)]
+        if not rows:
+            return Answer(recruit.quirks.nothing_new_status)
+    rows = _sorted(request, known, rows)
+    first = (page - 1) * per_page
+    shown = rows[first : first + per_page]
+    if not shown:
+        return no_content()
+    info = {
+        "per_page": per_page,
+        "count": len(shown),
+        "page": page,
+        "more_records": len(rows) > first + per_page,
+    }
+    return ok(data=[_record(recruit, row, request.names("fields")) for row in shown], info=info)
+
+
+@route(
+    "GET",
+    "/recruit/v2/{module}/{id}",
+    scopes="ZohoRecruit.modules.READ",
+    authority="documented; 204 for an unknown id: inferred from the CRM",
+)
+def record(recruit: Recruit, request: Request, module: str, id: str) -> Answer:
+    _known(recruit, module)
+    row = recruit.tables[module].get(id)
+    return no_content() if row is None else ok(data=[_record(recruit, row, [])])
+
+
+def _known(recruit: Recruit, name: str) -> Module:
+    module = recruit.modules.get(name)
+    if module is None or not module.api_supported:
+        refuse(400, "INVALID_MODULE")
+    return module
+
+
+def _sorted(request: Request, module: Module, rows: list[Row]) -> list[Row]:
+    name = request.query.get("sort_by", "")
+    order = request.one_of("sort_order", ("asc", "desc"), "desc")
+    if name and name != "id" and module.field(name) is None:
+        refuse(400, "INVALID_DATA", param_name="sort_by")
+    times: dict[str, Any] = {
+        "Created_Time": lambda row: row.created,
+        "Modified_Time": lambda row: row.modified,
+    }
+    if name in ("", "id"):
+        return ordered(rows, lambda row: "", descending=order == "desc")
+    of = times.get(name, lambda row: _comparable(row.values.get(name)))
+    return ordered(rows, of, descending=order == "desc")
+
+
+def _comparable(value: Any) -> Any:
+    return value["name"] if isinstance(value, dict) else ";".join(value) if isinstance(value, list) else value
+
+
+def _since(request: Request) -> datetime | None:
+    text = request.headers.get("if-modified-since")
+    if text is None:
+        return None
+    try:
+        since = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        since = None
+    if since is None or since.tzinfo is None:
+        refuse(400, "INVALID_DATA", header_name="If-Modified-Since", expected_data_type="datetime")
+    return since
+
+
+def _record(recruit: Recruit, row: Row, names: list[str]) -> dict[str, Any]:
+    whole = recruit.whole(row)
+    if names:
+        return {name: whole[name] for name in ("id", *names) if name in whole}
+    return {**whole, "$approved": True, "$editable": True, "$currency_symbol": "$", "$converted": False}
+
+
+def _module(module: Module) -> dict[str, Any]:
+    return {
+        "id": module.id, "api_name": module.api_name, "module_name": module.api_name,
+        "singular_label": module.singular, "plural_label": module.api_name.replace("_", " "),
+        "api_supported": module.api_supported, "viewable": True, "creatable": True, "editable": True,
+        "deletable": True, "generated_type": module.generated_type, "modified_time": None, "profiles": [],
+    }  # fmt: skip
+
+
+def _field(known: Field) -> dict[str, Any]:
+    return {
+        "id": known.id, "api_name": known.api_name, "field_label": known.field_label,
+        "data_type": known.data_type, "json_type": JSON_TYPES.get(known.data_type, "string"), "length": 255,
+        "custom_field": known.custom, "read_only": known.api_name.endswith("_Time"), "visible": True,
+        "lookup": {"module": known.lookup_module} if known.lookup_module else {},
+        "pick_list_values": [
+            {"display_value": value, "actual_value": value} for value in known.pick_list_values
+        ],
+    }  # fmt: skip

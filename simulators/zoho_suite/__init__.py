@@ -1,0 +1,7 @@
+"""One account with several of Zoho's services: one clock, one ledger, one accounts server and one set of tokens."""
+
+from __future__ import annotations
+
+from .suite import SUITE_SCOPES, Suite, serve
+
+__all__ = ["SUITE_SCOPES", "Suite", "serve"]
