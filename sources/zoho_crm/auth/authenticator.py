@@ -100,13 +100,14 @@ class ZohoAuthenticator(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         token = self._current()
-        if _origin(request.url) != _origin(self._domain(token)):
-            raise ZohoConnectionError(
-                f"{_origin(request.url)[1]} is not the host that this token is for: no call is made"
-            )
+        check_host(request.url, self._domain(token))
         request.headers["Authorization"] = f"{SCHEME} {token.access_token}"
         request.register_hook("response", self._repeat_with_new_token)  # type: ignore[no-untyped-call]
         return request
+
+    def after(self, refused: str) -> str:
+        """A token other than one that another of Zoho's services refused with 401; renewed if need be."""
+        return self._renewed(refused).access_token
 
     # ---- renewal
 
@@ -244,6 +245,12 @@ class ZohoAuthenticator(AuthBase):
         if repeated.status_code == 401 and error_code(repeated) in INVALID_TOKEN_CODES:
             raise CredentialsError(_refused_again(self._credentials, repeated))
         return repeated
+
+
+def check_host(url: str | None, allowed: str) -> None:
+    """Raises ZohoConnectionError for a URL at another host than the one that a token is for."""
+    if _origin(url) != _origin(allowed):
+        raise ZohoConnectionError(f"{_origin(url)[1]} is not the host that this token is for: no call is made")
 
 
 def _origin(url: str | None) -> tuple[str, str]:

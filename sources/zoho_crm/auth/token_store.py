@@ -48,6 +48,7 @@ class Token:
     api_domain: str | None = None
     expires_at: float | None = None
     scope: str | None = None
+    refresh_token: str | None = field(default=None, repr=False)  # the newest, where a provider changes it
 
 
 def cache_key(*parts: str) -> str:
@@ -152,7 +153,7 @@ def _place(location: str | None) -> tuple[Path, str]:
 
 def _token(kept: dict[str, object]) -> Token:
     token = Token(**kept)  # type: ignore[arg-type]
-    texts = (token.access_token, token.api_domain or "", token.scope or "")
+    texts = (token.access_token, token.api_domain or "", token.scope or "", token.refresh_token or "")
     if not token.access_token or not all(isinstance(part, str) for part in texts):
         raise TypeError
     if token.expires_at is not None and not isinstance(token.expires_at, (int, float)):

@@ -1,0 +1,412 @@
+"""Connector files: a service's APIs in dlt's vocabulary for REST APIs, with what Zoho needs beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dlt.sources.rest_api.typing import ClientConfig, Endpoint, EndpointResource, IncrementalConfig
+
+from ..zoho_crm.exceptions import SettingsError, suggest
+
+SUFFIXES = (".yaml", ".yml")
+PLACEHOLDER = re.compile(r"\$\{\s*([^{}]*?)\s*\}")
+GIVEN = frozenset({"host"})  # placeholders that every connector has
+
+
+class ConnectorError(SettingsError):
+    """A connector file is wrong; the message names file, line and key."""
+
+
+@dataclass(frozen=True)
+class Organization:
+    """How a service is told which organisation is meant, and where its id is asked for."""
+
+    path: str
+    selector: str
+    id: str = "organization_id"
+    name: str = "name"
+    header: str | None = None
+    param: str | None = None
+
+
+@dataclass(frozen=True)
+class Authentication:
+    """`zoho`: the CRM's own tokens. `oauth2`: any provider with an authorization code and a refresh token."""
+
+    type: str
+    scopes: tuple[str, ...] = ()
+    authorization_url: str = ""
+    token_url: str = ""
+    refresh_url: str = ""
+    redirect_url: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)  # more of the authorization URL
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One table: dlt's configuration of it, and what we say of it."""
+
+    name: str
+    config: Mapping[str, Any]
+    line: int
+    description: str = ""
+    scopes: tuple[str, ...] = ()
+    price: str = ""  # what it takes, where that is more than a call a page
+    full_refresh_days: int | None = None  # its deletions are seen by reading it whole, this often
+
+    @property
+    def parent(self) -> str | None:
+        """The resource from whose rows a placeholder of this one is filled."""
+        found = [
+            name for name in placeholders(self.config.get("endpoint", {})) if name.startswith("resources.")
+        ]
+        return found[0].split(".")[1] if found else None
+
+    @property
+    def is_incremental(self) -> bool:
+        return "incremental" in self.config.get("endpoint", {})
+
+    @property
+    def mode(self) -> str:
+        """How later runs read it: `changes`, `whole`, or `children` of the rows that its parent brings."""
+        if self.parent is not None:
+            return "children"
+        return "changes" if self.is_incremental else "whole"
+
+
+@dataclass(frozen=True)
+class Connector:
+    """A connector file that was read and checked."""
+
+    name: str
+    title: str
+    file: str
+    authentication: Authentication
+    hosts: Mapping[str, str]  # region -> URL; "" for all regions
+    resources: tuple[Resource, ...]
+    client: Mapping[str, Any]
+    resource_defaults: Mapping[str, Any]
+    parameters: Mapping[
+        str, Any
+    ]  # placeholders that somebody may fill, with their defaults (None: there is none)
+    documentation: str = ""
+    organization: Organization | None = None
+    calls_per_minute: int | None = None
+    decimal_numbers: bool = False
+
+    def resource(self, name: str) -> Resource:
+        """Raises ConnectorError for a name that is none of its resources."""
+        for one in self.resources:
+            if one.name == name:
+                return one
+        near = suggest(name, [one.name for one in self.resources])
+        raise ConnectorError(
+            f"{self.name} has no resource {name}" + (f": did you mean {near}?" if near else "")
+        )
+
+    def with_parents(self, names: Collection[str]) -> list[Resource]:
+        """These resources and those that they depend on, in the order of the file."""
+        wanted: set[str] = set()
+        for name in names:
+            one: Resource | None = self.resource(name)
+            while one is not None and one.name not in wanted:
+                wanted.add(one.name)
+                one = self.resource(one.parent) if one.parent else None
+        return [one for one in self.resources if one.name in wanted]
+
+    @property
+    def default_resources(self) -> list[str]:
+        """Those that are read if none is named."""
+        return [one.name for one in self.resources if one.config.get("selected", True)]
+
+
+def list_connectors() -> list[str]:
+    """The names of the connectors that come with the program."""
+    found = (entry.name for entry in files(__package__).joinpath("connectors").iterdir())
+    return sorted(Path(name).stem for name in found if name.endswith(SUFFIXES))
+
+
+def load_connector(name: str | Path) -> Connector:
+    """A connector by its name, or from a file of your own. Raises ConnectorError."""
+    known = list_connectors()
+    if str(name) in known:
+        text = files(__package__).joinpath("connectors").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+        return read_connector(text, f"{name}.yaml", str(name))
+    path = Path(name)
+    if path.suffix not in SUFFIXES:
+        near = suggest(str(name), known)
+        raise ConnectorError(
+            f"there is no connector {name}"
+            + (f": did you mean {near}?" if near else "")
+            + f" There are {', '.join(known)}, and files of your own that end in .yaml."
+        )
+    try:
+        return read_connector(path.read_text(encoding="utf-8"), path.name, path.stem)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise ConnectorError(f"{path} cannot be read: {reason}") from None
+
+
+def placeholders(value: Any) -> list[str]:
+    """The names in `${...}`, in all texts of a value."""
+    if isinstance(value, str):
+        return PLACEHOLDER.findall(value)
+    if isinstance(value, Mapping):
+        return [name for part in value.values() for name in placeholders(part)]
+    if isinstance(value, Sequence):
+        return [name for part in value for name in placeholders(part)]
+    return []
+
+
+# ---- what a file may hold: keys, each with its type
+
+KEYS: Mapping[str, type | tuple[type, ...]] = {
+    "title": str,
+    "documentation": str,
+    "authentication": dict,
+    "host": (str, dict),
+    "organization": dict,
+    "calls_per_minute": int,
+    "decimal_numbers": bool,
+    "parameters": dict,
+    "client": dict,
+    "resource_defaults": dict,
+    "resources": list,
+}
+AUTHENTICATION_KEYS: Mapping[str, type] = {
+    "type": str,
+    "scopes": list,
+    "authorization_url": str,
+    "token_url": str,
+    "refresh_url": str,
+    "redirect_url": str,
+    "parameters": dict,
+}
+ORGANIZATION_KEYS: Mapping[str, type] = dict.fromkeys(
+    ("path", "selector", "id", "name", "header", "param"), str
+)
+OUR_RESOURCE_KEYS: Mapping[str, type] = {
+    "name": str,
+    "description": str,
+    "scopes": list,
+    "price": str,
+    "full_refresh_days": int,
+}
+# dlt's own keys; what may be in them dlt checks itself.
+ENDPOINT_KEYS = dict.fromkeys(Endpoint.__annotations__, object)
+INCREMENTAL_KEYS = dict.fromkeys(IncrementalConfig.__annotations__, object) | dict.fromkeys(
+    ("cursor_path", "initial_value", "end_value", "lag", "row_order", "on_cursor_value_missing"), object
+)
+DLT_RESOURCE_KEYS = dict.fromkeys(
+    {*EndpointResource.__annotations__, "name", "endpoint", "include_from_parent"}
+    | {
+        "primary_key",
+        "merge_key",
+        "write_disposition",
+        "columns",
+        "selected",
+        "max_table_nesting",
+        "table_name",
+    }
+    | {"parallelized", "schema_contract", "references"},
+    object,
+)
+CLIENT_KEYS = {key: object for key in ClientConfig.__annotations__ if key not in ("auth", "session")}
+
+
+def read_connector(text: str, file: str, name: str) -> Connector:
+    """The connector in a text of YAML.
+
+    Args:
+        text: The file's content.
+        file: Its name, for messages.
+        name: What the connector is called.
+
+    Raises:
+        ConnectorError: The text is no YAML, or no connector; names file, line and the nearest key.
+    """
+    return _Reader(text, file).connector(name)
+
+
+class _Reader:
+    """Checks a file, with the line of each key."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.file = file
+        try:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            self.data: Any = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = mark.line + 1 if mark else 1
+            problem = " ".join(str(getattr(error, "problem", None) or "it is no YAML").split())
+            raise ConnectorError(f"{file}, line {line}: {problem}") from None
+        self.lines = dict(_lines(node, ())) if node is not None else {}
+
+    def error(self, path: tuple[Any, ...], text: str) -> ConnectorError:
+        while path and path not in self.lines:
+            path = path[:-1]
+        return ConnectorError(f"{self.file}, line {self.lines.get(path, 1)}: {text}")
+
+    def connector(self, name: str) -> Connector:
+        data = self._table((), self.data, KEYS)
+        for key in ("authentication", "host", "client", "resources"):
+            if key not in data:
+                raise self.error((), f"the key {key} is missing")
+        parameters = dict(data.get("parameters", {}))
+        resources = [self._resource(n, one, data) for n, one in enumerate(data["resources"])]
+        self._check_names(resources)
+        self._check_placeholders(data, resources, parameters)
+        host = data["host"]
+        return Connector(
+            name=name,
+            title=data.get("title", name),
+            file=self.file,
+            documentation=data.get("documentation", ""),
+            authentication=self._authentication(data["authentication"]),
+            hosts={"": host} if isinstance(host, str) else {str(k): str(v) for k, v in host.items()},
+            organization=self._organization(data.get("organization")),
+            calls_per_minute=data.get("calls_per_minute"),
+            decimal_numbers=data.get("decimal_numbers", False),
+            parameters=parameters,
+            client=self._table(("client",), data["client"], CLIENT_KEYS),
+            resource_defaults=self._defaults(data.get("resource_defaults", {})),
+            resources=tuple(resources),
+        )
+
+    def _table(self, path: tuple[Any, ...], value: Any, known: Mapping[str, Any]) -> dict[str, Any]:
+        """A mapping whose keys are all known and of their types."""
+        if not isinstance(value, dict):
+            raise self.error(path, f"{path[-1] if path else 'the file'} has to hold keys and values")
+        for key, one in value.items():
+            if key not in known:
+                near = suggest(str(key), known)
+                hint = f"did you mean {near}?" if near else f"known are {', '.join(known)}"
+                raise self.error((*path, key), f"unknown key {key}: {hint}")
+            wanted = known[key]
+            if not isinstance(one, wanted) or (wanted is int and isinstance(one, bool)):
+                names = wanted if isinstance(wanted, tuple) else (wanted,)
+                words = " or ".join(TYPE_WORDS[kind] for kind in names)
+                raise self.error((*path, key), f"{key} has to be {words}")
+        return value
+
+    def _authentication(self, value: Any) -> Authentication:
+        path = ("authentication",)
+        found = self._table(path, value, AUTHENTICATION_KEYS)
+        kind = found.get("type")
+        if kind not in ("zoho", "oauth2", "none"):
+            raise self.error((*path, "type"), "type has to be zoho, oauth2 or none")
+        for key in ("authorization_url", "token_url") if kind == "oauth2" else ():
+            if key not in found:
+                raise self.error(path, f"the key {key} is missing")
+        scopes = tuple(map(str, found.pop("scopes", ())))
+        return Authentication(scopes=scopes, **found)
+
+    def _organization(self, value: Any) -> Organization | None:
+        if value is None:
+            return None
+        path = ("organization",)
+        found = self._table(path, value, ORGANIZATION_KEYS)
+        for key in ("path", "selector"):
+            if key not in found:
+                raise self.error(path, f"the key {key} is missing")
+        if ("header" in found) == ("param" in found):
+            raise self.error(path, "either header or param has to say how the organisation is sent")
+        return Organization(**found)
+
+    def _defaults(self, value: Any) -> dict[str, Any]:
+        path = ("resource_defaults",)
+        found = self._table(path, value, DLT_RESOURCE_KEYS)
+        self._endpoint(path, found.get("endpoint"))
+        return found
+
+    def _resource(self, number: int, value: Any, data: Mapping[str, Any]) -> Resource:
+        path = ("resources", number)
+        found = self._table(path, value, {**DLT_RESOURCE_KEYS, **OUR_RESOURCE_KEYS})
+        if not found.get("name"):
+            raise self.error(path, "the key name is missing")
+        self._endpoint(path, found.get("endpoint"))
+        ours = {
+            key: found[key] for key in OUR_RESOURCE_KEYS if key in found and key not in ("name", "scopes")
+        }
+        config = {key: one for key, one in found.items() if key == "name" or key not in OUR_RESOURCE_KEYS}
+        description = ours.pop("description", "")
+        return Resource(
+            found["name"],
+            config,
+            self.lines.get(path, 1),
+            description=description,
+            scopes=tuple(map(str, found.get("scopes", ()))),
+            **ours,
+        )
+
+    def _endpoint(self, path: tuple[Any, ...], value: Any) -> None:
+        if value is None or isinstance(value, str):
+            return
+        path = (*path, "endpoint")
+        found = self._table(path, value, ENDPOINT_KEYS)
+        if "incremental" in found:
+            self._table((*path, "incremental"), found["incremental"], INCREMENTAL_KEYS)
+
+    def _check_names(self, resources: Sequence[Resource]) -> None:
+        seen: set[str] = set()
+        for number, one in enumerate(resources):
+            if one.name in seen:
+                raise self.error(("resources", number), f"two resources are called {one.name}")
+            seen.add(one.name)
+
+    def _check_placeholders(
+        self, data: Mapping[str, Any], resources: Sequence[Resource], parameters: Mapping[str, Any]
+    ) -> None:
+        known = {*GIVEN, *parameters}
+        names = {one.name for one in resources}
+        for path, text in _texts(data, ()):
+            for name in placeholders(text):
+                if name in known or name.startswith("incremental."):
+                    continue
+                kind, _, rest = name.partition(".")
+                if kind == "resources" and rest.split(".")[0] in names and "." in rest:
+                    continue
+                near = suggest(name, [*known, *(f"resources.{one}.id" for one in names)])
+                raise self.error(
+                    path,
+                    f"unknown placeholder ${{{name}}}" + (f": did you mean ${{{near}}}?" if near else ""),
+                )
+
+
+TYPE_WORDS: Mapping[type, str] = {
+    str: "a text",
+    dict: "keys and values",
+    list: "a list",
+    int: "a whole number",
+    bool: "true or false",
+}
+
+
+def _lines(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], int]]:
+    """The line of each key and of each entry of a list."""
+    yield path, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from ((p, n) for p, n in _lines(value, (*path, key.value)) if p != (*path, key.value))
+            yield (*path, key.value), key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield from _lines(value, (*path, number))
+
+
+def _texts(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _texts(one, (*path, key))
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _texts(one, (*path, number))

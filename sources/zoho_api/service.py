@@ -1,0 +1,230 @@
+"""One connector with what it takes to call it: host, signed session, organisation, parameters."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dlt
+import requests
+from dlt.common import jsonpath
+from requests.auth import AuthBase
+
+from ..zoho_crm.auth.authenticator import ZohoAuthenticator
+from ..zoho_crm.auth.credentials import ZohoCredentials, resolve_credentials
+from ..zoho_crm.auth.token_store import TokenCache
+from ..zoho_crm.exceptions import SettingsError
+from .authentication import HostAuth, OAuth2, ZohoServiceAuth
+from .connector import PLACEHOLDER, Connector, Organization
+from .session import Clock, NoService, ServiceSession, check_answer, read_body
+
+SECTION = "sources.zoho_api"
+ORGANIZATION_ID = "organization_id"  # the setting that chooses among several organisations
+OAUTH_SETTINGS = ("client_id", "client_secret", "refresh_token")
+
+
+@dataclass
+class Service:
+    """A connector that can be called."""
+
+    connector: Connector
+    host: str
+    auth: AuthBase | None
+    session: ServiceSession
+    parameters: Mapping[str, Any]
+
+    def fill(self, value: Any) -> Any:
+        """A part of the configuration with its placeholders filled; those of rows and cursors as dlt spells them.
+
+        Raises SettingsError for a parameter that nobody has given.
+        """
+        if isinstance(value, str):
+            whole = PLACEHOLDER.fullmatch(value)
+            if whole and whole[1] in self.parameters:
+                return self._parameter(whole[1])
+            return PLACEHOLDER.sub(lambda found: str(self._parameter(found[1])), value)
+        if isinstance(value, Mapping):
+            return {key: self.fill(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self.fill(one) for one in value]
+        return value
+
+    def _parameter(self, name: str) -> Any:
+        if name == "host":
+            return self.host
+        if name.startswith(("resources.", "incremental.")):
+            return f"{{{name}}}"
+        value = self.parameters.get(name)
+        if value is None:
+            key = f"{SECTION}.{self.connector.name}.{name}"
+            raise SettingsError(
+                f"{self.connector.file} needs a value for ${{{name}}}: --param {name}=..., or"
+                f" {key.upper().replace('.', '__')} in the environment"
+            )
+        return value
+
+    @property
+    def base_url(self) -> str:
+        return str(self.fill(self.connector.client["base_url"]))
+
+    @property
+    def remedy(self) -> str:
+        return f"Run: python -m pipelines.zoho_api authorize {self.connector.name}"
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """The JSON of one GET, without an organisation. Raises ZohoError and its like."""
+        auth = self.auth.inner if isinstance(self.auth, OrganizationAuth) else self.auth
+        url = f"{self.base_url.rstrip('/')}/{path.lstrip('/')}"
+        try:
+            response = self.session.http.get(url, params=dict(params or {}), auth=auth, allow_redirects=False)
+        except requests.RequestException as error:
+            raise NoAnswer(url, error) from error
+        check_answer(response, self.connector.authentication.scopes, self.remedy)
+        return read_body(response)
+
+
+class NoAnswer(SettingsError):
+    """A host did not answer."""
+
+    def __init__(self, url: str, error: Exception) -> None:
+        super().__init__(f"{url.split('?')[0]} did not answer ({type(error).__name__})")
+
+
+class OrganizationAuth(AuthBase):
+    """Names the organisation in each request, after a look at which ones there are."""
+
+    def __init__(self, inner: AuthBase, organization: Organization, find: Callable[[], str]) -> None:
+        self.inner = inner
+        self._organization, self._find = organization, find
+        self._id: str | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        with self._lock:
+            self._id = self._id or self._find()
+        if self._organization.header:
+            request.headers[self._organization.header] = self._id
+        else:
+            request.prepare_url(request.url, {str(self._organization.param): self._id})
+        signed: requests.PreparedRequest = self.inner(request)
+        return signed
+
+
+def open_service(
+    connector: Connector,
+    credentials: ZohoCredentials | str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    clock: Clock | None = None,
+) -> Service:
+    """The connector with host, session and authentication. No call is made yet.
+
+    Args:
+        credentials: For Zoho's services, as for the CRM; by default those of `sources.zoho_crm.credentials`.
+        parameters: Values of placeholders; by default those in dlt's configuration below
+            `sources.zoho_api.<connector>`.
+
+    Raises:
+        SettingsError: A setting is missing or wrong.
+    """
+    given = {
+        name: (parameters or {}).get(name, _configured(connector, name, default))
+        for name, default in connector.parameters.items()
+    }
+    unknown = [name for name in parameters or {} if name not in (*connector.parameters, ORGANIZATION_ID)]
+    if unknown:
+        known = ", ".join(connector.parameters) or "none"
+        raise SettingsError(f"{connector.file} has no parameter {unknown[0]}; it has {known}")
+    declared = connector.authentication
+    settings = resolve_credentials(credentials) if declared.type == "zoho" else None
+    host = _host(connector, settings)
+    seconds = float(settings.timeout or 60) if settings else 60.0
+    proxies = settings.proxies if settings else None
+    session = ServiceSession.open(connector.calls_per_minute, seconds, clock, proxies)
+    service = Service(connector, host, None, session, given)
+    signer: HostAuth | None = None
+    if settings is not None:
+        signer = ZohoServiceAuth(service.base_url, _authenticator(settings))
+    elif declared.type == "oauth2":
+        signer = OAuth2(service.base_url, declared, _oauth_settings(connector), TokenCache())
+    service.auth = signer
+    if connector.organization is not None and signer is not None:
+        wanted = (parameters or {}).get(ORGANIZATION_ID) or _configured(connector, ORGANIZATION_ID, None)
+        organization = connector.organization
+        service.auth = OrganizationAuth(
+            signer, organization, lambda: str(wanted) if wanted else only_organization(service)
+        )
+    return service
+
+
+_authenticators: dict[str, ZohoAuthenticator] = {}
+
+
+def _authenticator(settings: ZohoCredentials) -> ZohoAuthenticator:
+    """One a connection string, so that all services of a process share a token and its renewal."""
+    key = settings.to_connection_string()
+    return _authenticators.setdefault(key, ZohoAuthenticator(settings))
+
+
+def organizations(service: Service) -> list[tuple[str, str]]:
+    """Id and name of each organisation that the token reaches. Costs a call."""
+    declared = service.connector.organization
+    if declared is None:
+        return []
+    rows = jsonpath.find_values(declared.selector, service.get(declared.path))
+    listed = rows[0] if len(rows) == 1 and isinstance(rows[0], list) else rows
+    return [(str(row.get(declared.id)), str(row.get(declared.name) or "")) for row in listed]
+
+
+def only_organization(service: Service) -> str:
+    """The id of the organisation, if there is one to choose from. Raises SettingsError for several."""
+    found = organizations(service)
+    title = service.connector.title
+    if not found:
+        raise NoService(
+            "GET organizations", 200, {"code": "NO_ORGANIZATION", "message": f"this account has no {title}"}
+        )
+    if len(found) > 1:
+        names = ", ".join(f"{id} ({name})" for id, name in found)
+        key = f"{SECTION}.{service.connector.name}.{ORGANIZATION_ID}".upper().replace(".", "__")
+        raise SettingsError(
+            f"{title} has several organisations: {names}. Choose one with --param {ORGANIZATION_ID}=..., or {key}"
+        )
+    return found[0][0]
+
+
+def _host(connector: Connector, settings: ZohoCredentials | None) -> str:
+    """Scheme and host of the service. An explicit APIDomain (a gateway, a simulator) stands for all services."""
+    hosts = connector.hosts
+    if settings is None:
+        return hosts.get("") or next(iter(hosts.values()))
+    if settings.api_domain:
+        return settings.api_domain
+    if hosts.get("") == "api_domain":
+        return settings.data_centre.api_domain("Production")
+    host = hosts.get("") or hosts.get(settings.data_centre.region)
+    if not host:
+        raise SettingsError(
+            f"{connector.title} has no known host for Region={settings.data_centre.region}; known are"
+            f" {', '.join(hosts)}. Set APIDomain if there is one."
+        )
+    return host
+
+
+def _configured(connector: Connector, name: str, default: Any) -> Any:
+    value: Any = dlt.config.get(f"{SECTION}.{connector.name}.{name}")
+    return default if value is None else value
+
+
+def _oauth_settings(connector: Connector) -> dict[str, str]:
+    keys = {name: f"{SECTION}.{connector.name}.{name}" for name in OAUTH_SETTINGS}
+    found: dict[str, Any] = {name: dlt.secrets.get(key) for name, key in keys.items()}
+    for name in ("client_id", "refresh_token"):
+        if not found[name]:
+            variable = keys[name].upper().replace(".", "__")
+            more = f", which authorize {connector.name} gets" if name == "refresh_token" else ""
+            raise SettingsError(
+                f"{connector.title} needs {name}{more}: set {variable}, or the key in secrets.toml"
+            )
+    return {name: str(value) for name, value in found.items() if value}

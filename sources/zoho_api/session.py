@@ -1,0 +1,228 @@
+"""The HTTP session of a connector: tries, calls a minute, exact numbers, and answers that are errors."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import requests
+from dlt.common import jsonpath
+from requests import Response
+
+from ..zoho_crm.auth.transport import LimitedClient, limited_adapter, refuse_redirect, where
+from ..zoho_crm.exceptions import (
+    CredentialsError,
+    DailyLimitError,
+    ExtractError,
+    NotAvailableError,
+    ZohoConnectionError,
+    ZohoError,
+    zoho_error,
+)
+
+ATTEMPTS, BACKOFF, LONGEST_PAUSE = 6, 2.0, 90.0  # of one call; seconds
+EMPTY = (204, 304)  # nothing there, and nothing changed
+# Codes of refused tokens, of scopes that are missing, and of used-up days, by the services' own pages on errors:
+# Desk (https://desk.zoho.com/DeskAPIDocument#Errors), Books (https://www.zoho.com/books/api/v3/errors/).
+TOKEN_CODES = frozenset({"INVALID_OAUTH", "INVALID_TOKEN", "UNAUTHORIZED", "14"})
+SCOPE_CODES = frozenset({"SCOPE_MISMATCH", "OAUTH_SCOPE_MISMATCH", "57", "insufficient_scope"})
+NO_ACCESS_CODES = frozenset({"FORBIDDEN", "NO_PERMISSION", "LICENSE_ACCESS_LIMITED", "ORG_NOT_FOUND"})
+DAY_CODES = frozenset({"45", "THRESHOLD_EXCEEDED"})
+
+
+class MissingScope(NotAvailableError):
+    """The token may not read this."""
+
+
+class NoService(NotAvailableError):
+    """The account does not have the service, or the user no access to it."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time to wait by; tests bring one that does not wait."""
+
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+
+
+class MinuteLimit:
+    """At most so many calls in any minute; the next one waits."""
+
+    def __init__(self, calls: int | None, clock: Clock) -> None:
+        self._calls, self._clock = calls, clock
+        self._recent: deque[float] = deque()
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        while self._calls is not None:
+            with self._lock:
+                now = self._clock.monotonic()
+                while self._recent and self._recent[0] <= now - 60:
+                    self._recent.popleft()
+                if len(self._recent) < self._calls:
+                    self._recent.append(now)
+                    return
+                pause = self._recent[0] + 60 - now
+            self._clock.sleep(pause)
+
+
+@dataclass
+class ServiceSession:
+    """A session for dlt's REST client, and what its calls came to."""
+
+    http: requests.Session
+    calls: int = 0  # tries, refused ones too
+
+    @staticmethod
+    def open(
+        calls_per_minute: int | None,
+        seconds: float = 60.0,
+        clock: Clock | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> ServiceSession:
+        """A session whose answers have an end; 429, 5xx and lost connections are tried again.
+
+        Args:
+            calls_per_minute: More wait for their turn; None: there is no such limit.
+            seconds: How long an answer may take to begin.
+        """
+        clock = clock or Clock()
+        adapter, limit = limited_adapter(time.monotonic, seconds), MinuteLimit(calls_per_minute, clock)
+        send = adapter.send
+        client = LimitedClient(
+            adapter,
+            lambda pause: clock.sleep(pause),
+            request_timeout=seconds,
+            raise_for_status=False,
+            status_codes=(),
+            exceptions=(),
+            retry_condition=_passes,
+            request_max_attempts=ATTEMPTS,
+            request_backoff_factor=BACKOFF,
+            request_max_retry_delay=LONGEST_PAUSE,
+        )
+        session = ServiceSession(client.session)
+
+        def counted(*args: Any, **kwargs: Any) -> Response:
+            limit.wait()
+            session.calls += 1
+            answer: Response = send(*args, **kwargs)
+            refuse_redirect(answer)
+            return answer
+
+        adapter.send = counted  # type: ignore[method-assign]
+        session.http.proxies.update(proxies or {})
+        return session
+
+
+def _passes(response: Response | None, error: BaseException | None) -> bool:
+    """Whether another try may help: throttles, server errors and lost connections."""
+    if response is None:
+        lost = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+        return isinstance(error, lost) and not isinstance(error, requests.exceptions.SSLError)
+    if response.status_code == 429:
+        return error_in(response)[0] not in DAY_CODES
+    return response.status_code >= 500
+
+
+def error_in(response: Response) -> tuple[str, str]:
+    """Code and message of an error, in the forms of Desk, Books, Recruit and OAuth 2.0."""
+    try:
+        body = json.loads(response.content)
+    except ValueError:
+        return "", " ".join(response.text.split())[:200]
+    if isinstance(body, dict) and isinstance(body.get("data"), list) and len(body["data"]) == 1:
+        body = body["data"][0]
+    if not isinstance(body, dict):
+        return "", ""
+    code = next((body[key] for key in ("errorCode", "code", "error") if body.get(key) not in (None, 0)), "")
+    message = body.get("message") or body.get("error_description") or body.get("details") or ""
+    return str(code), " ".join(str(message).split())
+
+
+def check_answer(response: Response, scopes: Sequence[str] = (), remedy: str = "") -> None:
+    """Raises the error that an answer stands for.
+
+    Args:
+        scopes: What the call needs, to be named if it is not granted.
+        remedy: What to do then.
+    """
+    if response.status_code in EMPTY:
+        return
+    code, message = error_in(response)
+    body = {"code": code, "message": message or "no message"}
+    if response.status_code < 400 and not (code and "error" in response.text[:200]):
+        return
+    if code in SCOPE_CODES:
+        named = f"the scope {' or '.join(scopes)} is not granted" if scopes else "a scope is not granted"
+        raise _told(MissingScope(where(response), response.status_code, body), named, remedy)
+    if code in TOKEN_CODES or response.status_code == 401:
+        raise CredentialsError(
+            f"{response.status_code} {code} {where(response)}: {message}. {remedy}".strip()
+        )
+    if code in NO_ACCESS_CODES:
+        raise NoService(where(response), response.status_code, body)
+    if response.status_code == 429 and code in DAY_CODES:
+        raise DailyLimitError(where(response), 429, body)
+    raise zoho_error(where(response), response.status_code, body)
+
+
+def _told(error: ZohoError, *words: str) -> ZohoError:
+    error.args = (". ".join([str(error), *(word for word in words if word)]),)
+    return error
+
+
+def read_body(response: Response, decimal_numbers: bool = False) -> Any:
+    """The JSON of an answer with exact numbers; `{}` where there is nothing.
+
+    Args:
+        decimal_numbers: Whole numbers become decimals as well, so that a column of amounts has one type.
+    """
+    if response.status_code in EMPTY or not response.content.strip():
+        return {}
+    parse_int: Callable[[str], Any] = Decimal if decimal_numbers else int
+    try:
+        return json.loads(response.content, parse_float=Decimal, parse_int=parse_int)
+    except ValueError:
+        raise ZohoConnectionError(
+            f"{response.status_code} {where(response)} brought no JSON, or only a part of it arrived"
+        ) from None
+
+
+class AnswerCheck:
+    """A hook for the answers of one resource: errors, numbers, a selector that finds nothing, a page that repeats."""
+
+    def __init__(
+        self, selector: str | None, decimal_numbers: bool, scopes: Sequence[str] = (), remedy: str = ""
+    ) -> None:
+        self._selector, self._decimal = selector, decimal_numbers
+        self._scopes, self._remedy = scopes, remedy
+        self._previous: tuple[str, list[Any]] | None = None  # path, and rows of its latest page
+
+    def __call__(self, response: Response, *_: Any, **__: Any) -> None:
+        check_answer(response, self._scopes, self._remedy)
+        body = read_body(response, self._decimal)
+        rows = self._rows(response, body)
+        path = str(response.request.path_url).partition("?")[0]
+        if rows and self._previous == (path, rows):
+            raise ExtractError(f"{where(response)} brought the same page twice: its paging does not go on")
+        self._previous = path, rows
+        response.json = lambda **_: body  # type: ignore[method-assign]
+
+    def _rows(self, response: Response, body: Any) -> list[Any]:
+        if self._selector is None or not body:
+            return body if isinstance(body, list) else []
+        found = jsonpath.find_values(self._selector, body)
+        if not found:
+            keys = ", ".join(body) if isinstance(body, dict) else "none: it is a list"
+            raise ExtractError(
+                f"data_selector {self._selector!r} finds nothing in {where(response)}; the answer's keys are {keys}"
+            )
+        return found[0] if len(found) == 1 and isinstance(found[0], list) else found
