@@ -115,6 +115,21 @@ class Console:
             part = [[row[i] for i in kept] for row in cells]
             _rich_table([columns[i] for i in kept], part, [right[i] for i in kept], room)
 
+    def code(self, text: str, language: str = "json") -> None:
+        """A text in some language, in colours on a terminal, unless NO_COLOR is set."""
+        if self.json or self.quiet:
+            return
+        if not terminal_width():
+            self._write(text)
+            return
+        from rich.console import Console as RichConsole
+        from rich.syntax import Syntax
+
+        with printing():
+            RichConsole(file=sys.stdout).print(
+                Syntax(text, language, background_color="default"), soft_wrap=True
+            )
+
     def _write(self, *lines: str) -> None:
         with printing():
             sys.stdout.write("".join(f"{line}\n" for line in lines))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from .console import Console
@@ -38,8 +38,17 @@ def opened_account(options: Options, console: Console) -> Iterator[ZohoCredentia
 
     console.text(SIMULATED)
     console.event("simulated", {"note": SIMULATED})
+    with simulated_account(lambda: serve(_demo_org(Path(pipelines_dir(options))))) as credentials:
+        yield credentials
+
+
+@contextmanager
+def simulated_account(serve: Callable[[], AbstractContextManager[Any]]) -> Iterator[ZohoCredentials]:
+    """The settings that reach a simulated account, which lives as long."""
+    from sources.zoho_crm.auth.credentials import resolve_credentials
+
     _keep_off_the_proxy()
-    with serve(_demo_org(Path(pipelines_dir(options)))) as zoho:
+    with serve() as zoho:
         with _without_settings():
             # Each demo has its own port, so a token kept on disk would be of no use to the next.
             credentials = resolve_credentials(f"{zoho.connection_string}OAuthSettingsLocation=memory://;")

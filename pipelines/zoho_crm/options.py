@@ -294,6 +294,10 @@ class Options:
     wait_for_database: timedelta = timedelta(minutes=1)
     notify: str | None = None
     metrics_file: str | None = None
+    # Of `zoho-api`:
+    connectors: tuple[str, ...] = ()
+    resource: str = ""
+    param: tuple[str, ...] = ()
 
 
 def policy_of(options: Options) -> SyncConfig:

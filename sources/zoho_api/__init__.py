@@ -21,6 +21,8 @@ from .session import AnswerCheck
 __all__ = [
     "Connector",
     "ConnectorError",
+    "Resource",
+    "Service",
     "list_connectors",
     "load_connector",
     "open_service",
@@ -36,11 +38,12 @@ def zoho_api(
     resources: Sequence[str] | None = None,
     credentials: ZohoCredentials | str | None = None,
     parameters: Mapping[str, Any] | None = None,
+    whole: bool = False,
 ) -> DltSource:
     """One of Zoho's services, or an API that a file of yours declares, as a dlt source on dlt's `rest_api`.
 
     No call is made before the pipeline runs. Resources with a cursor read what has changed since the run before;
-    what was deleted leaves their tables when they are read whole: `pipeline.run(source, refresh="drop_data")`.
+    what was deleted since leaves their tables when they are read `whole`.
 
     Args:
         connector: The name of a connector that comes with the source (`desk`, `books`, `recruit`), or the path of a
@@ -49,17 +52,18 @@ def zoho_api(
             are read come along.
         credentials: For Zoho's services, as for `zoho_crm`.
         parameters: Values for the file's `${placeholders}`, and `organization_id`.
+        whole: Read every row of every resource, and replace their tables.
 
     Raises:
         ConnectorError: The file is wrong; the message names file, line and key.
         SettingsError: A setting is missing or wrong.
     """
     found = load_connector(connector)
-    return source_of(open_service(found, credentials, parameters), resources)
+    return source_of(open_service(found, credentials, parameters), resources, whole=whole)
 
 
-def source_of(service: Service, resources: Sequence[str] | None = None) -> DltSource:
-    """The dlt source of a service's resources."""
+def source_of(service: Service, resources: Sequence[str] | None = None, *, whole: bool = False) -> DltSource:
+    """The dlt source of a service's resources; `whole` as for `zoho_api`."""
     connector = service.connector
     named = list(resources) if resources else connector.default_resources
     chosen = connector.with_parents(named)
@@ -69,7 +73,7 @@ def source_of(service: Service, resources: Sequence[str] | None = None) -> DltSo
     config = {
         "client": {**client, "auth": auth, "session": service.session.http},
         "resource_defaults": defaults,
-        "resources": [_resource(service, one, defaults, named) for one in chosen],
+        "resources": [_resource(service, one, defaults, named, whole) for one in chosen],
     }
     try:
         return rest_api_source(config, name=f"zoho_{connector.name}", max_table_nesting=0)  # type: ignore[arg-type]
@@ -79,10 +83,10 @@ def source_of(service: Service, resources: Sequence[str] | None = None) -> DltSo
 
 
 def _resource(
-    service: Service, resource: Resource, defaults: Mapping[str, Any], named: Sequence[str]
+    service: Service, resource: Resource, defaults: Mapping[str, Any], named: Sequence[str], whole: bool
 ) -> dict[str, Any]:
     """dlt's configuration of one resource."""
-    config = service.fill(deepcopy(dict(resource.config)))
+    config: dict[str, Any] = service.fill(deepcopy(dict(resource.config)))
     endpoint = config.get("endpoint", {})
     endpoint = {"path": endpoint} if isinstance(endpoint, str) else dict(endpoint)
     general = defaults.get("endpoint") or {}
@@ -91,23 +95,42 @@ def _resource(
     check = AnswerCheck(selector, service.connector.decimal_numbers, scopes, service.remedy)
     endpoint = with_own_paginator(endpoint)
     endpoint["response_actions"] = [check, *endpoint.get("response_actions", [])]
-    config["endpoint"] = endpoint
-    incremental = endpoint.get("incremental")
+    incremental = endpoint.pop("incremental", None)
     if incremental is not None:
-        endpoint["incremental"] = {"on_cursor_value_missing": "include", **incremental}
-        convert = incremental.get("convert")
-        if isinstance(convert, str):
-            if convert not in TIME_FORMATS:
-                raise ConnectorError(
-                    f"{service.connector.file}, line {resource.line}: convert has to be {' or '.join(TIME_FORMATS)}"
-                )
-            endpoint["incremental"]["convert"] = TIME_FORMATS[convert]
-        config["processing_steps"] = [
-            {"map": in_utc(str(incremental["cursor_path"]))},
-            *config.get("processing_steps", []),
-        ]
-    config["selected"] = resource.name in named
-    return dict(config)
+        convert = _time_format(service, resource, incremental.get("convert"))
+        if whole:
+            start = convert(str(incremental["initial_value"]))
+            endpoint = _with_start(endpoint, start)
+        else:
+            endpoint["incremental"] = {
+                "on_cursor_value_missing": "include",
+                **incremental,
+                "convert": convert,
+            }
+        steps = config.get("processing_steps", [])
+        config["processing_steps"] = [{"map": in_utc(str(incremental["cursor_path"]))}, *steps]
+    if whole:
+        config["write_disposition"] = "replace"
+    return {**config, "endpoint": endpoint, "selected": resource.name in named}
+
+
+def _time_format(service: Service, resource: Resource, name: Any) -> Callable[[str], str]:
+    if name is None:
+        return str
+    if name not in TIME_FORMATS:
+        raise ConnectorError(
+            f"{service.connector.file}, line {resource.line}: convert has to be {' or '.join(TIME_FORMATS)}"
+        )
+    return TIME_FORMATS[name]
+
+
+def _with_start(value: Any, start: str) -> Any:
+    """A part of an endpoint in which the cursor's value is the first one there could be."""
+    if isinstance(value, str):
+        return value.replace("{incremental.start_value}", start)
+    if isinstance(value, dict):
+        return {key: _with_start(one, start) for key, one in value.items()}
+    return value
 
 
 def in_utc(column: str) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -58,6 +58,10 @@ class HostAuth(AuthBase):
         """Another token than the one that was refused."""
         raise NotImplementedError
 
+    def granted_scopes(self) -> frozenset[str] | None:
+        """The scopes of the token; None if nobody says."""
+        return None
+
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         check_host(request.url, self._base_url)
         request.headers["Authorization"] = f"{self.scheme} {self.token()}"
@@ -95,6 +99,9 @@ class ZohoServiceAuth(HostAuth):
 
     def after(self, refused: str) -> str:
         return self._authenticator.after(refused)
+
+    def granted_scopes(self) -> frozenset[str] | None:
+        return self._authenticator.scope
 
 
 Post = Callable[[str, Mapping[str, str]], requests.Response]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import dlt
@@ -17,7 +17,7 @@ from ..zoho_crm.auth.credentials import ZohoCredentials, resolve_credentials
 from ..zoho_crm.auth.token_store import TokenCache
 from ..zoho_crm.exceptions import SettingsError
 from .authentication import HostAuth, OAuth2, ZohoServiceAuth
-from .connector import PLACEHOLDER, Connector, Organization
+from .connector import PLACEHOLDER, Connector, Organization, placeholders
 from .session import Clock, NoService, ServiceSession, check_answer, read_body
 
 SECTION = "sources.zoho_api"
@@ -34,6 +34,14 @@ class Service:
     auth: AuthBase | None
     session: ServiceSession
     parameters: Mapping[str, Any]
+    row_values: Mapping[str, Any] = field(default_factory=dict)  # in place of another resource's rows
+
+    def selector_of(self, resource: str) -> str | None:
+        """Where the rows are in an answer."""
+        endpoint = self.connector.resource(resource).config.get("endpoint") or {}
+        general = self.connector.resource_defaults.get("endpoint") or {}
+        own = endpoint.get("data_selector") if isinstance(endpoint, dict) else None
+        return own or general.get("data_selector")
 
     def fill(self, value: Any) -> Any:
         """A part of the configuration with its placeholders filled; those of rows and cursors as dlt spells them.
@@ -65,6 +73,16 @@ class Service:
             )
         return value
 
+    def granted_scopes(self) -> frozenset[str] | None:
+        """The scopes of the token; None if nobody says. A token is asked for if there is none."""
+        signer = self.auth.inner if isinstance(self.auth, OrganizationAuth) else self.auth
+        return signer.granted_scopes() if isinstance(signer, HostAuth) else None
+
+    @property
+    def wanted_organization(self) -> str | None:
+        """The organisation that somebody has chosen."""
+        return self.auth.wanted if isinstance(self.auth, OrganizationAuth) else None
+
     @property
     def base_url(self) -> str:
         return str(self.fill(self.connector.client["base_url"]))
@@ -95,10 +113,12 @@ class NoAnswer(SettingsError):
 class OrganizationAuth(AuthBase):
     """Names the organisation in each request, after a look at which ones there are."""
 
-    def __init__(self, inner: AuthBase, organization: Organization, find: Callable[[], str]) -> None:
-        self.inner = inner
+    def __init__(
+        self, inner: AuthBase, organization: Organization, wanted: str | None, find: Callable[[], str]
+    ) -> None:
+        self.inner, self.wanted = inner, wanted
         self._organization, self._find = organization, find
-        self._id: str | None = None
+        self._id = wanted
         self._lock = threading.Lock()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -132,17 +152,18 @@ def open_service(
         name: (parameters or {}).get(name, _configured(connector, name, default))
         for name, default in connector.parameters.items()
     }
-    unknown = [name for name in parameters or {} if name not in (*connector.parameters, ORGANIZATION_ID)]
-    if unknown:
-        known = ", ".join(connector.parameters) or "none"
-        raise SettingsError(f"{connector.file} has no parameter {unknown[0]}; it has {known}")
+    row_values = {k: v for k, v in (parameters or {}).items() if k in _row_parameters(connector)}
+    for name in parameters or {}:
+        if name not in (*connector.parameters, *row_values, ORGANIZATION_ID):
+            known = ", ".join(connector.parameters) or "none"
+            raise SettingsError(f"{connector.file} has no parameter {name}; it has {known}")
     declared = connector.authentication
     settings = resolve_credentials(credentials) if declared.type == "zoho" else None
     host = _host(connector, settings)
     seconds = float(settings.timeout or 60) if settings else 60.0
     proxies = settings.proxies if settings else None
     session = ServiceSession.open(connector.calls_per_minute, seconds, clock, proxies)
-    service = Service(connector, host, None, session, given)
+    service = Service(connector, host, None, session, given, row_values)
     signer: HostAuth | None = None
     if settings is not None:
         signer = ZohoServiceAuth(service.base_url, _authenticator(settings))
@@ -152,10 +173,22 @@ def open_service(
     if connector.organization is not None and signer is not None:
         wanted = (parameters or {}).get(ORGANIZATION_ID) or _configured(connector, ORGANIZATION_ID, None)
         organization = connector.organization
-        service.auth = OrganizationAuth(
-            signer, organization, lambda: str(wanted) if wanted else only_organization(service)
-        )
+        chosen = str(wanted) if wanted else None
+        service.auth = OrganizationAuth(signer, organization, chosen, lambda: only_organization(service))
     return service
+
+
+def row_parameter(name: str) -> tuple[str, ...]:
+    """What a value of another resource's row may be called: `ticket_id` or `tickets_id` for `resources.tickets.id`."""
+    _, resource, key = name.split(".", 2)
+    plain = f"{resource}_{key}".replace(".", "_")
+    ending = "id" if key.endswith("id") else key
+    return tuple(dict.fromkeys((f"{resource.rstrip('s')}_{ending}", plain, key)))
+
+
+def _row_parameters(connector: Connector) -> set[str]:
+    used = {name for one in connector.resources for name in placeholders(one.config.get("endpoint", {}))}
+    return {alias for name in used if name.startswith("resources.") for alias in row_parameter(name)}
 
 
 _authenticators: dict[str, ZohoAuthenticator] = {}

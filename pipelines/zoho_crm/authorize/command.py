@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -40,13 +40,23 @@ from .scopes import wanted
 NOTHING_WRITTEN = "Interrupted. Nothing was written."
 
 
-def get_tokens(options: Options, console: Console) -> int:
-    """The exit code is that of the checks, which see what the next run will see."""
+def get_tokens(
+    options: Options,
+    console: Console,
+    scopes: Sequence[str] = (),
+    check: Callable[[Options, Console], int] = print_checks,
+) -> int:
+    """The exit code is that of the checks, which see what the next run will see.
+
+    Args:
+        scopes: What to ask for; by default `Scope`, or what a run of the chosen modules needs.
+        check: What is run in the end.
+    """
     try:
         file = EnvFile(Path(options.env_file))
         file.check_writable()
         credentials, entered = settle(options)
-        grant, callback = obtain(options, console, credentials)
+        grant, callback = obtain(options, console, credentials, list(scopes))
         moved = settings_for_location(credentials, grant)
         credentials = settled({**credentials.given, **moved})
         tokens = exchange(token_post(credentials), credentials, grant, callback, moved=bool(moved))
@@ -60,7 +70,7 @@ def get_tokens(options: Options, console: Console) -> int:
     _report(console, options, changes, tokens)
     _warn_of_the_environment(options, said, written)
     os.environ.update(written)
-    return print_checks(replace(options, connection=None), console)
+    return check(replace(options, connection=None), console)
 
 
 def settle(options: Options) -> tuple[ZohoCredentials, dict[str, str]]:
@@ -85,10 +95,10 @@ def settled(settings: Mapping[str, str]) -> ZohoCredentials:
 
 
 def obtain(
-    options: Options, console: Console, credentials: ZohoCredentials
+    options: Options, console: Console, credentials: ZohoCredentials, scopes: list[str]
 ) -> tuple[AuthorizationCode, str | None]:
     """The grant, and the redirect URI that it belongs to: None for a Self Client's."""
-    scopes = _scopes(options, credentials)
+    scopes = scopes or _scopes(options, credentials)
     callback = None if options.self_client else callback_of(credentials)
     given = options.code or credentials.oauth_verifier
     if given:

@@ -35,8 +35,12 @@ SYNC_RUNS = AccountTable(
 def sync_runs_reading(run: RunResult, folder: Path) -> ExtractResult:
     """The rows of this run as a reading to append."""
     reading = ExtractResult("sync_runs", "sync_runs", "", "")
-    rows = [_redacted(row) for row in (*_read_rows(run), *_skip_rows(run))]
-    return write_rows(reading, SYNC_RUNS, rows, folder, {})
+    return write_rows(reading, SYNC_RUNS, log_rows(run), folder, {})
+
+
+def log_rows(run: RunResult) -> list[dict[str, Any]]:
+    """The rows of `sync_runs` for a run; times are texts in ISO 8601."""
+    return [_redacted(row) for row in (*_read_rows(run), *_skip_rows(run))]
 
 
 def _redacted(row: dict[str, Any]) -> dict[str, Any]:

@@ -250,7 +250,9 @@ class ZohoAuthenticator(AuthBase):
 def check_host(url: str | None, allowed: str) -> None:
     """Raises ZohoConnectionError for a URL at another host than the one that a token is for."""
     if _origin(url) != _origin(allowed):
-        raise ZohoConnectionError(f"{_origin(url)[1]} is not the host that this token is for: no call is made")
+        raise ZohoConnectionError(
+            f"{_origin(url)[1]} is not the host that this token is for: no call is made"
+        )
 
 
 def _origin(url: str | None) -> tuple[str, str]:

@@ -1,0 +1,73 @@
+"""`check`: whether a run of each connector would work, line by line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.zoho_crm.console import Console
+from pipelines.zoho_crm.errors import FAILED, REFUSED, print_error
+from sources.zoho_crm.auth.scopes import covers
+from sources.zoho_crm.exceptions import CredentialsError, NotAvailableError, ZohoCrmError
+
+if TYPE_CHECKING:
+    from sources.zoho_api import Service
+
+    from .cli import Account
+
+
+def print_checks(account: Account, console: Console) -> int:
+    """Settings, token, scopes by table and organisation of each connector. Returns the worst exit code."""
+    from .cli import open_connector
+
+    worst = 0
+    for name in account.options.connectors:
+        code, problem = 0, ""
+        try:
+            service = open_connector(account, name)
+            code, problem = _check(service, console)
+        except ZohoCrmError as error:
+            code = REFUSED if isinstance(error, (CredentialsError, NotAvailableError)) else FAILED
+            problem = str(error)
+        if problem:
+            console.marked("FAILED  ", "bold red", f"{name}: {problem}", matters=True)
+        console.event("check", {"connector": name, "problem": problem or None, "exit_code": code})
+        worst = max(worst, code)
+    if worst:
+        print_error("A run would fail, or leave tables out: see above.")
+    else:
+        console.last("All is well.")
+    return worst
+
+
+def _check(service: Service, console: Console) -> tuple[int, str]:
+    """Exit code and sentence of what is wrong; nothing is asked but a token and the organisations."""
+    from sources.zoho_api.service import ORGANIZATION_ID, organizations
+
+    connector = service.connector
+    console.text(f"{connector.name}: {connector.title} at {service.base_url}")
+    granted = service.granted_scopes()
+    if granted is None:
+        console.text("  The token's answer names no scopes, so a run finds out which tables it may read.")
+    missing = [
+        one
+        for one in connector.resources
+        if granted is not None and one.scopes and not any(covers(granted, scope) for scope in one.scopes)
+    ]
+    if missing:
+        tables = ", ".join(one.name for one in missing)
+        scopes = ", ".join(dict.fromkeys(one.scopes[0] for one in missing))
+        return REFUSED, f"{scopes} is not granted, which {tables} need. {service.remedy}"
+    if connector.organization is not None:
+        found = organizations(service)
+        if not found:
+            return FAILED, f"this account has no {connector.title}"
+        chosen = service.wanted_organization
+        if chosen is None and len(found) > 1:
+            names = ", ".join(f"{id} ({name})" for id, name in found)
+            return FAILED, f"several organisations: {names}. Choose one with --param {ORGANIZATION_ID}=..."
+        if chosen is not None and chosen not in dict(found):
+            return FAILED, f"there is no organisation {chosen}; there are {', '.join(dict(found))}"
+        id = chosen or found[0][0]
+        console.text(f"  Organisation {id} ({dict(found)[id]}).")
+    console.text(f"  {len(connector.resources):,} tables may be read.")
+    return 0, ""
