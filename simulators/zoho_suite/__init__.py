@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .demo import demo_suite
 from .suite import SUITE_SCOPES, Suite, serve
 
-__all__ = ["SUITE_SCOPES", "Suite", "serve"]
+__all__ = ["SUITE_SCOPES", "Suite", "demo_suite", "serve"]
