@@ -76,8 +76,8 @@ class Service(ABC):
         told = when == "always" or used * 2 >= limit
         return {"X-API-CREDITS-REMAINING": str(max(limit - used, 0))} if told else {}
 
-    def retry_after(self, refusal: Refusal) -> int | None:
-        """Seconds that a 429 names, if it names any."""
+    def retry_after(self, refusal: Refusal) -> int | str | None:
+        """Seconds, or a date, that a 429 names, if it names any."""
         return self.quirks.retry_after
 
     def scope_words(self, module: str) -> tuple[str, ...]:

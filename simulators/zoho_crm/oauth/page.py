@@ -11,11 +11,14 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 }
 
+FOOTER = "A simulated Zoho on 127.0.0.1. No account of Zoho's is touched."
 
-def page(status: int, title: str, text: str, more: str = "") -> Answer:
+
+def page(status: int, title: str, text: str, more: str = "", *, footer: str | None = None) -> Answer:
     """A card with a title, a sentence and `more` HTML; title and text are escaped here."""
     title, text = html.escape(title), html.escape(text)
-    body = PAGE.replace("{title}", title).replace("{text}", text).replace("{more}", more)
+    body = PAGE.replace("{title}", title).replace("{text}", text).replace("{footer}", footer or FOOTER)
+    body = body.replace("{more}", more)
     return Answer(status, raw=body.encode(), content_type="text/html;charset=UTF-8", headers=dict(HEADERS))
 
 
@@ -66,7 +69,7 @@ footer { margin-top: 1.25rem; color: var(--soft); font-size: .8rem }
 <h1>{title}</h1>
 <p>{text}</p>
 {more}
-<footer>A simulated Zoho on 127.0.0.1. No account of Zoho's is touched.</footer>
+<footer>{footer}</footer>
 </main>
 </body>
 </html>

@@ -50,6 +50,7 @@ def allowed(scope: str, held: frozenset[str], words: Iterable[str] = ()) -> bool
     if path[1:] == ["modules"]:
         places += [[*path, word] for word in words]
     wide = {".".join([*place, word]).lower() for place in places for word in (operation, "ALL")}
-    if path[0] == "ZohoBooks":
+    wide.add(scope.lower())  # of a service whose scopes have no parts
+    if path[:1] == ["ZohoBooks"]:
         wide.add("zohobooks.fullaccess.all")
     return not wide.isdisjoint(name.lower() for name in held)
