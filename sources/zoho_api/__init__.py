@@ -14,7 +14,7 @@ from dlt.sources.rest_api import rest_api_source
 from ..zoho_crm.auth.credentials import ZohoCredentials
 from .authentication import SignedForDlt
 from .connector import Connector, ConnectorError, Resource, list_connectors, load_connector
-from .paginators import parse_time, with_own_paginator
+from .paginators import TimeWindowPaginator, parse_time, with_own_paginator
 from .service import Service, open_service
 from .session import AnswerCheck
 
@@ -94,6 +94,7 @@ def _resource(
     scopes = resource.scopes or service.connector.authentication.scopes
     check = AnswerCheck(selector, service.connector.decimal_numbers, scopes, service.remedy)
     endpoint = with_own_paginator(endpoint)
+    check.windows = isinstance(endpoint.get("paginator"), TimeWindowPaginator)
     endpoint["response_actions"] = [check, *endpoint.get("response_actions", [])]
     incremental = endpoint.pop("incremental", None)
     if incremental is not None:
@@ -111,6 +112,9 @@ def _resource(
         config["processing_steps"] = [{"map": in_utc(str(incremental["cursor_path"]))}, *steps]
     if whole:
         config["write_disposition"] = "replace"
+    key = config.get("primary_key") or defaults.get("primary_key")
+    if key and (config.get("write_disposition") or defaults.get("write_disposition")) == "replace":
+        config.setdefault("processing_steps", []).append({"filter": FirstOfEach(key)})
     return {**config, "endpoint": endpoint, "selected": resource.name in named}
 
 
@@ -131,6 +135,21 @@ def _with_start(value: Any, start: str) -> Any:
     if isinstance(value, dict):
         return {key: _with_start(one, start) for key, one in value.items()}
     return value
+
+
+class FirstOfEach:
+    """Lets each row through once: rows that are inserted meanwhile push others to the next page."""
+
+    def __init__(self, key: str | Sequence[str]) -> None:
+        self._names = (key,) if isinstance(key, str) else tuple(key)
+        self._seen: set[tuple[Any, ...]] = set()
+
+    def __call__(self, row: Mapping[str, Any]) -> bool:
+        values = tuple(row.get(name) for name in self._names)
+        if values in self._seen:
+            return False
+        self._seen.add(values)
+        return True
 
 
 def in_utc(column: str) -> Callable[[dict[str, Any]], dict[str, Any]]:

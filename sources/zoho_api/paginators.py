@@ -63,6 +63,8 @@ class TimeWindowPaginator(BasePaginator):
         self._has_next_page = bool(self._windows)
 
     def update_request(self, request: Request) -> None:
+        if not self._windows:
+            return  # dlt asks for this after the last page, too
         begin, end = self._windows[-1]
         params = request.params = dict(request.params or {})
         params[self.range_param] = f"{begin.strftime(FORMAT)},{end.strftime(FORMAT)}"

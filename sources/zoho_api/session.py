@@ -204,6 +204,7 @@ class AnswerCheck:
     ) -> None:
         self._selector, self._decimal = selector, decimal_numbers
         self._scopes, self._remedy = scopes, remedy
+        self.windows = False  # whether a page may come again, as the window that it began is cut
         self._previous: tuple[str, list[Any]] | None = None  # path, and rows of its latest page
 
     def __call__(self, response: Response, *_: Any, **__: Any) -> None:
@@ -211,7 +212,7 @@ class AnswerCheck:
         body = read_body(response, self._decimal)
         rows = self._rows(response, body)
         path = str(response.request.path_url).partition("?")[0]
-        if rows and self._previous == (path, rows):
+        if rows and not self.windows and self._previous == (path, rows):
             raise ExtractError(f"{where(response)} brought the same page twice: its paging does not go on")
         self._previous = path, rows
         response.json = lambda **_: body  # type: ignore[method-assign]
