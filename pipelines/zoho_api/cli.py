@@ -12,7 +12,7 @@ import click
 
 from pipelines.zoho_crm.cli import HELP, VERSION_OPTION, Commands, run_command
 from pipelines.zoho_crm.console import Console, counted
-from pipelines.zoho_crm.errors import print_error
+from pipelines.zoho_crm.errors import FAILED, describe_error, print_error
 from pipelines.zoho_crm.options import (
     CommaList,
     NonEmpty,
@@ -114,26 +114,42 @@ def list_connectors(options: Options, console: Console) -> int:
 def run(options: Options, console: Console) -> int:
     """Copy these services into the destination; afterwards, what changed."""
     from pipelines.zoho_crm.output.run_report import print_report
+    from sources.zoho_crm.exceptions import ZohoCrmError
+
+    worst, runs = 0, []
+    with accounts(options, console) as account:
+        for name in options.connectors:
+            try:
+                result, title = _run_one(account, console, name)
+            except ZohoCrmError as error:
+                if len(options.connectors) == 1:
+                    raise
+                print_error(f"{name}: {error}")
+                known = describe_error(error)
+                worst = max(worst, known[1] if known else FAILED)
+                continue
+            runs.append((name, result))
+            console.text()
+            console.text(f"{title}:")
+            print_report(console, result)
+            print_failures(result)
+            worst = max(worst, result.exit_code)
+    if len(options.connectors) > 1:
+        _print_sum(console, runs)
+    return worst
+
+
+def _run_one(account: Account, console: Console, name: str) -> tuple[ConnectorRun, str]:
     from sources.zoho_crm.sync.warehouse import Warehouse
 
     from .runner import ConnectorRunner
 
-    code, runs = 0, []
-    with accounts(options, console) as account:
-        for name in options.connectors:
-            with opened(account, console, name, "run") as work:
-                warehouse = Warehouse(work.pipeline, Path(work.pipeline.working_dir), options.table_format)
-                runner = ConnectorRunner(work.pipeline, work.service, warehouse, whole=options.full_refresh)
-                result = runner.run(_resources(work.service.connector, options))
-            runs.append((name, result))
-            console.text()
-            console.text(f"{work.service.connector.title}:")
-            print_report(console, result)
-            print_failures(result)
-            code = max(code, result.exit_code)
-    if len(runs) > 1:
-        _print_sum(console, runs)
-    return code
+    options = account.options
+    with opened(account, console, name, "run") as work:
+        work.service.find_organization()
+        warehouse = Warehouse(work.pipeline, Path(work.pipeline.working_dir), options.table_format)
+        runner = ConnectorRunner(work.pipeline, work.service, warehouse, whole=options.full_refresh)
+        return runner.run(_resources(work.service.connector, options)), work.service.connector.title
 
 
 def _resources(connector: Connector, options: Options) -> list[str]:
@@ -145,9 +161,12 @@ def _resources(connector: Connector, options: Options) -> list[str]:
 
 def print_failures(result: ConnectorRun) -> None:
     """What failed, on standard error."""
-    for one in result.readings:
-        if one.status == "failed" or (one.status == "skipped" and result.exit_code):
-            print_error(f"{one.name}: {one.error}")
+    from pipelines.zoho_crm.output.run_report import group
+
+    wrong = ("failed", "skipped") if result.exit_code else ("failed",)
+    found = [(one.name, one.error or "") for one in result.readings if one.status in wrong]
+    for why, names in group(found).items():
+        print_error(f"{', '.join(names)}: {why}")
     for name, why in result.troubles:
         print_error(f"{name}: {why}")
 
@@ -244,8 +263,8 @@ def accounts(options: Options, console: Console) -> Iterator[Account]:
     if not options.demo:
         yield Account(options, options.connection, parameters)
         return
-    with opened_suite(options, console) as credentials:
-        yield Account(options, credentials, parameters)
+    with opened_suite(options, console) as (credentials, chosen):
+        yield Account(options, credentials, {**chosen, **parameters})
 
 
 def open_connector(account: Account, name: str) -> Service:
@@ -253,10 +272,13 @@ def open_connector(account: Account, name: str) -> Service:
     from sources.zoho_api import load_connector, open_service
     from sources.zoho_api.service import ORGANIZATION_ID
 
-    connector, given = load_connector(name), dict(account.parameters)
+    connector = load_connector(name)
+    own = f"{connector.name}."
+    given = {key: value for key, value in account.parameters.items() if "." not in key}
     if len(account.options.connectors) > 1:
         known = {*connector.parameters, ORGANIZATION_ID}
         given = {key: value for key, value in given.items() if key in known}
+    given |= {key[len(own) :]: value for key, value in account.parameters.items() if key.startswith(own)}
     return open_service(connector, account.credentials, given)
 
 
@@ -311,7 +333,7 @@ def _param() -> click.Parameter:
         ["--param"],
         multiple=True,
         metavar="NAME=VALUE",
-        help="A value for one of the connector's ${placeholders}, or its organization_id.",
+        help="A value for one of the connector's ${placeholders}, or its organization_id; CONNECTOR.NAME=VALUE for one of several.",
     )
 
 

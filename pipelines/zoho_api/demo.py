@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.zoho_crm.console import Console
-from pipelines.zoho_crm.demo import simulated_account
+from pipelines.zoho_crm.demo import later_demo, pipelines_dir, simulated_account
 from pipelines.zoho_crm.options import Options
 
 if TYPE_CHECKING:
@@ -17,12 +18,17 @@ SIMULATED = "These are simulated services of Zoho's on 127.0.0.1; no account of 
 
 
 @contextmanager
-def opened_suite(options: Options, console: Console) -> Iterator[ZohoCredentials]:
-    """The settings of a simulated account."""
+def opened_suite(options: Options, console: Console) -> Iterator[tuple[ZohoCredentials, dict[str, str]]]:
+    """The settings of a simulated account, and the organisation of its books that a demo reads.
+
+    After the first demo people have worked in it, once.
+    """
     from simulators.zoho_suite import serve
-    from simulators.zoho_suite.demo import demo_suite
+    from simulators.zoho_suite.demo import demo_changes, demo_suite
 
     console.text(SIMULATED)
     console.event("simulated", {"note": SIMULATED})
-    with simulated_account(lambda: serve(demo_suite())) as credentials:
-        yield credentials
+    suite = later_demo(Path(pipelines_dir(options)), lambda clock: demo_suite(clock=clock), demo_changes)
+    chosen = {"books.organization_id": suite.books.organizations[0]["organization_id"]}
+    with simulated_account(lambda: serve(suite)) as credentials:
+        yield credentials, chosen

@@ -150,9 +150,9 @@ class ConnectorRunner:
 
     def _deletions_words(self, resource: Resource, last: datetime | None) -> str:
         if resource.full_refresh_days is None or last is None:
-            return "what changed since the last run; deletions are not seen"
+            return "what changed; deletions are not seen"
         day = last + timedelta(days=resource.full_refresh_days)
-        return f"what changed since the last run; deletions are seen when it is read whole, on {day:%Y-%m-%d}"
+        return f"what changed; deletions are seen on {day:%Y-%m-%d}"
 
     def _load(self, names: Sequence[str], *, whole: bool) -> dict[str, int]:
         """Read and load resources. Returns the rows of each table."""

@@ -9,16 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from .console import Console
 from .options import Options
 
 if TYPE_CHECKING:
-    from simulators.zoho_crm import Org
+    from simulators.zoho_crm import Clock, Org
     from sources.zoho_crm.auth.credentials import ZohoCredentials
 
+Demo = TypeVar("Demo")
 LONG = 16  # letters
 
 SIMULATED = "This is a simulated Zoho CRM on 127.0.0.1; no account of Zoho's is read."
@@ -57,19 +58,31 @@ def simulated_account(serve: Callable[[], AbstractContextManager[Any]]) -> Itera
 
 def _demo_org(place: Path) -> Org:
     """The demo company; after the first demo people have worked in it, once."""
-    from simulators.zoho_crm import Clock
     from simulators.zoho_crm.demo import demo_changes, demo_org
+
+    return later_demo(place, lambda clock: demo_org(clock=clock), demo_changes)
+
+
+def later_demo(place: Path, make: Callable[[Clock], Demo], change: Callable[[Demo], object]) -> Demo:
+    """What a demo reads: as it was made when the first demo began; with changes, once, in later ones.
+
+    Args:
+        place: The folder that remembers when that was.
+        make: Makes it, with a clock that stands still.
+        change: Changes it at the time of the second demo.
+    """
+    from simulators.zoho_crm import Clock
 
     first = not (place / "began").exists()
     began = _noted(place / "began")
     clock = Clock(began)
-    org = demo_org(clock=clock)
+    made = make(clock)
     if not first:
         worked = _noted(place / "worked")
         clock.advance((max(worked, began) - began).total_seconds())
-        demo_changes(org)
+        change(made)
     clock.run()
-    return org
+    return made
 
 
 def _noted(note: Path) -> datetime:

@@ -94,6 +94,9 @@ def _resource(
     scopes = resource.scopes or service.connector.authentication.scopes
     check = AnswerCheck(selector, service.connector.decimal_numbers, scopes, service.remedy)
     endpoint = with_own_paginator(endpoint)
+    organization = service.connector.organization
+    if organization is not None and service.signer is not None and endpoint.get("path") == organization.path:
+        endpoint["auth"] = SignedForDlt(service.signer)  # the list of organisations names none
     check.windows = isinstance(endpoint.get("paginator"), TimeWindowPaginator)
     endpoint["response_actions"] = [check, *endpoint.get("response_actions", [])]
     incremental = endpoint.pop("incremental", None)

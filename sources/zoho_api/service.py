@@ -73,10 +73,19 @@ class Service:
             )
         return value
 
+    @property
+    def signer(self) -> AuthBase | None:
+        """What signs requests, without naming an organisation."""
+        return self.auth.inner if isinstance(self.auth, OrganizationAuth) else self.auth
+
     def granted_scopes(self) -> frozenset[str] | None:
         """The scopes of the token; None if nobody says. A token is asked for if there is none."""
-        signer = self.auth.inner if isinstance(self.auth, OrganizationAuth) else self.auth
-        return signer.granted_scopes() if isinstance(signer, HostAuth) else None
+        return self.signer.granted_scopes() if isinstance(self.signer, HostAuth) else None
+
+    def find_organization(self) -> None:
+        """Settle which organisation is meant, if the service has some. Raises SettingsError or NoService."""
+        if isinstance(self.auth, OrganizationAuth):
+            self.auth.find()
 
     @property
     def wanted_organization(self) -> str | None:
@@ -93,10 +102,11 @@ class Service:
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """The JSON of one GET, without an organisation. Raises ZohoError and its like."""
-        auth = self.auth.inner if isinstance(self.auth, OrganizationAuth) else self.auth
         url = f"{self.base_url.rstrip('/')}/{path.lstrip('/')}"
         try:
-            response = self.session.http.get(url, params=dict(params or {}), auth=auth, allow_redirects=False)
+            response = self.session.http.get(
+                url, params=dict(params or {}), auth=self.signer, allow_redirects=False
+            )
         except requests.RequestException as error:
             raise NoAnswer(url, error) from error
         check_answer(response, self.connector.authentication.scopes, self.remedy)
@@ -121,13 +131,17 @@ class OrganizationAuth(AuthBase):
         self._id = wanted
         self._lock = threading.Lock()
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def find(self) -> str:
+        """The id of the organisation; costs a call the first time, unless somebody has chosen one."""
         with self._lock:
             self._id = self._id or self._find()
+        return self._id
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._organization.header:
-            request.headers[self._organization.header] = self._id
+            request.headers[self._organization.header] = self.find()
         else:
-            request.prepare_url(request.url, {str(self._organization.param): self._id})
+            request.prepare_url(request.url, {str(self._organization.param): self.find()})
         signed: requests.PreparedRequest = self.inner(request)
         return signed
 
