@@ -33,6 +33,7 @@ from tests.support import browsing
 
 gc.set_threshold(50_000)  # as the command does: a tenth of the time of a small run
 LONG = os.environ.get("ZOHO_TESTS") == "long"  # what `make test-long` sets
+LIVE = bool(os.environ.get("ZOHO_LIVE"))  # the connection string of a real account
 
 # The same examples on every machine, and no clock that a busy one fails by.
 settings.register_profile("house", deadline=None, derandomize=True)
@@ -48,12 +49,15 @@ def nothing_said_yet() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without a browser its tests are deselected, and without `make test-long` the long ones."""
+    """Without a browser its tests are deselected, without `make test-long` the long ones, without ZOHO_LIVE the live ones."""
     if left_out := browsing.leave_out(items):
         config.hook.pytest_deselected(items=left_out)
     if not LONG and (long := [item for item in items if item.get_closest_marker("long")]):
         items[:] = [item for item in items if item not in set(long)]
         config.hook.pytest_deselected(items=long)
+    if not LIVE and (live := [item for item in items if item.get_closest_marker("live")]):
+        items[:] = [item for item in items if item not in set(live)]
+        config.hook.pytest_deselected(items=live)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
