@@ -51,9 +51,10 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
     assert broken == []
 
 
-def test_the_readme_leads_to_every_page():
-    named = set(re.findall(r"docs/\w+\.md", PAGES["README.md"]))
-    assert named == set(PAGES) - {"README.md"}
+def test_the_index_leads_to_every_page_and_the_readme_to_the_index():
+    named = {f"docs/{name}" for name in re.findall(r"\]\((\w+\.md)", PAGES["docs/README.md"])}
+    assert named == set(PAGES) - {"README.md", "docs/README.md"}
+    assert "](docs/README.md)" in PAGES["README.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
