@@ -149,7 +149,7 @@ def check(options: Options, console: Console) -> int:
 
 
 def verify(options: Options, console: Console) -> int:
-    """Compare every id with the CRM; --repair mends what differs."""
+    """Compare every id with the CRM; --repair corrects what differs."""
     from .demo import SIMULATED, pipelines_dir
     from .monitoring.notifications import notify_on_exit
     from .output.failure_report import print_failures

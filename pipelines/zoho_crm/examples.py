@@ -34,7 +34,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "verify": (
         ("verify", "compare every id of every module"),
-        ("verify --modules Deals --repair", "and mend what differs in one of them"),
+        ("verify --modules Deals --repair", "correct what differs in one module"),
     ),
     "completion": (
         ("completion bash >> ~/.bashrc", "then open a new shell"),

@@ -39,8 +39,8 @@ FEATURES = [
     ("A name too long", "test_a_module_with_a_long_name_follows_the_crm", "yes", "yes"),
     ("A list read back", "test_rows_follow_the_crm", "yes", "yes"),
     ("Privacy rule later", "test_a_new_rule_of_privacy_takes_values_out", "yes", "yes"),
-    ("`verify`", "test_verify_finds_what_no_list_shows_and_repair_mends_it", "yes", "yes"),
-    ("`verify --repair`", "test_verify_finds_what_no_list_shows_and_repair_mends_it", "yes", "yes"),
+    ("`verify`", "test_verify_finds_what_no_list_shows_and_repair_corrects_it", "yes", "yes"),
+    ("`verify --repair`", "test_verify_finds_what_no_list_shows_and_repair_corrects_it", "yes", "yes"),
     ("In a script", "test_a_script_follows_the_crm", "yes", "yes"),
 ]
 

@@ -174,7 +174,7 @@ def _checked(text: str, values: Mapping[str, str]) -> str:
     if any(account.get(key) != value for key, value in values.items()):
         raise SettingsError(
             "The .env file has a line that cannot be read (is a quote closed nowhere?), so what is written behind it"
-            " would not be found: mend it, then run authorize again."
+            " would not be found: correct it, then run authorize again."
         )
     return text
 

@@ -328,7 +328,7 @@ class LiveProgress(Progress):
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(file=sys.stdout)
         self.board = ProgressState()
-        self._door: ClientContext | None = None
+        self._context: ClientContext | None = None
         # What is written meanwhile stands above the view; standard error only where it is the terminal, too.
         self._live = Live(
             console=self.console,
@@ -336,14 +336,14 @@ class LiveProgress(Progress):
             transient=True,
             vertical_overflow="crop",
             redirect_stderr=sys.stderr.isatty(),
-            get_renderable=lambda: screen(self.board, self._door, self.console.size),
+            get_renderable=lambda: screen(self.board, self._context, self.console.size),
         )
         self._size = self.console.size
         self._closed = threading.Event()
         self._render_thread = threading.Thread(target=self._paint, name="live", daemon=True)
 
     def follow(self, context: ClientContext) -> None:
-        self._door = context
+        self._context = context
 
     @property
     def shown(self) -> bool:

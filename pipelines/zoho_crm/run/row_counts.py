@@ -59,7 +59,7 @@ def _replaced(reading: ExtractResult) -> bool:
 def _compare(
     run: RunResult, reading: ExtractResult, counted: int, client: ZohoClient, found: Catalog
 ) -> None:
-    """Compare with the count of the CRM: of a table that changed, or whose turn it is, or that differed."""
+    """Compare with the count of the CRM: of a table that changed, that differed, or whose count is due."""
     plan, synced = reading.plan, run.synced.get(reading.name) or reading.synced
     if synced is None or plan is None or plan.filters:  # the count knows no filter
         return

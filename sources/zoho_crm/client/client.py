@@ -161,7 +161,7 @@ class ZohoClient:
     def paginate(
         self, path: str, key: str, paginator: BasePaginator, params: Mapping[str, Any]
     ) -> Iterator[list[dict[str, Any]]]:
-        """The pages of a list by dlt's REST client, behind this same door."""
+        """The pages of a list by dlt's REST client, with this client's limits and retries."""
 
         def checked(response: Response, *_: Any, **__: Any) -> Response:
             body = body_of(response)

@@ -203,7 +203,7 @@ def _rows_of(part: ParquetFile) -> str:
 
 
 def _whole(parts: Sequence[ParquetFile], keys: Sequence[str], plan: Plan) -> tuple[pa.Schema, str]:
-    """Rows that every slice has in the same version, columns in the order of the plan, twins behind."""
+    """Rows that every slice has in the same version, columns in the order of the plan, each rejected text behind its column."""
     names = [c.name for c in plan.columns]
     fields: dict[str, tuple[pa.Field, str]] = {}  # by column: what it is, and where it comes from
     rejected_by_column: dict[str, tuple[pa.Field, str]] = {}

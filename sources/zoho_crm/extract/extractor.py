@@ -368,7 +368,7 @@ def _watched(tables: Tables, watch: ProgressCallback, came: Counter[str]) -> Ite
 def collect(
     tables: Tables, path: Path, columns: tuple[Column, ...], notes: ExtractNotes, key: str | None = "id"
 ) -> ParquetFile:
-    """Spool the tables; repeated rows become a note."""
+    """Write the tables to a file; repeated rows become a note."""
     newest = next((c.name for c in columns if c.api_name == "Modified_Time"), None)
     parquet_file = write_parquet(tables, path, key, newest)
     if parquet_file.repeated:

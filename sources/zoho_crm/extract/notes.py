@@ -13,7 +13,7 @@ class ExtractNotes:
 
     refused: dict[str, str] = field(default_factory=dict)  # field -> why it did not come with the others
     empty: dict[str, str] = field(default_factory=dict)  # of these, fields whose column holds nothing
-    misfits: Counter[str] = field(default_factory=Counter)  # column -> values that did not fit it
+    rejected: Counter[str] = field(default_factory=Counter)  # column -> values that did not fit it
     repairs: Counter[str] = field(default_factory=Counter)  # what was read again -> how often
     remarks: list[str] = field(default_factory=list)
     outside: set[str] = field(default_factory=set)  # ids of rows that do not pass the filters
@@ -28,7 +28,7 @@ class ExtractNotes:
         self.empty.update(more.empty)
         self.refusals.update(more.refusals)
         self.failures.update(more.failures)
-        self.misfits.update(more.misfits)
+        self.rejected.update(more.rejected)
         self.repairs.update(more.repairs)
         self.remarks += [remark for remark in more.remarks if remark not in self.remarks]
 
@@ -40,7 +40,7 @@ class ExtractNotes:
             *(f"field {name} is empty: {why}" for name, why in self.empty.items()),
             *(
                 f"{count:,} value(s) of {column} do not fit its type; they are in rejected_values"
-                for column, count in sorted(self.misfits.items())
+                for column, count in sorted(self.rejected.items())
             ),
             *(f"{what}: {count:,}" for what, count in sorted(self.repairs.items())),
         ]

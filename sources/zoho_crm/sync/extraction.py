@@ -543,7 +543,7 @@ class Extraction:
         """Take the values out of the file that their columns do not hold."""
         reading.parquet_file, reading.rejected = split_rejected(require_file(reading), reading.columns)
         names = {column.api_name: column.name for column in reading.columns}
-        reading.notes.misfits.update(names[one.field] for one in reading.rejected)
+        reading.notes.rejected.update(names[one.field] for one in reading.rejected)
 
     def _fetch(self, reading: ExtractResult, ids: Iterable[str]) -> None:
         """Add whole rows, read by id."""

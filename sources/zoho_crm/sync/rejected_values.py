@@ -54,7 +54,7 @@ class RejectedValue:
 def split_rejected(
     parquet_file: ParquetFile, columns: Sequence[Column]
 ) -> tuple[ParquetFile, list[RejectedValue]]:
-    """The file without the columns of texts that did not fit, and what they held. `spooled.path` is written anew."""
+    """The file without the columns of texts that did not fit, and what they held. Its Parquet file is written anew."""
     rejected_by_column = rejected_columns(parquet_file.schema)
     if not rejected_by_column:
         return parquet_file, []

@@ -91,21 +91,21 @@ def _of_texts(column: Column, cells: pa.Array) -> pa.Array | None:
 
 def _one_by_one(column: Column, values: Iterable[Any]) -> tuple[pa.Array, pa.Array | None]:
     typed: list[Any] = []
-    misfits: dict[int, str] = {}
+    rejected: dict[int, str] = {}
     for row, value in enumerate(values):
         try:
             typed.append(convert(column.kind, value))
         except ConversionError:
             typed.append(None)
-            misfits[row] = as_text(value)
+            rejected[row] = as_text(value)
     array = pa.array(typed, type=column.kind.arrow_type)
-    if not misfits:
+    if not rejected:
         return array, None
-    return array, pa.array([misfits.get(row) for row in range(len(typed))], type=pa.string())
+    return array, pa.array([rejected.get(row) for row in range(len(typed))], type=pa.string())
 
 
 def assemble(columns: tuple[Column, ...], arrays: Sequence[tuple[Any, Any | None]]) -> pa.Table:
-    """One table; a column with misfits is followed by its text twin."""
+    """One table; a column with rejected values is followed by a column of their texts."""
     schema = arrow_schema(columns)
     fields, data = [], []
     for field, (array, rejected_text) in zip(schema, arrays, strict=True):
@@ -120,13 +120,13 @@ def assemble(columns: tuple[Column, ...], arrays: Sequence[tuple[Any, Any | None
 
 
 def rejected_columns(schema: pa.Schema) -> dict[str, str]:
-    """The text twins of a schema, each with the name of its column."""
+    """The columns of rejected texts, each with the name of its column."""
     marked = {field.name: (field.metadata or {}).get(REJECTED_OF) for field in schema}
     return {name: column.decode() for name, column in marked.items() if column is not None}
 
 
 def mask_table(table: pa.Table, columns: tuple[Column, ...]) -> pa.Table:
-    """A table of raw values as it may land: masked and hashed, and no text twin tells what did not fit."""
+    """A table of raw values as it may land: masked and hashed, and without the texts of values that did not fit."""
     if not any(column.masking_rule for column in columns):
         return table
     rejected_by_column = {

@@ -121,7 +121,7 @@ def _double(value: Any) -> float:
 
 
 def _decimal(value: Any) -> Decimal:
-    """Exact or a misfit: money is never rounded."""
+    """Exact or rejected: money is never rounded."""
     number = _number(value)
     exact = number.quantize(SCALE, context=PRECISION)
     if exact != number:

@@ -45,7 +45,7 @@ def write_parquet(
 ) -> ParquetFile:
     """Write all tables to `path`; at least one is needed, for its schema.
 
-    A text twin that appears later is null in the rows before. Of two rows with one `key` the newer by
+    A column of rejected texts that appears later is null in the rows before. Of two rows with one `key` the newer by
     the column `newest` is kept; without a key all are.
     """
     writer = _Writer(path)
@@ -95,7 +95,7 @@ class _Part:
 
 
 class _Writer:
-    """Writes groups of exactly one size; begins a new part when the schema grows by a twin, or rows go.
+    """Writes groups of exactly one size; begins a new part when the schema grows by a column of rejected texts, or rows go.
 
     A group is written in a thread while the next one is read.
     """
@@ -207,7 +207,7 @@ def groups_of(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.T
 
 
 def _union(schemas: list[pa.Schema]) -> pa.Schema:
-    """The columns of the first schema and the twins of all, each behind its column."""
+    """The columns of the first schema and the rejected texts of all, each behind its column."""
     marked = rejected_columns(schemas[0])
     own = [field for field in schemas[0] if field.name not in marked]
     rejected_by_column = {

@@ -223,7 +223,7 @@ def _always(value: datetime | None, rows: int) -> pa.Array:
 
 
 def _written(parquet_file: ParquetFile, tables: Iterator[pa.Table], path: Path) -> ParquetFile:
-    """Misfits and repeated rows are those of the reading."""
+    """Rejected values and repeated rows are those of the reading."""
     made = write_parquet(tables, path, key=None)
     return replace(parquet_file, path=made.path, rows=made.rows, schema=made.schema)
 

@@ -108,7 +108,7 @@ def test_a_run_takes_no_more_than_its_budget(job, load_from, tmp_path):
     check(job, {"calls of the API": len(api), "credits": org.ledger.credits, "calls of ours": calls[0]})
 
 
-SPOOL = """
+WRITE = """
 import sys
 from pathlib import Path
 import pyarrow as pa
@@ -118,22 +118,22 @@ from simulators.zoho_crm.generated import add_generated_module
 from sources.zoho_crm.extract.bulk_read.archive import read_archive
 from sources.zoho_crm.models import Field
 from sources.zoho_crm.transform.naming import name_columns
-from sources.zoho_crm.transform.parquet_writer import write_parquet as spool
+from sources.zoho_crm.transform.parquet_writer import write_parquet
 folder, columns = Path(sys.argv[1]), int(sys.argv[2])
 module = add_generated_module(Org(), "Big", rows=50_000, columns=columns, folder=folder)
 fields = [Field(f.api_name, f.data_type) for f in module.fields]
 names = [f.api_name for f in fields if f.api_name != "id"]
 archive = module.generated.archive(names, (0, 50_000), "Id", dialect_of(Org()))
-spooled = spool(read_archive(archive, name_columns(fields, {}), 50_000), folder / "big.parquet")
-assert spooled.rows == 50_000
-print(pa.default_memory_pool().max_memory() >> 20, spooled.path.stat().st_size >> 20)
+written = write_parquet(read_archive(archive, name_columns(fields, {}), 50_000), folder / "big.parquet")
+assert written.rows == 50_000
+print(pa.default_memory_pool().max_memory() >> 20, written.path.stat().st_size >> 20)
 """
 
 
 @pytest.mark.parametrize("columns", [40, 200])
 def test_an_archive_is_converted_in_bounded_memory(columns, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", SPOOL, str(tmp_path), str(columns)],
+        [sys.executable, "-c", WRITE, str(tmp_path), str(columns)],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     memory, size = map(int, done.stdout.split()[-2:])

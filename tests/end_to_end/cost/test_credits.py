@@ -1,4 +1,4 @@
-"""Credits: what Zoho took, what the report says and what the purse knows are one number."""
+"""Credits: what Zoho took, what the report says and what the budget holds are one number."""
 
 from __future__ import annotations
 

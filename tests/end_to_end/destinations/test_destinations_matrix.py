@@ -134,7 +134,7 @@ def ducklake(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 # Where a test takes long, all of it is left to `make test-long` but these.
-FOLLOW, VERIFY = "test_rows_follow_the_crm", "test_verify_finds_what_no_list_shows_and_repair_mends_it"
+FOLLOW, VERIFY = "test_rows_follow_the_crm", "test_verify_finds_what_no_list_shows_and_repair_corrects_it"
 SHORT = {
     "parquet": {FOLLOW, VERIFY, "test_every_version_stays"},
     "delta": {FOLLOW, VERIFY, "test_deleted_rows_stay_with_their_time"},
@@ -309,7 +309,7 @@ def refused(at: Any, **policy: Any) -> None:
     assert [call for call in at.org.ledger.calls() if call.path.startswith("/crm")] == []
 
 
-def test_verify_finds_what_no_list_shows_and_repair_mends_it(at, org):
+def test_verify_finds_what_no_list_shows_and_repair_corrects_it(at, org):
     ids = deals(org)
     run(at)
     assert verify(at, DEALS)[DEALS].verdict == "equal"

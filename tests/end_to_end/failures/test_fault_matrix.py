@@ -1,4 +1,4 @@
-"""Every call of a run with every fault: a run ends with 0 only if its tables are right, and the next one mends the rest.
+"""Every call of a run with every fault: a run ends with 0 only if its tables are right, and the next one corrects the rest.
 
 Modules do not depend on each other, so one run tries a call with all faults at once, a module for each. Where a call
 is about the whole account, each run gives every such call another fault.

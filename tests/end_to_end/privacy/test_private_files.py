@@ -113,7 +113,7 @@ def test_the_search_finds_what_no_rule_hides(account, command, org, seen, monkey
     assert any(name.endswith(".zip") for name in seen)
 
 
-def spool_and_packages(tmp_path) -> list[str]:
+def files_and_packages(tmp_path) -> list[str]:
     """The files with the marker, but for the database, whose rows a query tells."""
     return [name for name in found_in(tmp_path) if not name.endswith("zoho.duckdb")]
 
@@ -127,7 +127,7 @@ def test_rows_that_were_loaded_before_the_rule_are_in_no_package(account, comman
     (package / "wide.jsonl").write_text(MARKER)
     done = command("run", *ONLY, "--privacy", HASH, "--pipelines-dir", str(place))
     assert done.code == 0, done.err
-    assert spool_and_packages(tmp_path) == []
+    assert files_and_packages(tmp_path) == []
     rows = landed(tmp_path / "zoho.duckdb", "select secret from zoho_crm.wide")
     assert {len(value) for (value,) in rows} == {64}
 
@@ -135,7 +135,7 @@ def test_rows_that_were_loaded_before_the_rule_are_in_no_package(account, comman
 def test_what_was_loaded_is_kept_in_no_file_beside_the_destination(account, command, org, tmp_path):
     wide(org, 3)
     assert command("run", *ONLY, "--pipelines-dir", str(tmp_path / "p")).code == 0
-    assert spool_and_packages(tmp_path) == []
+    assert files_and_packages(tmp_path) == []
     assert not (tmp_path / "p" / "zoho_crm").exists()
 
 
@@ -151,4 +151,4 @@ def test_a_load_that_fails_leaves_its_rows_in_no_file(account, command, org, tmp
     done = command("run", *ONLY, *place)
     assert done.code == 1
     assert "the destination refused it" in done.out + done.err
-    assert spool_and_packages(tmp_path) == []
+    assert files_and_packages(tmp_path) == []

@@ -78,7 +78,7 @@ class MultiSelectParser:
 
 
 class BulkRowCompleter:
-    """Mends the tables of one module; remembers which separator was proven."""
+    """Completes the tables of one module; remembers which separator was proven."""
 
     def __init__(self, client: ZohoClient, plan: Plan, notes: ExtractNotes) -> None:
         self.client, self.plan, self.notes = client, plan, notes

@@ -160,7 +160,7 @@ def test_a_repair_of_so_many_rows_that_all_are_read_keeps_their_versions(load, o
     assert load.rows("select count(*) from zoho.things where f0 = 'older'") == [(1_000,)]
 
 
-def test_files_are_compared_and_mended_by_a_whole_reading(load, org, tmp_path):
+def test_files_are_compared_and_corrected_by_a_whole_reading(load, org, tmp_path):
     load.destination = dlt.destinations.filesystem(str(tmp_path / "lake"))
     ids = things(org, 3)
     sync(load)

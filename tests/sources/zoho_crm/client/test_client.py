@@ -1,4 +1,4 @@
-"""The one HTTP door: whatever goes wrong on the way, a call ends in its rows or in one sentence."""
+"""The HTTP client: whatever goes wrong on the way, a call ends in its rows or in one sentence."""
 
 from __future__ import annotations
 

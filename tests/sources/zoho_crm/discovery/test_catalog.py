@@ -43,7 +43,7 @@ def test_every_kind_of_unreadable_module_is_a_skip_with_a_reason(load_from, stat
     }
     assert [plan.module.api_name for plan in found.plans] == ["Things"]
     assert found.failures == []
-    assert len(org.ledger.calls("POST /oauth/v2/token")) == 1  # no scope is mended by a new token
+    assert len(org.ledger.calls("POST /oauth/v2/token")) == 1  # no new token brings a scope
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_an_absent_key_is_null():
     assert records_table([{"id": "1"}], (ID, SIZE)).to_pylist() == [{"id": "1", "size": None}]
 
 
-def test_a_misfit_is_null_and_its_text_stands_beside():
+def test_a_rejected_value_is_null_and_its_text_stands_beside():
     table = records_table([{"id": "1", "Size": "many"}, {"id": "2", "Size": 3}], (ID, SIZE))
     assert table.to_pylist() == [
         {"id": "1", "size": None, "size rejected": "many"},

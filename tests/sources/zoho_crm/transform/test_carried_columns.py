@@ -70,7 +70,7 @@ def test_values_of_fields_that_are_gone_are_carried_over(tmp_path):
     }
 
 
-def test_text_twins_stay_marked(tmp_path):
+def test_rejected_texts_stay_marked(tmp_path):
     rejected_text = pa.field("big_text", pa.string(), metadata={REJECTED_OF: b"big"})
     schema = pa.schema([SCHEMA.field("id"), SCHEMA.field("big"), rejected_text])
     rows = [{"id": "1", "big": None, "big_text": "many"}, {"id": "2", "big": 2, "big_text": None}]

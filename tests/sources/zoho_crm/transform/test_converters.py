@@ -67,7 +67,7 @@ def test_json_and_cell_of_one_value_give_one_value(kind, data):
 
 @pytest.mark.parametrize("kind", ColumnType, ids=lambda kind: kind.name)
 @given(value=ANYTHING)
-def test_nothing_but_a_misfit_is_raised_and_its_text_is_whole(kind, value):
+def test_nothing_but_a_conversion_error_is_raised_and_its_text_is_whole(kind, value):
     try:
         converted = convert(kind, value)
     except ConversionError:
@@ -113,7 +113,7 @@ def test_a_lookup_without_an_id_is_null():
         (ColumnType.ID, {"name": "x"}),
     ],
 )
-def test_a_value_that_does_not_fit_is_a_misfit(kind, value):
+def test_a_value_that_does_not_fit_is_a_conversion_error(kind, value):
     with pytest.raises(ConversionError):
         convert(kind, value)
 

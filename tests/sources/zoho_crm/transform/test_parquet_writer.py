@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.zoho_crm.models import Field
-from sources.zoho_crm.transform import parquet_writer as spooling
+from sources.zoho_crm.transform import parquet_writer
 from sources.zoho_crm.transform.arrow_tables import records_table, rejected_columns
 from sources.zoho_crm.transform.column_types import Column, ColumnType
 from sources.zoho_crm.transform.parquet_writer import GROUP_ROWS, DiscardRows, write_parquet
@@ -56,14 +56,14 @@ def test_any_split_into_batches_gives_the_same_rows(tmp_path_factory, values, cu
     assert not list(path.parent.glob("split.*part"))
 
 
-def test_a_text_twin_that_appears_late_stands_behind_its_column(tmp_path):
+def test_a_rejected_text_that_appears_late_stands_behind_its_column(tmp_path):
     batches = [[row(1)], [row(2, "many")], [row(3)], [row(4, 5, "soon")]]
     rows, parquet_file = file_of((records_table(b, COLUMNS) for b in batches), tmp_path / "x.parquet")
     assert parquet_file.schema.names == ["id", "size", "size rejected", "day", "day rejected", "name"]
     assert [r["size rejected"] for r in rows] == [None, "many", None, None]
 
 
-def test_a_field_whose_name_ends_in_text_is_no_twin(tmp_path):
+def test_a_field_whose_name_ends_in_text_is_no_rejected_text(tmp_path):
     columns = (ID, NAME, NAME_TEXT)
     table = records_table([{"id": "1", "Name": "a", "Name_Text": "b"}], columns)
     rows, parquet_file = file_of([table], tmp_path / "x.parquet")
@@ -112,7 +112,7 @@ def test_repeated_rows_of_a_module_without_modified_time_are_kept_once(tmp_path)
     ],
 )
 def test_rows_that_repeat_in_another_group_are_found(tmp_path, monkeypatch, ids, kept):
-    monkeypatch.setattr(spooling, "GROUP_ROWS", 2)
+    monkeypatch.setattr(parquet_writer, "GROUP_ROWS", 2)
     table = pa.table({"id": ids.split()})
     rows, parquet_file = file_of([table], tmp_path / "x")
     assert sorted(r["id"] for r in rows) == kept.split()
@@ -154,7 +154,7 @@ def test_what_is_taken_back_leaves_nothing_also_from_disk(tmp_path_factory, step
         else:
             coming.append(DiscardRows(rows))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(spooling, "GROUP_ROWS", 4)
+        patched.setattr(parquet_writer, "GROUP_ROWS", 4)
         found, _ = file_of(coming, path)
     assert [r["id"] for r in found] == [r["id"] for r in expected]
     assert sum(r.get("size rejected") == "many" for r in found) == sum(r["Size"] == "many" for r in expected)
@@ -182,6 +182,6 @@ def test_a_file_without_any_group_is_one_table_without_rows(tmp_path):
     schema = pa.schema([("id", pa.string()), ("name", pa.string())])
     pq.ParquetWriter(path, schema).close()
     assert pq.read_metadata(path).num_row_groups == 0
-    assert [group.schema for group in spooling.groups_of(path)] == [schema]
-    assert [group.column_names for group in spooling.groups_of(path, ["name"])] == [["name"]]
-    assert len(next(spooling.groups_of(path))) == 0
+    assert [group.schema for group in parquet_writer.groups_of(path)] == [schema]
+    assert [group.column_names for group in parquet_writer.groups_of(path, ["name"])] == [["name"]]
+    assert len(next(parquet_writer.groups_of(path))) == 0

@@ -184,7 +184,9 @@ def test_a_cell_is_the_same_value_as_its_text_in_json(tmp_path_factory, kind, ce
 @pytest.mark.parametrize("kind", TYPED, ids=lambda kind: kind.name)
 def test_each_value_that_is_nearly_one_is_the_same_in_json(tmp_path, kind):
     column = Column("c", Field("C", "x"), kind)
-    for cell in NEARLY_VALUES.split():  # alone, because one misfit sends its whole file by the slow road
+    for cell in (
+        NEARLY_VALUES.split()
+    ):  # alone, because one value that does not fit sends its whole file by the slow road
         from_csv = rows(archive(tmp_path, f"Id,C\n1,{cell}\n"), (ID, column), 1)
         assert from_csv == records_table([{"id": "1", "C": cell}], (ID, column)).to_pylist(), cell
 
