@@ -107,7 +107,7 @@ def run(options: Options, console: Console) -> int:
 
 
 def plan(options: Options, console: Console) -> int:
-    """Say what a run would read, how, and what it would cost."""
+    """Show what a run would read, by which API, and what it would cost."""
     from .output.failure_report import code_of
     from .output.plan_report import print_plan
 
@@ -139,7 +139,7 @@ def authorize(options: Options, console: Console) -> int:
 
 
 def check(options: Options, console: Console) -> int:
-    """Say whether a run would work, and what to do if not.
+    """Check whether a run would work, and say what to do if not.
 
     It takes 3 API credits.
     """
@@ -174,9 +174,9 @@ def verify(options: Options, console: Console) -> int:
 
 
 def status(options: Options, console: Console) -> int:
-    """Say how fresh each table is, what failed and what is due.
+    """Show how fresh each table is, what failed and what is due.
 
-    From the destination alone, on any machine.
+    It reads only the destination, and works on any machine.
     """
     from .monitoring.freshness import open_destination
     from .monitoring.status import print_status
@@ -188,7 +188,7 @@ def status(options: Options, console: Console) -> int:
 def report(options: Options, console: Console) -> int:
     """Write one HTML page about all runs.
 
-    From the destination alone, on any machine; it loads nothing from the network.
+    It reads only the destination, and works on any machine; the page loads nothing from the network.
     """
     from sources.zoho_crm.exceptions import SettingsError
 
@@ -273,7 +273,7 @@ Exit codes: 0 all is synced, 1 something failed, 2 wrong usage or configuration,
 credentials or the scopes, 4 `verify` found a difference, 5 another run is in progress or the
 database is open elsewhere, 6 stopped at the credit limit, 130 interrupted.
 
-README.md and docs/ have the rest: docs/setup.md the clicks at Zoho, docs/troubleshooting.md what each sentence means."""
+README.md and docs/ have the rest: docs/README.md is an index by task, docs/troubleshooting.md explains each message."""
 
 
 HELP = {"help_option_names": ["-h", "--help"]}

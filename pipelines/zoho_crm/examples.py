@@ -9,13 +9,13 @@ from .version import program
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "run": (
         ("--demo", "a simulated CRM, into zoho_demo.duckdb"),
-        ("run", "the account of .env, into zoho.duckdb; afterwards, what changed"),
+        ("run", "the account of .env, into zoho.duckdb; later only what changed"),
         ("--modules Leads,Deals --destination postgres", "two modules, into another database"),
         ("--max-credits 2000 --quiet", "for cron, with a limit"),
     ),
     "plan": (
         ("plan", "what the next run would read, by which API, at what cost"),
-        ("plan --exclude Notes,Attachments", "without these"),
+        ("plan --exclude Notes,Attachments", "without two modules"),
         ("plan --full-refresh", "what reading all of it again would cost"),
     ),
     "modules": (
@@ -24,7 +24,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "authorize": (
         ("authorize", "asks for what it needs and opens a browser"),
-        ("authorize --region EU --no-browser", "on a machine without one: paste the address it leads to"),
+        (
+            "authorize --region EU --no-browser",
+            "on a machine without a browser: paste the address that Zoho redirects to",
+        ),
         ("authorize --self-client --code 1000.abc.def", "with the code of a Self Client"),
     ),
     "check": (
@@ -43,11 +46,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "status": (
         ("status", "how fresh each table is, what failed, what is due"),
         ("status --stale-after 2h", "call a table stale after two hours"),
-        ("status --destination postgres --log-format json", "of another database, for a program"),
+        ("status --destination postgres --log-format json", "about another database, as JSON"),
     ),
     "report": (
         ("report", "writes zoho_report.html"),
-        ("report --demo", "of what `make demo` has loaded"),
+        ("report --demo", "about what `make demo` has loaded"),
         ("report --output /var/www/zoho.html", "for a web server"),
     ),
 }

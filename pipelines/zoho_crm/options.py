@@ -32,7 +32,7 @@ def output_options(option: Callable[..., click.Parameter]) -> list[click.Paramet
             help="json: each line of the output is one JSON object.",
         ),
         option("-v", "--verbose", is_flag=True, help="Show every table, column and field, however many."),
-        option("-q", "--quiet", is_flag=True, help="Say nothing but errors and the last line."),
+        option("-q", "--quiet", is_flag=True, help="Print only errors and the last line."),
     ]
 
 
@@ -60,7 +60,7 @@ class CommaList(click.ParamType):  # type: ignore[type-arg]  # generic since cli
         value = spelt_out(value)
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, Iterable):
-            self.fail(f"{value!r} is no list of names.", param, ctx)
+            self.fail(f"{value!r} is not a list of names.", param, ctx)
         names = frozenset(str(part).strip() for part in parts) - {""}
         if not names:
             self.fail("it holds no name.", param, ctx)
@@ -125,7 +125,7 @@ def privacy_options(option: Callable[..., click.Parameter]) -> list[click.Parame
     helps = {
         "--privacy": ("RULE", "Drop, mask or hash fields: '*.Email: hash; Contacts.Phone: drop'."),
         "--fields": ("MODULE.FIELD", "Of the modules named here, only these fields: 'Leads.Email'."),
-        "--filters": ("FILTER", "Only rows that pass: 'Deals.Amount: greater_than 1000'."),
+        "--filters": ("FILTER", "Only rows that match: 'Deals.Amount: greater_than 1000'."),
     }
     return [
         option(name, type=Texts(), multiple=True, metavar=metavar, help=words)
@@ -159,7 +159,9 @@ class Span(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         found = SPAN.fullmatch(str(value).strip().lower())
         if not found:
             self.fail(
-                f"{value!r} is no length of time: write a number and s, m, h or d, such as 12h.", param, ctx
+                f"{value!r} is not a length of time: write a number and s, m, h or d, such as 12h.",
+                param,
+                ctx,
             )
         try:
             span = timedelta(**{UNITS[found[2]]: float(found[1])})
@@ -183,10 +185,10 @@ class Moment(click.ParamType):  # type: ignore[type-arg]
                 else datetime.fromisoformat(str(value).strip().replace("Z", "+00:00"))
             )
         except ValueError:
-            self.fail(f"{value!r} is no time in ISO 8601, such as 2026-03-01T00:00:00+01:00.", param, ctx)
+            self.fail(f"{value!r} is not a time in ISO 8601, such as 2026-03-01T00:00:00+01:00.", param, ctx)
         if not EARLIEST <= moment.year <= LATEST:
             self.fail(
-                f"{value!r} is no time that Zoho could know: years go from {EARLIEST} to {LATEST}.",
+                f"{value!r} is not a possible time: years go from {EARLIEST} to {LATEST}.",
                 param,
                 ctx,
             )
@@ -204,7 +206,7 @@ class Modules(click.ParamType):  # type: ignore[type-arg]
         value = spelt_out(value)
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, Iterable):
-            self.fail(f"{value!r} is no list of names.", param, ctx)
+            self.fail(f"{value!r} is not a list of names.", param, ctx)
         names = frozenset(str(part).strip() for part in parts) - {""}
         words = {name.casefold() for name in names}
         if words & {"all", "true", "*"}:
@@ -358,19 +360,19 @@ def connection_options() -> list[click.Parameter]:
             type=NonEmpty("NAME"),
             default=DEFAULT_NAME,
             show_default=True,
-            help="Schema to fill.",
+            help="Schema that holds the tables.",
         ),
         option(
             "--pipeline-name",
             type=PipelineName(),
             default=DEFAULT_NAME,
             show_default=True,
-            help="Name that the state is kept under.",
+            help="Name under which the state is kept.",
         ),
         option(
             "--pipelines-dir",
             type=NonEmpty("DIR"),
-            help="Where runs work. [default: one a working directory]",
+            help="Working folder of runs. [default: one for each working directory]",
         ),
         patience(option),
         option("--demo", is_flag=True, help="Use a simulated Zoho CRM on 127.0.0.1 and zoho_demo.duckdb."),
@@ -393,10 +395,10 @@ def sync_options() -> list[click.Parameter]:
         option(
             "--full-refresh",
             is_flag=True,
-            help="Read every module whole, and what is read once a day.",
+            help="Read every module whole, and the tables that are read once a day.",
         ),
         *interval_options(),
-        option("--since", type=Moment(), help="Read records again that changed since this time."),
+        option("--since", type=Moment(), help="Read again the records that changed since this time."),
     ]
 
 
@@ -407,7 +409,7 @@ def credit_options() -> list[click.Parameter]:
             "--max-credits",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Spend no more API credits than this; what is left waits for the next run, with exit code 6.",
+            help="Spend no more API credits than this; the other tables wait for the next run (exit code 6).",
         ),
         option(
             "--table-timeout",
@@ -436,7 +438,11 @@ def interval_options() -> list[click.Parameter]:
     return [
         *retention_options(option),
         option(
-            "--lookback", type=Span(), default="10m", show_default=True, help="Overlap of two runs' windows."
+            "--lookback",
+            type=Span(),
+            default="10m",
+            show_default=True,
+            help="Overlap of the windows of two runs.",
         ),
         option(
             "--computed-refresh",
@@ -450,7 +456,7 @@ def interval_options() -> list[click.Parameter]:
             type=Span(),
             default="7d",
             show_default=True,
-            help="How often a module is read whole, for changes that Zoho lists nowhere.",
+            help="How often a module is read whole, for changes that are in no list of Zoho.",
         ),
         option(
             "--settings-refresh",
@@ -539,21 +545,29 @@ def consent_options() -> list[click.Parameter]:
     """What `authorize` would ask for, and the ways to answer without a browser on this machine."""
     return [
         option(
-            "--region", type=NonEmpty("NAME"), help="Where the account lives: US, EU, IN, AU, JP, CN, CA, ..."
+            "--region",
+            type=NonEmpty("NAME"),
+            help="Data centre of the account: US, EU, IN, AU, JP, CN, CA, ...",
         ),
         option("--client-id", type=NonEmpty("ID"), help="Client ID from Zoho's API console."),
         option(
             "--client-secret",
             type=NonEmpty("SECRET"),
-            help="Client Secret from there; others on this machine can see it here, so better let it be asked for.",
+            help="Client Secret from there. Other users of this machine can see it here; leave it out to be asked for it.",
         ),
         option(
-            "--code", type=NonEmpty("CODE|URL"), help="The code of a consent, or the address that it led to."
+            "--code",
+            type=NonEmpty("CODE|URL"),
+            help="Code of the consent, or the address that Zoho redirected to.",
         ),
         option(
-            "--self-client", is_flag=True, help="The client is a Self Client: the console makes the code."
+            "--self-client",
+            is_flag=True,
+            help="The client is a Self Client: its code is generated in the console.",
         ),
-        option("--no-browser", is_flag=True, help="Print the consent's address, and open no browser."),
+        option(
+            "--no-browser", is_flag=True, help="Print the address of the consent page, and open no browser."
+        ),
         option(
             "--wait", type=Span(), default="5m", show_default=True, help="How long to wait for the consent."
         ),
@@ -619,7 +633,7 @@ def notification_options() -> list[click.Parameter]:
         option(
             "--notify",
             type=click.Choice(["always", "failure", "never"]),
-            help="When to call the webhook of `notify_webhook`. [default: failure, where there is one]",
+            help="When to call the URL of `notify_webhook`. [default: failure, if it is set]",
         ),
         option(
             "--metrics-file",
@@ -656,5 +670,5 @@ def webhook_of(options: Options) -> str | None:
         good = False
     remember_secrets([url])
     if not good:
-        raise SettingsError(f"notify_webhook is no URL that begins with https:// ({where}).")
+        raise SettingsError(f"notify_webhook is not a URL that begins with https:// ({where}).")
     return url

@@ -25,7 +25,7 @@ Answers = queue.SimpleQueue[str | None]  # None: standard input has ended
 
 
 class NothingPiped(Exception):
-    """Standard input is no terminal and has ended without an answer."""
+    """Standard input is not a terminal and has ended without an answer."""
 
 
 @contextmanager

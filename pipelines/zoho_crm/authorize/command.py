@@ -117,7 +117,7 @@ def _code_of_a_self_client() -> str:
     piped = sys.stdin.readline() if prompts.input_stream() is not None else ""
     if not piped.strip():
         raise SettingsError(
-            "Standard input is no terminal and brings no code: give the Self Client's code with --code."
+            "Standard input is not a terminal and brings no code: give the Self Client's code with --code."
         )
     return piped
 
@@ -146,7 +146,7 @@ def _consent(
             return callback_server.wait_for(answers, state, options.wait.total_seconds(), asking=person)
         except callback_server.NothingPiped:
             raise SettingsError(
-                "Standard input is no terminal and brings no answer: open the address above, and give the address"
+                "Standard input is not a terminal and brings no answer: open the address above, and give the address"
                 " that it leads to with --code (or pipe it in)."
             ) from None
 

@@ -106,7 +106,7 @@ def _nobody_to_ask(missing: Iterable[str], credentials: ZohoCredentials) -> str:
     names = list(missing)
     flags = " and ".join(FLAGS[name] for name in names)
     return (
-        f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} missing, and standard input is no terminal, so"
+        f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} missing, and standard input is not a terminal, so"
         f" nobody can be asked: give {flags}, or set them in {KEY}. They come from"
         f" {credentials.data_centre.console} (docs/setup.md)."
     )

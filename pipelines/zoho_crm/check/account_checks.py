@@ -112,7 +112,9 @@ def _life(domain: str, left: float | None, *, renews: bool) -> CheckResult:
     minutes = f"{(left or 0) / 60:.0f} minutes"
     if left is not None and left < HOUR - FRESH:
         return warning(
-            "token", f"a new one lives {minutes} only, not an hour", "ask whoever runs AccountsServer why"
+            "token",
+            f"a new one is valid for {minutes} only, not an hour",
+            "ask the operator of AccountsServer",
         )
     return ok("token", f"{domain} takes it; it lives {minutes} and is renewed by itself")
 

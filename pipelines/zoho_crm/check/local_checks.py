@@ -84,7 +84,7 @@ def check_destination(state: CheckContext) -> CheckResult:
     """Really write something small beside the user's tables, and take it away again."""
     name, options, chosen = "destination", state.options, state.destination
     if chosen is None:
-        return unknown(name, "not opened: nobody knows it by that name")
+        return unknown(name, "not opened: dlt has no destination of that name")
     if state.busy:
         return unknown(name, "not opened: the other run has it")
     file = state.database

@@ -619,7 +619,7 @@ class ZohoCredentials(CredentialsConfiguration):
     def _settle_rest(self) -> None:
         wanted = self.api_version or self.schema
         if wanted not in (None, API_VERSION):
-            logger.warning("ApiVersion %s is not spoken here: %s is used", wanted, API_VERSION)
+            logger.warning("ApiVersion %s is not supported: %s is used", wanted, API_VERSION)
         self.api_version = self.schema = API_VERSION
         self.initiate_oauth = self.initiate_oauth or "REFRESH"
         self.auth_scheme = self.auth_scheme or "OAuth"

@@ -325,7 +325,7 @@ def read_answer(text: str, state: str | None) -> AuthorizationCode:
     given = _parameters(text)
     if state is not None and given.get("state") != state:
         raise SettingsError(
-            "This address is no answer to the consent that was just asked for: its state differs. Open the address"
+            "This address is not an answer to the consent that was just asked for: its state differs. Open the address"
             " that was printed last, and take the one that it leads to."
         )
     if "error" in given:

@@ -17,7 +17,7 @@ def rows_in(body: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     if not isinstance(rows, list):
         raise ExtractError(f"Zoho's answer has no list of {key}")
     if not set(map(type, rows)) <= {dict}:
-        raise ExtractError(f"Zoho's list of {key} holds something that is no object")
+        raise ExtractError(f"Zoho's list of {key} holds something that is not an object")
     return rows
 
 

@@ -45,9 +45,9 @@ def fields_of(client: ZohoClient, memory: Knows, module: Module) -> list[Field]:
     except ZohoError as error:
         if known or error.code not in NO_SUCH_MODULE or not _has_records(client, name):
             raise
-        raise ExtractError(f"Zoho refuses to tell its fields, and yet it has records: {error}") from error
+        raise ExtractError(f"Zoho refuses to tell its fields, although it has records: {error}") from error
     if not fields and not known and _has_records(client, name):
-        raise ExtractError("Zoho lists no fields for it, and yet it has records")
+        raise ExtractError("Zoho lists no fields for it, although it has records")
     return fields
 
 
@@ -60,10 +60,10 @@ def unlisted_reason(client: ZohoClient, module: Module) -> str:
             return GONE
         if isinstance(error, (Retriable, CredentialsError)):
             raise
-        return f"Zoho no longer lists it, and does not say that it is gone: {error}"
+        return f"Zoho no longer lists it, and does not say that it was deleted: {error}"
     if fields:
         return "Zoho no longer lists it, but still knows its fields: this user may not see it any more"
-    return "Zoho no longer lists it, and does not say that it is gone"
+    return "Zoho no longer lists it, and does not say that it was deleted"
 
 
 def _has_records(client: ZohoClient, module: str) -> bool:

@@ -275,7 +275,7 @@ def call_in_parallel(read: Callable[[Module], T], modules: list[Module]) -> dict
         except ZohoCrmError as error:
             return error
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            return ExtractError(f"Zoho described it in a form that nobody expected ({error!r})")
+            return ExtractError(f"Zoho described it in an unknown form ({error!r})")
 
     with ThreadPoolExecutor(limits.CALLS_AT_ONCE) as pool:
         return dict(zip([m.api_name for m in modules], pool.map(kept, modules), strict=True))

@@ -136,7 +136,7 @@ class ExtractResult:
                 "failed", f"{error.strerror or type(error).__name__}: {error.filename or 'the disk'}"
             )
         told = type(error).__name__ if secret else f"{type(error).__name__}: {error}"
-        return self.end("failed", f"Zoho answered in a form that nobody expected ({told})")
+        return self.end("failed", f"Zoho answered in an unknown form ({told})")
 
     def skip_or_fail(self, error: ZohoCrmError, **known: bool) -> ExtractResult:
         """End with Zoho's refusal: a skip if it means that this table is not offered, else a failure."""
@@ -372,7 +372,7 @@ def collect(
     newest = next((c.name for c in columns if c.api_name == "Modified_Time"), None)
     parquet_file = write_parquet(tables, path, key, newest)
     if parquet_file.repeated:
-        notes.repairs["rows that came twice, the newer kept"] += parquet_file.repeated
+        notes.repairs["rows that were read twice, the newer one kept"] += parquet_file.repeated
     return parquet_file
 
 

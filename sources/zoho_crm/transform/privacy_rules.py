@@ -181,7 +181,7 @@ def matches(pattern: str, name: str) -> bool:
 def _rule(text: str) -> PrivacyRule:
     found = RULE.fullmatch(text.strip().replace("\n", " "))
     if not found or found["how"] not in get_args(MaskingMethod):
-        raise SettingsError(f"privacy: {text.strip()!r} is no rule: write MODULE.FIELD: what, {A_RULE}.")
+        raise SettingsError(f"privacy: {text.strip()!r} is not a rule: write MODULE.FIELD: what, {A_RULE}.")
     how: MaskingMethod = found["how"]  # type: ignore[assignment]
     if how != "keep" and found["field"].casefold() in NEEDED:
         raise SettingsError(f"privacy: {text.strip()!r}: the pipeline itself needs {found['field']}.")
@@ -191,7 +191,9 @@ def _rule(text: str) -> PrivacyRule:
 def _pattern(text: str) -> Pattern:
     found = FIELD.fullmatch(text.strip())
     if not found or not found["module"]:  # one word may be a module as well as a field
-        raise SettingsError(f"fields: {text.strip()!r} is no field: write MODULE.FIELD, such as Leads.Email.")
+        raise SettingsError(
+            f"fields: {text.strip()!r} is not a field: write MODULE.FIELD, such as Leads.Email."
+        )
     return Pattern(found["module"], found["field"])
 
 
@@ -241,7 +243,7 @@ def split_rules(value: Any) -> tuple[str, ...]:
     elif isinstance(value, Iterable) and not isinstance(value, Mapping):
         parts = value
     else:
-        raise SettingsError(f"{value!r} is no list of rules.")
+        raise SettingsError(f"{value!r} is not a list of rules.")
     return tuple(text for part in parts if (text := str(part).strip()))
 
 

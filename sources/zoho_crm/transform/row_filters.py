@@ -48,7 +48,7 @@ def read_filter(text: str) -> Filter:
     found = FILTER.fullmatch(text.strip())
     if not found or found["sign"] not in COMPARATORS:
         raise SettingsError(
-            f"filters: {text.strip()!r} is no filter: write MODULE.FIELD: comparator value, such as"
+            f"filters: {text.strip()!r} is not a filter: write MODULE.FIELD: comparator value, such as"
             f" Deals.Amount: greater_than 1000; the comparators are {', '.join(COMPARATORS)}."
         )
     value = found["value"].strip()

@@ -180,7 +180,7 @@ def test_a_list_of_modules_that_holds_no_objects_is_one_sentence(listed, command
             )
         assert (done.code, done.err) == (
             1,
-            "Error: Zoho's list of modules holds something that is no object\n",
+            "Error: Zoho's list of modules holds something that is not an object\n",
         )
 
 

@@ -26,7 +26,7 @@ KEY = "SOURCES__ZOHO_CRM__"
 def test_a_time_that_zoho_cannot_know_is_refused(moment, command):
     done = command("--demo", "--since", moment)
     assert done.code == 2
-    assert f"{moment!r} is no time that Zoho could know: years go from 1970 to 2999." in done.err
+    assert f"{moment!r} is not a possible time: years go from 1970 to 2999." in done.err
 
 
 @pytest.mark.parametrize("name", ["--lookback", "--computed-refresh", "--verify-every", "--settings-refresh"])

@@ -131,7 +131,7 @@ def _check_ids(cells: Sequence[tuple[Column, pa.Array]]) -> None:
             pc.cast(array, pa.int64())  # much faster
         except pa.ArrowInvalid as error:
             if not pc.all(pc.match_substring_regex(array, ID), min_count=0).as_py():
-                raise CorruptArchiveError("the archive has a row whose id is no number") from error
+                raise CorruptArchiveError("the archive has a row whose id is not a number") from error
 
 
 @contextmanager

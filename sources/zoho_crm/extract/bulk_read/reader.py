@@ -201,7 +201,7 @@ class _Reader:
         """
         assert self.known_jobs is not None
         self.known_jobs.journal.done(self.known_jobs.module)
-        self.notes.repairs["Bulk Read begun again, as its pages of an earlier run are refused"] += 1
+        self.notes.repairs["Bulk Read started again, because its pages of an earlier run are refused"] += 1
         self.resumes, self.pages, plan = False, 0, self.plan
         if self.begin() is not None or self.plan != plan:
             raise ExtractError("Bulk Read takes fewer fields than in the run before")
@@ -286,7 +286,7 @@ class _Reader:
         reason = ""
         for attempt in range(FETCHES_PER_JOB):
             if attempt:
-                self.notes.repairs[f"archives fetched again, {reason}"] += 1
+                self.notes.repairs[f"archives downloaded again, {reason}"] += 1
             try:
                 download(self.client, result.download_url, archive)
                 yield from self._read(archive, result.count, number)

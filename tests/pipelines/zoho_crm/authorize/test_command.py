@@ -170,7 +170,7 @@ def test_a_self_client_without_a_code_is_2_and_names_the_flag(authorize, tmp_pat
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "OAuthClientId and OAuthClientSecret are missing, and standard input is no terminal"),
+        ((), "OAuthClientId and OAuthClientSecret are missing, and standard input is not a terminal"),
         (("--client-id", "1000.X"), "OAuthClientSecret is missing, .* give --client-secret"),
         (("--region", "EU"), "They come from https://api-console.zoho.eu"),
         (("--region", "CA"), "https://api-console.zohocloud.ca"),
@@ -181,7 +181,7 @@ def test_a_self_client_without_a_code_is_2_and_names_the_flag(authorize, tmp_pat
         (("--code", "x y"), "neither a code nor the address"),
         (("--code", "https://localhost/?state=1"), "neither a code nor the address"),
         (("--env-file", "no/where/.env"), "cannot be written, so the tokens would be lost"),
-        (("--wait", "soon"), "is no length of time"),
+        (("--wait", "soon"), "is not a length of time"),
         (("--demo",), "No such option:? .?--demo"),
     ],
 )

@@ -207,7 +207,7 @@ def test_a_token_that_lives_for_less_than_an_hour_is_a_warning(check):
     org.rules.access_token_seconds = 1_200
     done = check(org)
     assert (done.code, done["token"]) == (0, "warning")
-    assert "a new one lives 20 minutes only, not an hour" in done.says("token")
+    assert "a new one is valid for 20 minutes only, not an hour" in done.says("token")
 
 
 def test_a_token_that_cannot_be_renewed_is_a_warning_and_a_dead_one_is_3(check):

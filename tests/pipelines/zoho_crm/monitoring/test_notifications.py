@@ -117,7 +117,7 @@ def test_a_wrong_url_is_2_and_is_not_shown(url, account, command, monkeypatch):
     monkeypatch.setenv(KEY, url)
     done = command("--modules", "Leads")
     assert done.code == 2
-    assert done.err.startswith("Error: notify_webhook is no URL that begins with https://")
+    assert done.err.startswith("Error: notify_webhook is not a URL that begins with https://")
     assert SECRET not in done.err
 
 

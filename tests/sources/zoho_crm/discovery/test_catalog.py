@@ -57,7 +57,7 @@ def test_every_kind_of_unreadable_module_is_a_skip_with_a_reason(load_from, stat
         ({"status": 200, "body": {"data": []}}, "Zoho's answer has no list of fields"),
         (
             {"status": 200, "body": {"fields": ["text"]}},
-            "Zoho's list of fields holds something that is no object",
+            "Zoho's list of fields holds something that is not an object",
         ),
     ],
 )

@@ -88,7 +88,7 @@ def test_a_row_edited_during_the_read_comes_again_and_the_newer_is_kept(load, or
     found = rows_of(reading)
     assert found.pop(ids[20])["f0"] == "0/20"
     assert found == truth(org, "Things")
-    assert reading.notes.lines() == ["rows that came twice, the newer kept: 1"]
+    assert reading.notes.lines() == ["rows that were read twice, the newer one kept: 1"]
 
 
 def test_a_row_edited_between_two_chunks_is_read_again(load_from):

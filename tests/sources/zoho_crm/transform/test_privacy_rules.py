@@ -92,7 +92,9 @@ def test_any_text_is_a_rule_or_one_sentence(text):
     "text", ["Email", "Email: encrypt", "a.b.c: drop", ": drop", "Leads.: hash", "*.Email hash"]
 )
 def test_what_is_no_rule_is_refused_with_an_example(text):
-    with pytest.raises(SettingsError, match=r"is no rule: write MODULE.FIELD: what, such as \*.Email: hash"):
+    with pytest.raises(
+        SettingsError, match=r"is not a rule: write MODULE.FIELD: what, such as \*.Email: hash"
+    ):
         rules(text)
 
 
@@ -112,7 +114,7 @@ def test_no_form_of_the_rules_shows_the_key():
 
 @pytest.mark.parametrize("text", ["Leads", "Leads; Leads.Email"])
 def test_a_chosen_field_tells_its_module(text):
-    with pytest.raises(SettingsError, match="'Leads' is no field: write MODULE.FIELD"):
+    with pytest.raises(SettingsError, match="'Leads' is not a field: write MODULE.FIELD"):
         parse_rules([], split_rules(text), [], None)
 
 

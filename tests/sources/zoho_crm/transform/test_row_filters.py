@@ -25,7 +25,7 @@ def test_any_text_is_a_filter_or_one_sentence(text):
     "text", ["*.City: equal Rome", "Persons.C?ty: equal Rome", "Persons.<text>: equal Rome"]
 )
 def test_a_filter_names_one_field_of_one_module(text):
-    with pytest.raises(SettingsError, match="is no filter: write MODULE.FIELD"):
+    with pytest.raises(SettingsError, match="is not a filter: write MODULE.FIELD"):
         read_filter(text)
 
 

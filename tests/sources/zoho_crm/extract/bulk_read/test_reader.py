@@ -147,7 +147,7 @@ def test_a_row_that_comes_twice_is_kept_once_the_newer(load, org):
     rows, true = rows_of(reading), truth(org, "Things")
     assert rows == {row_id: row for row_id, row in true.items() if row_id != ids[0]}
     assert rows[ids[4]]["f0"] == "newer"
-    assert "rows that came twice, the newer kept: 1" in lines(reading)
+    assert "rows that were read twice, the newer one kept: 1" in lines(reading)
 
 
 # ---- what Bulk Read leaves out

@@ -380,7 +380,7 @@ def test_where_a_page_token_has_expired_all_pages_are_read_anew(
     # Where its page had come already, a deleted record is there, and the age of the rows is told.
     assert set(rows) - set(true) == ({ids[1]} if known == 2 else set())
     assert (reading.notes.read_as_of is not None and reading.notes.read_as_of <= first) == (known == 2)
-    assert "Bulk Read begun again, as its pages of an earlier run are refused: 1" in lines(reading)
+    assert "Bulk Read started again, because its pages of an earlier run are refused: 1" in lines(reading)
     assert len(bodies(org)) == 3
     assert rows_of(read_again(load, folder))[ids[0]]["f0"] == "edited since"
     assert bodies(org) == []

@@ -105,7 +105,7 @@ class TestASpoiltArchive:
         org.faults.add(DOWNLOAD, **fault)
         reading = read(load, "Things", BULK)
         assert_true(reading, org)
-        assert f"archives fetched again, {words}" in lines(reading)
+        assert f"archives downloaded again, {words}" in lines(reading)
         assert len(bodies(org)) == 3
 
     def test_is_made_again_when_it_stays_spoilt(self, load, org, fault, words):
@@ -180,4 +180,4 @@ def test_a_download_that_the_account_refuses_for_a_minute_waits_for_the_next(loa
     org.faults.add(DOWNLOAD, times=6, status=429)  # as many as the client tries
     reading = read(load, "Things", BULK)
     assert_true(reading, org)
-    assert "archives fetched again, the download was refused (TOO_MANY_REQUESTS): 1" in lines(reading)
+    assert "archives downloaded again, the download was refused (TOO_MANY_REQUESTS): 1" in lines(reading)
