@@ -21,6 +21,7 @@ PARALLEL_CALLS = 4  # the threads that read what is not Bulk Read
 CELL_IN_ARCHIVE = 3.5
 CELL_IN_JSON = 30
 FIRST_POLL = 0.7  # of the time that a job is expected to take
+SOON = 0.1  # seconds; what is left of a sum of pauses may be too short for a clock to move
 POLL_SHARE, SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 1.0, 30.0  # of the time waited; seconds between two polls
 
 
@@ -62,8 +63,9 @@ def poll_pause(waited: float, expected: float = 0.0) -> float:
         waited: seconds since the job was made.
         expected: seconds that it should take; 0 if that is not known.
     """
-    if waited < FIRST_POLL * expected:
-        return FIRST_POLL * expected - waited
+    left = FIRST_POLL * expected - waited
+    if left > SOON:
+        return left
     return min(max(SHORTEST_PAUSE, POLL_SHARE * waited), LONGEST_PAUSE)
 
 
