@@ -181,8 +181,8 @@ def status(options: Options, console: Console) -> int:
     from .monitoring.freshness import open_destination
     from .monitoring.status import print_status
 
-    with open_destination(options, console) as look:
-        return print_status(console, look, options)
+    with open_destination(options, console) as view:
+        return print_status(console, view, options)
 
 
 def report(options: Options, console: Console) -> int:
@@ -195,12 +195,12 @@ def report(options: Options, console: Console) -> int:
     from .monitoring.freshness import headline, open_destination
     from .monitoring.html_report import write_page
 
-    with open_destination(options, console) as look:
-        if not look.log.has_tables:
-            told = headline([], look.log.stopped())
-            raise SettingsError(f"No run has come to its end here ({look.place}). {told.sentence}")
-        path, told = write_page(look, options)
-        facts = told.facts(look)
+    with open_destination(options, console) as view:
+        if not view.history.has_tables:
+            told = headline([], view.history.stopped())
+            raise SettingsError(f"No run has come to its end here ({view.place}). {told.sentence}")
+        path, told = write_page(view, options)
+        facts = told.facts(view)
     console.event("page", {"path": str(path), "headline": told.sentence})
     console.event("summary", {**facts, "path": str(path)})
     console.last(f"{told} The page is {path}")

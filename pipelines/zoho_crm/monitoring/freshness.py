@@ -37,7 +37,7 @@ from ..run.dlt_runtime import dlt_log
 from ..run.pipeline import open_pipeline
 from ..run.progress import Progress
 from ..version import program
-from .history import COLUMNS, GOOD, WAITING, Entry, Log, PastRun
+from .history import COLUMNS, SUCCESSFUL, WAITING, Entry, PastRun, RunHistory
 
 if TYPE_CHECKING:
     from sources.zoho_crm.discovery.catalog import PreviousState
@@ -49,9 +49,9 @@ class DestinationView:
 
     place: str  # `dataset zoho_crm in duckdb`
     now: datetime
-    memory: PreviousState
+    state: PreviousState
     warehouse: Warehouse
-    log: Log
+    history: RunHistory
 
     def table(self, name: str, columns: Sequence[str]) -> pa.Table:
         """Live rows with those of the columns that exist; of an absent table no row and no column."""
@@ -65,7 +65,7 @@ class DestinationView:
         return [{**nothing, **row} for row in self.table(name, columns).to_pylist()]
 
 
-def parsed(text: Any) -> Any:
+def parse_json(text: Any) -> Any:
     """A value of a JSON column, which is text here; None for what cannot be read."""
     try:
         return json.loads(text) if isinstance(text, str) else text
@@ -93,21 +93,23 @@ def open_destination(options: Options, console: Console | None = None) -> Iterat
         there = warehouse.tables(["sync_runs"]).get("sync_runs", frozenset())
         columns = [column for column in COLUMNS if column in there]
         attempts = load_attempts(pipelines_dir(options), name)
-        log = Log(pq.read_table(warehouse.read("sync_runs", columns)) if columns else pa.table({}), attempts)
-        if not columns or not log:
-            raise _without_a_run(options, place, _tables_there(pipeline, warehouse))
+        history = RunHistory(
+            pq.read_table(warehouse.read("sync_runs", columns)) if columns else pa.table({}), attempts
+        )
+        if not columns or not history:
+            raise _never_synced(options, place, _tables_there(pipeline, warehouse))
         state = pipeline.state.get("sources", {}).get(SOURCE, {})
-        memory = load_previous_state(state, warehouse)
-        yield DestinationView(place, datetime.now(timezone.utc), memory, warehouse, log)
+        previous = load_previous_state(state, warehouse)
+        yield DestinationView(place, datetime.now(timezone.utc), previous, warehouse, history)
 
 
 def _open(options: Options, place: str, destination: Any, folder: str) -> dlt.Pipeline:
     try:
         return open_pipeline(options.pipeline_name, destination, options.dataset, folder, Progress())
     except SettingsError as error:
-        # To look does not make a DuckDB file.
+        # Opened read-only, DuckDB makes no file.
         if any("read-only mode: database does not exist" in str(cause) for cause in causes(error)):
-            raise _without_a_run(options, place, 0) from None
+            raise _never_synced(options, place, 0) from None
         raise
 
 
@@ -122,7 +124,7 @@ def _tables_there(pipeline: dlt.Pipeline, warehouse: Warehouse) -> int:
     return len([name for name in warehouse.tables(names) if not name.startswith("_dlt")])
 
 
-def _without_a_run(options: Options, place: str, tables: int) -> SettingsError:
+def _never_synced(options: Options, place: str, tables: int) -> SettingsError:
     command = f"{program()}{' --demo' if options.demo else ''}"
     attempts = load_attempts(pipelines_dir(options), options.pipeline_name)
     last = f" {stopped_words(attempts[-1])}" if attempts else ""
@@ -144,7 +146,7 @@ class Freshness:
 
     module: str
     table: str
-    word: TableStatus
+    status: TableStatus
     last_status: str
     last_success: datetime | None
     age: timedelta | None
@@ -172,89 +174,91 @@ class Freshness:
 class FreshnessService:
     """Writes down each table from what the log, the state and the tables tell."""
 
-    look: DestinationView
+    view: DestinationView
     options: Options
 
     def tables(self) -> list[Freshness]:
         """Every table that was ever loaded or tried in vain; modules first, by name."""
-        names = [n for n, entry in self._told.items() if n in self._good or entry.status != "skipped"]
+        names = [n for n, entry in self._newest.items() if n in self._successful or entry.status != "skipped"]
         return [self._of(name) for name in sorted(names, key=lambda n: (n in ACCOUNT_TABLES, n.casefold()))]
 
     def skips(self) -> list[tuple[str, str]]:
         """What the last run that looked at it found to be not offered, and why."""
-        return [(n, e.error or "") for n, e in sorted(self._told.items()) if e.status == "skipped"]
+        return [(n, e.error or "") for n, e in sorted(self._newest.items()) if e.status == "skipped"]
 
     def kept(self) -> list[tuple[str, str]]:
         """What the last run left as it is on purpose or for a later run, and why."""
         left = ("kept", WAITING)
-        return [(n, e.error or e.reason or "") for n, e in sorted(self._told.items()) if e.status in left]
+        return [(n, e.error or e.reason or "") for n, e in sorted(self._newest.items()) if e.status in left]
 
     @cached_property
-    def _told(self) -> dict[str, Entry]:
-        return self.look.log.last()
+    def _newest(self) -> dict[str, Entry]:
+        return self.view.history.last()
 
     @cached_property
-    def _good(self) -> dict[str, Entry]:
-        return self.look.log.last(GOOD)
+    def _successful(self) -> dict[str, Entry]:
+        return self.view.history.last(SUCCESSFUL)
 
     @cached_property
     def _counted(self) -> dict[str, Entry]:
-        return self.look.log.last(having="crm_count")
+        return self.view.history.last(having="crm_count")
 
     @cached_property
     def _rows(self) -> dict[str, int]:
-        return self.look.warehouse.count([self._table(name) for name in self._told])
+        return self.view.warehouse.count([self._table(name) for name in self._newest])
 
     @cached_property
     def _computed(self) -> frozenset[str]:
         """The modules that have formulas or roll-ups."""
-        rows = self.look.rows("fields", ["module", "data_type", "column_name"])
+        rows = self.view.rows("fields", ["module", "data_type", "column_name"])
         return frozenset(r["module"] for r in rows if r["data_type"] in COMPUTED_TYPES and r["column_name"])
 
     def _table(self, name: str) -> str:
-        return self.look.memory.tables.get(name, name)
+        return self.view.state.tables.get(name, name)
 
     def _of(self, name: str) -> Freshness:
-        told, good, count = self._told[name], self._good.get(name), self._counted.get(name)
+        newest, successful, count = self._newest[name], self._successful.get(name), self._counted.get(name)
         # A table that is read once a day is as fresh as the last run that found it not due.
-        seen = told if told.status == "kept" and name in ONCE_A_DAY else good
+        checked = newest if newest.status == "kept" and name in ONCE_A_DAY else successful
         table = Freshness(
             name,
             self._table(name),
-            self._word(told, seen),
-            told.status,
-            good.at if good else None,
-            self.look.now - good.at if good else None,
+            self._status(newest, checked),
+            newest.status,
+            successful.at if successful else None,
+            self.view.now - successful.at if successful else None,
             self._rows.get(self._table(name)),
-            self._error(told),
+            self._error(newest),
         )
         if count is not None:
             table = replace(
                 table, crm_count=count.crm_count, table_count=count.table_count, counted_at=count.at
             )
-        synced = self.look.memory.synced.get(name)
+        synced = self.view.state.synced.get(name)
         return self._with_state(table, synced) if synced else self._with_settings(table)
 
-    def _word(self, told: Entry, seen: Entry | None) -> TableStatus:
-        if told.status == "skipped":
+    def _status(self, newest: Entry, checked: Entry | None) -> TableStatus:
+        if newest.status == "skipped":
             return "skipped"
-        if told.status in ("failed", "differs"):
+        if newest.status in ("failed", "differs"):
             return "failing"
-        late = seen is None or self.look.now - seen.at > (self.options.max_age or self.options.stale_after)
+        late = checked is None or self.view.now - checked.at > (
+            self.options.max_age or self.options.stale_after
+        )
         return "stale" if late else "fresh"
 
-    def _error(self, told: Entry) -> str | None:
-        if told.status == "differs" and not told.error:
+    def _error(self, newest: Entry) -> str | None:
+        if newest.status == "differs" and not newest.error:
             return "`verify` found rows that differ from the CRM"
-        return told.error if told.status in ("failed", "differs", "skipped") else None
+        return newest.error if newest.status in ("failed", "differs", "skipped") else None
 
     def _with_state(self, table: Freshness, synced: ModuleState) -> Freshness:
         """What is due of a module; where single rows cannot be changed every run reads it whole."""
         since = synced.difference_at if synced.difference else None
-        unknown = synced.until if synced.deletions_refused_since and table.word == "failing" else None
+        unknown = synced.until if synced.deletions_refused_since and table.status == "failing" else None
         known = replace(
             table,
-            word="differs" if since and table.word == "fresh" else table.word,
+            status="differs" if since and table.status == "fresh" else table.status,
             until=synced.until,
             difference=synced.difference,
             differs_since=since,
@@ -262,10 +266,10 @@ class FreshnessService:
             deletions_refused_since=synced.deletions_refused_since,
             deletions_unknown_since=unknown,
         )
-        if not self.look.warehouse.can_merge:
+        if not self.view.warehouse.can_merge:
             return known
-        now, options = self.look.now, self.options
-        starts = self.look.memory.starts
+        now, options = self.view.now, self.options
+        starts = self.view.state.starts
         every = (
             min(options.verify_every, SyncConfig().count_every)
             if synced.uncounted_since
@@ -279,15 +283,15 @@ class FreshnessService:
         )
 
     def _with_settings(self, table: Freshness) -> Freshness:
-        read = self.look.memory.settings_read.get(table.table)
+        read = self.view.state.settings_read.get(table.table)
         if table.module not in ONCE_A_DAY or read is None:
             return table
-        last, look = datetime.fromisoformat(read), self.look
-        settings = next_due(last, self.options.settings_refresh, look.now, look.memory.starts)
+        last, view = datetime.fromisoformat(read), self.view
+        settings = next_due(last, self.options.settings_refresh, view.now, view.state.starts)
         return replace(table, next_settings=settings)
 
 
-def span(time: timedelta) -> str:
+def format_duration(time: timedelta) -> str:
     """`40 s`, `12 min`, `5 h`, `3 d`: as exact as a person wants to know."""
     seconds = max(0, int(abs(time).total_seconds()))
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
@@ -296,14 +300,14 @@ def span(time: timedelta) -> str:
     return f"{seconds} s"
 
 
-def due(moment: datetime | None, now: datetime) -> str | None:
+def format_due(moment: datetime | None, now: datetime) -> str | None:
     """`in 3 d`, or `next run` for what is due."""
     if moment is None:
         return None
-    return "next run" if moment <= now else f"in {span(moment - now)}"
+    return "next run" if moment <= now else f"in {format_duration(moment - now)}"
 
 
-def spell(moment: datetime | None) -> str | None:
+def format_time(moment: datetime | None) -> str | None:
     """In UTC, by the minute."""
     return f"{moment:%Y-%m-%d %H:%M}" if moment else None
 
@@ -314,18 +318,18 @@ FEW = 5  # names in a sentence
 
 @dataclass(frozen=True)
 class Headline:
-    """The word of the worst table, and what is to be said of all."""
+    """The status of the worst table, and a sentence about all."""
 
-    word: TableStatus
+    status: TableStatus
     sentence: str
 
     def __str__(self) -> str:
-        return f"{self.word.capitalize()}: {self.sentence}"
+        return f"{self.status.capitalize()}: {self.sentence}"
 
-    def facts(self, look: DestinationView) -> dict[str, Any]:
+    def facts(self, view: DestinationView) -> dict[str, Any]:
         """For a program."""
-        at = look.now.isoformat(timespec="seconds")
-        return {"state": self.word, "headline": self.sentence, "place": look.place, "at": at}
+        at = view.now.isoformat(timespec="seconds")
+        return {"state": self.status, "headline": self.sentence, "place": view.place, "at": at}
 
 
 def headline(tables: Sequence[Freshness], stopped: PastRun | None = None) -> Headline:
@@ -333,32 +337,32 @@ def headline(tables: Sequence[Freshness], stopped: PastRun | None = None) -> Hea
 
     `stopped` is the last run, if it ended before its tables could.
     """
-    of = {word: [t for t in tables if t.word == word] for word in (*WORST_FIRST, "fresh", "skipped")}
+    of = {status: [t for t in tables if t.status == status] for status in (*WORST_FIRST, "fresh", "skipped")}
     fresh = len(of["fresh"])
-    parts = [_trouble(word, of[word]) for word in WORST_FIRST if of[word]]
+    parts = [_problem(status, of[status]) for status in WORST_FIRST if of[status]]
     parts.append(f"{counted(fresh, 'table')} {'is' if fresh == 1 else 'are'} fresh")
     stop = stopped.stop if stopped else None
     sentences = [f"{stopped_words(stop).rstrip('.')}."] if stop else []
     sentences.append(f"{'; '.join(parts)}.")
-    if late := [t for t in tables if t.difference and t.word == "fresh"]:
+    if late := [t for t in tables if t.difference and t.status == "fresh"]:
         sentences.append(
             f"In {_names(late)} the CRM's count differs from the table:"
             " the count may be late, and the next run counts again."
         )
     if of["skipped"]:
         sentences.append(f"Zoho no longer offers {_names(of['skipped'])}.")
-    word: TableStatus = next((word for word in WORST_FIRST if of[word]), "fresh")
-    return Headline("failing" if stop else word, " ".join(sentences))
+    worst: TableStatus = next((status for status in WORST_FIRST if of[status]), "fresh")
+    return Headline("failing" if stop else worst, " ".join(sentences))
 
 
-def _trouble(word: TableStatus, tables: Sequence[Freshness]) -> str:
+def _problem(status: TableStatus, tables: Sequence[Freshness]) -> str:
     one, names = len(tables) == 1, _names(tables)
-    if word == "failing":
+    if status == "failing":
         return f"{names} {'is' if one else 'are'} failing"
-    if word == "differs":
+    if status == "differs":
         return f"{names} {'differs' if one else 'differ'} from the CRM's count, which the next run looks into"
     newest = min((t.age for t in tables if t.age is not None), default=None)
-    time = "ever" if newest is None else f"for {span(newest)}{'' if one else ' or longer'}"
+    time = "ever" if newest is None else f"for {format_duration(newest)}{'' if one else ' or longer'}"
     return f"{names} had no good run {time}"
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from ..run.attempts import Attempt
 
 COMPARED = frozenset({"verified", "repaired", "differs"})  # what only `verify` writes
-GOOD = frozenset({"read", "verified", "repaired"})
+SUCCESSFUL = frozenset({"read", "verified", "repaired"})
 WAITING = "waiting"  # a limit of credits left it for a later run
 
 
@@ -53,8 +53,8 @@ class Entry:
 
 COLUMNS = tuple(field.name for field in fields(Entry))
 NUMBERS = ("rows_read", "rows_deleted", "crm_count", "table_count", "calls", "credits")
-KINDS = {name: pa.timestamp("us", tz="UTC") for name in ("started_at", "finished_at", "since", "until")}
-KINDS |= dict.fromkeys(NUMBERS, pa.int64())
+TYPES = {name: pa.timestamp("us", tz="UTC") for name in ("started_at", "finished_at", "since", "until")}
+TYPES |= dict.fromkeys(NUMBERS, pa.int64())
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,10 @@ class PastRun:
         return sum(getattr(entry, name) or 0 for entry in self.entries)
 
     def tables(self) -> int:
-        return sum(entry.status in GOOD for entry in self.entries)
+        return sum(entry.status in SUCCESSFUL for entry in self.entries)
 
 
-class Log:
+class RunHistory:
     """All rows of `sync_runs`, oldest first; a year of them may be half a million, so few become objects."""
 
     def __init__(self, rows: pa.Table, attempts: Sequence[Attempt] = ()) -> None:
@@ -125,14 +125,14 @@ class Log:
             rows = pa.table({"run_id": pa.array([], pa.string())})
         for name in COLUMNS:
             if name not in rows.column_names:
-                rows = rows.append_column(name, pa.nulls(rows.num_rows, KINDS.get(name, pa.string())))
+                rows = rows.append_column(name, pa.nulls(rows.num_rows, TYPES.get(name, pa.string())))
         rows = rows.select(list(COLUMNS))
         if attempts:
             schema = pa.schema([field.with_nullable(True) for field in rows.schema])
             more = pa.Table.from_pylist([_row(attempt) for attempt in attempts], schema=schema)
             rows = pa.concat_tables([rows.cast(schema), more])
-        api_availability = pc.and_(pc.is_valid(rows["run_id"]), pc.is_valid(rows["started_at"]))
-        rows = rows.filter(api_availability).sort_by("started_at")
+        complete = pc.and_(pc.is_valid(rows["run_id"]), pc.is_valid(rows["started_at"]))
+        rows = rows.filter(complete).sort_by("started_at")
         self._all = rows
         self._rows = rows.filter(pc.is_valid(rows["module"]))
 

@@ -9,7 +9,15 @@ from ..console import MARK, Console
 from ..errors import FAILED, print_error
 from ..options import Options
 from ..output.run_report import WHY_IT_DIFFERS, group, print_skips
-from .freshness import DestinationView, Freshness, FreshnessService, due, headline, span, spell
+from .freshness import (
+    DestinationView,
+    Freshness,
+    FreshnessService,
+    format_due,
+    format_duration,
+    format_time,
+    headline,
+)
 from .history import PastRun
 
 COLUMNS = (
@@ -42,41 +50,41 @@ LAST_RUNS, ALL_RUNS = 10, 100
 WHOLE = "This destination cannot change single rows: every run reads every module whole."
 
 
-def print_status(console: Console, look: DestinationView, options: Options) -> int:
+def print_status(console: Console, view: DestinationView, options: Options) -> int:
     """All of it; the headline stands last, as with the other commands. Gives the exit code."""
-    freshness_service = FreshnessService(look, options)
+    freshness_service = FreshnessService(view, options)
     tables = freshness_service.tables()
-    runs = look.log.runs(newest=ALL_RUNS if options.verbose else LAST_RUNS)
-    console.text(f"The {look.place}, at {spell(look.now)} UTC; all times are UTC.")
+    runs = view.history.runs(newest=ALL_RUNS if options.verbose else LAST_RUNS)
+    console.text(f"The {view.place}, at {format_time(view.now)} UTC; all times are UTC.")
     console.text()
-    console.table(COLUMNS, [_cells(table, look.now) for table in tables], SPARE)
+    console.table(COLUMNS, [_cells(table, view.now) for table in tables], SPARE)
     for table in tables:
         console.event("table", facts(table))
     if any(table.difference for table in tables):
         console.text(WHY_IT_DIFFERS)
-    if not look.warehouse.can_merge:
+    if not view.warehouse.can_merge:
         console.text(WHOLE)
-    _print_runs(console, runs, look.log.number_of_runs)
+    _print_runs(console, runs, view.history.number_of_runs)
     kept = group(freshness_service.kept()).items()
     console.paragraph("Left as they are", [f"{', '.join(names)}: {why}" for why, names in kept])
     _print_deletions(console, tables)
     print_skips(console, freshness_service.skips())
     _print_failures(console, tables)
-    told = headline(tables, look.log.stopped())
-    code = FAILED if options.max_age and told.word in ("failing", "stale") else 0
+    overall = headline(tables, view.history.stopped())
+    code = FAILED if options.max_age and overall.status in ("failing", "stale") else 0
     limit = {"max_age": round(options.max_age.total_seconds())} if options.max_age else {}
     console.text()
-    console.event("summary", {**told.facts(look), **limit, "exit_code": code})
-    console.last(str(told))
+    console.event("summary", {**overall.facts(view), **limit, "exit_code": code})
+    console.last(str(overall))
     if code:
-        print_error(str(told))
+        print_error(str(overall))
     return code
 
 
 def facts(table: Freshness) -> dict[str, Any]:
     """A table for a program."""
     values = {name: _plain(value) for name, value in vars(table).items()}
-    return {"module": table.module, "table": table.table, "state": values.pop("word"), **values}
+    return {"module": table.module, "table": table.table, "state": values.pop("status"), **values}
 
 
 def run_facts(run: PastRun) -> dict[str, Any]:
@@ -101,7 +109,7 @@ def _print_runs(console: Console, runs: list[PastRun], of: int) -> None:
     shown = [run_facts(run) for run in reversed(runs)]
     names = ("command", "seconds", "tables", "rows_read", "rows_deleted", "calls", "credits", "outcome")
     rows = [
-        [spell(run.started), *(facts[name] for name in names)]
+        [format_time(run.started), *(facts[name] for name in names)]
         for run, facts in zip(reversed(runs), shown, strict=True)
     ]
     console.table(RUN_COLUMNS, rows, SPARE_OF_RUNS)
@@ -110,7 +118,7 @@ def _print_runs(console: Console, runs: list[PastRun], of: int) -> None:
 
 
 def _print_failures(console: Console, tables: list[Freshness]) -> None:
-    failing = [table for table in tables if table.word == "failing"]
+    failing = [table for table in tables if table.status == "failing"]
     lines = []
     for why, names in group((t.module, t.error or "") for t in failing).items():
         lines.append(f"{', '.join(names)}: {why}")
@@ -125,13 +133,13 @@ def _print_failures(console: Console, tables: list[Freshness]) -> None:
 def _print_deletions(console: Console, tables: list[Freshness]) -> None:
     """Where Zoho refuses a list of deletions, and whether anything stands in for it."""
     unknown = [t for t in tables if t.deletions_unknown_since]
-    lines = [f"{t.module}: since {spell(t.deletions_unknown_since)} UTC" for t in unknown]
+    lines = [f"{t.module}: since {format_time(t.deletions_unknown_since)} UTC" for t in unknown]
     console.paragraph("Deletions that are not known", lines)
     for table in tables:
         if table.deletions_refused_since and not table.deletions_unknown_since:
             console.text(
                 f"Zoho has refused the list of deletions of {table.module} since"
-                f" {spell(table.deletions_refused_since)} UTC: each run reads the module whole instead."
+                f" {format_time(table.deletions_refused_since)} UTC: each run reads the module whole instead."
             )
 
 
@@ -139,16 +147,16 @@ def _cells(table: Freshness, now: datetime) -> tuple[Any, ...]:
     count = "" if table.crm_count is None else f"{table.crm_count:,}"
     return (
         table.table,
-        table.word,
+        table.status,
         table.last_status,
-        spell(table.last_success),
-        span(table.age) if table.age is not None else None,
-        spell(table.until),
+        format_time(table.last_success),
+        format_duration(table.age) if table.age is not None else None,
+        format_time(table.until),
         table.rows,
         f"{MARK if table.difference else ''}{count}",
-        due(table.next_verify, now),
-        due(table.next_computed, now),
-        due(table.next_settings, now),
+        format_due(table.next_verify, now),
+        format_due(table.next_computed, now),
+        format_due(table.next_settings, now),
     )
 
 

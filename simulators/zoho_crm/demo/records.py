@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LEADS, CONTACTS = 5_200, 2_050
 SHARED = range(185, 215)  # these contacts share one Modified_Time, and so do those as far from the end
 MINUTE = timedelta(minutes=1)
+ACTIVE_BEFORE = (1, 20, 60, 150)  # days ago: the second, third, ... user worked before then
 
 
 class Rows:
@@ -39,7 +40,9 @@ class Rows:
         self.ids: dict[str, list[str]] = {}
 
     def add(self, module: str, values: dict[str, Any], at: datetime | None = None, **state: bool) -> str:
-        id = self.org.insert(module, values, modified_time=at, **state)
+        has = self.org.modules[module].field
+        people = {name: self.editor(at or self.now) for name in ("Created_By", "Modified_By") if has(name)}
+        id = self.org.insert(module, {**people, **values}, modified_time=at, **state)
         self.ids.setdefault(module, []).append(id)
         return id
 
@@ -59,6 +62,10 @@ class Rows:
         first, last = FIRST_NAMES[number % len(FIRST_NAMES)], LAST_NAMES[number % len(LAST_NAMES)]
         full = f"{first} {last}" if first else last
         return {"Full_Name": full, "First_Name": first, "Last_Name": last, "Owner": self.owner(number)}
+
+    def editor(self, at: datetime) -> dict[str, str]:
+        """Who worked on a record then: some users have long done nothing, some never did anything."""
+        return self.owner(sum((self.now - at).days >= days for days in ACTIVE_BEFORE))
 
     def owner(self, number: int) -> dict[str, str]:
         user = self.org.account.users[number % len(self.org.account.users)]

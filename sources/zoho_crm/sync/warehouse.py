@@ -285,6 +285,55 @@ class Warehouse:
             rows = sql.execute_sql(" union all ".join(counts)) if counts else []
         return {str(table): int(count) for table, count in rows or []}
 
+    def newest(self, columns: Iterable[tuple[str, str | None, str]]) -> dict[str, datetime]:
+        """The newest time of live rows by a key, over all of these: table, column of the key, column of the time.
+
+        Without a column of the key the table's name is the key. Absent tables and columns are left out.
+        """
+        columns = list(columns)
+        found = self._look({table for table, _, _ in columns})
+        wanted = {
+            "row_key": typed("row_key", {"data_type": "text"}),
+            "newest": typed("newest", {"data_type": "timestamp", "timezone": True}),
+        }
+        newest: dict[str, datetime] = {}
+        with self._sql() as sql:
+            queries = []
+            for table, key, time in columns:
+                there = found.get(table, {})
+                if time not in there or (key is not None and key not in there):
+                    continue
+                name, moment = sql.make_qualified_table_name(table), sql.escape_column_name(time)
+                shown = f"'{table}'" if key is None else sql.escape_column_name(key)
+                group = "" if key is None else f" group by {shown}"
+                rows = f"select {shown} as row_key, max({moment}) as newest from {name} where {_live(sql, there)}"
+                queries.append(f"from ({rows}{group}) as grouped_rows where newest is not null")
+            for part in tables_of(sql, queries, wanted) if queries else ():
+                for row in part.to_pylist():
+                    known = newest.get(row["row_key"])
+                    newest[row["row_key"]] = row["newest"] if known is None else max(known, row["newest"])
+        return {key: time for key, time in newest.items() if key is not None}
+
+    def count_before(
+        self, columns: Mapping[str, str], moments: Sequence[datetime]
+    ) -> dict[str, tuple[int, ...]]:
+        """By table: the live rows whose time in this column is before each of the moments."""
+        found = self._look(columns)
+        with self._sql() as sql:
+            counts = []
+            for table, there in found.items():
+                if columns[table] not in there:
+                    continue
+                column = sql.escape_column_name(columns[table])
+                sums = [
+                    f"coalesce(sum(case when {column} < {_instant(sql, m)} then 1 else 0 end), 0)"
+                    for m in moments
+                ]
+                name = sql.make_qualified_table_name(table)
+                counts.append(f"select '{table}', {', '.join(sums)} from {name} where {_live(sql, there)}")
+            rows = sql.execute_sql(" union all ".join(counts)) if counts else []
+        return {str(row[0]): tuple(int(count) for count in row[1:]) for row in rows or []}
+
     def count_inactive(self, table: str) -> int:
         """Rows that are not live: versions that have ended, and deleted rows that stay."""
         columns = self._columns_of(table, ())

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 import duckdb
 import pytest
 
-from pipelines.zoho_crm.monitoring.freshness import Freshness, headline, span
+from pipelines.zoho_crm.monitoring.freshness import Freshness, format_duration, headline
 from simulators.zoho_crm import Field, serve
 from tests.pipelines.zoho_crm.test_process import environment
 from tests.support.commanding import command, shop
@@ -345,4 +345,4 @@ def test_a_count_that_may_be_late_is_no_fault_and_says_so():
     ],
 )
 def test_a_span_is_told_as_exactly_as_a_person_wants_to_know(seconds, words):
-    assert span(timedelta(seconds=seconds)) == words
+    assert format_duration(timedelta(seconds=seconds)) == words

@@ -14,9 +14,7 @@ import pytest
 
 from pipelines.zoho_crm.monitoring.freshness import open_destination
 from pipelines.zoho_crm.monitoring.html_report import write_page
-from pipelines.zoho_crm.monitoring.html_report.diagram import BOX, HEIGHT, diagram
-from pipelines.zoho_crm.monitoring.html_report.limits import credits_a_day
-from pipelines.zoho_crm.monitoring.html_report.lookups import Lookup
+from pipelines.zoho_crm.monitoring.html_report.licences import credits_a_day
 from pipelines.zoho_crm.options import Options
 from simulators.zoho_crm import Clock, Field, Module, Org, serve
 from tests.conftest import Loader
@@ -119,6 +117,12 @@ def file_of(load):
     return load.folder / "crm.duckdb"
 
 
+def cell(moment):
+    """A time as the page spells it."""
+    year = "" if moment.year == datetime.now(timezone.utc).year else f" {moment.year}"
+    return f"{moment.day} {moment:%b}{year}, {moment:%H:%M}"
+
+
 def sql(load, query):
     with duckdb.connect(str(load.folder / "crm.duckdb")) as database:
         database.execute("set timezone = 'UTC'")
@@ -127,9 +131,15 @@ def sql(load, query):
 
 def check_figures(found, load, rows):
     """What the tables of the page say is what the destination holds."""
-    fresh = {row["table"]: row for row in found.tables["Freshness of each table"]}
-    assert (fresh["apples"]["state"], fresh["apples"]["rows"]) == ("fresh", "4")
-    assert fresh["pears"]["rows"] == "3"
+    shown = {row["table"]: row for row in found.tables["The tables of the modules"]}
+    apples, pears = shown["apples"], shown["pears"]
+    assert (apples["state"], apples["rows"], apples["created"]) == ("fresh", "4", "4")
+    assert (pears["rows"], pears["created"]) == ("3", "3")
+    assert re.fullmatch(r"\d+ (s|min|h) ago", apples["changed"])
+    account = {row["table"]: row for row in found.tables["The tables of the account"]}
+    assert account["users"]["rows"] == "1"
+    month = f"{load.org.now() - timedelta(days=1):%b %Y}"
+    assert {"month": month, "Apples": "4", "Pears": "3"} in found.tables["Records created a month"]
     ((credits,),) = rows("select sum(credits) from {sync_runs}")
     days = found.tables["API credits a day"]
     assert sum(int(row["run"].replace(",", "")) for row in days) == credits
@@ -140,10 +150,12 @@ def check_figures(found, load, rows):
     assert [(row["credits"], row["rows read"]) for row in shown] == [(f"{c:,}", f"{r:,}") for c, r in runs]
     counts = found.tables["Rows of the largest tables"][0]
     assert (counts["Apples"], counts["Pears"]) == ("4", "3")
-    (gone,) = found.tables["Deletions a day"]
-    assert gone == {"day": f"{load.org.now().day} {load.org.now():%b}", "Pears": "1"}
-    seats = found.tables["Seats and licences"]
-    assert {(row["licences bought"], row["active users"]) for row in seats} == {("12", "1")}
+    today = f"{load.org.now().day} {load.org.now():%b}"
+    assert found.tables["Deletions a day"] == [{"day": today, "in the recycle bin": "1"}]
+    (gone,) = found.tables["Deletions by module"]
+    assert list(gone.values()) == ["Pears", "1", "0", "0", today]
+    seats = found.tables["Seats over time"]
+    assert {(row["licences bought"], row["in use"]) for row in seats} == {("12", "1")}
     changes = {
         (row["table"], row["column"], row["what"])
         for row in found.tables["Columns that came, went or changed their type"]
@@ -160,7 +172,7 @@ def check_figures(found, load, rows):
     } in found.tables["Fields that are no columns"]
     proof = {row["table"]: row for row in found.tables["The last count and the last comparison of every id"]}
     assert (proof["pears"]["CRM count"], proof["pears"]["table then"]) == ("3", "3")
-    assert found.tables["Lookups"] == [{"table": "pears", "looks up": "apples", "by": "apple__id"}]
+    assert found.tables["References"] == [{"table": "pears", "refers to": "apples", "by": "apple__id"}]
 
 
 def test_the_figures_are_those_of_the_destination(load, page):
@@ -168,6 +180,18 @@ def test_the_figures_are_those_of_the_destination(load, page):
     check_figures(found, load, lambda query: sql(load, query.format(sync_runs="zoho.sync_runs")))
     assert "Zoho CRM sync of Lumen & Sons" in found.text
     assert "of the 62,000 that Zoho's formula gives this edition a day" in found.text
+
+
+def test_what_a_table_says_of_its_records_is_counted_in_the_destination(load, page):
+    sql(load, "update zoho.apples set modified_time = now() - interval 76 hour")
+    sql(load, "update zoho.apples set created_time = now() - interval 75 day where name <> 'edited'")
+    found = page(file_of(load))
+    apples = next(row for row in found.tables["The tables of the modules"] if row["table"] == "apples")
+    assert (apples["rows"], apples["created"], apples["changed"]) == ("4", "1", "3 d ago")
+    month = f"{datetime.now(timezone.utc) - timedelta(days=75):%b %Y}"
+    assert any(
+        (row["month"], row["Apples"]) == (month, "3") for row in found.tables["Records created a month"]
+    )
 
 
 def test_postgres_gives_the_same_page(load_from, page, postgres):
@@ -179,32 +203,32 @@ def test_postgres_gives_the_same_page(load_from, page, postgres):
     check_figures(found, load, lambda query: load.rows(query.format(sync_runs="zoho.sync_runs")))
 
 
-def test_each_chart_is_there_for_wide_and_narrow_pages_with_its_numbers_and_its_words(load, page):
+def test_each_chart_is_one_drawing_with_its_numbers_and_its_words(load, page):
     found = page(file_of(load))
     charts = [value for tag, name, value in found.attributes if (tag, name) == ("div", "aria-label")]
     for title in ("Changes a day", "Rows of the largest tables", "How long a run took", "API credits a day"):
         assert any(words.startswith(f"{title}. ") for words in charts)
         assert len(found.tables[title]) > 0
-    assert found.tags["figure"] == 7
-    assert found.tags["svg"] == 2 * 5 + 1  # deletions are of one day, no count differs, the diagram is one
+    assert found.tags["figure"] == 8
+    # Two tables have a chart of their rows each; deletions are of one day, and no count differs.
+    assert found.tags["svg"] == 7
     ids = Counter(value for _, name, value in found.attributes if name == "id")
     assert max(ids.values()) == 1
     assert "Each count of the CRM was the same as the table's." in found.text
 
 
 def test_what_was_counted_on_one_day_is_a_number_and_no_dot_in_an_empty_frame(one_day, page):
-    sql(one_day, "update zoho.sync_runs set table_count = 5203 where module = 'Apples'")
     found = page(file_of(one_day))
-    assert found.tags["svg"] == 1  # the diagram of the tables
+    assert found.tags["svg"] == 1  # the records by the month in which they were created
     for title, tiles in {
-        "Changes a day": "Pears 5 Apples 1",
-        "Rows of the largest tables": "Apples 5,203 Pears 3",
-        "Deletions a day": "Pears 1",
-        "Seats and licences": "licences bought 12 active users 1",
+        "Changes a day": "Pears 5 Apples 1 ",
+        "Rows of the largest tables": "",
+        "Deletions a day": "in the recycle bin 1 ",
+        "Seats over time": "",
     }.items():
         assert len(found.tables[title]) > 0
         so_far = r" So far there is one day, \d+ \w{3} \d{4}; a chart begins with the second\. "
-        assert re.search(f" {title} [^“]*{so_far}{tiles} The numbers of “{title}”", found.text), title
+        assert re.search(f" {title} [^“]*{so_far}{tiles}The numbers of “{title}”", found.text), title
 
 
 def test_a_table_that_was_counted_once_is_a_number_beside_the_charts(load, page):
@@ -231,6 +255,58 @@ def test_times_are_short_and_the_page_says_the_year_once(load, page):
     kept = r"Left as they are: layouts, pipelines, tags \( read once a day, last on \d+ \w{3}, \d\d:\d\d UTC \)\."
     assert re.search(kept, found.text)
     assert not re.search(r"\d{4}-\d\d-\d\d", found.text)
+
+
+def test_seats_compare_the_users_that_hold_a_licence_with_the_licences_bought(load_from, page):
+    org = company()
+    org.account.add_user("Ida", "Lewis")
+    org.account.add_user("Not", "Yet", confirm=False)
+    org.account.add_user("Paula", "Portal", type__s="Client Portal User")
+    org.account.add_user("Sandy", "Box", type__s="Sandbox Developer User")
+    org.account.add_user("Gone", "Home", status="inactive")
+    ida = {"id": org.account.users[1]["id"], "name": "Ida Lewis"}
+    org.edit(
+        "Apples", org.records("Apples")[0].id, Modified_By=ida, Modified_Time=org.now() - timedelta(days=40)
+    )
+    load = load_from(org)
+    load()
+    load.let_go()
+    text = page(file_of(load)).text
+    assert (
+        "User licences bought 12 as Zoho’s licence details say In use 3 active users of type Regular User; 1 of"
+        " them never accepted the invitation Free 9 bought and not in use Inactive users 1"
+    ) in text
+    assert "Portal users 1 of 0 portal licences Other active users 1" in text
+    activity = page(file_of(load)).tables["Last activity of the users that hold a licence"]
+    assert {row["last activity"]: row["users"] for row in activity} == {
+        "in the last 7 days": "1",
+        "8 to 30 days ago": "0",
+        "31 to 90 days ago": "1",
+        "longer ago": "0",
+        "none found": "1",
+    }
+    users = page(file_of(load)).tables["The users that hold a licence"]
+    assert [(row["user"], row["invitation"]) for row in users][:2] == [
+        ("Not Yet", "not accepted"),
+        ("Ida Lewis", "accepted"),
+    ]
+    at = org.now() - timedelta(days=40)
+    assert [row["last activity"] for row in users][:2] == ["–", cell(at)]
+
+
+def test_failures_stand_with_their_sentence_at_the_top_and_in_the_list_of_runs(load, page):
+    newest = "(select run_id from zoho.sync_runs group by 1 order by min(started_at) {} limit 1)"
+    for module, error, order in (("Pears", "refused today", "desc"), ("Apples", "refused then", "asc")):
+        sql(
+            load,
+            f"update zoho.sync_runs set status = 'failed', error = '{error}'"
+            f" where module = '{module}' and run_id = {newest.format(order)}",
+        )
+    found = page(file_of(load))
+    assert "What fails Pears : refused today Last good run: " in found.text
+    failures = [(row["module"], row["what happened"]) for row in found.tables["Failures"]]
+    assert failures == [("Pears", "refused today"), ("Apples", "refused then")]
+    assert "Nothing has failed in these runs." not in found.text
 
 
 def test_nothing_of_the_crm_breaks_out_of_the_page(load, page):
@@ -278,11 +354,11 @@ def test_an_account_whose_modules_are_left_out_has_a_page_of_sentences(load_from
     found = page(file_of(load))
     for sentence in (
         "No module has been loaded yet.",
-        "No run has read single changes yet.",
+        "No run has read single changes yet: the second one does.",
         "No record was deleted in these days.",
         "No column has come, gone or changed its type since the first run.",
         "No field is left out.",
-        "No table looks up another one.",
+        "No table refers to another one.",
     ):
         assert sentence in found.text
 
@@ -312,29 +388,12 @@ def test_a_missing_library_is_one_sentence(load, command, monkeypatch):
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(file_of(load)))
     for name in [n for n in sys.modules if n.startswith("pipelines.zoho_crm.monitoring.html_report.")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "igraph", None)
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
     done = command("report", "--dataset", "zoho")
     assert done.code == 2
     assert done.err.startswith(
-        "Error: report needs a library that is not installed (igraph): run `make setup`"
+        "Error: report needs a library that is not installed (vl_convert): run `make setup`"
     )
-
-
-def test_forty_tables_stand_apart_and_every_lookup_is_drawn():
-    names = [f"table_{number}" for number in range(40)]
-    relationships = [Lookup(names[n], names[n // 3], ("x__id",)) for n in range(1, 35)]
-    relationships += [Lookup(names[0], names[5], ("loop__id",)), Lookup(names[7], names[7], ("self__id",))]
-    found = diagram(relationships, names, dict.fromkeys(names, 1))
-    assert found is not None
-    assert sorted([*(box.name for box in found.boxes), *found.alone]) == sorted(names)
-    assert (
-        len(found.lines) == len(relationships) - 1
-    )  # a table that looks up itself is in the table of lookups
-    for one in found.boxes:
-        assert 0 <= one.x <= found.width - BOX
-        assert 0 <= one.y <= found.height - HEIGHT
-        for other in found.boxes:
-            assert one is other or abs(one.x - other.x) >= BOX or abs(one.y - other.y) >= HEIGHT
 
 
 @pytest.mark.parametrize(
