@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint nightly oldest orchestrators mutants bench lock clean
+.PHONY: help setup demo test test-long lint nightly oldest orchestrators mutants bench screenshots lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -40,6 +40,9 @@ mutants: setup  ## break the source on purpose; each fault must turn a test red
 
 bench: setup  ## measure every promise; BENCH=--form=short takes two minutes
 	$(BIN)/python -m benchmarks $(BENCH)
+
+screenshots: setup  ## take the pictures in docs/images anew (needs Chromium with ChromeDriver)
+	SE_OFFLINE=true PYTHONPATH=. $(BIN)/python docs/images/make.py
 
 oldest: .venv-oldest/.ready  ## load the demo company with the oldest versions that pyproject.toml allows
 	.venv-oldest/bin/python -m pytest -n auto \

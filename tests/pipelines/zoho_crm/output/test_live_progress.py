@@ -6,11 +6,12 @@ import io
 from datetime import datetime, timezone
 from types import SimpleNamespace
 
+import pyte
 import pytest
 from rich.cells import cell_len
-from rich.console import Console, ConsoleDimensions
+from rich.console import Console
 
-from pipelines.zoho_crm.output.live_progress import ProgressState, clock, rough, screen
+from pipelines.zoho_crm.output.live_progress import LiveProgress, rough
 from sources.zoho_crm.extract.extractor import ExtractResult
 from sources.zoho_crm.models import Module
 from sources.zoho_crm.planning.plan import Plan
@@ -37,20 +38,29 @@ def table(name, rows=1000, api="bulk", until=NOON):
 
 
 def board_of(*tables):
-    board = ProgressState(Clock())
-    board.expect(tables)
-    return board
+    clock = Clock()
+    live = LiveProgress(Console(file=io.StringIO(), force_terminal=True, color_system=None), clock)
+    live.clock = clock
+    live.display.expect(tables)
+    return live
 
 
-def shown(board, width=120, height=24, spent=54, left=None):
-    """The lines, as a person sees them; each check of size is made for every view."""
-    context = SimpleNamespace(spent=spent, credits_remaining=left)
-    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
-    console.print(screen(board, context, ConsoleDimensions(width, height)))
+def shown(live, width=120, height=24, spent=54, left=None):
+    """The lines, as a person sees them on a terminal of that size; each check of size is made for every view."""
+    live.display.context = SimpleNamespace(spent=spent, credits_remaining=left)
+    console = live.display.console
+    console.size = (width, height)
+    console.file = io.StringIO()
+    console.print(live.display.get_renderable())
+    screen = pyte.Screen(max(2, width), max(2, height))
+    pyte.Stream(screen).feed(console.file.getvalue().replace("\n", "\r\n"))
     lines = console.file.getvalue().splitlines()
     assert len(lines) < max(2, height)
     assert all(cell_len(line) < max(2, width) for line in lines)
-    return [line.rstrip() for line in lines]
+    seen = [line.rstrip() for line in screen.display]
+    while seen and not seen[-1]:
+        seen.pop()
+    return seen
 
 
 def row(board, name="Leads", **size):
@@ -63,6 +73,10 @@ def cells(board, name="Leads"):
     return [cell.strip() for cell in row(board, name) if cell.strip()]
 
 
+def watch(live, table):
+    return live.watch(SimpleNamespace(table=table))
+
+
 def ended(name, status="read", error=None):
     return ExtractResult(name, name.lower(), "bulk", "").end(status, error)
 
@@ -70,30 +84,30 @@ def ended(name, status="read", error=None):
 def test_a_table_goes_from_way_station_to_way_station():
     board = board_of(table("Leads"))
     assert cells(board) == ["to come", "1,000 rows", "bulk"]
-    watch = board.watch("leads")
-    assert cells(board) == ["asking", "0 of 1,000", "0:00", "bulk"]
+    leads = watch(board, "leads")
+    assert cells(board) == ["asking", "0 of 1,000", "0:00:00", "bulk"]
     for state, told in (
         ("ADDED", "queued"),
         ("IN PROGRESS", "at work"),
         ("COMPLETED", "ready"),
         ("ODD", "odd"),
     ):
-        watch.waits(state)
+        leads.waits(state)
         assert cells(board)[0] == f"Zoho: {told}"
-    board.now.seconds = 63
-    watch.downloads(0)
-    watch.downloads(2_500_000)
+    board.clock.seconds = 63
+    leads.downloads(0)
+    leads.downloads(2_500_000)
     assert cells(board)[0] == "downloading 2.5 MB"
-    watch.rows(630)
-    assert cells(board) == ["reading", "630 of 1,000", "10/s", "1:03", "bulk"]
-    watch.rows(-30)
+    leads.rows(630)
+    assert cells(board) == ["reading", "630 of 1,000", "10/s", "0:01:03", "bulk"]
+    leads.rows(-30)
     assert cells(board)[1] == "600 of 1,000"
-    board.set("leads", "read")
+    board.display.set("leads", "read")
     assert cells(board)[0] == "waiting to load"
-    board.set("leads", "loading")
-    board.now.seconds = 99
+    board.display.set("leads", "loading")
+    board.clock.seconds = 99
     board.done(ended("Leads"))
-    assert cells(board) == ["done", "600 rows", "10/s", "1:03", "bulk"]
+    assert cells(board) == ["done", "600 rows", "10/s", "0:01:03", "bulk"]
 
 
 @pytest.mark.parametrize(
@@ -108,20 +122,20 @@ def test_a_table_that_does_not_come_says_so(status, told):
 
 def test_the_footer_tells_what_is_done_and_what_it_cost():
     board = board_of(table("Leads"), table("Deals"))
-    board.watch("leads").rows(1000)
+    watch(board, "leads").rows(1000)
     board.done(ended("Leads"))
-    board.now.seconds = 4
+    board.clock.seconds = 4
     assert shown(board, spent=1, left=3766)[-2] == (
-        "1 of 2 done · 1,000 rows · 250/s · 1 credit (3,766 left today) · 0:04"
+        "1 of 2 done · 1,000 rows · 250/s · 1 credit (3,766 left today) · 0:00:04"
     )
 
 
 def test_the_time_left_is_told_only_when_somebody_can_know():
     board = board_of(table("Leads", 8_000_000), table("Deals", 8_000_000))
-    board.now.seconds = 100
-    board.watch("leads").rows(100_000)
+    board.clock.seconds = 100
+    watch(board, "leads").rows(100_000)
     assert "left" not in shown(board)[-2]
-    board.watch("leads").rows(3_900_000)
+    watch(board, "leads").rows(3_900_000)
     assert shown(board)[-2].endswith("about 5 min left")
     for name in ("Leads", "Deals"):
         board.done(ended(name))
@@ -135,18 +149,14 @@ def test_what_is_left_is_told_no_more_exactly_than_it_is_known(seconds, told):
     assert rough(seconds) == told
 
 
-def test_a_clock_has_hours_only_when_there_are():
-    assert [clock(7), clock(754.9), clock(3723)] == ["0:07", "12:34", "1:02:03"]
-
-
 def test_a_small_terminal_shows_what_failed_and_what_is_under_way_and_counts_the_rest():
     names = [f"M{number:02}" for number in range(30)]
     board = board_of(*(table(name) for name in names))
     for name in names[:10]:
         board.done(ended(name))
     board.done(ended("M07", "failed", "why"))
-    board.watch("m11").waits("QUEUED")
-    board.watch("m29").rows(5)
+    watch(board, "m11").waits("QUEUED")
+    watch(board, "m29").rows(5)
     lines = shown(board, height=9)
     assert [line.split()[0] for line in lines[:-3]] == ["M07", "M10", "M11", "M12", "M29"]
     assert lines[-3] == "and 25 more: 9 done, 16 to come"
@@ -156,17 +166,17 @@ def test_a_small_terminal_shows_what_failed_and_what_is_under_way_and_counts_the
 @pytest.mark.parametrize("height", [1, 2, 3, 4, 5, 50])
 def test_it_fits_every_terminal(width, height):
     board = board_of(table("客户反馈" * 9), table("Leads", 10_000_000), table("org", None, "settings"))
-    board.watch("leads").downloads(123_456_789)
-    board.remark = "counting the rows"
+    watch(board, "leads").downloads(123_456_789)
+    board.display.remark = "counting the rows"
     assert shown(board, width, height)
 
 
 def test_eighty_columns_have_room_for_the_rate():
     board = board_of(table("Lighthouses_X_Products"), table("Leads", 200_000))
-    board.now.seconds = 10
-    board.watch("leads")
-    board.now.seconds = 20
-    board.watch("leads").rows(12_345)
+    board.clock.seconds = 10
+    watch(board, "leads")
+    board.clock.seconds = 20
+    watch(board, "leads").rows(12_345)
     assert "1,234/s" in " ".join(row(board, width=80)) or "1,235/s" in " ".join(row(board, width=80))
 
 
@@ -177,17 +187,17 @@ def test_what_zoho_calls_a_module_cannot_move_the_cursor():
 
 def test_that_it_is_stopping_is_in_sight_even_in_one_line():
     board = board_of(table("Leads"))
-    board.stopping = True
+    board.stopping()
     assert any("Stopping" in line for line in shown(board))
     assert shown(board, height=2)[0].startswith("Stopping")
 
 
 def test_a_table_that_is_read_once_more_has_its_line_anew():
     board = board_of(table("Leads"), table("Deals"))
-    board.watch("leads").rows(1000)
+    watch(board, "leads").rows(1000)
     board.done(ended("Leads"))
-    board.expect([table("Leads", 1000, "records", until=None)])
+    board.display.expect([table("Leads", 1000, "records", until=None)])
     assert cells(board) == ["to come", "1,000 rows", "records"]
-    board.set("leads", "read")
+    board.display.set("leads", "read")
     assert cells(board)[0] == "waiting to compare"
     assert shown(board)[0].startswith("Leads")
