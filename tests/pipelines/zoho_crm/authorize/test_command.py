@@ -85,7 +85,10 @@ def test_authorising_again_replaces_the_token_and_nothing_else(authorize, accoun
     (tmp_path / ".env").write_text(text.replace('"1000.old"', "1000.old"))
     done = authorize("--code", account.code(), connection=None)
     assert done.code == 0, done.err + done.out
-    expected = text.replace('"1000.old"', account.issued[0])
+    # The value that changes is put in single quotes; within them a single one is escaped.
+    value = text[text.index('="') + 2 : text.index('" # the account')]
+    new = value.replace('"1000.old"', account.issued[0])
+    expected = text.replace(f'"{value}"', "'" + new.replace("'", "\\'") + "'")
     assert (tmp_path / ".env").read_text() == expected
     again = authorize("--code", account.code(), connection=None)
     assert again.code == 0
