@@ -43,6 +43,7 @@ from .restored_records import deleted_lately, restored
 from .tables import Table, account_tables, metadata_tables, module_tables, not_due, read_in_parallel
 from .warehouse import Warehouse
 
+ORG = "org"  # the table about the account itself
 UNTRACED = "untraced"  # the type of a deletion that Zoho's list did not name
 # More rows than these may not be seen because somebody took a permission from the token's user.
 MANY, SHARE = 1_000, 5
@@ -141,6 +142,7 @@ class Extraction:
         for reading in self.read_tables(tables):
             self.readings[reading.name] = reading
         with self.warehouse.open_connection():
+            self._check_account()
             for reading in self.modules():
                 self.readings[reading.name] = self._catch_up(reading)
             for reading in self.modules():
@@ -154,6 +156,25 @@ class Extraction:
             if reading.plan is None and reading.status == "read":
                 self._reject(reading)
         self._report_unknown_deletions()
+
+    def _check_account(self) -> None:
+        """Raises SettingsError if the destination holds another account's rows, as far as the table `org` says so."""
+        reading = self.readings.get(ORG)
+        columns = self.warehouse.tables([ORG]).get(ORG, frozenset())
+        if reading is None or reading.status != "read" or "zgid" not in columns:
+            return
+        file = require_file(reading).path
+        if "zgid" not in pq.read_schema(file).names:  # a privacy rule has dropped it
+            return
+        before = pq.read_table(self.warehouse.read(ORG, ["zgid"]))["zgid"].to_pylist()
+        now = pq.read_table(file, columns=["zgid"])["zgid"].to_pylist()
+        plain = all(str(id).isdecimal() for id in (*before, *now))  # not masked or hashed by a privacy rule
+        if plain and before and not set(before) & set(now):
+            raise SettingsError(
+                f"the destination holds the rows of another account: its table org names the organisation"
+                f" {', '.join(map(str, before))}, and this account is {', '.join(map(str, now))}. Load it into another"
+                " dataset. Nothing was loaded"
+            )
 
     def describe(self) -> None:
         """Make the tables about modules and fields, which tell what the readings have met."""

@@ -14,7 +14,8 @@ from dlt.common.versioned_state import compress_state, decompress_state
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.zoho_crm import Clock, Org
+from simulators.zoho_crm import Clock, Field, Module, Org
+from sources.zoho_crm.exceptions import SettingsError
 from sources.zoho_crm.planning.sync_mode import FEED
 from sources.zoho_crm.state import RecentlyDeleted, from_state, recently_deleted_from
 from tests.support.reading import LIST, things
@@ -313,3 +314,21 @@ def test_what_left_the_recycle_bin_is_forgotten():
 )
 def test_a_memory_of_deletions_that_cannot_be_read_is_none(entry):
     assert recently_deleted_from(entry) is None
+
+
+def test_rows_of_another_account_do_not_get_among_those_of_the_first(load_from):
+    """Somebody has changed the connection string and not the dataset."""
+    first, second = Org(), Org()
+    second.account.zgid = "60099999999"
+    for org in (first, second):
+        org.add_module(Module("Boats", [Field("Name", "text")]))
+        org.insert("Boats", {"Name": org.account.zgid})
+    load, other = load_from(first), load_from(second)
+    load()
+    load.let_go()
+    other.folder = load.folder
+    with pytest.raises(SettingsError, match="holds the rows of another account.*Load it into another dataset"):
+        other()
+    other.let_go()
+    load()
+    assert load.rows("select name from boats") == [(first.account.zgid,)]
