@@ -58,6 +58,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not LIVE and (live := [item for item in items if item.get_closest_marker("live")]):
         items[:] = [item for item in items if item not in set(live)]
         config.hook.pytest_deselected(items=live)
+    if not LONG and (more := _cases_for_later(items)):
+        items[:] = [item for item in items if item not in more]
+        config.hook.pytest_deselected(items=list(more))
+
+
+def _cases_for_later(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Of tests marked `cases(n)` all but n of their cases, evenly spread: the first and the last are among those that stay."""
+    of_test: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("cases"):
+            of_test.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    left_out: set[pytest.Item] = set()
+    for cases in of_test.values():
+        mark = cases[0].get_closest_marker("cases")
+        assert mark is not None
+        keep = min(mark.args[0], len(cases))
+        kept = {round(n * (len(cases) - 1) / max(keep - 1, 1)) for n in range(keep)}
+        left_out.update(case for n, case in enumerate(cases) if n not in kept)
+    return left_out
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

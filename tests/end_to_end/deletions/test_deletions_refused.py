@@ -40,6 +40,7 @@ def said(load, column, module="Things"):
     ("status", "code", "worked_before"),
     [*((*refusal, False) for refusal in REFUSALS), (*REFUSALS[0], True), (*REFUSALS[3], True)],
 )
+@pytest.mark.cases(3)
 def test_whatever_the_refusal_what_was_deleted_leaves_in_the_same_run(load, org, status, code, worked_before):
     ids = things(org, 5)
     sync(load)
@@ -168,6 +169,7 @@ def test_more_rows_than_anybody_deletes_are_not_believed(load, org):
     ("answer", "with_a_new_one"),
     [("INVALID_MODULE", True), ("INVALID_MODULE", False), ("NOT_SUPPORTED", True)],
 )
+@pytest.mark.cases(2)
 def test_a_note_goes_in_the_run_though_notes_have_no_list(load_from, answer, with_a_new_one):
     org = Org(quirks=Quirks(deleted_of_notes=answer))
     load = load_from(org)

@@ -131,6 +131,7 @@ def test_of_many_deletions_the_newest_are_asked_for_and_a_count_tells_of_the_oth
         {"coql_modules_refused": frozenset(), "activities_go_with_record": False},
     ],
 )
+@pytest.mark.cases(2)
 def test_tasks_notes_and_files_go_and_come_back_with_their_record(load_from, quirks):
     load = load_from(Org(quirks=Quirks(**quirks)))
     org, accounts = load.org, office(load.org)

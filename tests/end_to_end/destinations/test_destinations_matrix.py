@@ -225,6 +225,7 @@ def agrees(at: Any, module: str = DEALS) -> None:
     assert compared(rows_of(at, module)) == expected(at.org, at.pipeline, module)
 
 
+@pytest.mark.cases(3)
 def test_rows_follow_the_crm(at, org):
     ids = deals(org)
     run(at)
@@ -245,6 +246,7 @@ def test_rows_follow_the_crm(at, org):
     agrees(at)
 
 
+@pytest.mark.cases(2)
 def test_a_module_with_a_long_name_follows_the_crm(at, org):
     name = f"{LONG}_Too"
     org.add_module(Module(name, [Field("Title", "text")], generated_type="custom"))
@@ -266,6 +268,7 @@ def test_a_new_field_is_filled_and_an_old_one_stays(at, org):
     agrees(at)
 
 
+@pytest.mark.cases(2)
 def test_deleted_rows_stay_with_their_time(at, org):
     ids = deals(org)
     if not at.place.changes:
@@ -284,6 +287,7 @@ def test_deleted_rows_stay_with_their_time(at, org):
     assert {**gone, "deleted_at": None} == before[ids[4]]
 
 
+@pytest.mark.cases(2)
 def test_every_version_stays(at, org):
     ids = deals(org)
     if not at.place.changes:
@@ -309,6 +313,7 @@ def refused(at: Any, **policy: Any) -> None:
     assert [call for call in at.org.ledger.calls() if call.path.startswith("/crm")] == []
 
 
+@pytest.mark.cases(3)
 def test_verify_finds_what_no_list_shows_and_repair_corrects_it(at, org):
     ids = deals(org)
     run(at)
@@ -324,6 +329,7 @@ def test_verify_finds_what_no_list_shows_and_repair_corrects_it(at, org):
     assert verify(at, DEALS)[DEALS].verdict == "equal"
 
 
+@pytest.mark.cases(2)
 def test_a_new_rule_of_privacy_takes_values_out(at, org):
     people(org)
     hidden = rules("Persons.Last_Name: drop", "<email>: hash", "Story: mask", "Likes: hash", "Income: hash")
@@ -337,6 +343,7 @@ def test_a_new_rule_of_privacy_takes_values_out(at, org):
     assert MARKER.lower() not in str(at.place.rows(at.pipeline, "deleted_records")).lower()
 
 
+@pytest.mark.cases(2)
 def test_deletions_are_remembered(at, org):
     ids = deals(org)
     run(at)
@@ -465,6 +472,7 @@ class Script:
 
 @pytest.mark.parametrize("step", [None, lambda rows: rows], ids=["files", "steps"])
 @pytest.mark.parametrize("long", [False, True], ids=["short", "long"])
+@pytest.mark.cases(4)
 def test_a_script_follows_the_crm(at, org, step, long):
     module = f"{LONG}_Too" if long else DEALS
     ids = deals(org, name=module)

@@ -114,6 +114,7 @@ def finished(load, keep):
 
 
 @pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.cases(3)
 def test_a_run_that_is_killed_is_finished_by_the_next(load, org, die, stage):
     ids = scored(org)
     sync(load)
@@ -129,6 +130,7 @@ HARD, SOFT, ALL = {}, {"deletes": "soft"}, {"history": None}
 
 @pytest.mark.parametrize("job", [DuckDbCopyJob, SqlLoadJob])
 @pytest.mark.parametrize("keep", [HARD, SOFT, ALL], ids=["hard", "soft", "history"])
+@pytest.mark.cases(2)
 def test_changes_that_the_database_has_and_dlt_does_not_know_of_land_once(load, org, job, keep):
     ids = scored(org)
     sync(load, **keep)

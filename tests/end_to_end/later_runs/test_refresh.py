@@ -81,6 +81,7 @@ def test_a_record_that_is_edited_brings_its_computed_values_along(load, org):
 
 
 @pytest.mark.parametrize(("api", "value"), [("bulk", "12.5"), ("coql", "12.5"), ("records", None)])
+@pytest.mark.cases(2)
 def test_a_new_field_is_filled_on_the_run_that_first_sees_it(load, org, api, value):
     ids = things(org, 4)
     sync(load, settings=APIS[api])

@@ -327,7 +327,9 @@ def test_rows_of_another_account_do_not_get_among_those_of_the_first(load_from):
     load()
     load.let_go()
     other.folder = load.folder
-    with pytest.raises(SettingsError, match="holds the rows of another account.*Load it into another dataset"):
+    with pytest.raises(
+        SettingsError, match="holds the rows of another account.*Load it into another dataset"
+    ):
         other()
     other.let_go()
     load()

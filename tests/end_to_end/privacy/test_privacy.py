@@ -186,6 +186,7 @@ def test_a_changed_row_and_a_comparison_of_every_id_find_the_same_hashes(load, o
 
 
 @pytest.mark.parametrize("keeps", [{}, {"deletes": "soft"}, {"history": None}])
+@pytest.mark.cases(2)
 def test_a_rule_that_comes_later_takes_the_old_values_away(load, org, keeps):
     sync(load, "Persons", "Customers", **keeps)
     org.delete("Persons", org.records("Persons")[1].id)

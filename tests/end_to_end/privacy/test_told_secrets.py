@@ -173,6 +173,7 @@ def test_secrets_and_controls_of_refusals_are_nowhere(
 @pytest.mark.parametrize(
     "routes", [[TOKEN], [MODULES], [FIELDS], [POLL], pytest.param([DOWNLOAD], marks=pytest.mark.long)]
 )
+@pytest.mark.cases(2)
 def test_other_refusals_show_nothing_either(command, connection, told, monkeypatch, tmp_path, routes):
     told.refuse(monkeypatch, *routes)
     for words in (("run",), ("check",)):

@@ -58,6 +58,7 @@ def always(org, what):
 
 
 @pytest.mark.parametrize("what", ALWAYS)
+@pytest.mark.cases(3)
 def test_another_api_reads_the_module_in_the_same_run(account, command, quick, org, tmp_path, what):
     rich(org, 60)
     fault = always(org, what)
@@ -142,6 +143,7 @@ def test_a_large_module_is_worth_another_job(account, command, quick, org, tmp_p
 
 @pytest.mark.parametrize("how", ["APIType=Bulk;", "ReadAPI=Bulk;"])
 @pytest.mark.parametrize("what", ["jobs that end in FAILURE", "a full queue", "archives that are spoilt"])
+@pytest.mark.cases(2)
 def test_asked_for_by_name_it_fails_with_the_other_ways(
     account, command, quick, org, tmp_path, monkeypatch, what, how
 ):

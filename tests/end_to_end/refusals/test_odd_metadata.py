@@ -116,6 +116,7 @@ def test_no_field_ends_a_run_by_its_own_description(load, org):
 
 
 @pytest.mark.parametrize("name", LISTS)
+@pytest.mark.cases(3)
 def test_no_row_of_the_account_ends_a_run_by_its_own_form(name, load, org):
     things(org, 1)
     route, key = LISTS[name]
@@ -185,6 +186,7 @@ def test_a_list_of_modules_that_holds_no_objects_is_one_sentence(listed, command
 
 
 @pytest.mark.parametrize("odd", [*ODD, {"users_license_purchased": "many", "paid_type": "free"}])
+@pytest.mark.cases(5)
 def test_check_ends_in_lines_whatever_the_organisation_and_the_user_are(odd, check):
     org = small()
     for route, key in (("GET /crm/v8/org", "org"), ("GET /crm/v8/users", "users")):

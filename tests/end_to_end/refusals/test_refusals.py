@@ -199,6 +199,7 @@ def hide(load: Any, module: str) -> None:
 
 
 @pytest.mark.parametrize("one", CASES)
+@pytest.mark.cases(12)
 def test_what_a_refusal_means(load_from, one):
     org = small()
     load = load_from(org)

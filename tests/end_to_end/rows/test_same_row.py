@@ -115,6 +115,7 @@ def org(request: pytest.FixtureRequest) -> Org:
 
 
 @pytest.mark.parametrize("api", APIS)
+@pytest.mark.cases(3)
 def test_every_type_lands_true(load, org, api):
     run = load(APIS[api], only=["Everything"])
     assert run.exit_code == 0, [r.error for r in run.readings]

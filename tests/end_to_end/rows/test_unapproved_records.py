@@ -29,6 +29,7 @@ def last_run(load):
 
 @pytest.mark.parametrize("lists", ["honoured", "ignored"])
 @pytest.mark.parametrize("hides", [True, False], ids=["bulk hides", "bulk shows"])
+@pytest.mark.cases(2)
 def test_a_module_goes_by_bulk_read_at_its_price_and_every_row_is_there(load_from, lists, hides):
     switches = {"bulk_hides_unapproved": hides, "coql_hides_unapproved": hides, "bulk_hides_converted": hides}
     org = Org(quirks=Quirks(list_approved=lists, approval_in_criteria=None, **switches))
@@ -60,6 +61,7 @@ def test_many_that_wait_are_all_there(load):
 
 @pytest.mark.parametrize("api", ["bulk", "coql"])
 @pytest.mark.parametrize("lists", ["honoured", "ignored"])
+@pytest.mark.cases(2)
 def test_changes_past_the_first_page_are_there_too(load_from, api, lists):
     hides = lists == "honoured"
     switches = {"bulk_hides_unapproved": hides, "coql_hides_unapproved": hides, "bulk_hides_converted": hides}

@@ -132,6 +132,7 @@ def test_subforms_links_and_notes_go_and_come_back_with_their_record(script_of, 
 
 @pytest.mark.parametrize(("state", "children_first"), [("one state", False), ("a state each", True)])
 @pytest.mark.parametrize("moves", [True, pytest.param(False, marks=pytest.mark.long)])
+@pytest.mark.cases(1)
 def test_tables_that_are_read_in_runs_of_their_own_agree(script_of, moves, state, children_first):
     """As an orchestrator does that gives each table a task."""
     org = Org(quirks=Quirks(restore_moves_modified_time=moves, rows_touched_by_edit=moves))

@@ -141,6 +141,7 @@ def test_a_token_for_some_modules_is_told_which_it_lacks(told, check):
         ("ZohoCRM.settings.pipeline.READ", "pipelines"),
     ],
 )
+@pytest.mark.cases(5)
 def test_a_scope_of_one_of_our_tables_is_missed_for_that_table(scope, table, told, check):
     parts = {scope for scopes in OF_TABLES.values() for scope in scopes}
     org = of(*FIVE, "ZohoSearch.securesearch.READ", *parts - {scope}, told=told)

@@ -86,6 +86,7 @@ def test_a_place_where_nothing_was_ever_synced_is_2_and_stays_untouched(command,
     ids=["no table of runs", "no row", "no state either"],
 )
 @pytest.mark.parametrize("name", ["status", "report"])
+@pytest.mark.cases(2)
 def test_tables_of_a_run_that_never_came_to_its_end_are_told(company, name, lost):
     company.run()
     for statement in lost:
