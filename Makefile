@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint nightly oldest orchestrators mutants bench screenshots lock clean
+.PHONY: help setup demo test test-long coverage lint nightly oldest orchestrators mutants bench screenshots lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -24,6 +24,10 @@ test: setup  ## run the tests
 
 test-long: setup orchestrators  ## run the tests with the long ones: every call with every fault, longer random companies
 	ZOHO_TESTS=long ZOHO_MODEL_SHARDS=8 $(BIN)/python -m pytest -n auto
+
+coverage: setup  ## run the tests and show which lines and branches of sources and pipelines they reach; too few fail
+	$(BIN)/python -m pytest -n auto --cov=sources --cov=pipelines --cov-branch --cov-report=term:skip-covered \
+		--cov-fail-under=90
 
 lint: setup  ## check style and types
 	$(BIN)/ruff check .
