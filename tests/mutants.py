@@ -326,7 +326,7 @@ MUTANTS = (
     Mutant(
         "converted and unapproved records are not counted",
         "sources/zoho_crm/extract/record_count.py",
-        "{**which, **ALL_RECORDS}",
+        "{**which, **client.service.all_records}",
         "which",
         "tests/pipelines/zoho_crm/run/test_counts.py",
     ),

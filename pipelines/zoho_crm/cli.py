@@ -84,7 +84,7 @@ class CommandContext:
 
 def run(options: Options, console: Console) -> int:
     """Copy the account into the destination (the default)."""
-    from .demo import SIMULATED, pipelines_dir
+    from .demo import pipelines_dir, simulated
     from .monitoring.notifications import notify_on_exit
     from .output.failure_report import print_failures
     from .output.run_report import print_report
@@ -98,7 +98,7 @@ def run(options: Options, console: Console) -> int:
         result = sync(work.pipeline, work.client, work.choice, work.credentials.api, work.progress)
         work.progress.close()
         ending.run, ending.code = result, result.exit_code
-        remark = SIMULATED if options.demo else ""
+        remark = simulated(options) if options.demo else ""
         print_report(console, result, remark=remark)
         print_failures(result, pipelines_dir(options), options.pipeline_name)
         if options.demo and not result.exit_code:
@@ -150,7 +150,7 @@ def check(options: Options, console: Console) -> int:
 
 def verify(options: Options, console: Console) -> int:
     """Compare every id with the CRM; --repair corrects what differs."""
-    from .demo import SIMULATED, pipelines_dir
+    from .demo import pipelines_dir, simulated
     from .monitoring.notifications import notify_on_exit
     from .output.failure_report import print_failures
     from .output.verify_report import print_verification
@@ -162,7 +162,7 @@ def verify(options: Options, console: Console) -> int:
         result = verifier.verify(repair=options.repair)
         work.progress.close()
         ending.run, ending.code = result.run, result.exit_code
-        remark = SIMULATED if options.demo else ""
+        remark = simulated(options) if options.demo else ""
         print_verification(console, result, remark=remark)
         print_failures(result.run, pipelines_dir(options), options.pipeline_name)
         if result.differing:
@@ -248,13 +248,13 @@ def _print_sql(work: CommandContext, run_id: str) -> None:
 
     if work.options.destination != "duckdb":
         return
-    data = work.options.dataset
+    data, deals = work.options.dataset, work.client.service.deals.lower()
     work.console.text()
     work.console.text("Try it in Python:")
     for line in (
         "import duckdb",
         f"crm = duckdb.connect({DEMO_FILE!r}, read_only=True)",
-        f"crm.sql('select stage, sum(amount) from {data}.deals group by stage').show()",
+        f"crm.sql('select stage, sum(amount) from {data}.{deals} group by stage').show()",
         f"run_id = '{run_id}'",
         f"run = crm.table('{data}.sync_runs').filter(f\"run_id = '{{run_id}}'\")",
         "run.order('rows_read desc').select('module, rows_read, credits').show()",

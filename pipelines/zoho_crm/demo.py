@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 Demo = TypeVar("Demo")
 LONG = 16  # letters
 
-SIMULATED = "This is a simulated Zoho CRM on 127.0.0.1; no account of Zoho's is read."
+
+def simulated(options: Options) -> str:
+    """The sentence that every demo begins and ends with."""
+    return f"This is a simulated Zoho {options.service} on 127.0.0.1; no account of Zoho's is read."
 
 
 @contextmanager
@@ -33,13 +36,13 @@ def opened_account(options: Options, console: Console) -> Iterator[ZohoCredentia
     if not options.demo:
         if options.connection is not None and not options.connection.strip():
             raise empty_connection()
-        yield resolve_credentials(options.connection)
+        yield resolve_credentials(options.connection, service=options.service)
         return
     from simulators.zoho_crm import serve
 
-    console.text(SIMULATED)
-    console.event("simulated", {"note": SIMULATED})
-    with simulated_account(lambda: serve(_demo_org(Path(pipelines_dir(options))))) as credentials:
+    console.text(simulated(options))
+    console.event("simulated", {"note": simulated(options)})
+    with simulated_account(lambda: serve(_demo_org(Path(pipelines_dir(options)), options.service))) as credentials:
         yield credentials
 
 
@@ -56,11 +59,12 @@ def simulated_account(serve: Callable[[], AbstractContextManager[Any]]) -> Itera
         yield credentials
 
 
-def _demo_org(place: Path) -> Org:
+def _demo_org(place: Path, service: str) -> Org:
     """The demo company; after the first demo people have worked in it, once."""
-    from simulators.zoho_crm.demo import demo_changes, demo_org
+    from simulators.zoho_crm.demo import bigin_changes, bigin_org, demo_changes, demo_org
 
-    return later_demo(place, lambda clock: demo_org(clock=clock), demo_changes)
+    make, change = (bigin_org, bigin_changes) if service == "Bigin" else (demo_org, demo_changes)
+    return later_demo(place, lambda clock: make(clock=clock), change)
 
 
 def later_demo(place: Path, make: Callable[[Clock], Demo], change: Callable[[Demo], object]) -> Demo:

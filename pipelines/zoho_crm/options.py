@@ -245,9 +245,13 @@ def patience(option: Callable[..., click.Parameter]) -> click.Parameter:
 
 
 SECTION = "sources.zoho_crm"
-DEFAULT_NAME = "zoho_crm"
 DESTINATIONS = ("duckdb", "filesystem", "postgres")  # what a shell completes; dlt has more
-DEMO_NAME = "zoho_demo"
+CRM = "CRM"
+# Each service's default dataset and pipeline, and its demo's pipeline. As sources.zoho_crm.service has them, which
+# would be too slow to import for a help text.
+DATASETS = {CRM: "zoho_crm", "Bigin": "zoho_bigin"}
+DEMO_NAMES = {CRM: "zoho_demo", "Bigin": "zoho_bigin_demo"}
+NAMES = "zoho_crm, or zoho_bigin for Bigin"
 
 
 @dataclass(frozen=True)
@@ -267,9 +271,10 @@ class Options:
     max_credits: int | None = None
     table_timeout: timedelta = timedelta(hours=6)
     destination: str = "duckdb"
-    dataset: str = DEFAULT_NAME
+    service: str = CRM
+    dataset: str = DATASETS[CRM]
     table_format: str | None = None
-    pipeline_name: str = DEFAULT_NAME
+    pipeline_name: str = DATASETS[CRM]
     pipelines_dir: str | None = None
     connection: str | None = None
     env_file: str = ".env"
@@ -340,6 +345,13 @@ def option(*names: str, **attributes: Any) -> ConfigOption:
 def connection_options() -> list[click.Parameter]:
     """The options of every command."""
     return [
+        option(
+            "--service",
+            type=click.Choice(list(DATASETS), case_sensitive=False),
+            default=CRM,
+            show_default="the connection string's Service, or CRM",
+            help="Which of Zoho's services to read.",
+        ),
         option("--connection", type=click.STRING, metavar="STRING", help="Connection string of the account."),
         option(
             "--env-file",
@@ -358,15 +370,15 @@ def connection_options() -> list[click.Parameter]:
         option(
             "--dataset",
             type=NonEmpty("NAME"),
-            default=DEFAULT_NAME,
-            show_default=True,
+            default=DATASETS[CRM],
+            show_default=NAMES,
             help="Schema that holds the tables.",
         ),
         option(
             "--pipeline-name",
             type=PipelineName(),
-            default=DEFAULT_NAME,
-            show_default=True,
+            default=DATASETS[CRM],
+            show_default=NAMES,
             help="Name under which the state is kept.",
         ),
         option(
@@ -375,7 +387,7 @@ def connection_options() -> list[click.Parameter]:
             help="Working folder of runs. [default: one for each working directory]",
         ),
         patience(option),
-        option("--demo", is_flag=True, help="Use a simulated Zoho CRM on 127.0.0.1 and zoho_demo.duckdb."),
+        option("--demo", is_flag=True, help="Use a simulated Zoho on 127.0.0.1 and zoho_demo.duckdb."),
         *output_options(option),
     ]
 
@@ -477,9 +489,7 @@ def resolve_options(ctx: click.Context, configured: Callable[[str], Any]) -> Opt
     demo = bool(given.get("demo")) or ("demo" not in given and _demo_configured(ctx, configured))
     if demo and "connection" in given:
         raise click.UsageError("--demo brings its own account: leave --connection out.", ctx)
-    values: dict[str, Any] = (
-        {"pipeline_name": DEMO_NAME, "demo": True} if demo else _configured(ctx, configured)
-    )
+    values: dict[str, Any] = {"demo": True} if demo else _configured(ctx, configured)
     if given.get("quiet") and given.get("verbose"):
         raise click.UsageError("--quiet and --verbose contradict each other: leave one out.", ctx)
     for name, other in (("quiet", "verbose"), ("verbose", "quiet")):
@@ -489,7 +499,26 @@ def resolve_options(ctx: click.Context, configured: Callable[[str], Any]) -> Opt
     for name in ("modules", "exclude"):
         values[name] = frozenset[str]().union(*values.get(name, ()))
     values.update((name, sum(values.get(name, ()), ())) for name in PRIVACY)
+    if "service" not in values:
+        values["service"] = CRM if demo else _service_of(values.get("connection"))
+    dataset = DATASETS[values["service"]]
+    values = {
+        "dataset": dataset,
+        "pipeline_name": DEMO_NAMES[values["service"]] if demo else dataset,
+        **values,
+    }
     return Options(**values)
+
+
+def _service_of(connection: str | None) -> str:
+    """The service of the account's settings; what is wrong with these is told by whoever opens the account."""
+    from sources.zoho_crm.auth.credentials import resolve_credentials
+    from sources.zoho_crm.exceptions import SettingsError
+
+    try:
+        return resolve_credentials(connection, for_consent=True, quiet=True).service or CRM
+    except SettingsError:
+        return CRM
 
 
 def load_env_file(ctx: click.Context, configured: Callable[[str], Any]) -> None:

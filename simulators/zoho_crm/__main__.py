@@ -13,16 +13,17 @@ except ModuleNotFoundError as missing:
     sys.exit(f"Error: {missing.name} is not installed. Run `make setup`, then use .venv/bin/python.")
 
 NOT_SIMULATED = """\
-This is a simulated Zoho CRM on 127.0.0.1; nothing leaves this machine. It does less than Zoho: it
+This is a simulated Zoho on 127.0.0.1; nothing leaves this machine. It does less than Zoho: it
 writes nothing, searches nothing, sends no notifications and keeps no files. What it does not simulate it
 refuses with status 418. The whole list is in simulators/zoho_crm/README.md."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    from .demo.company import demo_org
+    from .demo import bigin_org, demo_org
 
     options = _options(arguments)
-    org = demo_org(seed=options.seed, clock=Clock.real())
+    make = bigin_org if options.service == "bigin" else demo_org
+    org = make(seed=options.seed, clock=Clock.real())
     if options.real_time:
         org.quirks.bulk_seconds_per_job = 3.5
         org.rules.seconds_per_call = 0.15
@@ -65,6 +66,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         type=int,
         default=0,
         help="the API's port; the accounts server takes the next one (default: two free ones)",
+    )
+    parser.add_argument(
+        "--service", choices=["crm", "bigin"], default="crm", help="the service of Zoho's (default: crm)"
     )
     parser.add_argument("--seed", type=int, default=0, help="another company (default: 0)")
     parser.add_argument(

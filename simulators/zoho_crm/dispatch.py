@@ -13,7 +13,7 @@ from .oauth.scopes import need_scope
 from .oauth.tokens import AccessToken
 from .routes import Answer, Request, Route, find_route
 from .serialization import local
-from .service import Service
+from .service import CRM, PLACES, Service
 
 GATEWAY_PAGE = (
     b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
@@ -22,13 +22,15 @@ GATEWAY_PAGE = (
 
 def dispatch(account: Service, host: str, request: Request) -> Answer:
     """Answer one call and write it into the ledger."""
-    found = find_route(host, request.method, request.path)
+    here = next((place for place in PLACES if place.owns(request.path)), account.place)
+    found = find_route(host, request.method, here.moved(request.path, CRM))
     service = account.part(found[0].service) if found else None
     if found is None or service is None:
         answer = _answer_of_simulator(f"{request.method} {request.path}: not modelled")
         _enter(account, request, None, answer)
         return answer
     known, variables = found
+    request.elsewhere = known.service == "crm" and here is not service.place
     request.module = variables.get("module") or request.query.get("module")
     if known.module is not None:
         request.module = known.module(service, request, variables)
@@ -50,7 +52,9 @@ def _called(service: Service, known: Route, request: Request, variables: dict[st
     try:
         if known.host == "api":
             token = _token(service, request)
-            request.scopes = token.scopes
+            request.scopes = service.scopes_here(token.scopes)
+            if request.elsewhere:  # of another service than this one
+                refuse(401, "OAUTH_SCOPE_MISMATCH")
         _check(service, known, request)
         with _running(service, known, request), service.lock if known.locked else nullcontext():
             answer = known.call(service, request, **variables)
@@ -78,7 +82,11 @@ def _token(service: Service, request: Request) -> AccessToken:
 
 
 def _check(service: Service, known: Route, request: Request) -> None:
-    if unknown := sorted(set(request.query) - known.params):
+    if known.host == "api" and not service.offers(known.name):
+        refuse(404, "INVALID_URL_PATTERN", "Please check if the URL trying to access is a correct one")
+    if unknown := sorted(
+        name for name in request.query if name not in known.params or not service.takes(name)
+    ):
         unmodelled(f"parameter {unknown[0]!r} is not modelled")
     for scope in known.scopes:
         need_scope(request, scope, service.scope_words(request.module) if request.module else ())

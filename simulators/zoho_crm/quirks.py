@@ -147,6 +147,16 @@ class Quirks:
         frozenset({"subform", "multiselectlookup", "imageupload"}),
     )  # documented for image and multi-select lookups, seen live for the others
 
+    # -- Bigin, in which all the others hold, too
+    bigin_count: bool = one_of(True, False)
+    # ^ conflict: no page of Zoho's was found, and a connector counts records; False: there is no such call
+    bigin_deleted: bool = one_of(True, False)  # documented for records; False: there is no such call
+    bigin_pipelines: bool = one_of(False, True)  # inferred: whether there is settings/pipeline
+    bigin_currencies: bool = one_of(False, True)  # inferred: whether there is org/currencies
+    bigin_coql_rows: int = one_of(200, 2_000)  # documented: rows of one query
+    bigin_coql_texts: bool = one_of(False, True)
+    # ^ documented, says a third party: COQL takes no columns of several lines and no tags
+
     @classmethod
     def shuffled(cls, random: Random, **pinned: Any) -> Quirks:
         """Every switch at one of its values, except those that are pinned; no account contradicts itself."""

@@ -27,7 +27,9 @@ class Request:
     body: bytes = b""
     module: str | None = None
     scopes: frozenset[str] = frozenset()
-    """What the access token may do."""
+    """What the access token may do here, in the CRM's names."""
+    elsewhere: bool = False
+    """Whether the call is of another service than the one that is served."""
     fault: Fault | None = None
     """A fault that this call meets and that its route has to produce: job_states or corrupt_zip."""
     api_url: str = ""
@@ -115,7 +117,8 @@ class Route:
         return f"{self.method} {self.pattern}"
 
     def cost(self, service: Service, request: Request) -> int:
-        return int(self.credits(service, request) if callable(self.credits) else self.credits)
+        credits = self.credits(service, request) if callable(self.credits) else self.credits
+        return service.price(self.name, int(credits))
 
     def is_heavy(self, request: Request) -> bool:
         return bool(self.heavy(request) if callable(self.heavy) else self.heavy)

@@ -21,7 +21,7 @@ from .clock import Clock
 from .dispatch import dispatch
 from .routes import Answer, Request
 from .serialization import dumps
-from .service import Service
+from .service import CRM, Service
 
 PIECE = 1 << 18
 ZIP = "application/zip"
@@ -84,6 +84,7 @@ def connection_string(service: Service, accounts_url: str, api_url: str) -> str:
         "APIDomain": api_url,
         "Region": "US",
         "OrgId": service.zgid,
+        **({} if service.place is CRM else {"Service": service.place.name}),
     }
     return "".join(f"{name}={text};" for name, text in pairs.items())
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +17,34 @@ from .oauth.tokens import Tokens
 from .quirks import Quirks
 from .routes import Request
 from .rules import Rules
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a service lies on the API server, and what its scopes are called."""
+
+    name: str
+    root: str
+    version: str
+    prefix: str
+
+    def owns(self, path: str) -> bool:
+        return path.startswith((f"/{self.root}/{self.version}/", f"/{self.root}/bulk/{self.version}/"))
+
+    def moved(self, path: str, other: Place) -> str:
+        """The path, or a scope, of this place as the other one has it."""
+        for mine, its in (
+            (f"/{self.root}/{self.version}/", f"/{other.root}/{other.version}/"),
+            (f"/{self.root}/bulk/{self.version}/", f"/{other.root}/bulk/{other.version}/"),
+        ):
+            if path.startswith(mine):
+                return its + path[len(mine) :]
+        return path
+
+
+CRM = Place("CRM", "crm", "v8", "ZohoCRM")
+BIGIN = Place("Bigin", "bigin", "v2", "ZohoBigin")
+PLACES = (CRM, BIGIN)
 
 
 class Service(ABC):
@@ -35,7 +65,9 @@ class Service(ABC):
         quirks: Quirks | None = None,
         clock: Clock | None = None,
         account: Service | None = None,
+        place: Place = CRM,
     ) -> None:
+        self.place = place
         self.lock = threading.RLock()
         self.rules = rules or Rules()
         self.quirks = quirks or Quirks()
@@ -96,6 +128,28 @@ class Service(ABC):
     def now(self) -> datetime:
         """The time in whole seconds: Zoho keeps no fractions."""
         return self.clock.now().replace(microsecond=0)
+
+    def scopes_here(self, held: Iterable[str]) -> frozenset[str]:
+        """The scopes of a token that are good for something here, in the CRM's names."""
+        others = tuple(f"{one.prefix}.".lower() for one in PLACES if one is not self.place)
+        own = f"{self.place.prefix}."
+        return frozenset(
+            f"{CRM.prefix}.{scope[len(own) :]}" if scope.lower().startswith(own.lower()) else scope
+            for scope in held
+            if not scope.lower().startswith(others)
+        )
+
+    def offers(self, route: str) -> bool:
+        """Whether the service has the call at all."""
+        return True
+
+    def takes(self, parameter: str) -> bool:
+        """Whether the service has the parameter, of those that a route knows."""
+        return True
+
+    def price(self, route: str, credits: int) -> int:
+        """What a call costs here that costs so much in the CRM."""
+        return credits
 
     @property
     @abstractmethod

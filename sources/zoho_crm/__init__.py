@@ -13,7 +13,7 @@ from dlt.extract import DltResource
 from .auth.credentials import ZohoCredentials, resolve_credentials
 from .client.client import connect
 from .config import ModuleSelection, SyncConfig
-from .discovery.account_tables import SOURCE_TABLES
+from .discovery.account_tables import source_tables
 from .discovery.catalog import skip_reason
 from .discovery.metadata import list_modules
 from .resources import SourceRuns, SourceTable, resource_of
@@ -33,8 +33,9 @@ def zoho_crm(  # noqa: PLR0913 - what a user may set
     history: bool | Sequence[str] = False,
     since: datetime | None = None,
     table_format: Literal["delta", "iceberg", "native"] | None = None,
+    service: str | None = None,
 ) -> Iterator[DltResource]:
-    """Every module of a Zoho CRM account as a resource named like its table.
+    """Every module of a Zoho CRM or Zoho Bigin account as a resource named like its table.
 
     The first run reads everything, each later one what has changed, deletions too. How far it is lies in dlt's
     state, and moves with the rows. Nothing is asked of Zoho before the pipeline runs if `modules` are named; else
@@ -50,12 +51,15 @@ def zoho_crm(  # noqa: PLR0913 - what a user may set
         since: Read again what changed since then.
         table_format: The format of the tables, where the destination has several: `delta` tables are changed row
             by row, `iceberg` tables are loaded whole in each run. By default the one that they have.
+        service: `crm` or `bigin`; by default what `Service` in the connection string says, or else `crm`. Each has
+            a pipeline and a dataset of its own.
 
     Raises:
         SettingsError: A setting is wrong; the message names it.
         ExtractError: A module could not be read whole. No row is loaded then, and the next run goes on.
     """
-    settings = resolve_credentials(credentials)
+    settings = resolve_credentials(credentials, service=service)
+    own = source_tables(settings.zoho)
     # Rules of privacy hold here as they do in the command; dlt shows arguments, so they are none.
     rules = configured_rules({name: dlt.config.get(f"sources.{SOURCE}.{name}") for name in RULE_NAMES})
     keeps = None if history is True else frozenset(history or ())
@@ -65,10 +69,10 @@ def zoho_crm(  # noqa: PLR0913 - what a user may set
     names = list(modules or ())
     if not names:
         listed = [m.api_name for m in list_modules(connect(settings)) if not skip_reason(m)]
-        names = [*listed, *SOURCE_TABLES]
+        names = [*listed, *own]
     names = [name for name in dict.fromkeys(names) if name not in left_out]
-    ours = [name for name in names if name in SOURCE_TABLES]
-    resources = name_tables([name for name in names if name not in ours], SOURCE_TABLES, {})
+    ours = [name for name in names if name in own]
+    resources = name_tables([name for name in names if name not in ours], own, {})
     tables = [SourceTable(name, resources.get(name, name)) for name in names]
     runs = SourceRuns(partial(connect, settings), choice, settings.api, tables)
     for table in tables:

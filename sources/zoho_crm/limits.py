@@ -1,15 +1,16 @@
-"""Zoho's documented limits, each with where Zoho says so. They are Zoho's, so nobody can set them."""
+"""Zoho's documented limits, each with where Zoho says so. They are Zoho's, so nobody can set them.
+
+Where Bigin has others, they are in service.py.
+"""
 
 from __future__ import annotations
 
-API_VERSION = "v8"
 # Get Records API, v8: "fields" is mandatory and holds at most 50 API names, id included.
 FIELDS_PER_CALL = 50
 RECORDS_PER_PAGE = 200
 IDS_PER_CALL = 100
 RECORDS_REACH = 100_000  # records that page tokens reach
 # COQL overview, v8: LIMIT is at most 2,000; "Kaizen #183": 500 fields in SELECT, 100 values in IN.
-COQL_ROWS_PER_CALL = 2_000
 COQL_PAGES = (200, 1_000, 2_000)  # API limits, v8: 1, 2 and 3 credits
 COQL_IN_VALUES = (100, 50)  # the older pages say 50
 COQL_FIELD_CAPS = (500, 200, 50)  # the older pages say 50, other clients met 200
@@ -25,9 +26,8 @@ BULK_JOBS_AT_ONCE = 10
 ARCHIVES_AT_ONCE = 2  # ours: archives that come and are unpacked, which takes a core each
 # Rich text comes cut to 500 characters in lists; fetch_full_data has the rest.
 RICH_TEXT_IN_LISTS = 500
-# API credits: 1 a call, 2 for deleted records, 50 to create a Bulk Read job, COQL by its LIMIT.
+# API credits: 1 a call, 50 to create a Bulk Read job, COQL by its LIMIT.
 BULK_CREATE_CREDITS = 50
-DELETED_CREDITS = 2
 
 
 def coql_credits(limit: int) -> int:
@@ -37,7 +37,3 @@ def coql_credits(limit: int) -> int:
 
 # Bulk Read, limitations: these are not offered as jobs.
 NOT_IN_BULK = frozenset({"Notes", "Attachments", "Emails"})
-
-
-# Converted leads and records that wait for approval are left out unless asked for (Get Records, v8).
-ALL_RECORDS = {"converted": "both", "approved": "both"}

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
+
+from . import limits
 
 BESIDE = frozenset({"Notes", "Attachments"})  # they hang on records of any module
 USER_RECORD_TYPES = frozenset(
@@ -78,11 +80,16 @@ class PrefetchedPage:
     token: str | None = None
 
 
+CoqlPages: TypeAlias = tuple[
+    int, ...
+]  # the LIMITs that COQL takes, each cheaper than the next; none: it may not be asked
+
+
 @dataclass(frozen=True)
 class ApiAvailability:
     """What may be chosen for a module beside what it offers itself."""
 
-    coql: bool = True  # whether COQL may be asked
+    coql: CoqlPages = limits.COQL_PAGES
     failing: tuple[tuple[str, str], ...] = ()  # APIs that failed to read the module lately, and why
 
 

@@ -24,7 +24,7 @@ from dlt.extract import DltResource
 
 from .client.client import ZohoClient
 from .config import ModuleSelection
-from .discovery.account_tables import SOURCE_TABLES
+from .discovery.account_tables import source_tables
 from .discovery.catalog import PreviousState
 from .exceptions import CredentialsError, ExtractError
 from .extract.extractor import ExtractResult, require_file
@@ -195,10 +195,11 @@ class SourceRun:
         An orchestrator may read each table in a task of its own.
         """
         extraction, here = self.extraction, self.extraction.warehouse
+        ours = source_tables(extraction.client.service)
         others = {
             other.name.casefold(): self.extraction.memory.tables.get(other.name, other.resource)
             for other in self.tables.values()
-            if other.resource not in self.selected and other.name not in SOURCE_TABLES
+            if other.resource not in self.selected and other.name not in ours
         }
         there = here.tables(others.values()) if others else {}
         modules = [m for m in extraction.found.modules if others.get(m.api_name.casefold()) in there]

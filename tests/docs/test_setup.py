@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from pipelines.zoho_crm.cli import cli
-from sources.zoho_crm.auth.credentials import DEFAULT_SCOPES
 from sources.zoho_crm.auth.data_centers import DATA_CENTRES, data_centre
 from sources.zoho_crm.auth.oauth_client import CONSENT_REFUSALS, DEFAULT_CALLBACK, DENIED
+from sources.zoho_crm.service import CRM
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "setup.md").read_text(encoding="utf-8")
@@ -32,7 +32,7 @@ def test_each_region_has_its_console_and_accounts_server():
 
 
 def test_the_scopes_and_the_redirect_uri_are_those_of_the_code():
-    assert f"\n{','.join(DEFAULT_SCOPES)}\n" in DOCS
+    assert f"\n{','.join(CRM.scopes)}\n" in DOCS
     assert f"exactly `{DEFAULT_CALLBACK}`" in DOCS
 
 

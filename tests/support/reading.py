@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 from simulators.zoho_crm import Field, Module, Org
 from sources.zoho_crm.client.progress import NO_PROGRESS
 from sources.zoho_crm.config import ModuleSelection
-from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES
 from sources.zoho_crm.discovery.catalog import PreviousState
 from sources.zoho_crm.extract.extractor import ExtractResult, read_module
 from sources.zoho_crm.extract.probe import discover
@@ -49,7 +48,7 @@ def look(load: Any, settings: str = RECORDS, memory: PreviousState | None = None
     client = load.client(settings)
     chosen = ModuleSelection(**{key: frozenset(names) for key, names in choice.items()})
     preferred_api = load.credentials(settings).api
-    return client, discover(client, chosen, preferred_api, memory or PreviousState(), ACCOUNT_TABLES)
+    return client, discover(client, chosen, preferred_api, memory or PreviousState())
 
 
 def read(load: Any, module: str = "Things", settings: str = RECORDS) -> ExtractResult:

@@ -41,7 +41,7 @@ def planned(
 ) -> tuple[ZohoClient, Plan]:
     """A client, and a plan that looked at the changes."""
     client, plan = window(load, since)
-    return client, plan_changes(client, plan, preferred_api, coql)
+    return client, plan_changes(client, plan, preferred_api, client.service.coql_pages if coql else ())
 
 
 def changed(

@@ -81,6 +81,8 @@ def settle(options: Options) -> tuple[ZohoCredentials, dict[str, str]]:
     entered = {} if options.connection is None else _named(options.connection, found)
     flags = {"OAuthClientId": options.client_id, "OAuthClientSecret": options.client_secret}
     entered |= {name: value for name, value in {"Region": options.region, **flags}.items() if value}
+    if options.service != found.service:
+        entered["Service"] = options.service
     _refuse_what_needs_no_consent(found)
     if not {"Region", "AccountsServer"} & {*found.given, *entered} and prompts.is_terminal():
         entered["Region"] = prompts.ask_region()
@@ -129,7 +131,7 @@ def _consent(
     url = consent_url(credentials, scopes, state)
     answers: callback_server.Answers = callback_server.Answers()
     with callback_server.listening(callback, state, answers) as listen_error:
-        lines = ("Open this address, sign in as a CRM administrator, and press Accept:", "", f"  {url}", "")
+        lines = ("Open this address, sign in as an administrator, and press Accept:", "", f"  {url}", "")
         facts = {"url": url, "scopes": scopes, "redirect_uri": callback}
         prompts.tell(console, lines, "consent", facts, matters=True)
         stream, person = prompts.input_stream(), prompts.is_terminal()
@@ -176,7 +178,7 @@ def _open(url: str) -> None:
 def _scopes(options: Options, credentials: ZohoCredentials) -> list[str]:
     if credentials.scope:
         return list(credentials.scopes)
-    return wanted(options.modules, options.exclude, credentials.api, coql=credentials.coql_allowed)
+    return wanted(options.modules, options.exclude, credentials)
 
 
 def _refuse_what_needs_no_consent(credentials: ZohoCredentials) -> None:

@@ -73,13 +73,13 @@ def how_to_register(credentials: ZohoCredentials, self_client: bool) -> tuple[st
     console = credentials.data_centre.console
     if self_client:
         return (
-            f"1. Open {console} as a CRM administrator, choose ADD CLIENT, then Self Client, then CREATE.",
+            f"1. Open {console} as an administrator, choose ADD CLIENT, then Self Client, then CREATE.",
             "2. A Self Client has no redirect URI; its code is made there, too, in the next step.",
             "3. Copy the Client ID and the Client Secret from its tab Client Secret.",
         )
     return (
         (
-            f"1. Open {console} as a CRM administrator, choose ADD CLIENT, then Server-based Applications"
+            f"1. Open {console} as an administrator, choose ADD CLIENT, then Server-based Applications"
             " (or Self Client: then start again with --self-client)."
         ),
         (

@@ -4,39 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sources.zoho_crm.auth.credentials import DEFAULT_SCOPES
-from sources.zoho_crm.auth.scopes import BULK, COQL, MODULES, OF_TABLES, needs, of_module, wide
-from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES
+from sources.zoho_crm.auth.credentials import ZohoCredentials
+from sources.zoho_crm.auth.scopes import BULK, COQL, LAYOUTS, MODULES, needs, of_module, of_tables, wide
+from sources.zoho_crm.discovery.account_tables import own_tables
+from sources.zoho_crm.service import Service
 
-LAYOUTS = "ZohoCRM.settings.layouts.READ"  # Zoho's page on the count asks for it, too
-
-# The modules that Zoho's page on scopes names; it spells Sales_Orders as salesorders.
-WITH_SCOPE = frozenset(
-    {
+# The modules that Zoho's pages on scopes name; that of the CRM spells Sales_Orders as salesorders.
+WITH_SCOPE = {
+    "CRM": {
         "leads", "accounts", "contacts", "deals", "campaigns", "tasks", "cases", "events", "calls", "solutions",
         "products", "vendors", "pricebooks", "quotes", "salesorders", "purchaseorders", "invoices", "notes",
-    }
-)  # fmt: skip
+    },
+    "Bigin": {"pipelines", "contacts", "accounts", "products", "tasks", "events", "calls"},
+}  # fmt: skip
 
 
-def wanted(only: Collection[str], never: Collection[str], api: str, *, coql: bool) -> list[str]:
-    """`only` empty means all; `api` and `coql` are the user's wish. All of a group are asked for by its own name."""
+def wanted(only: Collection[str], never: Collection[str], credentials: ZohoCredentials) -> list[str]:
+    """`only` empty means all. All of a group are asked for by its own name."""
+    service, api = credentials.zoho, credentials.api
     chosen, left_out = ({name.casefold() for name in names} for names in (only, never))
-    own = [table for table in OF_TABLES if (not only or table in chosen) and table not in left_out]
-    modules = sorted(name for name in only if name.casefold() not in {*ACCOUNT_TABLES, *left_out})
-    found = _of_modules(modules) if modules or not only else []
+    own = [table for table in of_tables(service) if (not only or table in chosen) and table not in left_out]
+    modules = sorted(name for name in only if name.casefold() not in {*own_tables(service), *left_out})
+    found = _of_modules(service, modules) if modules or not only else []
     if only:
-        found += [*needs(modules, own), *([LAYOUTS] if modules else [])]
+        # Zoho's page on the count asks for layouts, too.
+        found += [*needs(service, modules, own), *([service.scope(LAYOUTS)] if modules else [])]
     else:
-        found += [wide(scope) for scope in needs([""], own)]
+        found += [wide(scope) for scope in needs(service, [""], own)]
     if modules or not only:
-        found += [BULK] if api in ("auto", "bulk") else []
-        found += [COQL] if api in ("auto", "coql") and coql else []
-    usual = [scope for scope in DEFAULT_SCOPES if scope in found]  # in the order of the documentation
+        found += [service.scope(BULK)] if api in ("auto", "bulk") else []
+        found += [service.scope(COQL)] if api in ("auto", "coql") and credentials.coql_allowed else []
+    usual = [scope for scope in service.scopes if scope in found]  # in the order of the documentation
     return list(dict.fromkeys([*usual, *found]))
 
 
-def _of_modules(modules: Collection[str]) -> list[str]:
+def _of_modules(service: Service, modules: Collection[str]) -> list[str]:
     """One scope a module where Zoho has one for each, else the scope of all."""
     words = {name.casefold().replace("_", "") for name in modules}
-    return [of_module(name)[0] for name in modules] if words and words.issubset(WITH_SCOPE) else [MODULES]
+    if words and words <= WITH_SCOPE[service.name]:
+        return [of_module(service, name)[0] for name in modules]
+    return [service.scope(MODULES)]

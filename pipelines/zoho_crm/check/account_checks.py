@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from sources.zoho_crm.auth.scopes import (
     BULK,
     COQL,
-    COUNT,
     LIST_FIELDS,
     LIST_MODULES,
     MODULES,
@@ -20,8 +19,11 @@ from sources.zoho_crm.auth.scopes import (
     covers,
     needs,
     of_module,
+    other_service,
+    probes,
     wide,
 )
+from sources.zoho_crm.service import COUNT_SCOPE
 
 from ..errors import FAILED, REFUSED, USAGE, describe_error
 from ..options import policy_of
@@ -43,16 +45,6 @@ NETWORK = "check the network, a proxy (ProxyServer), Region and AccountsServer"
 CONSENT = (
     f"{AUTHORIZE}, which gets new tokens; if the client is new, too, put its id and secret into .env first"
 )
-# Zoho's page on API limits: credits a day by edition, as (for the account, for each user).
-CREDITS = {
-    "free": (5_000, 0),
-    "standard": (50_000, 250),
-    "starter": (50_000, 250),
-    "professional": (50_000, 500),
-    "enterprise": (50_000, 1_000),
-    "zoho one": (50_000, 1_000),
-    "ultimate": (50_000, 2_000),
-}
 FOR_A_RUN, FOR_A_MODULE = 15, 4  # credits of a run that finds nothing new (README)
 
 
@@ -237,11 +229,10 @@ def _of_a_day(state: CheckContext) -> str:
     if not isinstance(state.organisation, Mapping):
         return ""
     licence = _part(state.organisation, "license_details")
-    base = CREDITS.get(str(licence.get("paid_type")).casefold())
-    if base is None:
-        return ""
     users = str(licence.get("users_license_purchased"))
-    return f" of about {base[0] + base[1] * int(users if users.isdecimal() else 0):,} a day"
+    edition, licences = str(licence.get("paid_type")), int(users) if users.isdecimal() else 0
+    credits = state.service.credits_a_day(edition, licences)
+    return "" if credits is None else f" of about {credits:,} a day"
 
 
 def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -303,7 +294,8 @@ class Grants:
         if self._granted is None:
             return True
         own = "custom" if module.generated_type == "custom" else module.api_name
-        names = [MODULES, *of_module(module.api_name), *of_module(own)]
+        service = self._client.service
+        names = [service.scope(MODULES), *of_module(service, module.api_name), *of_module(service, own)]
         return any(covers(self._granted, name) for name in names)
 
     def ask_modules(self, modules: Sequence[Module]) -> None:
@@ -323,7 +315,7 @@ class Grants:
     def _ask(self, scope: str, module: str | None) -> bool | None:
         from sources.zoho_crm.exceptions import ZohoError
 
-        path = PROBES.get(scope)
+        path = probes(self._client.service).get(scope)
         if path is None or (module is None and "{module}" in path):
             return None
         error = self._error(path.format(module=module))
@@ -366,7 +358,7 @@ SHOW = (
 )
 LEAVE_OUT = "leave it out with --exclude, or name only modules that `modules` lists as chosen"
 WITHOUT = {
-    COUNT: "the CRM's own counts are missing, so that tables are compared with nothing",
+    COUNT_SCOPE: "the CRM's own counts are missing, so that tables are compared with nothing",
     BULK: "modules are read by the Records API, which costs more credits",
     COQL: "COQL cannot be used",
 }
@@ -375,7 +367,7 @@ WITHOUT = {
 def check_modules(state: CheckContext) -> CheckResult:
     """The modules that this user can see, of those that were chosen."""
     from sources.zoho_crm.config import ModuleSelection
-    from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES
+    from sources.zoho_crm.discovery.account_tables import own_tables
     from sources.zoho_crm.discovery.catalog import known_names
     from sources.zoho_crm.discovery.metadata import list_modules
     from sources.zoho_crm.exceptions import NotAvailableError, ZohoCrmError, ZohoError
@@ -383,20 +375,20 @@ def check_modules(state: CheckContext) -> CheckResult:
     options, grants = state.options, state.grants
     if state.client is None or grants is None:
         return unknown("modules", NO_TOKEN)
+    scope = state.service.scope(LIST_MODULES)
     try:
         state.modules = list_modules(state.client)
     except ZohoCrmError as error:
-        grants.learn(LIST_MODULES, not (isinstance(error, ZohoError) and error.code == OUT_OF_SCOPE))
+        grants.learn(scope, not (isinstance(error, ZohoError) and error.code == OUT_OF_SCOPE))
         if isinstance(error, NotAvailableError):
-            return failed(
-                "modules", f"cannot be listed: {error}", f"{AUTHORIZE}, for {LIST_MODULES}", REFUSED
-            )
+            told = other_service(state.client.context.auth.scope, state.service) or str(error)
+            return failed("modules", f"cannot be listed: {told}", f"{AUTHORIZE}, for {scope}", REFUSED)
         return failed("modules", f"cannot be listed: {error}", remedy_for(error), code_for(error))
-    grants.learn(LIST_MODULES, True)
+    grants.learn(scope, True)
     choice = ModuleSelection(options.modules, options.exclude, policy=policy_of(options))
     names = [m.api_name for m in state.modules]
     try:
-        state.choice = known_names(choice, names, ACCOUNT_TABLES)
+        state.choice = known_names(choice, names, own_tables(state.service))
     except ZohoCrmError as error:
         return failed("modules", str(error), "correct --modules or --exclude", USAGE)
     named = state.choice.only
@@ -441,7 +433,7 @@ def check_scopes(state: CheckContext) -> Iterator[CheckResult]:
     yield _modules_scope(state, grants)
     module = state.any_module
     groups: dict[str, dict[str, list[str]]] = {}
-    for scope, tables in needs([m.api_name for m in state.tables], state.own_tables).items():
+    for scope, tables in needs(state.service, [m.api_name for m in state.tables], state.own_tables).items():
         groups.setdefault(wide(scope), {})[scope] = tables
     for group, parts in groups.items():
         granted = {scope: grants.has(scope, module) for scope in parts}
@@ -456,9 +448,10 @@ def check_scopes(state: CheckContext) -> Iterator[CheckResult]:
 
 def _modules_scope(state: CheckContext, grants: Grants) -> CheckResult:
     """The scope of the modules themselves, which a token may have for some only."""
-    name = f"scope {MODULES}"
+    scope = state.service.scope(MODULES)
+    name = f"scope {scope}"
     if not state.tables:
-        if grants.has(MODULES, None):
+        if grants.has(scope, None):
             return ok(name, "granted")
         return unknown(
             name, "not known: the modules are not" if state.modules is None else "no module is chosen"
@@ -469,10 +462,10 @@ def _modules_scope(state: CheckContext, grants: Grants) -> CheckResult:
     names = [m.api_name for m in lost]
     told = f"not granted for {listed(names, verbose=state.options.verbose)}"
     if len(lost) < len(state.tables):
-        told += f" (neither {of_module(names[0])[0]} nor {MODULES})"
+        told += f" (neither {of_module(state.service, names[0])[0]} nor {scope})"
     if len(lost) == len(state.tables) or _wanted(state, names):
-        return failed(name, told, _remedy(state, MODULES), REFUSED)
-    return warning(name, f"{told}: a run skips what it may not read", _remedy(state, MODULES))
+        return failed(name, told, _remedy(state, scope), REFUSED)
+    return warning(name, f"{told}: a run skips what it may not read", _remedy(state, scope))
 
 
 def _scope(state: CheckContext, scope: str, tables: list[str], granted: bool | None) -> CheckResult:
@@ -481,7 +474,8 @@ def _scope(state: CheckContext, scope: str, tables: list[str], granted: bool | N
         return ok(name, f"granted, for {_tables(tables, state)}")
     if granted is None:
         return unknown(name, f"Zoho did not say; {_tables(tables, state)} ask for it")
-    if scope in (LIST_MODULES, LIST_FIELDS) or (scope not in WITHOUT and _wanted(state, tables)):
+    needed = [state.service.scope(part) for part in (LIST_MODULES, LIST_FIELDS)]
+    if scope in needed or (scope not in WITHOUT and _wanted(state, tables)):
         return failed(
             name, f"not granted: no run of {_tables(tables, state)}", _remedy(state, scope), REFUSED
         )
@@ -509,7 +503,8 @@ def check_coql(state: CheckContext) -> CheckResult:
     return _api(state, "coql", COQL, "COQL")
 
 
-def _api(state: CheckContext, name: str, scope: str, spoken: str) -> CheckResult:
+def _api(state: CheckContext, name: str, part: str, spoken: str) -> CheckResult:
+    scope = state.service.scope(part)
     if state.grants is None or state.credentials is None:
         return unknown(name, NO_TOKEN)
     preferred_api = state.credentials.api
@@ -523,7 +518,7 @@ def _api(state: CheckContext, name: str, scope: str, spoken: str) -> CheckResult
     if granted:
         return ok(name, f"{spoken} is allowed ({scope})")
     return warning(
-        name, f"{spoken} is not allowed, {scope} is not granted: {WITHOUT[scope]}", _remedy(state, scope)
+        name, f"{spoken} is not allowed, {scope} is not granted: {WITHOUT[part]}", _remedy(state, scope)
     )
 
 

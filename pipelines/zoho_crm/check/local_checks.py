@@ -240,7 +240,7 @@ def check_settings(state: CheckContext) -> CheckResult:
     state.credentials = credentials
     state.client = connect(credentials, RetryPolicy(attempts=2, backoff=0.5))  # a person waits
     given = "; ".join(_places(credentials, state.options))
-    values = f"Region={credentials.region}, InstanceType={credentials.instance_type}, API {credentials.api}"
+    values = f"Service={credentials.service}, Region={credentials.region}, InstanceType={credentials.instance_type}, API {credentials.api}"
     return ok("settings", f"{values}; {given}" if given else values)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sources.zoho_crm.config import ModuleSelection
     from sources.zoho_crm.exceptions import ZohoCrmError
     from sources.zoho_crm.models import Module
+    from sources.zoho_crm.service import Service
 
     from .account_checks import Grants
 
@@ -107,6 +108,12 @@ class CheckContext:
         self.clock = ahead, whose
 
     @property
+    def service(self) -> Service:
+        from sources.zoho_crm.service import SERVICES
+
+        return SERVICES[self.options.service]
+
+    @property
     def tables(self) -> list[Module]:
         """The chosen modules that Zoho offers to this user."""
         from sources.zoho_crm.discovery.catalog import skip_reason
@@ -126,9 +133,10 @@ class CheckContext:
     @property
     def own_tables(self) -> list[str]:
         """The chosen tables that are no module's."""
-        from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES
+        from sources.zoho_crm.discovery.account_tables import own_tables
 
+        ours = [name for name in own_tables(self.service) if name not in self.service.lacks]
         if self.choice is not None:
-            return [name for name in ACCOUNT_TABLES if self.choice.selects(name)]
+            return [name for name in ours if self.choice.selects(name)]
         wanted = self.options.modules
-        return [n for n in ACCOUNT_TABLES if (not wanted or n in wanted) and n not in self.options.exclude]
+        return [n for n in ours if (not wanted or n in wanted) and n not in self.options.exclude]

@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 
 from sources.zoho_crm.config import SyncConfig
-from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES, ENDPOINTS
+from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES, endpoints
 from sources.zoho_crm.exceptions import SettingsError
 from sources.zoho_crm.planning.schedule import next_due
+from sources.zoho_crm.service import CRM, SERVICES, Service
 from sources.zoho_crm.state import ModuleState
 from sources.zoho_crm.sync.pipeline_state import SOURCE, load_previous_state
 from sources.zoho_crm.sync.warehouse import Warehouse
@@ -52,6 +53,7 @@ class DestinationView:
     state: PreviousState
     warehouse: Warehouse
     history: RunHistory
+    service: Service = CRM
 
     def table(self, name: str, columns: Sequence[str]) -> pa.Table:
         """Live rows with those of the columns that exist; of an absent table no row and no column."""
@@ -100,7 +102,8 @@ def open_destination(options: Options, console: Console | None = None) -> Iterat
             raise _never_synced(options, place, _tables_there(pipeline, warehouse))
         state = pipeline.state.get("sources", {}).get(SOURCE, {})
         previous = load_previous_state(state, warehouse)
-        yield DestinationView(place, datetime.now(timezone.utc), previous, warehouse, history)
+        service = SERVICES[options.service]
+        yield DestinationView(place, datetime.now(timezone.utc), previous, warehouse, history, service)
 
 
 def _open(options: Options, place: str, destination: Any, folder: str) -> dlt.Pipeline:
@@ -137,7 +140,9 @@ def _never_synced(options: Options, place: str, tables: int) -> SettingsError:
 
 
 TableStatus = Literal["fresh", "differs", "stale", "failing", "skipped"]
-ONCE_A_DAY = frozenset(endpoint.table for endpoint in ENDPOINTS if endpoint.each != "account")
+ONCE_A_DAY = frozenset(
+    endpoint.table for one in SERVICES.values() for endpoint in endpoints(one) if endpoint.each != "account"
+)
 
 
 @dataclass(frozen=True)

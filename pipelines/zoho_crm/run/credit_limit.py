@@ -10,7 +10,7 @@ from itertools import islice, takewhile
 
 from sources.zoho_crm.client.client import ZohoClient
 from sources.zoho_crm.config import ModuleSelection
-from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES, AccountTable
+from sources.zoho_crm.discovery.account_tables import AccountTable, own_tables
 from sources.zoho_crm.discovery.catalog import Catalog, PreviousState, begin, skip_reason
 from sources.zoho_crm.exceptions import CreditBudgetExceeded, SettingsError
 from sources.zoho_crm.extract.probe import ask
@@ -50,11 +50,12 @@ def survey_within(
     """
     limit = client.context.max_credits
     assert limit is not None
-    if limit < LEAST and not (choice.only and {name.casefold() for name in choice.only} <= {*ACCOUNT_TABLES}):
+    ours = own_tables(client.service)
+    if limit < LEAST and not (choice.only and {name.casefold() for name in choice.only} <= {*ours}):
         raise SettingsError(
             f"--max-credits {limit} is too low for even one table: an empty module takes {LEAST} credits"
         )
-    found = replace(begin(client, choice, memory, ACCOUNT_TABLES), order=[])
+    found = replace(begin(client, choice, memory), order=[])
     ask(
         client,
         found,
@@ -208,7 +209,7 @@ def _module(found: Catalog, name: str) -> Module:
 
 
 def _place(found: Catalog, name: str) -> int:
-    names = [*(m.api_name for m in found.modules), *ACCOUNT_TABLES]
+    names = [*(m.api_name for m in found.modules), *own_tables(found.service)]
     return names.index(name)
 
 

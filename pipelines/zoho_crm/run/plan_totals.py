@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sources.zoho_crm import limits
 from sources.zoho_crm.discovery.catalog import Catalog
 from sources.zoho_crm.planning.cost import (
     PARALLEL_CALLS,
@@ -19,6 +18,7 @@ from sources.zoho_crm.planning.cost import (
     window_credits_by_api,
 )
 from sources.zoho_crm.planning.plan import Plan
+from sources.zoho_crm.service import Service
 from sources.zoho_crm.sync.tables import Table
 
 
@@ -67,7 +67,7 @@ class PlanTotals:
 
 def total_plan(found: Catalog, ours: Sequence[Table], asked: int) -> PlanTotals:
     """What is to come of a survey that took `asked` calls; `ours` are the account's own tables."""
-    lines = [_of_plan(plan) for plan in found.plans]
+    lines = [_of_plan(found.service, plan) for plan in found.plans]
     if not found.sequential:
         lines = _waiting_for_each_other(lines)
     lines += [
@@ -95,10 +95,10 @@ def _waiting_for_each_other(lines: Sequence[PlanLine]) -> list[PlanLine]:
     return found
 
 
-def credits_of(plan: Plan) -> int:
+def credits_of(service: Service, plan: Plan) -> int:
     """What a planned module should take in all, the count at the end of the run with it."""
     counted = 0 if plan.is_full_refresh or plan.filters else 1
-    return _of_plan(plan).credits + counted
+    return _of_plan(service, plan).credits + counted
 
 
 def expected_of(table: Table) -> Estimate:
@@ -113,7 +113,7 @@ def _of_calls(calls: int) -> Estimate:
     return estimate("records", 0, 0, calls)
 
 
-def _of_plan(plan: Plan) -> PlanLine:
+def _of_plan(service: Service, plan: Plan) -> PlanLine:
     """What the reading of a module takes."""
     name, cost = plan.module.api_name, plan.cost
     calls, credits = cost.calls, cost.credits
@@ -123,6 +123,6 @@ def _of_plan(plan: Plan) -> PlanLine:
             window_credits_by_api(plan.rows or 0, plan.columns, plan.api_availability.coql)[plan.api], 0
         )
     if plan.synced is not None:
-        calls, credits = calls + 1, credits + limits.DELETED_CREDITS
+        calls, credits = calls + 1, credits + service.deleted_credits
     guess = estimate(plan.api, plan.rows or 0, len(plan.columns), calls)
     return PlanLine(name, plan.table, plan.api, plan.reason, plan.rows, calls, credits, guess)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dlt
 
+from sources.zoho_crm.auth.scopes import other_service
 from sources.zoho_crm.client.client import ZohoClient
 from sources.zoho_crm.client.context import ApiUsage
 from sources.zoho_crm.config import ModuleSelection
-from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES
+from sources.zoho_crm.discovery.account_tables import own_tables
 from sources.zoho_crm.discovery.catalog import Catalog
 from sources.zoho_crm.exceptions import CredentialsError, CreditBudgetExceeded, NotAvailableError
 from sources.zoho_crm.extract.extractor import ExtractResult
@@ -50,12 +52,13 @@ def look(
     memory = load_previous_state(state, warehouse)
     try:
         if client.context.max_credits is None:
-            return discover(client, choice, preferred_api, memory, ACCOUNT_TABLES)
+            return discover(client, choice, preferred_api, memory)
         if prices is None:
-            prices = CreditEstimates(credits_of)
+            prices = CreditEstimates(partial(credits_of, client.service))
         return survey_within(client, choice, preferred_api, memory, prices)
     except NotAvailableError as error:
-        raise CredentialsError(f"Zoho does not let these credentials list the modules: {error}") from error
+        told = other_service(client.context.auth.scope, client.service) or str(error)
+        raise CredentialsError(f"Zoho does not let these credentials list the modules: {told}") from error
 
 
 def sync(
@@ -153,5 +156,5 @@ def _charge_planning(ours: Sequence[ExtractResult], planning: ApiUsage) -> None:
 
 def _in_order(readings: list[ExtractResult], found: Catalog) -> list[ExtractResult]:
     """Modules as Zoho lists them, then our own tables."""
-    order = [*(m.api_name for m in found.modules), *ACCOUNT_TABLES]
+    order = [*(m.api_name for m in found.modules), *own_tables(found.service)]
     return sorted(readings, key=lambda r: (r.plan is None, order.index(r.name)))

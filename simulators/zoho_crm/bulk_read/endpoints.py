@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from ..exceptions import refuse, unmodelled
 from ..generated.module import Generated, named, need_edited_only
 from ..routes import Answer, Request, created, ok, route
+from ..service import CRM
 from .archive import corrupted
 from .jobs import FINAL, LOST, BulkJob, dialect_of, plan_span, run
 from .query import module_of_body, read_body
@@ -95,7 +96,7 @@ def result_of(org: Org, job: BulkJob) -> dict[str, Any] | None:
         "page": job.query.page,
         "per_page": org.rules.bulk_page_size,
         "count": job.count,
-        "download_url": f"{PATH}/{job.id}/result",
+        "download_url": CRM.moved(f"{PATH}/{job.id}/result", org.place),
         "more_records": job.next_token is not None,
     }
     return {**result, "next_page_token": job.next_token} if job.next_token else result

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..api.record_json import shape
+from ..crm.bigin import refuses_in_coql
 from ..crm.columns import APPROVAL, Columns
 from ..crm.models import Field, Module, Record
 from ..exceptions import Refusal, Unmodelled, refuse, unmodelled
@@ -109,6 +110,7 @@ def find_module(org: Org, request: Request, name: str) -> Module:
 
 def refuses(org: Org, module: Module, field: Field) -> bool:
     refused_type = field.data_type in org.quirks.coql_refused_types or field.data_type == "address"
+    refused_type = refused_type or refuses_in_coql(org, field)
     return refused_type or field.api_name in module.refused_by_coql
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from ..clock import Clock
 from ..quirks import Quirks
 from ..rules import Rules
-from . import deletions
+from ..service import BIGIN, CRM
+from . import bigin, deletions
 from .account import Account
 from .models import ROW_TYPES, Field, Record
 from .schema import Schema
@@ -16,12 +17,18 @@ from .values import canonical, second
 
 
 class Org(Schema):
-    """An empty CRM: an account, one administrator, a client with a refresh token, no modules."""
+    """An empty CRM, or Bigin: an account, one administrator, a client with a refresh token, no modules."""
 
     def __init__(
-        self, rules: Rules | None = None, quirks: Quirks | None = None, clock: Clock | None = None
+        self,
+        rules: Rules | None = None,
+        quirks: Quirks | None = None,
+        clock: Clock | None = None,
+        service: Literal["crm", "bigin"] = "crm",
     ) -> None:
-        super().__init__(rules, quirks, clock)
+        super().__init__(rules, quirks, clock, BIGIN if service == "bigin" else CRM)
+        if self.is_bigin:
+            bigin.lower_limits(self)
         self.account = Account(self)
         self.bulk_states = ["ADDED", "QUEUED", "IN PROGRESS", "COMPLETED"]
         """The states that a Bulk Read job goes through, one a poll."""
@@ -31,6 +38,21 @@ class Org(Schema):
         self.page_tokens: dict[str, Any] = {}
         self.orders: dict[tuple[str, ...], tuple[int, list[Record]]] = {}
         """Sorted lists, kept while the module's version stands."""
+
+    # -- Bigin
+
+    @property
+    def is_bigin(self) -> bool:
+        return self.place is BIGIN
+
+    def offers(self, route: str) -> bool:
+        return not self.is_bigin or bigin.offers(self, route)
+
+    def takes(self, parameter: str) -> bool:
+        return not (self.is_bigin and parameter in bigin.PARAMETERS_OF_CRM)
+
+    def price(self, route: str, credits: int) -> int:
+        return bigin.PRICES.get(route, credits) if self.is_bigin else credits
 
     # -- the account, in short
 

@@ -11,7 +11,7 @@ from ..clock import Clock
 from ..exceptions import Refusal
 from ..quirks import Quirks
 from ..rules import Rules
-from ..service import Service
+from ..service import CRM, Place, Service
 from .models import ROW_TYPES, Deletion, Field, Module, PickListValue, Record, system_fields
 from .values import canonical
 
@@ -23,9 +23,13 @@ class Schema(Service):
     """Modules with their tables; an `Org` is one with people, records and time."""
 
     def __init__(
-        self, rules: Rules | None = None, quirks: Quirks | None = None, clock: Clock | None = None
+        self,
+        rules: Rules | None = None,
+        quirks: Quirks | None = None,
+        clock: Clock | None = None,
+        place: Place = CRM,
     ) -> None:
-        super().__init__(rules, quirks, clock)
+        super().__init__(rules, quirks, clock, place=place)
         self._next_id = FIRST_ID
         self.tables: dict[str, dict[str, Record]] = {}
         self.modules: dict[str, Module] = {}

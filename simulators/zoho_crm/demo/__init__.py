@@ -1,5 +1,6 @@
-"""The demo company, which `--demo` reads and many tests."""
+"""The demo companies, which `--demo` reads and many tests."""
 
+from .bigin import bigin_changes, bigin_org
 from .company import demo_changes, demo_org
 
-__all__ = ["demo_changes", "demo_org"]
+__all__ = ["bigin_changes", "bigin_org", "demo_changes", "demo_org"]

@@ -89,7 +89,10 @@ def _wrong(service: Service, given: dict[str, str]) -> str | None:
 def _scopes(text: str) -> str:
     """Each scope in words, with its name below."""
     names = sorted({name.strip() for name in text.split(",") if name.strip()})
-    items = [f"<li>{MEANINGS.get(name.lower(), '')}<code>{html.escape(name)}</code></li>" for name in names]
+    items = [
+        f"<li>{MEANINGS.get(name.lower().partition('.')[2], '')}<code>{html.escape(name)}</code></li>"
+        for name in names
+    ]
     return f"<ul>{''.join(items)}</ul>"
 
 

@@ -19,15 +19,15 @@ READ_SCOPES = frozenset(
         "ZohoCRM.features.READ", "ZohoCRM.notifications.READ", "ZohoCRM.files.READ",
     }
 )  # fmt: skip
-# What Zoho's page says in words beside a scope; another scope stands there by its name alone.
+# What Zoho's page says in words beside a scope, without the service that it begins with; another scope stands there by its name alone.
 MEANINGS = {
-    "zohocrm.modules.read": "Read the records of every module",
-    "zohocrm.settings.read": "Read settings: modules, fields, layouts, roles, tags",
-    "zohocrm.users.read": "Read the users",
-    "zohocrm.org.read": "Read the organisation and its licence",
-    "zohocrm.bulk.read": "Read many records at once (Bulk Read)",
-    "zohocrm.coql.read": "Ask for records by query (COQL)",
-    "zohosearch.securesearch.read": "Count and search records",
+    "modules.read": "Read the records of every module",
+    "settings.read": "Read settings: modules, fields, layouts, roles, tags",
+    "users.read": "Read the users",
+    "org.read": "Read the organisation and its licence",
+    "bulk.read": "Read many records at once (Bulk Read)",
+    "coql.read": "Ask for records by query (COQL)",
+    "securesearch.read": "Count and search records",
 }
 
 

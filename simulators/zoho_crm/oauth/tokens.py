@@ -76,7 +76,9 @@ class Tokens:
         self.location = "us"
         self.accounts_server: str | None = None
         """`accounts-server` in the redirect after a consent; None: the server that was asked."""
-        self.scopes: set[str] = set(READ_SCOPES)
+        self.scopes: set[str] = {
+            scope.replace("ZohoCRM.", f"{service.place.prefix}.") for scope in READ_SCOPES
+        }
         """What the org's own refresh token may do; an access token has the scopes of the time when it is made."""
         self.refresh_token = self._token()
         self.grants: dict[str, Grant] = {self.refresh_token: Grant(frozenset())}
@@ -101,7 +103,7 @@ class Tokens:
 
     def client_credentials(self, soid: str | None, scopes: Iterable[str]) -> str:
         """An access token without a person; the org is named by its zgid."""
-        if soid != f"ZohoCRM.{self._service.zgid}":
+        if soid != f"{self._service.place.prefix}.{self._service.zgid}":
             raise TokenError("invalid_client")
         return self._mint(self._client_grant, self.checked_scopes(scopes))
 

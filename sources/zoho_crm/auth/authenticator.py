@@ -13,6 +13,7 @@ from requests.auth import AuthBase
 
 from ..exceptions import CredentialsError, ZohoConnectionError, ZohoCrmError
 from ..redaction import remember_secrets
+from ..service import Service
 from .credentials import CONSENT_AGAIN, ZohoCredentials
 from .data_centers import choose_api_domain
 from .oauth_client import (
@@ -25,13 +26,13 @@ from .oauth_client import (
     to_credentials_error,
     token_post,
 )
+from .scopes import COQL, covers
 from .token_store import Token, TokenCache, cache_key
 from .transport import refuse_redirect
 
 SCHEME = "Zoho-oauthtoken"
 MARGIN = 60.0  # seconds before its end at which a token counts as dead
 PAUSE = 30.0  # seconds for which a server that did not answer is not asked again
-COQL_SCOPES = frozenset({"zohocrm.coql.read", "zohocrm.coql.all"})
 # The CRM answers INVALID_TOKEN; Zoho's token page calls the same INVALID_OAUTHTOKEN.
 INVALID_TOKEN_CODES = frozenset({"INVALID_TOKEN", "INVALID_OAUTHTOKEN"})
 
@@ -73,6 +74,10 @@ class ZohoAuthenticator(AuthBase):
         return self._domain(self._current())
 
     @property
+    def service(self) -> Service:
+        return self._credentials.zoho
+
+    @property
     def scope(self) -> frozenset[str] | None:
         """The scopes that were granted; None when Zoho did not say."""
         granted = self._current().scope
@@ -95,7 +100,7 @@ class ZohoAuthenticator(AuthBase):
     def may_use_coql(self) -> bool:
         """Whether COQL may be chosen: the user did not say no, and the token has its scope, as far as known."""
         granted = self.scope
-        allowed = granted is None or any(s.casefold() in COQL_SCOPES for s in granted)
+        allowed = granted is None or covers(granted, self.service.scope(COQL))
         return allowed and self._credentials.coql_allowed
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -289,7 +294,7 @@ def _key(credentials: ZohoCredentials) -> str | None:
     secret = own.oauth_client_secret if by_client else own.oauth_refresh_token
     if not own.renews or not secret or not own.oauth_client_id or not own.oauth_client_secret:
         return None
-    scope = own.scope or "" if by_client else ""
+    scope = ",".join(own.scopes) if by_client else ""  # a refresh token may be of several services
     host = urlsplit(own.accounts_url).netloc
     # The client's secret as well: a wrong one must not live on a token that the right one got.
     secrets = f"{secret} {own.oauth_client_secret}"
@@ -302,7 +307,7 @@ def _form(credentials: ZohoCredentials) -> dict[str, str]:
         "client_secret": credentials.oauth_client_secret or "",
     }
     if credentials.auth_scheme == "ClientCredentials":
-        soid = f"ZohoCRM.{credentials.org_id}"
+        soid = credentials.zoho.scope(credentials.org_id or "")
         return {
             **form,
             "grant_type": "client_credentials",

@@ -27,6 +27,7 @@ from dlt.common.typing import TSecretStrValue
 
 from ..exceptions import SettingsError, suggest
 from ..redaction import remember_secrets
+from ..service import CRM, SERVICES, Service
 from .connection_string import join_settings, pieces_of
 from .data_centers import (
     DATA_CENTRES,
@@ -167,7 +168,7 @@ def port(value: str) -> int:
 
 
 def org_id(value: str) -> str:
-    found = re.fullmatch(r"(?:ZohoCRM\.)?([0-9]{1,20})", value, re.IGNORECASE)
+    found = re.fullmatch(r"(?:Zoho(?:CRM|Bigin)\.)?([0-9]{1,20})", value, re.IGNORECASE)
     if found is None:
         raise ValueError
     return found[1]
@@ -185,17 +186,6 @@ CONSENT_AGAIN = (
     "run `authorize`, which consents with access_type=offline and prompt=consent; if it gets no refresh token,"
     " remove the app under Connected Apps in the Zoho account first"
 )
-# What a sync reads; asked for when `Scope` is not given.
-DEFAULT_SCOPES = (
-    "ZohoCRM.modules.READ",
-    "ZohoCRM.settings.READ",
-    "ZohoCRM.users.READ",
-    "ZohoCRM.org.READ",
-    "ZohoCRM.bulk.READ",
-    "ZohoCRM.coql.READ",
-    "ZohoSearch.securesearch.READ",  # the count of a module's records asks for it
-)
-
 ZOHOS_OWN = (
     r"[0-9a-f]{32,}|1000\.[0-9a-zA-Z]{20,}(\.[0-9a-f]{20,})?"  # a secret or a token, as Zoho makes them
 )
@@ -287,6 +277,7 @@ REGIONS = _listed("/".join((centre.region, *centre.aliases)) for centre in DATA_
 A_URL = "a URL such as https://host, without credentials in it"
 YES_NO = "true or false"
 _ALL = (
+    Setting("Service", "service", choice(dict.fromkeys(SERVICES, ())), _listed(SERVICES)),
     Setting("Region", "region", region, REGIONS),
     Setting("InstanceType", "instance_type", choice(INSTANCES), _listed(INSTANCES)),
     Setting("OAuthClientId", "oauth_client_id", text, "the client's id from Zoho's API console"),
@@ -430,7 +421,6 @@ def _warn_once(told: str) -> None:
 
 
 Api = Literal["auto", "bulk", "coql", "records"]
-API_VERSION = "v8"
 DEFAULT_TIMEOUT = 60.0
 
 
@@ -442,6 +432,7 @@ class ZohoCredentials(CredentialsConfiguration):
     not given and asks the environment. `on_resolved` writes the checked values and the defaults.
     """
 
+    service: str | None = None
     region: str | None = None
     instance_type: str | None = None
     oauth_client_id: str | None = None
@@ -473,6 +464,11 @@ class ZohoCredentials(CredentialsConfiguration):
     # ---- what the rest of the source asks for
 
     @property
+    def zoho(self) -> Service:
+        """The service that `Service` names."""
+        return SERVICES[self.service or CRM.name]
+
+    @property
     def data_centre(self) -> DataCentre:
         found = data_centre(self.region or "US")
         assert found is not None  # on_resolved refuses any other region
@@ -490,7 +486,7 @@ class ZohoCredentials(CredentialsConfiguration):
     @property
     def scopes(self) -> tuple[str, ...]:
         """What `authorize` asks for: `Scope`, or all that a sync reads."""
-        return tuple(self.scope.split(",")) if self.scope else DEFAULT_SCOPES
+        return tuple(self.scope.split(",")) if self.scope else self.zoho.scopes
 
     @property
     def given(self) -> dict[str, str]:
@@ -579,6 +575,16 @@ class ZohoCredentials(CredentialsConfiguration):
         remember_secrets(self.secrets)
         self._require()
 
+    def for_service(self, name: str | None) -> ZohoCredentials:
+        """These settings for another service, if one is named."""
+        service = BY_ATTRIBUTE["service"].read(name) or self.service
+        if service == self.service:
+            return self
+        other = self.copy()
+        other.service, other.api_version, other.schema = service, None, None
+        other._settle_rest()
+        return other
+
     def __repr__(self) -> str:
         return f"ZohoCredentials({self.to_native_representation()})"
 
@@ -617,10 +623,11 @@ class ZohoCredentials(CredentialsConfiguration):
             )
 
     def _settle_rest(self) -> None:
-        wanted = self.api_version or self.schema
-        if wanted not in (None, API_VERSION):
-            logger.warning("ApiVersion %s is not supported: %s is used", wanted, API_VERSION)
-        self.api_version = self.schema = API_VERSION
+        self.service = self.zoho.name
+        wanted, version = self.api_version or self.schema, self.zoho.version
+        if wanted not in (None, version):
+            logger.warning("ApiVersion %s is not supported: %s is used", wanted, version)
+        self.api_version = self.schema = version
         self.initiate_oauth = self.initiate_oauth or "REFRESH"
         self.auth_scheme = self.auth_scheme or "OAuth"
         self.timeout = self.timeout or DEFAULT_TIMEOUT
@@ -649,25 +656,32 @@ class ZohoCredentials(CredentialsConfiguration):
 
 
 def resolve_credentials(
-    value: str | Mapping[str, Any] | None = None, *, for_consent: bool = False, quiet: bool = False
+    value: str | Mapping[str, Any] | None = None,
+    *,
+    service: str | None = None,
+    for_consent: bool = False,
+    quiet: bool = False,
 ) -> ZohoCredentials:
     """The checked settings from `value`, filled up from dlt's environment, secrets and config.
+
+    `service` wins over their `Service`: one client and one refresh token may serve several.
 
     Raises SettingsError and nothing else, with no secret in it. `for_consent` misses nothing: the
     client may still be asked for, and the tokens are still to be got. `quiet` warns of nothing.
     A mapping may use the names of a connection string or dlt's snake_case.
     """
     if isinstance(value, ZohoCredentials) and value.is_resolved():
-        return value
+        return value.for_service(service)
     credentials = ZohoCredentials()
     credentials.for_consent, credentials.quiet = for_consent, quiet  # type: ignore[misc]
     if isinstance(value, Mapping):
         value, unknown = by_attribute(value)
         credentials._unknown = [*map(unknown_name, unknown)]
     try:
-        return resolve_configuration(credentials, sections=SECTIONS, explicit_value=value or None)
+        found = resolve_configuration(credentials, sections=SECTIONS, explicit_value=value or None)
     except ConfigurationException as error:
         raise SettingsError(_sentence(error)) from None
+    return found.for_service(service)
 
 
 def _sentence(error: ConfigurationException) -> str:

@@ -227,8 +227,8 @@ DENIED: Mapping[str, str] = {
         " authorize again and press Accept; after many attempts wait 10 minutes first."
     ),
     "no_org": (
-        "Zoho answered no_org: the user who is signed in there has no Zoho CRM. Sign out, run authorize again,"
-        " and sign in as a user of the CRM that is to be copied."
+        "Zoho answered no_org: the user who is signed in there has no account of this service. Sign out, run authorize again,"
+        " and sign in as a user of the organisation that is to be copied."
     ),
     "invalid_scope": "Zoho does not know a name in Scope, or the client may not ask for it. Correct Scope.",
 }

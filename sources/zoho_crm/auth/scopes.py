@@ -1,12 +1,47 @@
-"""Which OAuth scopes cover which calls and tables."""
+"""Which OAuth scopes cover which calls and tables, without the prefix of a service: `bulk.READ` of `ZohoCRM.bulk.READ`."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
-MODULES = "ZohoCRM.modules.READ"
-SETTINGS = "ZohoCRM.settings.READ"
-PARTS_OF_SETTINGS = ("ZohoCRM.settings.modules.READ", "ZohoCRM.settings.fields.READ")
+from ..service import COUNT_SCOPE, SERVICES, Service
+
+MODULES = "modules.READ"
+LIST_MODULES, LIST_FIELDS = "settings.modules.READ", "settings.fields.READ"  # without them no module is read
+LAYOUTS = "settings.layouts.READ"
+BULK, COQL = "bulk.READ", "coql.READ"
+# Our own tables; what they are called by is in sources/zoho_crm/discovery/account_tables.py.
+OF_TABLES = {
+    "users": ("users.READ",),
+    "org": ("org.READ",),
+    "roles": ("settings.roles.READ",),
+    "profiles": ("settings.profiles.READ",),
+    "currencies": ("settings.currencies.READ",),
+    "territories": ("settings.territories.READ",),
+    "tags": ("settings.tags.READ",),
+    "layouts": (LAYOUTS,),
+    "pipelines": (LAYOUTS, "settings.pipeline.READ"),
+    "modules": (LIST_MODULES,),
+    "fields": (LIST_FIELDS,),
+}
+# What to ask when the token's answer named no scopes: any answer but OAUTH_SCOPE_MISMATCH means that it is
+# granted, a complaint about a missing parameter, too. No Bulk Read job is made: the one asked for does not exist.
+NO_JOB = "0"
+PROBES = {
+    LIST_MODULES: "settings/modules",
+    LIST_FIELDS: "settings/fields?module={module}",
+    BULK: f"read/{NO_JOB}",
+    COQL: "select id from {module} where id is not null limit 1",
+    "users.READ": "users?type=CurrentUser",
+    "org.READ": "org",
+    "settings.roles.READ": "settings/roles",
+    "settings.profiles.READ": "settings/profiles",
+    "settings.currencies.READ": "org/currencies",
+    "settings.territories.READ": "settings/territories",
+    "settings.tags.READ": "settings/tags?module={module}",
+    LAYOUTS: "settings/layouts?module={module}",
+    "settings.pipeline.READ": "settings/pipeline",
+}
 
 
 def covers(granted: Collection[str], scope: str) -> bool:
@@ -17,52 +52,32 @@ def covers(granted: Collection[str], scope: str) -> bool:
     return any(f"{name}.{word}" in held for name in wider for word in (operation, "all"))
 
 
-LIST_MODULES, LIST_FIELDS = PARTS_OF_SETTINGS  # without them no module is read
-COUNT = "ZohoSearch.securesearch.READ"
-BULK, COQL = "ZohoCRM.bulk.READ", "ZohoCRM.coql.READ"
-# Our own tables; what they are called by is in sources/zoho_crm/discovery/account_tables.py.
-OF_TABLES = {
-    "users": ("ZohoCRM.users.READ",),
-    "org": ("ZohoCRM.org.READ",),
-    "roles": ("ZohoCRM.settings.roles.READ",),
-    "profiles": ("ZohoCRM.settings.profiles.READ",),
-    "currencies": ("ZohoCRM.settings.currencies.READ",),
-    "territories": ("ZohoCRM.settings.territories.READ",),
-    "tags": ("ZohoCRM.settings.tags.READ",),
-    "layouts": ("ZohoCRM.settings.layouts.READ",),
-    "pipelines": ("ZohoCRM.settings.layouts.READ", "ZohoCRM.settings.pipeline.READ"),
-    "modules": (LIST_MODULES,),
-    "fields": (LIST_FIELDS,),
-}
-# What to ask when the token's answer named no scopes: any answer but OAUTH_SCOPE_MISMATCH means that it is
-# granted, a complaint about a missing parameter, too. No Bulk Read job is made: the one asked for does not exist.
-NO_JOB = "0"
-PROBES = {
-    LIST_MODULES: "settings/modules",
-    LIST_FIELDS: "settings/fields?module={module}",
-    COUNT: "{module}/actions/count",
-    BULK: f"read/{NO_JOB}",
-    COQL: "select id from {module} where id is not null limit 1",
-    "ZohoCRM.users.READ": "users?type=CurrentUser",
-    "ZohoCRM.org.READ": "org",
-    "ZohoCRM.settings.roles.READ": "settings/roles",
-    "ZohoCRM.settings.profiles.READ": "settings/profiles",
-    "ZohoCRM.settings.currencies.READ": "org/currencies",
-    "ZohoCRM.settings.territories.READ": "settings/territories",
-    "ZohoCRM.settings.tags.READ": "settings/tags?module={module}",
-    "ZohoCRM.settings.layouts.READ": "settings/layouts?module={module}",
-    "ZohoCRM.settings.pipeline.READ": "settings/pipeline",
-}
+def of_tables(service: Service) -> dict[str, tuple[str, ...]]:
+    """Our tables that the service may fill -> their scopes."""
+    names = {table: service.pipelines if table == "pipelines" else table for table in OF_TABLES}
+    return {
+        name: tuple(map(service.scope, OF_TABLES[table]))
+        for table, name in names.items()
+        if name not in service.lacks
+    }
 
 
-def needs(modules: Iterable[str], own: Iterable[str]) -> dict[str, list[str]]:
+def probes(service: Service) -> Mapping[str, str]:
+    """Scope -> the call to ask with."""
+    own = {service.scope(part): path for part, path in PROBES.items()}
+    return {**own, COUNT_SCOPE: "{module}/actions/count"}
+
+
+def needs(service: Service, modules: Iterable[str], own: Iterable[str]) -> dict[str, list[str]]:
     """Scope -> the tables that ask for it; all modules ask for `ZohoCRM.modules.READ`."""
     modules = list(modules)
+    every, fields = service.scope(LIST_MODULES), service.scope(LIST_FIELDS)
     found: dict[str, list[str]] = {}
     if modules:
-        found = {LIST_MODULES: list(modules), LIST_FIELDS: list(modules), COUNT: list(modules)}
+        found = {every: list(modules), fields: list(modules), COUNT_SCOPE: list(modules)}
+    scopes = of_tables(service)
     for table in own:
-        for scope in (LIST_MODULES, *OF_TABLES.get(table, ())):  # every run lists the modules first
+        for scope in (every, *scopes.get(table, ())):  # every run lists the modules first
             if table not in found.setdefault(scope, []):
                 found[scope].append(table)
     return found
@@ -74,8 +89,20 @@ def wide(scope: str) -> str:
     return ".".join([*parts[:2], parts[-1]])
 
 
-def of_module(module: str) -> list[str]:
+def of_module(service: Service, module: str) -> list[str]:
     """The scopes that are for one module only: Zoho writes them small and without underscores."""
-    return [
-        f"ZohoCRM.modules.{name}.READ" for name in dict.fromkeys((module.replace("_", "").lower(), module))
-    ]
+    names = dict.fromkeys((module.replace("_", "").lower(), module))
+    return [service.scope(f"modules.{name}.READ") for name in names]
+
+
+def other_service(granted: Collection[str] | None, service: Service) -> str | None:
+    """What is wrong with a token that has scopes of another service, and none of this one; None if it is another thing."""
+    prefixes = {name.partition(".")[0].casefold() for name in granted or ()}
+    held = [one for one in SERVICES.values() if one.prefix.casefold() in prefixes]
+    if not held or service in held:
+        return None
+    others = " and ".join(f"{one.product} ({one.prefix}.*)" for one in held)
+    return (
+        f"its scopes are of {others}, and {service.product} needs {service.prefix}.*: run `authorize` with Service="
+        f"{service.name}, or set Service={held[0].name} to read {held[0].product}"
+    )

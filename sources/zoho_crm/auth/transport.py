@@ -210,7 +210,7 @@ def parse_body(response: Response) -> dict[str, Any]:
         what = "HTML" if response.content.lstrip()[:1] == b"<" else "no JSON"
         what = what if response.content.strip() not in (b"", b"{}", b"[]", b"null") else "an empty body"
         raise ZohoConnectionError(
-            f"{response.status_code} {where(response)} brought {what}, so something else than Zoho CRM "
+            f"{response.status_code} {where(response)} brought {what}, so something else than Zoho "
             f"answered at {urlsplit(response.url).netloc}, or only a part arrived"
         ) from error
     whole: dict[str, Any] = body if isinstance(body, dict) else {"data": body}

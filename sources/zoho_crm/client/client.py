@@ -25,6 +25,7 @@ from ..auth.credentials import ZohoCredentials
 from ..auth.oauth_client import token_post
 from ..auth.transport import LimitedClient, body_of, limited_adapter, where
 from ..exceptions import ExtractError, Retriable, ZohoConnectionError
+from ..service import Service
 from .context import ApiUsage, ClientContext, RequestCost
 from .page_chain import PageChain
 from .progress import NO_PROGRESS, ProgressCallback
@@ -50,7 +51,7 @@ SECOND_TRY = 15.0  # seconds before a job is made again that may have been made
 
 @dataclass(frozen=True)
 class ZohoClient:
-    """Calls of Zoho CRM's API, counted in `usage`; threads may share it."""
+    """Calls of one service's API, counted in `usage`; threads may share it."""
 
     context: ClientContext
     waits: WaitTracker
@@ -70,6 +71,11 @@ class ZohoClient:
         return self.context.server_time or datetime.now(timezone.utc)
 
     @property
+    def service(self) -> Service:
+        """Which service of Zoho's it calls."""
+        return self.context.auth.service
+
+    @property
     def may_use_coql(self) -> bool:
         return self.context.auth.may_use_coql
 
@@ -81,7 +87,7 @@ class ZohoClient:
         credits: int = 1,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """The body of `GET /crm/v8/{path}`; `{}` for 204 and 304."""
+        """The body of `GET /crm/v8/{path}`, or at the service's own root; `{}` for 204 and 304."""
         return self._call("GET", self._url(path), credits, params=params, headers=headers)
 
     def post(self, path: str, body: Mapping[str, Any], *, credits: int = 1) -> dict[str, Any]:
@@ -92,7 +98,7 @@ class ZohoClient:
 
         Each costs 50 credits, so each try that may have made one is counted.
         """
-        url = self._url("read", "crm/bulk")
+        url = self._url("read", bulk=True)
         with log_retries("POST", url):
             try:
                 return self._make_job(url, body)
@@ -107,7 +113,7 @@ class ZohoClient:
         return self._call("POST", url, limits.BULK_CREATE_CREDITS, makes=True, json=body)
 
     def read_bulk_job(self, job_id: str) -> dict[str, Any]:
-        return self._call("GET", self._url(f"read/{job_id}", "crm/bulk"), 1)
+        return self._call("GET", self._url(f"read/{job_id}", bulk=True), 1)
 
     def download(self, path: str, target: Path | BytesIO) -> None:
         """Stream what a job's `download_url` names into a file, or into memory.
@@ -197,8 +203,9 @@ class ZohoClient:
             if not more:
                 return  # before another call is paid for
 
-    def _url(self, path: str, root: str = "crm") -> str:
-        return f"{self.context.auth.api_domain}/{root}/{limits.API_VERSION}/{path}"
+    def _url(self, path: str, *, bulk: bool = False) -> str:
+        root = f"{self.service.root}/bulk" if bulk else self.service.root
+        return f"{self.context.auth.api_domain}/{root}/{self.service.version}/{path}"
 
     def _call(self, method: str, url: str, credits: int, **kwargs: Any) -> dict[str, Any]:
         with self.context.calls:

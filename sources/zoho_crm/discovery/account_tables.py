@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
 from ..models import Field, Module
+from ..service import CRM, SERVICES, Service
 from ..transform.column_types import Column
 from ..transform.naming import Remembered, name_columns
 from ..transform.privacy_rules import PEOPLE, PrivacyRules
@@ -18,7 +19,7 @@ class AccountTable:
     """A list of rows of Zoho's and the table it becomes.
 
     `each` says for what one call is made: for the account, for each module, or for each layout of
-    Deals; the latter two are asked once a day, and their rows may share an id. `flat` names objects
+    `module`; the latter two are asked once a day, and their rows may share an id. `flat` names objects
     whose keys become columns.
     """
 
@@ -31,6 +32,7 @@ class AccountTable:
     queries: tuple[Mapping[str, str], ...] = ({},)
     flat: tuple[str, ...] = ()
     never_empty: bool = False  # every account has some of it
+    module: str = CRM.deals  # whose layouts are meant
     rules: PrivacyRules = field(
         default_factory=PrivacyRules
     )  # hold for tables that tell of people, no others
@@ -199,9 +201,25 @@ FIELDS = AccountTable(
     each="module",
 )
 
-SOURCE_TABLES = (*(e.table for e in ENDPOINTS), "modules", "fields", "deleted_records", "rejected_values")
-ACCOUNT_TABLES = (
-    *SOURCE_TABLES,
-    "sync_runs",
-    "seat_counts",
-)
+
+def endpoints(service: Service) -> tuple[AccountTable, ...]:
+    """The tables of a service's account; in Bigin `pipelines` are its deals, the module Pipelines."""
+    return tuple(
+        replace(e, table=service.pipelines, module=service.deals) if e.each == "layout" else e
+        for e in ENDPOINTS
+    )
+
+
+def source_tables(service: Service) -> tuple[str, ...]:
+    """The names of the tables that the source fills beside the modules."""
+    names = (e.table for e in endpoints(service))
+    return (*names, "modules", "fields", "deleted_records", "rejected_values")
+
+
+def own_tables(service: Service) -> tuple[str, ...]:
+    """Those, and the ones that the command adds: no module's table may be called so."""
+    return (*source_tables(service), "sync_runs", "seat_counts")
+
+
+# Of every service, for whoever reads what runs have noted: there a module is called `Pipelines`, and none of these is.
+ACCOUNT_TABLES = tuple(dict.fromkeys(name for one in SERVICES.values() for name in own_tables(one)))

@@ -8,14 +8,15 @@ from typing import Protocol
 from ..client.client import ZohoClient
 from ..client.responses import rows_in
 from ..exceptions import CredentialsError, ExtractError, Retriable, ZohoError
-from ..limits import ALL_RECORDS
 from ..models import Field, Module
 from .metadata import list_fields
 
 
 def any_record(client: ZohoClient, module: str) -> bool:
     """Whether the module has a record; one call."""
-    return bool(rows_in(client.get(module, {"fields": "id", "per_page": 1, **ALL_RECORDS}), "data"))
+    return bool(
+        rows_in(client.get(module, {"fields": "id", "per_page": 1, **client.service.all_records}), "data")
+    )
 
 
 # Words of `settings/fields` that may say that a module is listed and nothing more, but may say other things, too.

@@ -28,12 +28,13 @@ from ..planning.api_refusals import failing, refused_by
 from ..planning.plan import Plan
 from ..planning.schedule import usual_gap
 from ..planning.sync_mode import check_deletion_mode, due_reason, full_refresh_reason, with_window
+from ..service import Service
 from ..state import ModuleState, RecentlyDeleted
 from ..transform.column_types import Column, exclusion_reason
 from ..transform.naming import Remembered, Shorten, as_it_is, name_columns, name_tables
 from ..transform.privacy_rules import PEOPLE
 from ..transform.row_filters import check_values
-from .account_tables import ENDPOINTS
+from .account_tables import ENDPOINTS, own_tables
 from .availability import GONE, NO_SUCH_MODULE, unlisted_reason
 from .metadata import list_modules
 from .rule_checks import check_removed_rules, check_rules
@@ -76,6 +77,7 @@ class PreviousState:
 class Catalog:
     """What the account offers, and what will be read of it."""
 
+    service: Service
     choice: ModuleSelection
     memory: PreviousState
     modules: list[Module]
@@ -196,9 +198,9 @@ class Catalog:
         self.choice.policy.rules.check_key(before, frozenset(read_whole))
 
 
-def begin(client: ZohoClient, choice: ModuleSelection, memory: PreviousState, ours: Iterable[str]) -> Catalog:
+def begin(client: ZohoClient, choice: ModuleSelection, memory: PreviousState) -> Catalog:
     """One call, for the modules; nothing is asked about any of them yet."""
-    ours = tuple(ours)
+    ours = own_tables(client.service)
     modules = list_modules(client)
     if not modules and not (choice.only and choice.only <= {*ours}):
         raise ExtractError("Zoho lists no modules, and every account has some")
@@ -215,7 +217,7 @@ def begin(client: ZohoClient, choice: ModuleSelection, memory: PreviousState, ou
         away, call_in_parallel(partial(unlisted_reason, client), away).values(), strict=True
     ):
         (skips if why == GONE else failures).append(Skip(module, str(why)))
-    return Catalog(choice, memory, modules, {}, [], skips, failures, tables, until)
+    return Catalog(client.service, choice, memory, modules, {}, [], skips, failures, tables, until)
 
 
 def with_id(fields: list[Field]) -> list[Field]:

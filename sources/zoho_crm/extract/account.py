@@ -25,6 +25,7 @@ from .extractor import ExtractResult, collect
 from .notes import ExtractNotes
 
 Row = dict[str, Any]
+NO_SUCH_CALL = "INVALID_URL_PATTERN"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ def read_endpoint(
     remembered = before.columns
     reading = ExtractResult(endpoint.table, endpoint.table, "settings", "read whole")
     reading.answered = set(before.answered)
+    service = client.service
+    if endpoint.table in service.lacks:
+        return reading.end("skipped", service.lacks[endpoint.table])
     client = client.with_usage(reading.usage, name=endpoint.table)
     try:
         rows = list(_rows(client, endpoint, modules, reading))
@@ -52,6 +56,8 @@ def read_endpoint(
             raise ExtractError(f"Zoho lists no {endpoint.key}, and every account has some")
         return write_rows(reading, endpoint, rows, folder, remembered)
     except ZohoError as error:
+        if error.code == NO_SUCH_CALL and endpoint.table in service.undocumented and not remembered:
+            return reading.end("skipped", f"{service.product} has no such call: {error}")
         return reading.skip_or_fail(error, loaded_before=bool(remembered))
     except Exception as error:  # noqa: BLE001 - one table's trouble never ends the others
         return reading.fail(error)
@@ -186,10 +192,10 @@ def _calls(
     elif endpoint.each == "module":
         for module in modules:
             yield {"module": module}, {"module": module}
-    elif "Deals" in modules:
-        layouts = rows_in(client.get("settings/layouts", {"module": "Deals"}), "layouts")
+    elif endpoint.module in modules:
+        layouts = rows_in(client.get("settings/layouts", {"module": endpoint.module}), "layouts")
         if not layouts:
-            raise ExtractError("Zoho lists no layouts of Deals, and every such module has one")
+            raise ExtractError(f"Zoho lists no layouts of {endpoint.module}, and every such module has one")
         for layout in layouts:
             key = convert(ColumnType.TEXT, layout.get("id"))
             yield {"layout_id": str(key)}, {"layout": {"id": key}}

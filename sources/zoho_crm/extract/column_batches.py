@@ -89,7 +89,7 @@ def _supplementary_slices(
     """The slices that bring what the API does not; what COQL refuses, the Records API reads after it."""
     keys, columns = keys_of(plan), [c for c in plan.columns if c.api_name in rest]
     if api.beside and is_coql_cheaper(
-        plan.rows, tuple(columns), plan.api_availability.coql and client.may_use_coql
+        plan.rows, tuple(columns), plan.api_availability.coql if client.may_use_coql else ()
     ):
         taken = [c for c in columns if c.in_coql]
         yield api.beside, (*keys, *(c for c in taken if c not in keys))

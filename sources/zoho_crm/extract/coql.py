@@ -12,7 +12,7 @@ from ..client.client import ZohoClient
 from ..client.page_chain import RowLimit
 from ..client.responses import more_in, rows_in
 from ..exceptions import CredentialsError, ExtractError, Fatal, Retriable, ZohoError
-from ..models import MODIFIED_TIME
+from ..models import MODIFIED_TIME, CoqlPages
 from ..planning.cost import coql_page
 from ..planning.plan import Plan, visibility_criteria
 from ..transform.arrow_tables import records_table
@@ -93,6 +93,10 @@ class _Reader:
     def _module(self) -> str:
         return self.plan.module.api_name
 
+    @property
+    def _pages(self) -> CoqlPages:
+        return self.client.service.coql_pages
+
     def __post_init__(self) -> None:
         self.limit = RowLimit(self.client, self.plan)
         self.hidden = visibility_criteria(self.plan)
@@ -114,13 +118,13 @@ class _Reader:
             for chunk in field_chunks(self.plan.columns, self.cap):
                 self._select(chunk, [], ["id"], 1)
         else:
-            self.opened = self._page(self._timed(), [MODIFIED_TIME, "id"], self._size(limits.COQL_PAGES[0]))
+            self.opened = self._page(self._timed(), [MODIFIED_TIME, "id"], self._size(self._pages[0]))
 
     def _timed(self) -> list[str]:
         return [f"{MODIFIED_TIME} is not null", *within(self.plan.window)]
 
     def _size(self, unknown: int) -> int:
-        return unknown if self.plan.rows is None else coql_page(self.plan.rows)
+        return unknown if self.plan.rows is None else coql_page(self.plan.rows, self._pages)
 
     def _learn(self, error: ZohoError) -> None:
         """Drop what the refusal names, or raise it again."""
@@ -144,13 +148,13 @@ class _Reader:
 
     def pages(self) -> Iterator[list[Record]]:
         """Every row; one that is edited meanwhile comes again at the end, in its newer form."""
-        most = limits.COQL_ROWS_PER_CALL
+        most = self._pages[-1]
         if not self.plan.has(MODIFIED_TIME):
             yield from self._walk(["id"], [], self._size(most))
             return
         yield from self._walk([MODIFIED_TIME, "id"], self._timed(), self._size(most), self.opened)
         if self.plan.is_full_refresh:
-            yield from self._walk(["id"], [f"{MODIFIED_TIME} is null"], limits.COQL_PAGES[0])
+            yield from self._walk(["id"], [f"{MODIFIED_TIME} is null"], self._pages[0])
 
     def _walk(
         self,

@@ -168,7 +168,7 @@ class _Reader:
     def _ask(self, kind: str, page: int) -> dict[str, Any]:
         params = {"type": kind, "page": page, "per_page": limits.RECORDS_PER_PAGE}
         path, headers = f"{self.module}/deleted", if_modified_since(self.since)
-        return self.client.get(path, params, credits=limits.DELETED_CREDITS, headers=headers)
+        return self.client.get(path, params, credits=self.client.service.deleted_credits, headers=headers)
 
     def _add(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:

@@ -18,7 +18,6 @@ from .. import limits
 from ..client.client import ZohoClient
 from ..client.responses import more_in, rows_in
 from ..exceptions import CredentialsError, Retriable, UnsupportedByApi, ZohoError
-from ..limits import ALL_RECORDS
 from ..models import MODIFIED_TIME
 from ..planning.plan import Plan, visibility_criteria
 from ..transform.arrow_tables import records_table
@@ -28,8 +27,8 @@ from .record_lookup import read_ids, read_rows
 from .records_pagination import Record, list_page, walk
 
 STATE, APPROVED = "$approval_state", "approved"
-UNAPPROVED = {**ALL_RECORDS, "approved": "false"}
-CONVERTED = {**ALL_RECORDS, "converted": "true"}
+UNAPPROVED = {"approved": "false"}
+CONVERTED = {"converted": "true"}
 BATCH = 20 * limits.IDS_PER_CALL  # records in one table
 
 

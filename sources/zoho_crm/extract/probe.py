@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +11,7 @@ from ..config import ModuleSelection
 from ..discovery.availability import NO_SUCH_MODULE, fields_of
 from ..discovery.catalog import Answer, Catalog, PreviousState, begin, call_in_parallel, skip_reason
 from ..exceptions import CredentialsError, Retriable, ZohoError, means_not_offered
-from ..models import MODIFIED_TIME, Api, Field, Module, PreferredApi, PrefetchedPage
+from ..models import MODIFIED_TIME, Api, CoqlPages, Field, Module, PreferredApi, PrefetchedPage
 from ..planning.api_selection import Changes, choose_api, choose_api_for_changes, format_minute, why_not_bulk
 from ..planning.plan import Plan
 from .record_count import Count, read_count, read_count_of
@@ -19,10 +19,10 @@ from .record_lookup import field_chunks
 from .records_pagination import first_page
 
 
-def plan_changes(client: ZohoClient, plan: Plan, preferred_api: PreferredApi, coql: bool) -> Plan:
+def plan_changes(client: ZohoClient, plan: Plan, preferred_api: PreferredApi, coql: CoqlPages) -> Plan:
     """The plan of a window with its API, its reason, and the first page, which often is all there is.
 
-    `coql` is whether COQL may be asked. Takes one call, and a second one, to count, where more
+    `coql` are the pages of COQL, none where it may not be asked. Takes one call, and a second one, to count, where more
     changed than fits a page; none for a wish of COQL. Raises what passes with time or needs a person.
     """
     since = plan.window.since
@@ -82,10 +82,9 @@ def discover(
     choice: ModuleSelection,
     preferred_api: PreferredApi,
     memory: PreviousState,
-    ours: Iterable[str],
 ) -> Catalog:
     """One call for the modules, then for each chosen one its fields, and its count or its first changes."""
-    found = begin(client, choice, memory, ours)
+    found = begin(client, choice, memory)
     chosen = [m for m in found.modules if found.choice.selects(m.api_name)]
     described = chosen
     if "fields" in found.choice.only:  # the table, which is about all modules
@@ -127,7 +126,8 @@ def _may_have_fields(module: Module, found: Catalog, fields: Mapping[str, Answer
 
 def with_api(client: ZohoClient, plan: Plan, preferred_api: PreferredApi) -> Plan:
     """The plan with the API that reads it, by Zoho's count or by the first page of changes."""
-    coql = client.may_use_coql and "coql" not in dict(plan.api_availability.failing)
+    failing = "coql" in dict(plan.api_availability.failing)
+    coql = client.service.coql_pages if client.may_use_coql and not failing else ()
     plan = replace(
         plan, asked=preferred_api != "auto", api_availability=replace(plan.api_availability, coql=coql)
     )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from ..client.client import ZohoClient
 from ..exceptions import CredentialsError, CreditBudgetExceeded, ZohoCrmError, ZohoError
-from ..limits import ALL_RECORDS
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def _count(client: ZohoClient, module: str, which: dict[str, str], partly: bool)
     path = f"{module}/actions/count"
     if not partly:
         try:
-            return _read(client.get(path, {**which, **ALL_RECORDS}))
+            return _read(client.get(path, {**which, **client.service.all_records}))
         except ZohoError as refusal:
             if refusal.status != 400:
                 raise

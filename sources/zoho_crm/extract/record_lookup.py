@@ -9,7 +9,6 @@ from .. import limits
 from ..client.client import ZohoClient
 from ..client.responses import rows_in
 from ..exceptions import CredentialsError, ExtractError, Retriable, ZohoError
-from ..limits import ALL_RECORDS
 from ..models import MODIFIED_TIME
 from ..planning.plan import Plan
 from ..transform.column_types import Column
@@ -69,7 +68,7 @@ def read_ids(client: ZohoClient, module: str, fields: list[str], ids: list[str])
                 "fields": ",".join(fields),
                 "ids": ",".join(some),
                 "per_page": limits.RECORDS_PER_PAGE,
-                **ALL_RECORDS,
+                **client.service.all_records,
             },
         )
         found.update((record["id"], record) for record in rows_in(answer, "data"))

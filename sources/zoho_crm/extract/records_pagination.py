@@ -13,7 +13,6 @@ from ..client.client import ZohoClient
 from ..client.page_chain import PageChain, RowLimit
 from ..client.responses import more_in, rows_in
 from ..exceptions import ExtractError, ZohoError
-from ..limits import ALL_RECORDS
 from ..models import MODIFIED_TIME, PrefetchedPage
 from ..planning.plan import Plan
 
@@ -27,11 +26,11 @@ STALE = frozenset({"EXPIRED_VALUE", "TOKEN_BOUND_DATA_MISMATCH", "INVALID_DATA"}
 
 
 def walk(
-    client: ZohoClient, plan: Plan, fields: list[str], which: Mapping[str, str] = ALL_RECORDS
+    client: ZohoClient, plan: Plan, fields: list[str], which: Mapping[str, str] = {}
 ) -> Iterator[list[Record]]:
     """Every record of the plan once, in pages; of a window, those that are newer than its end as well.
 
-    `which` are the parameters by which a list shows converted and unapproved records.
+    A list shows converted and unapproved records as well, unless `which` has other values for these parameters.
     By id, because edits do not move a record there. Tokens reach 100,000 records: past that by id from
     the other end until the two walks meet, and past 200,000 by Modified_Time.
     """
@@ -138,7 +137,9 @@ class RecordPaginator:
         path = f"{self.plan.module.api_name}/deleted"
         params = {"type": "all", "per_page": limits.RECORDS_PER_PAGE}
         try:
-            answer = self.client.get(path, params, credits=limits.DELETED_CREDITS, headers=moment)
+            answer = self.client.get(
+                path, params, credits=self.client.service.deleted_credits, headers=moment
+            )
         except ZohoError:
             self.no_feed = True
             return set()
@@ -182,7 +183,11 @@ class RecordPaginator:
 def any_converted(client: ZohoClient, module: str) -> bool:
     """Whether the module has converted records; one call."""
     try:
-        return bool(client.get(module, {"fields": "id", "per_page": 1, **ALL_RECORDS, "converted": "true"}))
+        return bool(
+            client.get(
+                module, {"fields": "id", "per_page": 1, **client.service.all_records, "converted": "true"}
+            )
+        )
     except ZohoError:
         return True  # nobody can tell
 
@@ -202,7 +207,7 @@ class PageIterator:
     sort_by: str | None = None  # None: Zoho's own order, which is by id downwards
     sort_order: str = "desc"
     since: datetime | None = None  # what changed from then on
-    which: Mapping[str, str] = field(default_factory=lambda: ALL_RECORDS)
+    which: Mapping[str, str] = field(default_factory=dict)  # instead of converted and unapproved records, too
     first: PrefetchedPage | None = None  # its first page, if that was read before
     until: int | None = None  # the id at which it meets the walk from the other end
     whole: bool = False
@@ -217,7 +222,8 @@ class PageIterator:
         self, client: ZohoClient, path: str, fields: list[str], token: str | None = None
     ) -> dict[str, Any]:
         """One page. A token is good only with the parameters of the page that gave it."""
-        params = {"fields": ",".join(fields), "per_page": limits.RECORDS_PER_PAGE, **self.which}
+        params = {"fields": ",".join(fields), "per_page": limits.RECORDS_PER_PAGE}
+        params |= {**client.service.all_records, **self.which}
         if self.sort_by:
             params.update(sort_by=self.sort_by, sort_order=self.sort_order)
         if token:

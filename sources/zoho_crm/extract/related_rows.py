@@ -177,7 +177,7 @@ def _rows_with(
 ) -> Iterator[Mapping[str, Any]]:
     """In pages by id, small ones first, as most parents have few rows and a small page costs less."""
     among = f"{link.field} in ({', '.join(map(quote, parents))})"
-    sizes, key = list(limits.COQL_PAGES), ""
+    sizes, key = list(client.service.coql_pages), ""
     while True:
         size = sizes.pop(0) if len(sizes) > 1 else sizes[0]
         conditions = [among, after([("id", key)])] if key else [among]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from .. import limits
-from ..models import NAMES, USABLE, Api, ApiAvailability, Module, PreferredApi
+from ..models import NAMES, USABLE, Api, ApiAvailability, CoqlPages, Module, PreferredApi
 from ..transform.column_types import Column
 from .cost import MANY, cost_of, has_rich_text, window_credits_by_api
 
@@ -38,7 +38,9 @@ def choose_api(
     return "bulk", f"{bulk:,} credits; Records {most}{records:,}{why}"
 
 
-def _without_bulk(rows: int | None, columns: tuple[Column, ...], coql: bool, why: str) -> tuple[Api, str]:
+def _without_bulk(
+    rows: int | None, columns: tuple[Column, ...], coql: CoqlPages, why: str
+) -> tuple[Api, str]:
     """The cheaper one of the others, where Bulk Read failed lately."""
     possible: tuple[Api, ...] = ("records", "coql") if coql else ("records",)
     costs = {api: cost_of(api, MANY if rows is None else rows, columns, coql).credits for api in possible}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from .. import limits
-from ..models import Api
+from ..models import Api, CoqlPages
 from ..transform.column_types import Column
 
 # Measured with a live account: jobs of 28,000 rows x 4 columns took 3.5 s, four at once 3.5, 6.9, 9.1 and
@@ -107,7 +107,7 @@ def cost_of_job(rows: int) -> Cost:
     return Cost(1 + polls + 1, limits.BULK_CREATE_CREDITS + polls + 1)
 
 
-def cost_of(api: Api, rows: int, columns: tuple[Column, ...], coql: bool = True) -> Cost:
+def cost_of(api: Api, rows: int, columns: tuple[Column, ...], coql: CoqlPages = limits.COQL_PAGES) -> Cost:
     """Calls and credits of reading `rows` whole (API limits, v8).
 
     Jobs are polled for as long as Zoho should work on them. Lists cut rich text, so each record may take a call of
@@ -125,10 +125,11 @@ def cost_of(api: Api, rows: int, columns: tuple[Column, ...], coql: bool = True)
         jobs = sum(map(cost_of_job, rows_of_jobs(rows)), Cost(0, 0))
         return Cost(slices * jobs.calls, slices * jobs.credits) + more
     beside = tuple(c for c in columns if not c.in_coql)
-    return _cost_of_coql(rows, columns) + (_cost_of_records(rows, beside) if beside else Cost(0, 0))
+    pages = coql or limits.COQL_PAGES
+    return _cost_of_coql(rows, columns, pages) + (_cost_of_records(rows, beside) if beside else Cost(0, 0))
 
 
-def supplement_cost(rows: int, columns: tuple[Column, ...], coql: bool) -> Cost:
+def supplement_cost(rows: int, columns: tuple[Column, ...], coql: CoqlPages) -> Cost:
     """What it takes to read some columns beside Bulk Read, by the cheaper way."""
     if not columns:
         return Cost(0, 0)
@@ -137,21 +138,21 @@ def supplement_cost(rows: int, columns: tuple[Column, ...], coql: bool) -> Cost:
     if not coql or not by_coql:
         return by_records
     others = tuple(c for c in columns if not c.in_coql)
-    both = _cost_of_coql(rows, by_coql) + (_cost_of_records(rows, others) if others else Cost(0, 0))
+    both = _cost_of_coql(rows, by_coql, coql) + (_cost_of_records(rows, others) if others else Cost(0, 0))
     return min(by_records, both, key=lambda cost: cost.credits)
 
 
-def is_coql_cheaper(rows: int | None, columns: tuple[Column, ...], coql: bool) -> bool:
+def is_coql_cheaper(rows: int | None, columns: tuple[Column, ...], coql: CoqlPages) -> bool:
     """Whether COQL is the cheaper way to read what it takes of the columns beside Bulk Read."""
     known = MANY if rows is None else rows
     return supplement_cost(known, columns, coql).credits < _cost_of_records(known, columns).credits
 
 
-def _cost_of_coql(rows: int, columns: tuple[Column, ...]) -> Cost:
+def _cost_of_coql(rows: int, columns: tuple[Column, ...], pages: CoqlPages) -> Cost:
     chunks = ceil(len(columns) / limits.COQL_FIELD_CAPS[0])
-    calls = chunks * max(1, ceil(rows / limits.COQL_ROWS_PER_CALL))
+    calls = chunks * max(1, ceil(rows / pages[-1]))
     looks = chunks + 1  # the first one at each chunk, and at the rows without Modified_Time
-    return Cost(calls + looks, calls * limits.coql_credits(coql_page(rows)) + looks)
+    return Cost(calls + looks, calls * limits.coql_credits(coql_page(rows, pages)) + looks)
 
 
 def _cost_of_records(rows: int, columns: tuple[Column, ...]) -> Cost:
@@ -162,18 +163,20 @@ def _cost_of_records(rows: int, columns: tuple[Column, ...]) -> Cost:
     return Cost(calls + 1, calls + 2) if pages > 1 else Cost(calls, calls)
 
 
-def coql_page(rows: int | None) -> int:
+def coql_page(rows: int | None, pages: CoqlPages) -> int:
     """The LIMIT of a page: a smaller one costs fewer credits, and no row if the count was too low."""
     if rows is None:
-        return limits.COQL_ROWS_PER_CALL
-    return next((size for size in limits.COQL_PAGES if rows <= size), limits.COQL_ROWS_PER_CALL)
+        return pages[-1]
+    return next((size for size in pages if rows <= size), pages[-1])
 
 
 def has_rich_text(columns: tuple[Column, ...]) -> bool:
     return any(column.field.rich_text for column in columns)
 
 
-def window_credits_by_api(rows: int, columns: tuple[Column, ...], coql: bool = True) -> dict[Api, int]:
+def window_credits_by_api(
+    rows: int, columns: tuple[Column, ...], coql: CoqlPages = limits.COQL_PAGES
+) -> dict[Api, int]:
     """The credits of reading a window of so many rows, past the first page, by each API.
 
     COQL looks at no query of a window beforehand, and finds no row without a time in it.
@@ -181,6 +184,6 @@ def window_credits_by_api(rows: int, columns: tuple[Column, ...], coql: bool = T
     looks = ceil(len(columns) / limits.COQL_FIELD_CAPS[0]) + 1
     return {
         "records": cost_of("records", rows, columns).credits - 1,
-        "coql": cost_of("coql", rows, columns).credits - looks,
+        "coql": cost_of("coql", rows, columns, coql).credits - looks,
         "bulk": cost_of("bulk", rows, columns, coql).credits,
     }

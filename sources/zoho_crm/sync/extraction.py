@@ -16,7 +16,6 @@ from ..client.client import ZohoClient
 from ..client.job_journal import Journal
 from ..client.progress import NO_PROGRESS, ProgressListener
 from ..config import ModuleSelection
-from ..discovery.account_tables import ACCOUNT_TABLES
 from ..discovery.catalog import Catalog, PreviousState
 from ..exceptions import CreditBudgetExceeded, ExtractError, SettingsError, ZohoCrmError
 from ..extract.deletions import Deletion
@@ -97,7 +96,7 @@ class Extraction:
 
     def run(self) -> None:
         """Ask what the account offers, and read it. A table that fails keeps its error, and the others go on."""
-        found = discover(self.client, self.choice, self.preferred_api, self.memory, ACCOUNT_TABLES)
+        found = discover(self.client, self.choice, self.preferred_api, self.memory)
         found = replace(found, plans=[self._enforce_privacy_rules(plan) for plan in found.plans])
         self.read(found, [*module_tables(self.client, found), *account_tables(self.client, found)])
         self.describe()

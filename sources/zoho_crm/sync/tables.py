@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..client.client import ZohoClient
 from ..client.progress import ProgressCallback, ProgressListener
-from ..discovery.account_tables import ENDPOINTS, FIELDS, MODULES, AccountTable
+from ..discovery.account_tables import FIELDS, MODULES, AccountTable, endpoints
 from ..discovery.catalog import Catalog, skip_reason
 from ..extract.account import Before, Row, field_rows, gone_field_rows, module_rows, read_endpoint, write_rows
 from ..extract.extractor import ExtractResult, read_module
@@ -53,7 +53,7 @@ def account_tables(client: ZohoClient, catalog: Catalog) -> list[Table]:
 
 
 def due_endpoints(catalog: Catalog) -> list[AccountTable]:
-    return [e for e in ENDPOINTS if catalog.choice.selects(e.table) and _is_due(e, catalog)]
+    return [e for e in endpoints(catalog.service) if catalog.choice.selects(e.table) and _is_due(e, catalog)]
 
 
 def calls_of(endpoint: AccountTable, catalog: Catalog) -> int:
@@ -153,7 +153,7 @@ def not_due(catalog: Catalog) -> list[ExtractResult]:
         ExtractResult(e.table, e.table, "settings", "").mark_unchanged(
             f"read once a day, last on {_day_and_time(catalog.memory.settings_read[e.table])}"
         )
-        for e in ENDPOINTS
+        for e in endpoints(catalog.service)
         if catalog.choice.selects(e.table) and not _is_due(e, catalog)
     ]
 

@@ -144,6 +144,8 @@ def column_type_of(field: Field) -> ColumnType:
     if field.data_type in COMPUTED_TYPES:
         return BY_RETURN_TYPE.get(field.return_type or "", ColumnType.TEXT)
     kind = BY_DATA_TYPE.get(field.data_type)
+    if kind is ColumnType.BIGINT and field.json_type == "jsonobject":
+        return ColumnType.ID  # the team pipeline of a deal in Bigin
     if kind in (None, ColumnType.TEXT, ColumnType.OBJECTS):
         return ColumnType.OBJECTS if field.json_type in STRUCTURED else ColumnType.TEXT
     return kind

@@ -11,7 +11,7 @@ from simulators.zoho_crm import Field, Module
 from sources.zoho_crm.auth.credentials import resolve_credentials
 from sources.zoho_crm.client.client import connect
 from sources.zoho_crm.exceptions import CreditBudgetExceeded, ExtractError, ZohoCrmError, ZohoError
-from sources.zoho_crm.limits import ALL_RECORDS
+from sources.zoho_crm.service import CRM
 from tests.conftest import SimulatedTime
 from tests.support.reading import things
 from tests.support.truth import landed, truth
@@ -43,7 +43,7 @@ def test_a_run_of_mixed_calls_is_counted_as_zoho_counts_it(load, org, tmp_path):
     for name in "abc":
         org.account.add_user("Some", name)
     assert pages(client, numbered())
-    client.get("Things", {"fields": "id", **ALL_RECORDS})
+    client.get("Things", {"fields": "id", **CRM.all_records})
     client.get("Things/deleted", {"type": "all"}, credits=2)
     client.post("coql", {"select_query": QUERY}, credits=2)
     with pytest.raises(ZohoError):

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org
-from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES
+from sources.zoho_crm.discovery.account_tables import own_tables
+from sources.zoho_crm.service import CRM
 from tests.end_to_end.deletions.test_deletions import family
 from tests.model.target import exit_code_of
 from tests.support.syncing import agrees
@@ -204,7 +205,7 @@ def test_what_a_refusal_means(load_from, one):
     org = small()
     load = load_from(org)
     wanted = one.table or "Things"
-    never = {*ACCOUNT_TABLES, "Things", "Deals"} - {wanted}
+    never = {*own_tables(CRM), "Things", "Deals"} - {wanted}
     never -= {"tags": {"Things", "Deals"}, "pipelines": {"Deals"}}.get(wanted, set())
     # Not by name: what is named and not offered fails a run.
     choice = {"never": never}
@@ -251,12 +252,12 @@ def rows(load: Any, table: str) -> list[Any]:
 def test_rows_by_their_parents_are_compared_whole_where_coql_refuses(load, org):
     """The one row of the page that takes two modules."""
     deals = family(org)
-    load(never=ACCOUNT_TABLES)
+    load(never=own_tables(CRM))
     org.clock.advance(hours=1)
     org.edit("Deals", deals[0], Title="edited")
     org.remove_row("Lines", org.records("Lines")[0].id)
     org.faults.add(COQL, **{**REFUSED, "times": 99})
-    assert load(never=ACCOUNT_TABLES).exit_code == 0
+    assert load(never=own_tables(CRM)).exit_code == 0
     assert "Lines" in load.run.fully_refreshed
     agrees(load, "Lines")
 

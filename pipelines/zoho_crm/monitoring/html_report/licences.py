@@ -9,16 +9,6 @@ from typing import Any
 
 from ..freshness import DestinationView, Freshness, parse_json
 
-# API limits of Zoho CRM, v8: base, for each user licence, ceiling. Credits that were bought are not known.
-EDITIONS: dict[str, tuple[int, int, int | None]] = {
-    "free": (5_000, 0, 5_000),
-    "standard": (50_000, 250, 100_000),
-    "professional": (50_000, 500, 3_000_000),
-    "enterprise": (50_000, 1_000, 5_000_000),
-    "zohoone": (50_000, 1_000, 5_000_000),
-    "ultimate": (50_000, 2_000, None),
-    "crmplus": (50_000, 2_000, None),
-}
 REGULAR, PORTAL = "Regular User", "Client Portal User"
 COLUMNS = (
     "read_at",
@@ -36,21 +26,11 @@ NONE_FOUND = "none found"
 AGES = (("in the last 7 days", 7), ("8 to 30 days ago", 30), ("31 to 90 days ago", 90))
 
 
-def credits_a_day(edition: str | None, licenses: int | None) -> int | None:
-    """The limit by Zoho's published formula, as no call tells it; None for an edition that it does not name."""
-    known = EDITIONS.get("".join(letter for letter in (edition or "").casefold() if letter.isalnum()))
-    if known is None or (licenses is None and known[1]):
-        return None
-    base, each, ceiling = known
-    credits = base + each * (licenses or 0)
-    return credits if ceiling is None else min(credits, ceiling)
-
-
 def credit_limit(view: DestinationView) -> int | None:
     """The account's limit of API credits a day."""
     names = ("license_details_paid_type", "license_details_users_license_purchased")
     rows = view.rows("org", names)
-    return credits_a_day(*(rows[0][name] for name in names)) if rows else None
+    return view.service.credits_a_day(*(rows[0][name] for name in names)) if rows else None
 
 
 def share(part: int, whole: int) -> str:

@@ -18,7 +18,8 @@ from pipelines.zoho_crm.authorize import command as authorizing
 from pipelines.zoho_crm.authorize.callback_server import spell
 from simulators.zoho_crm import Quirks
 from sources.zoho_crm.auth.connection_string import split_settings
-from sources.zoho_crm.auth.credentials import DEFAULT_SCOPES, KEY
+from sources.zoho_crm.auth.credentials import KEY
+from sources.zoho_crm.service import CRM
 from tests.support.commanding import command, restored_environment
 from tests.support.consenting import URL, account_of, press
 from tests.support.loopback import App, Reply, served
@@ -149,7 +150,7 @@ def test_a_variable_of_the_environment_that_wins_over_the_file_is_named(authoriz
 
 @pytest.mark.parametrize("flag", [True, False])
 def test_the_code_of_a_self_client(authorize, account, flag):
-    code = account.org.tokens.self_client_code(DEFAULT_SCOPES)
+    code = account.org.tokens.self_client_code(CRM.scopes)
     done = authorize("--self-client", *(("--code", code) if flag else ()), piped="" if flag else f"{code}\n")
     assert done.code == 0, done.err + done.out
     call = account.org.ledger.calls("POST /oauth/v2/token")[0]
@@ -158,7 +159,7 @@ def test_the_code_of_a_self_client(authorize, account, flag):
         assert done.out.splitlines()[0].startswith(
             "1. Open https://api-console.zoho.com, choose the Self Client"
         )
-        assert f"2. Scope: {','.join(DEFAULT_SCOPES)}" in done.out
+        assert f"2. Scope: {','.join(CRM.scopes)}" in done.out
 
 
 def test_a_self_client_without_a_code_is_2_and_names_the_flag(authorize, tmp_path):
@@ -334,14 +335,14 @@ def scopes_of(url):
 @pytest.mark.parametrize(
     ("words", "settings", "expected"),
     [
-        ((), "", set(DEFAULT_SCOPES)),
+        ((), "", set(CRM.scopes)),
         ((), "Scope=ZohoCRM.org.READ,ZohoCRM.modules.ALL", {"ZohoCRM.org.READ", "ZohoCRM.modules.ALL"}),
-        ((), "ReadAPI=REST", set(DEFAULT_SCOPES) - {"ZohoCRM.bulk.READ", "ZohoCRM.coql.READ"}),
-        ((), "UseCOQL=false", set(DEFAULT_SCOPES) - {"ZohoCRM.coql.READ"}),
+        ((), "ReadAPI=REST", set(CRM.scopes) - {"ZohoCRM.bulk.READ", "ZohoCRM.coql.READ"}),
+        ((), "UseCOQL=false", set(CRM.scopes) - {"ZohoCRM.coql.READ"}),
         (
             ("--exclude", "Users,org,currencies"),
             "",
-            set(DEFAULT_SCOPES) - {"ZohoCRM.users.READ", "ZohoCRM.org.READ"},
+            set(CRM.scopes) - {"ZohoCRM.users.READ", "ZohoCRM.org.READ"},
         ),
         (
             ("--modules", "users"),
@@ -470,7 +471,7 @@ def test_a_callback_on_another_machine_leaves_pasting(at_a_terminal, account):
 def test_json_lines_are_for_programs(authorize, account):
     asked = authorize("--log-format", "json")
     assert asked.events[0]["event"] == "consent"
-    assert asked.events[0]["scopes"] == list(DEFAULT_SCOPES)
+    assert asked.events[0]["scopes"] == list(CRM.scopes)
     done = authorize("--log-format", "json", "--code", press(asked.events[0]["url"], follow=False))
     assert (done.events[0]["event"], done.events[-1]["event"]) == ("authorized", "summary")
     assert done.events[0]["env_file"] == ".env"

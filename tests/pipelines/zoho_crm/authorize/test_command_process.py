@@ -22,7 +22,7 @@ def test_a_person_is_asked_for_what_is_missing_and_ctrl_c_writes_nothing(tmp_pat
         terminal.until("it is none of US, Europe")
         terminal.type("ca\n")
         asked = terminal.until("Client ID: ")
-        assert "1. Open https://api-console.zohocloud.ca as a CRM administrator" in asked
+        assert "1. Open https://api-console.zohocloud.ca as an administrator" in asked
         assert f"as Authorized Redirect URI exactly {account.callback}\r\n3. Choose CREATE" in asked
         terminal.type("1000.MYCLIENT\n")
         terminal.until("Client Secret (not shown): ")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from simulators.zoho_crm import Module, Quirks, serve
-from sources.zoho_crm.auth.credentials import DEFAULT_SCOPES
-from sources.zoho_crm.auth.scopes import OF_TABLES, PROBES, covers, needs
-from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES, ENDPOINTS
+from sources.zoho_crm.auth.scopes import PROBES, covers, needs, of_tables
+from sources.zoho_crm.discovery.account_tables import ENDPOINTS, own_tables
 from sources.zoho_crm.extract.account import Before, read_endpoint
+from sources.zoho_crm.service import CRM
 from tests.support.checking import MEMORY, check, small
 from tests.support.commanding import command
 
 __all__ = ["check", "command"]  # fixtures
 
-EVERY = {*DEFAULT_SCOPES}
+EVERY = {*CRM.scopes}
 FIVE = {"ZohoCRM.modules.READ", "ZohoCRM.bulk.READ", "ZohoCRM.coql.READ"}
 FIVE |= {"ZohoCRM.settings.modules.READ", "ZohoCRM.settings.fields.READ"}
 
@@ -101,7 +101,7 @@ def test_all_that_authorize_asks_for_is_enough(told, check):
 def test_asking_costs_a_credit_a_scope_and_a_module(check):
     org = of(*EVERY, told=False)
     check(org)
-    scopes = len(PROBES) - len(["settings/modules, users and org are asked anyway"])
+    scopes = len([*PROBES, "the count"]) - len(["settings/modules, users and org are asked anyway"])
     assert org.ledger.credits <= 3 + scopes + len(org.modules)
     assert not org.jobs
 
@@ -143,7 +143,7 @@ def test_a_token_for_some_modules_is_told_which_it_lacks(told, check):
 )
 @pytest.mark.cases(5)
 def test_a_scope_of_one_of_our_tables_is_missed_for_that_table(scope, table, told, check):
-    parts = {scope for scopes in OF_TABLES.values() for scope in scopes}
+    parts = {scope for scopes in of_tables(CRM).values() for scope in scopes}
     org = of(*FIVE, "ZohoSearch.securesearch.READ", *parts - {scope}, told=told)
     org.account.add_currency("USD", "US Dollar", "1.0")
     org.account.add_territory("North")
@@ -169,7 +169,7 @@ def test_the_scopes_of_our_tables_are_those_without_which_zoho_refuses_them(load
         return read_endpoint(load.client(), endpoint, ["Deals"], load.folder, Before({})).status
 
     for endpoint in ENDPOINTS:
-        needed = {*OF_TABLES[endpoint.table]}
+        needed = {*of_tables(CRM)[endpoint.table]}
         assert status(endpoint, needed) == "read", endpoint.table
         for scope in needed:
             assert status(endpoint, needed - {scope}) == "skipped", scope
@@ -179,7 +179,7 @@ def test_the_scopes_of_our_tables_are_those_without_which_zoho_refuses_them(load
         "sync_runs",
         "seat_counts",
     }  # what other calls have brought
-    assert {*OF_TABLES} == {*ACCOUNT_TABLES} - without
+    assert {*of_tables(CRM)} == {*own_tables(CRM)} - without
 
 
 @pytest.mark.parametrize("scope", ["ZohoCRM.settings.modules.READ", "ZohoCRM.settings.fields.READ"])
@@ -269,4 +269,4 @@ def test_a_scope_is_covered_by_itself_by_all_and_by_a_wider_group(granted, scope
 
 
 def test_what_a_sync_asks_for_covers_every_table():
-    assert all(covers(DEFAULT_SCOPES, scope) for scope in needs(["Leads"], ACCOUNT_TABLES))
+    assert all(covers(CRM.scopes, scope) for scope in needs(CRM, ["Leads"], own_tables(CRM)))

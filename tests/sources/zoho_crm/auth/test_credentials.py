@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.zoho_crm.auth.connection_string import join_settings, split_settings
-from sources.zoho_crm.auth.credentials import DEFAULT_SCOPES, SETTINGS, ZohoCredentials, resolve_credentials
+from sources.zoho_crm.auth.credentials import SETTINGS, ZohoCredentials, resolve_credentials
 from sources.zoho_crm.exceptions import SettingsError
+from sources.zoho_crm.service import CRM
 
 KEY = "SOURCES__ZOHO_CRM__CREDENTIALS"
 SECRET, ACCESS, REFRESH = "5ecre7c11ent", "1000.acce55.t0ken", "1000.refre5h.t0ken"
@@ -73,7 +74,7 @@ def test_what_is_not_given_has_a_default():
         "v8",
         60.0,
     )
-    assert (found.scopes, found.proxies, found.coql_allowed) == (DEFAULT_SCOPES, None, True)
+    assert (found.scopes, found.proxies, found.coql_allowed) == (CRM.scopes, None, True)
 
 
 def test_an_explicit_default_beats_the_environment_and_a_gap_is_filled_from_it(monkeypatch):

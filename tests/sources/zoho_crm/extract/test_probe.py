@@ -60,7 +60,7 @@ def many(rows, *, counted=True, at_most=None):
     ],
 )
 def test_the_choice_and_its_reason(module, preferred_api, changes, api, reason):
-    assert choose_api_for_changes(module, preferred_api, changes, columns(), ApiAvailability(coql=True)) == (
+    assert choose_api_for_changes(module, preferred_api, changes, columns(), ApiAvailability()) == (
         api,
         reason,
     )
@@ -79,22 +79,19 @@ def test_the_choice_and_its_reason(module, preferred_api, changes, api, reason):
     ],
 )
 def test_without_the_scope_of_coql(module, changes, api):
-    assert choose_api_for_changes(module, "auto", changes, columns(), ApiAvailability(coql=False))[0] == api
+    assert choose_api_for_changes(module, "auto", changes, columns(), ApiAvailability(coql=()))[0] == api
 
 
 def test_rich_text_makes_lists_dear():
     assert (
-        choose_api_for_changes(
-            DEALS, "auto", many(300), columns(rich_text=True), ApiAvailability(coql=False)
-        )[0]
+        choose_api_for_changes(DEALS, "auto", many(300), columns(rich_text=True), ApiAvailability(coql=()))[0]
         == "bulk"
     )
 
 
 def test_wide_modules_make_coql_dear():
     assert (
-        choose_api_for_changes(DEALS, "auto", many(150_000), columns(1_200), ApiAvailability(coql=True))[0]
-        == "bulk"
+        choose_api_for_changes(DEALS, "auto", many(150_000), columns(1_200), ApiAvailability())[0] == "bulk"
     )
 
 

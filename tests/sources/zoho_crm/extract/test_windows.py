@@ -16,6 +16,7 @@ from sources.zoho_crm import limits
 from sources.zoho_crm.extract.notes import ExtractNotes
 from sources.zoho_crm.extract.probe import plan_changes
 from sources.zoho_crm.models import Window
+from sources.zoho_crm.service import CRM, SERVICES
 from tests.conftest import Loader
 from tests.support.reading import DAY, LIST, QUERY, after_call, queries, things
 from tests.support.truth import truth
@@ -31,9 +32,9 @@ def at(load_from, *, reach=100_000, **quirks):
 
 def small_pages(patch):
     """The reader's part of pages of ten; the account's is in `small_rules`."""
-    for name, value in {"RECORDS_PER_PAGE": 10, "IDS_PER_CALL": 10, "COQL_ROWS_PER_CALL": 10}.items():
+    for name, value in {"RECORDS_PER_PAGE": 10, "IDS_PER_CALL": 10}.items():
         patch.setattr(limits, name, value)
-    patch.setattr(limits, "COQL_PAGES", (10,))
+    patch.setitem(SERVICES, "CRM", replace(CRM, coql_pages=(10,)))
 
 
 def small_rules(reach):

@@ -14,9 +14,9 @@ import pytest
 
 from pipelines.zoho_crm.monitoring.freshness import open_destination
 from pipelines.zoho_crm.monitoring.html_report import write_page
-from pipelines.zoho_crm.monitoring.html_report.licences import credits_a_day
 from pipelines.zoho_crm.options import Options
 from simulators.zoho_crm import Clock, Field, Module, Org, serve
+from sources.zoho_crm.service import CRM
 from tests.conftest import Loader
 from tests.end_to_end.destinations.test_destinations import postgres
 from tests.pipelines.zoho_crm.monitoring.html_report.paging import Page
@@ -411,4 +411,4 @@ def test_a_missing_library_is_one_sentence(load, command, monkeypatch):
     ],
 )
 def test_the_limit_of_credits_is_zohos_formula(edition, licenses, limit):
-    assert credits_a_day(edition, licenses) == limit
+    assert CRM.credits_a_day(edition, licenses) == limit
