@@ -32,7 +32,7 @@ class Place:
         return path.startswith((f"/{self.root}/{self.version}/", f"/{self.root}/bulk/{self.version}/"))
 
     def moved(self, path: str, other: Place) -> str:
-        """The path, or a scope, of this place as the other one has it."""
+        """The path of this place as the other one has it; the table of routes has the CRM's."""
         for mine, its in (
             (f"/{self.root}/{self.version}/", f"/{other.root}/{other.version}/"),
             (f"/{self.root}/bulk/{self.version}/", f"/{other.root}/bulk/{other.version}/"),

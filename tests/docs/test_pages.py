@@ -52,7 +52,7 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
 
 
 def test_the_index_leads_to_every_page_and_the_readme_to_the_index():
-    named = {f"docs/{name}" for name in re.findall(r"\]\((\w+\.md)", PAGES["docs/README.md"])}
+    named = {f"docs/{name}" for name in re.findall(r"\]\(([\w-]+\.md)", PAGES["docs/README.md"])}
     assert named == set(PAGES) - {"README.md", "docs/README.md"}
     assert "](docs/README.md)" in PAGES["README.md"]
 

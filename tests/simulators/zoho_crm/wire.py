@@ -36,9 +36,20 @@ class Wire:
         return str(self.token_call().json()["access_token"])
 
     def get(self, path: str, headers: dict[str, str] | None = None, **params: Any) -> requests.Response:
+        return self.at(f"/crm/v8/{path}", headers=headers, params=params)
+
+    def at(self, path: str, **options: Any) -> requests.Response:
+        """GET of a whole path, of whichever service."""
+        return self._call("GET", path, **options)
+
+    def send(self, path: str, body: dict[str, Any]) -> requests.Response:
+        """POST of JSON to a whole path."""
+        return self._call("POST", path, json=body)
+
+    def _call(self, method: str, path: str, **options: Any) -> requests.Response:
         if "Authorization" not in self.session.headers:
             self.session.headers["Authorization"] = f"{self.scheme} {self.new_token()}"
-        return self.session.get(f"{self.zoho.api_url}/crm/v8/{path}", params=params, headers=headers)
+        return self.session.request(method, f"{self.zoho.api_url}{path}", **options)
 
     def rows(self, path: str, **params: Any) -> list[dict[str, Any]]:
         answer = self.get(path, **params)
