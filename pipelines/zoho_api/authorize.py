@@ -21,9 +21,9 @@ from sources.zoho_api.authentication import authorization_address, exchange_code
 from sources.zoho_api.service import SECTION
 from sources.zoho_crm.auth.authenticator import ZohoAuthenticator
 from sources.zoho_crm.auth.credentials import resolve_credentials
-from sources.zoho_crm.service import CRM
 from sources.zoho_crm.auth.oauth_client import read_answer
 from sources.zoho_crm.exceptions import SettingsError, ZohoCrmError
+from sources.zoho_crm.service import CRM as CRM_SERVICE
 
 CRM = "crm"  # among the connectors: the CRM's own scopes
 
@@ -38,7 +38,7 @@ def get_tokens(options: Options, console: Console) -> int:
         return _authorize_foreign(options, console, foreign[0])
     scopes = [scope for one in connectors for scope in one.authentication.scopes]
     if CRM in options.connectors:
-        scopes = [*CRM.scopes, *scopes]
+        scopes = [*CRM_SERVICE.scopes, *scopes]
     # The new token takes the place of the one at hand, so it has to be good for the same services.
     scopes = list(dict.fromkeys([*scopes, *sorted(_granted(options))]))
     return get_tokens_of_zoho(options, console, scopes, _check)

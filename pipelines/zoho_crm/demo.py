@@ -42,7 +42,9 @@ def opened_account(options: Options, console: Console) -> Iterator[ZohoCredentia
 
     console.text(simulated(options))
     console.event("simulated", {"note": simulated(options)})
-    with simulated_account(lambda: serve(_demo_org(Path(pipelines_dir(options)), options.service))) as credentials:
+    with simulated_account(
+        lambda: serve(_demo_org(Path(pipelines_dir(options)), options.service))
+    ) as credentials:
         yield credentials
 
 
