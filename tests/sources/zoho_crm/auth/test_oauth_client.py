@@ -71,7 +71,7 @@ def test_an_answer_to_another_consent_is_refused(query):
     ("error", "said"),
     [
         ("access_denied", "Reject was pressed, or this client was given 10 codes"),
-        ("no_org", "the user who is signed in there has no Zoho CRM"),
+        ("no_org", "the user who is signed in there has no account of this service"),
         ("invalid_scope", "Correct Scope"),
         ("server_error", "Zoho answered the consent with server_error"),
         ("<b>1000.x</b>", "an error that is no word"),

@@ -50,7 +50,7 @@ def test_every_kind_of_unreadable_module_is_a_skip_with_a_reason(load_from, stat
     ("fault", "words"),
     [
         ({"status": 500, "times": 99}, "500 INTERNAL_ERROR GET /crm/v8/settings/fields?module=Broken"),
-        ({"html": True, "times": 99}, "brought HTML, so something else than Zoho CRM answered"),
+        ({"html": True, "times": 99}, "brought HTML, so something else than Zoho answered"),
         ({"empty": True, "times": 99}, "200 GET /crm/v8/settings/fields?module=Broken brought an empty body"),
         ({"reset": True, "times": 99}, "could not be reached"),
         ({"status": 200, "body": {"fields": None}}, "Zoho's answer has no list of fields"),
@@ -103,7 +103,7 @@ def test_without_the_scope_for_modules_nothing_is_read(load, org):
     ("fault", "words"),
     [
         ({"status": 500}, "500 INTERNAL_ERROR GET /crm/v8/settings/modules"),
-        ({"html": True}, "brought HTML, so something else than Zoho CRM answered"),
+        ({"html": True}, "brought HTML, so something else than Zoho answered"),
         ({"empty": True}, "brought an empty body"),
         ({"reset": True}, "could not be reached"),
         ({"status": 200, "body": {"data": []}}, "Zoho's answer has no list of modules"),
