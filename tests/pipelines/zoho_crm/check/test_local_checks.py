@@ -46,7 +46,7 @@ def test_each_setting_is_told_with_its_place_and_no_secret(command, tmp_path, mo
         words, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
     )
     said = next(c["message"] for c in json.loads(done.stdout) if c["name"] == "settings")
-    assert said.startswith("Region=US, InstanceType=Production, API auto; ")
+    assert said.startswith("Service=CRM, Region=US, InstanceType=Production, API auto; ")
     assert "OAuthClientId, AccountsServer from .env" in said
     assert "OAuthClientSecret from secrets.toml" in said
     assert f"OAuthRefreshToken from {KEY}__OAUTH_REFRESH_TOKEN" in said
