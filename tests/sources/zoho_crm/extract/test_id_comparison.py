@@ -33,7 +33,7 @@ def test_a_narrow_plan_has_the_id_the_version_and_what_is_asked_for(sweeper):
     plan = narrow(made.plan, ("Score", "No_such_field"), 3)
     assert {c.api_name for c in plan.columns} == {"id", MODIFIED_TIME, "Score"}
     assert plan.is_full_refresh
-    assert plan.reason == "every id and Score: 1 credit; Bulk Read 56"
+    assert plan.reason == "every id and Score: 1 credit; Bulk Read 55"
 
 
 def test_a_narrow_plan_of_a_window_reads_every_record(sweeper):
@@ -42,7 +42,7 @@ def test_a_narrow_plan_of_a_window_reads_every_record(sweeper):
     made.plan = replace(made.plan, window=window)
     reading = made.read()
     assert set(rows_of(reading)) == set(made.ids)
-    assert reading.reason == "every id: 1 credit; Bulk Read 56"
+    assert reading.reason == "every id: 1 credit; Bulk Read 55"
     assert (reading.plan.synced, reading.plan.until) == (None, None)
 
 

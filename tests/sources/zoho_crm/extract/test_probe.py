@@ -41,9 +41,9 @@ def many(rows, *, counted=True, at_most=None):
         (DEALS, "records", Changes(SINCE, 0), "records", f"as configured, nothing {WORDS}"),
         (DEALS, "auto", Changes(SINCE, 12), "records", f"12 {WORDS}"),
         (DEALS, "bulk", Changes(SINCE, 12), "bulk", f"as configured, 12 {WORDS}"),
-        (DEALS, "auto", many(900), "coql", f"900 {WORDS}: COQL 2 credits; Records 6, Bulk Read 56"),
-        (DEALS, "auto", many(2_200), "coql", f"2,200 {WORDS}: COQL 6 credits; Records 12, Bulk Read 56"),
-        (DEALS, "auto", many(38_001), "bulk", f"38,001 {WORDS}: Bulk Read 57 credits; Records 192, COQL 60"),
+        (DEALS, "auto", many(900), "coql", f"900 {WORDS}: COQL 2 credits; Records 6, Bulk Read 55"),
+        (DEALS, "auto", many(2_200), "coql", f"2,200 {WORDS}: COQL 6 credits; Records 12, Bulk Read 55"),
+        (DEALS, "auto", many(38_001), "bulk", f"38,001 {WORDS}: Bulk Read 55 credits; Records 192, COQL 60"),
         (DEALS, "records", many(36_001), "records", f"as configured, 36,001 {WORDS}"),
         (DEALS, "bulk", many(201, counted=False), "bulk", f"as configured, at least 201 {WORDS}"),
         (DEALS, "auto", many(201, counted=False), "coql", f"at least 201 {WORDS}, Zoho gives no count"),
@@ -69,8 +69,8 @@ def test_the_choice_and_its_reason(module, preferred_api, changes, api, reason):
 @pytest.mark.parametrize(
     ("module", "changes", "api"),
     [
-        (DEALS, many(11_000), "records"),
-        (DEALS, many(11_201), "bulk"),
+        (DEALS, many(10_800), "records"),
+        (DEALS, many(11_001), "bulk"),
         (DEALS, many(201, counted=False), "bulk"),
         (DEALS, many(201, counted=False, at_most=3_000), "records"),  # it cannot be more than all
         (DEALS, many(201, counted=False, at_most=500_000), "bulk"),
@@ -152,7 +152,7 @@ def test_zohos_count_says_how_many_changed(load, org):
     things(org, 1_000)
     _, plan = planned(load, DAY + timedelta(seconds=100), coql=True)
     assert (plan.api, plan.rows) == ("coql", 900)
-    assert plan.reason == "900 changed since 2026-01-01 00:01: COQL 2 credits; Records 6, Bulk Read 56"
+    assert plan.reason == "900 changed since 2026-01-01 00:01: COQL 2 credits; Records 6, Bulk Read 55"
 
 
 @pytest.mark.parametrize("refusal", ["the scope", "an error", "no number", "it lags"])

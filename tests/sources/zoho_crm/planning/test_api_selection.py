@@ -21,11 +21,11 @@ def columns(count, **field):
 @pytest.mark.parametrize(
     ("rows", "fields", "api", "reason"),
     [
-        (0, 10, "records", "1 credit; Bulk Read 56"),
-        (54 * 200, 10, "records", "56 credits; Bulk Read 56"),
-        (54 * 200 + 1, 10, "bulk", "56 credits; Records 57"),
-        (4_000, 60, "bulk", "56 credits; Records 62"),
-        (1_000_000, 10, "bulk", "360 credits; Records 5,002"),
+        (0, 10, "records", "1 credit; Bulk Read 55"),
+        (53 * 200, 10, "records", "55 credits; Bulk Read 55"),
+        (53 * 200 + 1, 10, "bulk", "55 credits; Records 56"),
+        (4_000, 60, "bulk", "55 credits; Records 62"),
+        (1_000_000, 10, "bulk", "285 credits; Records 5,002"),
         (None, 10, "bulk", "first load, Zoho gives no count"),
     ],
 )
@@ -37,7 +37,7 @@ def test_rich_text_that_lists_cut_makes_records_dear():
     rich = columns(3, rich_text=True)
     assert choose_api(LEADS, "auto", 60, rich) == (
         "bulk",
-        "56 credits; Records up to 61, as lists cut rich text",
+        "55 credits; Records up to 61, as lists cut rich text",
     )
 
 
