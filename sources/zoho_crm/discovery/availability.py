@@ -46,7 +46,7 @@ def fields_of(client: ZohoClient, memory: Knows, module: Module) -> list[Field]:
     except ZohoError as error:
         if known or error.code not in NO_SUCH_MODULE or not _has_records(client, name):
             raise
-        raise ExtractError(f"Zoho refuses to tell its fields, although it has records: {error}") from error
+        raise ExtractError(f"Zoho refuses to list its fields, although it has records: {error}") from error
     if not fields and not known and _has_records(client, name):
         raise ExtractError("Zoho lists no fields for it, although it has records")
     return fields

@@ -123,7 +123,7 @@ CASES = [
         MODULES, {}, "Things", "skipped", 0, before=True, also=lambda load: load.org.drop_module("Things"),
     ),
     case(
-        "list of modules | without a module that was read before, whose fields are still told",
+        "list of modules | without a module that was read before, whose fields are still listed",
         MODULES, {}, "Things", "failed", 1, before=True, says="still knows its fields",
         also=lambda load: hide(load, "Things"),
     ),
@@ -131,7 +131,7 @@ CASES = [
     case("fields | any refusal, read before", FIELDS, NO_MODULE, "Things", "failed", 1, before=True),
     case(
         "fields | `INVALID_DATA`, `PATTERN_NOT_MATCHED`, `INVALID_URL_PATTERN`, not read before, but it has records",
-        FIELDS, error(400, "INVALID_DATA"), "Things", "failed", 1, says="yet it has records",
+        FIELDS, error(400, "INVALID_DATA"), "Things", "failed", 1, says="although it has records",
     ),
     case(
         "fields | the same, and it has no record",
@@ -149,7 +149,7 @@ CASES = [
         TEXTS, REFUSED, "Things", "failed", 1, says="rich text", also=a_long_text,
     ),
     case(
-        "rich text in full | anything but the text, of a record that is there",
+        "rich text in full | anything but the text, of a record that exists",
         TEXTS, error(404, "INVALID_URL_PATTERN"), "Things", "failed", 1, says="rich text", also=a_long_text,
     ),
     case(
