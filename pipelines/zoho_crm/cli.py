@@ -29,9 +29,11 @@ from .examples import CommandWithExamples, leading_lines
 from .options import (
     ConfigOption,
     Options,
+    accounts_options,
     authorize_options,
     connection_options,
     credit_options,
+    given_options,
     json_options,
     load_env_file,
     loads,
@@ -271,7 +273,8 @@ and `modules` below [sources.zoho_crm] in .dlt/config.toml. The command line win
 
 Exit codes: 0 all is synced, 1 something failed, 2 wrong usage or configuration, 3 Zoho refused the
 credentials or the scopes, 4 `verify` found a difference, 5 another run is in progress or the
-database is open elsewhere, 6 stopped at the credit limit, 130 interrupted.
+database is open elsewhere, 6 stopped at the credit limit, 130 interrupted. With --accounts the worst of
+all accounts; from the worst: 130, 2, 3, 1, 4, 5, 6, 0.
 
 README.md and docs/ have the rest: docs/README.md is an index by task, docs/troubleshooting.md explains each message."""
 
@@ -346,6 +349,10 @@ def run_command(command: Callable[[Options, Console], int]) -> int:
         options = resolve_options(ctx, configured)
         hide_secrets(options)
         console = Console(options.log_format, quiet=options.quiet, verbose=options.verbose)
+        if given_options(ctx) & {"accounts", "only", "parallel"}:
+            from .accounts.command import run_for_accounts
+
+            return run_for_accounts(command.__name__, options, console)
         return command(options, console)
     except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
         raise
@@ -431,13 +438,14 @@ cli = Commands(
                 *sync_options(),
                 *credit_options(),
                 *notification_options(),
+                *accounts_options(),
                 *connection_options(),
             ],
         ),
-        _command(plan, [*module_options(), *sync_options(), *connection_options()]),
+        _command(plan, [*module_options(), *sync_options(), *accounts_options(), *connection_options()]),
         _command(modules, [*module_options(), *retention_options(option), *connection_options()]),
         _command(authorize, [*authorize_options(), *module_options()]),
-        _command(check, [*module_options(), *json_options(), *connection_options()]),
+        _command(check, [*module_options(), *json_options(), *accounts_options(), *connection_options()]),
         _command(
             verify,
             [
@@ -445,11 +453,12 @@ cli = Commands(
                 *repair_options(),
                 *credit_options(),
                 *notification_options(),
+                *accounts_options(),
                 *connection_options(),
             ],
         ),
         completion(),
-        _command(status, [*max_age_options(), *status_options()]),
-        _command(report, [*report_options(), *status_options()]),
+        _command(status, [*max_age_options(), *accounts_options(), *status_options()]),
+        _command(report, [*report_options(), *accounts_options(), *status_options()]),
     ],
 )

@@ -19,7 +19,7 @@ from .wrapping import columns_of, wrapped
 NUMBER = re.compile(r"(\* )?[\d,.]*")  # with the mark of a count that differs
 LAST = frozenset({"summary", "error"})  # the events of a quiet command
 WORDY, WRAPPED = (
-    frozenset({"reason", "why not", "why not, or how"}),
+    frozenset({"reason", "why not", "why not, or how", "message"}),
     28,
 )  # columns of sentences, and how narrow they may get
 GAP = 2  # blanks between two columns of a table
@@ -82,6 +82,11 @@ class Console:
             now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
             told = {"event": name, "time": now, **facts}
             self._write(json_text(told))
+
+    def forward(self, facts: Mapping[str, Any]) -> None:
+        """An event of another process, which has its own time."""
+        if self.json:
+            self._write(json_text(facts))
 
     def paragraph(self, title: str, lines: Sequence[str]) -> None:
         """A title and its lines; nothing without lines."""

@@ -12,6 +12,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("run", "the account of .env, into zoho.duckdb; later only what changed"),
         ("--modules Leads,Deals --destination postgres", "two modules, into another database"),
         ("--max-credits 2000 --quiet", "for cron, with a limit"),
+        ("--accounts accounts.toml --parallel 4", "each account of a file, four at a time"),
     ),
     "plan": (
         ("plan", "what the next run would read, by which API, at what cost"),

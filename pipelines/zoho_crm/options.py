@@ -301,6 +301,9 @@ class Options:
     wait_for_database: timedelta = timedelta(minutes=1)
     notify: str | None = None
     metrics_file: str | None = None
+    accounts: str | None = None
+    only: frozenset[str] = frozenset()
+    parallel: int = 4
     # Of `zoho-api`:
     connectors: tuple[str, ...] = ()
     resource: str = ""
@@ -485,7 +488,7 @@ def resolve_options(ctx: click.Context, configured: Callable[[str], Any]) -> Opt
 
     A demo reads the command line only, so that nothing of a real pipeline is touched.
     """
-    given = {name: ctx.params[name] for name in ctx.params if _is_given(ctx, name)}
+    given = {name: ctx.params[name] for name in given_options(ctx)}
     demo = bool(given.get("demo")) or ("demo" not in given and _demo_configured(ctx, configured))
     if demo and "connection" in given:
         raise click.UsageError("--demo brings its own account: leave --connection out.", ctx)
@@ -568,6 +571,32 @@ def _configured(
                 f"{SECTION}.{param.key} in dlt's configuration: {error.message}", ctx
             ) from None
     return found
+
+
+def accounts_options() -> list[click.Parameter]:
+    """The options of the commands that can do the same for many accounts; no keys of dlt's configuration.
+
+    A process of one account must not take itself for the one that starts them.
+    """
+    return [
+        click.Option(
+            ["--accounts"], type=NonEmpty("PATH"), help="Do it for each account of this file (accounts.toml)."
+        ),
+        click.Option(["--only"], type=CommaList(), help="Of --accounts: only these accounts."),
+        click.Option(
+            ["--parallel"],
+            type=click.IntRange(min=1),
+            default=Options.parallel,
+            show_default=True,
+            metavar="N",
+            help="Of --accounts: how many accounts at a time.",
+        ),
+    ]
+
+
+def given_options(ctx: click.Context) -> frozenset[str]:
+    """The names of the options that the command line gives."""
+    return frozenset(name for name in ctx.params if _is_given(ctx, name))
 
 
 def consent_options() -> list[click.Parameter]:

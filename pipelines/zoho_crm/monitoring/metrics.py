@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from sources.zoho_crm.redaction import redact
 
@@ -39,14 +40,40 @@ def write_metrics(path: str, ending: CommandOutcome) -> str | None:
 
     The time of the last success outlives the runs that fail.
     """
+    samples = [
+        Sample(name, {"pipeline": ending.pipeline}, value)
+        for name, value in _of_the_run(ending, _last_success(path, ending.pipeline))
+    ]
+    samples += [
+        Sample(name, {"pipeline": ending.pipeline, "module": redact(module)}, value)
+        for name, module, value in _of_the_modules(ending)
+    ]
+    return _replace(path, samples)
+
+
+def merge_metrics(path: str, files: Mapping[str, Path]) -> str | None:
+    """Put the metrics of several pipelines, each from a file of its own, into one. Returns what went wrong."""
+    return _replace(path, [sample for name, file in files.items() for sample in samples_of(file, name)])
+
+
+def samples_of(path: str | Path, pipeline: str) -> list[Sample]:
+    """What a file says of a pipeline; one that is not there, or that nobody can read, says nothing."""
+    try:
+        families = list(text_string_to_metric_families(Path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return []
+    found = [sample for family in families for sample in family.samples]
+    return [one for one in found if one.labels.get("pipeline") == pipeline]
+
+
+def _replace(path: str, samples: list[Sample]) -> str | None:
     registry = CollectorRegistry()
-    of_run = {n: Gauge(n, text, ["pipeline"], registry=registry) for n, text in OF_THE_RUN.items()}
-    for name, value in _of_the_run(ending, _last_success(path, ending.pipeline)):
-        of_run[name].labels(ending.pipeline).set(value)
+    gauges = {n: Gauge(n, text, ["pipeline"], registry=registry) for n, text in OF_THE_RUN.items()}
     labels = ["pipeline", "module"]
-    of_module = {n: Gauge(n, text, labels, registry=registry) for n, text in OF_A_MODULE.items()}
-    for name, module, value in _of_the_modules(ending):
-        of_module[name].labels(ending.pipeline, redact(module)).set(value)
+    gauges |= {n: Gauge(n, text, labels, registry=registry) for n, text in OF_A_MODULE.items()}
+    for sample in samples:
+        if sample.name in gauges:
+            gauges[sample.name].labels(**sample.labels).set(sample.value)
     try:
         write_to_textfile(path, registry)
     except OSError as error:
@@ -86,10 +113,6 @@ def _of_the_modules(ending: CommandOutcome) -> Iterator[tuple[str, str, float]]:
 
 
 def _last_success(path: str, pipeline: str) -> float | None:
-    """What the file says; a file that is not there, or that nobody can read, says nothing."""
-    try:
-        families = list(text_string_to_metric_families(Path(path).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return None
-    samples = [s for family in families for s in family.samples if s.name == SUCCESS]
-    return next((float(s.value) for s in samples if s.labels.get("pipeline") == pipeline), None)
+    """What the file says."""
+    found = (sample for sample in samples_of(path, pipeline) if sample.name == SUCCESS)
+    return next((float(sample.value) for sample in found), None)

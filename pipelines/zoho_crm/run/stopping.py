@@ -21,6 +21,9 @@ class SignalHandler:
         self.asked = False
         self._unbroken = 0
         self.tell: Callable[[], None] | None = None  # that the end is waited for; called by the signal
+        self.before_kill: Callable[[], None] | None = (
+            None  # what ends with this process; called by the second one
+        )
 
     def install(self) -> None:
         """Whoever starts the process in the background with SIGINT ignored is left alone."""
@@ -41,6 +44,8 @@ class SignalHandler:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
+            if self.before_kill is not None:
+                self.before_kill()
             _kill()
         self.asked = True
         if not self._unbroken:

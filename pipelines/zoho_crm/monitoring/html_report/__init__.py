@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TextIO
 
 from sources.zoho_crm.exceptions import SettingsError
@@ -20,8 +21,18 @@ EXTRA = ("jinja2", "vl_convert")
 
 def write_page(view: DestinationView, options: Options) -> tuple[Path, Headline]:
     """Write the page; returns its path and its headline. Raises SettingsError without the libraries."""
+    page_module = import_page()
+    path = Path(options.output).expanduser().absolute()
+    with replaced_file(path) as file:
+        page = page_module.collect_page(view, options)
+        file.write(redact(page_module.render(page)))
+    return path, page.headline
+
+
+def import_page() -> ModuleType:
+    """What fills the templates. Raises SettingsError without its libraries."""
     try:
-        from .page import collect_page, render
+        from . import page
     except ModuleNotFoundError as missing:
         if missing.name not in EXTRA:
             raise
@@ -29,15 +40,11 @@ def write_page(view: DestinationView, options: Options) -> tuple[Path, Headline]
             f"report needs a library that is not installed ({missing.name}): run `make setup`, or"
             ' pip install "jinja2>=3.1.6" "vl-convert-python>=1.7".'
         ) from None
-    path = Path(options.output).expanduser().absolute()
-    with _replace_file(path) as file:
-        page = collect_page(view, options)
-        file.write(redact(render(page)))
-    return path, page.headline
+    return page
 
 
 @contextmanager
-def _replace_file(path: Path) -> Iterator[TextIO]:
+def replaced_file(path: Path) -> Iterator[TextIO]:
     """A file that takes the place of the path when all is written. Raises SettingsError before, if it can't."""
     if path.is_dir():
         raise SettingsError(f"--output {path} is a folder: name a file.")

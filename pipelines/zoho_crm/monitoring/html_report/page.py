@@ -234,6 +234,14 @@ def _failures(runs: Sequence[PastRun]) -> list[Failure]:
 
 
 def render(page: Page) -> str:
+    def due(moment: datetime | None) -> str | None:
+        return format_due(moment, page.made)
+
+    return fill("page.html", page.made, page=page, due=due)
+
+
+def fill(template: str, made: datetime, **values: Any) -> str:
+    """A page from its template, as of a time."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -242,16 +250,15 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        cell=partial(_cell, year=page.made.year),
+        cell=partial(_cell, year=made.year),
         dated=partial(_cell, year=0),
-        ago=lambda moment: f"{format_duration(page.made - moment)} ago" if moment else _cell(None, 0),
+        ago=lambda moment: f"{format_duration(made - moment)} ago" if moment else _cell(None, 0),
         css=_css_class,
         counted=counted,
         share=share,
     )
     style = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
-    template = environment.get_template("page.html")
-    return template.render(page=page, style=style, due=lambda moment: format_due(moment, page.made))
+    return environment.get_template(template).render(made=made, style=style, **values)
 
 
 def _cell(value: Any, year: int) -> str:

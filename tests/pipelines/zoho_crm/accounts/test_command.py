@@ -1,0 +1,288 @@
+"""A command for many accounts: rows of each in its own place, one failing without the others, one exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipelines.zoho_crm.accounts.command import ORDER, worst
+from simulators.zoho_crm import Field, Module, Org, serve
+from tests.pipelines.zoho_crm.test_process import environment, run
+from tests.support.commanding import landed
+
+FILE = """\
+[defaults]
+modules = ["Leads"]
+wait_for_database = "1s"
+
+[accounts.acme]
+connection_env = "ACME_ZOHO"
+
+[accounts.acme_sandbox]
+connection_env = "ACME_SANDBOX_ZOHO"
+
+[accounts.beta]
+connection_env = "BETA_ZOHO"
+"""
+
+
+def company(*names: str) -> Org:
+    org = Org()
+    org.add_module(Module("Leads", [Field("Last_Name", "text")]))
+    for name in names:
+        org.insert("Leads", {"Last_Name": name})
+    return org
+
+
+@dataclass
+class Group:
+    """Three organisations that are served: one, its sandbox, and one whose token is dead."""
+
+    folder: Path
+    orgs: dict[str, Org]
+    connections: dict[str, str]
+
+    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return run(self.folder, *words, "--accounts", "accounts.toml", **self.connections, **more)
+
+    def names(self, account: str) -> list[str]:
+        found = landed(
+            self.folder / f"zoho_{account}.duckdb",
+            f"select last_name from {account}.leads order by last_name",
+        )
+        return [name for (name,) in found]
+
+
+@pytest.fixture
+def group(tmp_path):
+    orgs = {"ACME_ZOHO": company("Ada", "Bob"), "ACME_SANDBOX_ZOHO": company("Test")}
+    orgs["BETA_ZOHO"] = company("Never seen")
+    with ExitStack() as stack:
+        connections = {
+            name: f"{stack.enter_context(serve(org)).connection_string}OAuthSettingsLocation=memory://;"
+            for name, org in orgs.items()
+        }
+        connections["ACME_SANDBOX_ZOHO"] += "InstanceType=Sandbox;"
+        dead = orgs["BETA_ZOHO"].tokens.refresh_token
+        connections["BETA_ZOHO"] = connections["BETA_ZOHO"].replace(dead, "1000.dead.token1234567890abcdef")
+        (tmp_path / "accounts.toml").write_text(FILE)
+        yield Group(tmp_path, orgs, connections)
+
+
+def rows_read(metrics: str, account: str) -> int:
+    found = re.findall(rf'^zoho_crm_module_rows{{.*pipeline="{account}"}} (\S+)$', metrics, re.MULTILINE)
+    return round(sum(map(float, found)))
+
+
+def test_each_account_is_loaded_into_its_own_file_and_a_dead_token_stops_only_its_own(group):
+    done = group.run("run", "--metrics-file", "zoho.prom")
+    assert group.names("acme") == ["Ada", "Bob"]
+    assert group.names("acme_sandbox") == ["Test"]
+    tables = landed(group.folder / "zoho_beta.duckdb", "select table_name from information_schema.tables")
+    assert ("leads",) not in tables
+    assert done.returncode == 3
+    lines = done.stdout.splitlines()
+    table = {line.split()[0]: line.split() for line in lines if line[:1].isalpha() and " | " not in line}
+    metrics = (group.folder / "zoho.prom").read_text()
+    read = {account: rows_read(metrics, account) for account in ("acme", "acme_sandbox")}
+    assert read["acme"] - read["acme_sandbox"] == 1
+    for account, rows in read.items():
+        assert table[account][1:5] == ["done", "0", str(rows), "0"]
+    assert table["beta"][1:3] == ["refused", "3"]
+    assert lines[-1] == f"3 accounts: 2 done, 1 refused; {sum(read.values())} rows."
+    errors = done.stderr.splitlines()
+    assert errors[-1] == "Error: 1 of 3 accounts: beta (refused)."
+    assert all(line.startswith("beta         | ") for line in errors[:-1])
+    assert "invalid_code" in errors[0]
+    for account, code in (("acme", "0.0"), ("acme_sandbox", "0.0"), ("beta", "3.0")):
+        assert f'zoho_crm_run_exit_code{{pipeline="{account}"}} {code}\n' in metrics
+    assert 'zoho_crm_module_rows{module="Leads",pipeline="acme"} 2.0\n' in metrics
+    assert "dead.token" not in done.stdout + done.stderr + metrics
+
+
+def test_a_later_run_of_one_account_reads_what_changed_and_leaves_the_others_metrics(group):
+    group.run("run", "--metrics-file", "zoho.prom")
+    group.orgs["ACME_ZOHO"].insert("Leads", {"Last_Name": "Cleo"})
+    done = group.run("run", "--metrics-file", "zoho.prom", "--only", "acme", "--quiet")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stdout.splitlines()[-1].startswith("1 account: 1 done; ")
+    assert group.names("acme") == ["Ada", "Bob", "Cleo"]
+    metrics = (group.folder / "zoho.prom").read_text()
+    assert 'zoho_crm_module_rows{module="Leads",pipeline="acme"} 1.0\n' in metrics
+    assert 'zoho_crm_module_rows{module="Leads",pipeline="acme_sandbox"} 1.0\n' in metrics
+    assert 'zoho_crm_run_exit_code{pipeline="beta"} 3.0\n' in metrics
+
+
+def test_a_secret_that_is_not_there_is_named_and_the_others_run(group):
+    del group.connections["BETA_ZOHO"]
+    done = group.run("run", "--log-format", "json")
+    assert done.returncode == 2
+    assert group.names("acme") == ["Ada", "Bob"]
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    accounts = {event["account"]: event for event in events if event["event"] == "account"}
+    assert accounts["beta"]["message"] == (
+        "The connection of beta is not there: connection_env names BETA_ZOHO, which is neither in the environment nor"
+        " in .env."
+    )
+    assert (accounts["acme"]["rows"], accounts["acme"]["exit_code"]) == (2, 0)
+    read = [
+        (event["account"], event["rows"]) for event in events if event["event"] == "read" and event["rows"]
+    ]
+    assert sorted(read)[:1] == [("acme", 2)]
+    assert {key: events[-1][key] for key in ("event", "accounts", "not_done", "rows", "exit_code")} == {
+        "event": "summary",
+        "accounts": 3,
+        "not_done": 1,
+        "rows": 3,
+        "exit_code": 2,
+    }
+
+
+def test_connections_may_stand_in_the_env_file(group):
+    lines = [f"{name}='{value}'\n" for name, value in group.connections.items()]
+    (group.folder / ".env").write_text("".join(lines) + "SOURCES__ZOHO_CRM__CREDENTIALS='Region=Mars'\n")
+    done = run(group.folder, "--accounts", "accounts.toml", "--only", "acme,acme_sandbox")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (group.names("acme"), group.names("acme_sandbox")) == (["Ada", "Bob"], ["Test"])
+
+
+def test_accounts_in_one_duckdb_file_are_loaded_one_after_the_other(group):
+    text = FILE.replace('_ZOHO"\n', '_ZOHO"\ndatabase = "all.duckdb"\n')
+    (group.folder / "accounts.toml").write_text(text)
+    done = group.run("run", "--only", "acme,acme_sandbox", "--parallel", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+    both = landed(
+        group.folder / "all.duckdb",
+        "select last_name from acme.leads union all select last_name from acme_sandbox.leads order by 1",
+    )
+    assert both == [("Ada",), ("Bob",), ("Test",)]
+
+
+def test_the_commands_that_look_do_so_for_each_account(group):
+    group.run("run", "--only", "acme,acme_sandbox")
+    planned = group.run("plan", "--quiet")
+    assert planned.returncode == 3
+    told = [line for line in planned.stdout.splitlines() if " | " in line]
+    assert [line.split(" | ")[0].strip() for line in told] in (
+        ["acme", "acme_sandbox"],
+        ["acme_sandbox", "acme"],
+    )
+    assert all("Nothing was loaded." in line for line in told)
+    status = group.run("status", "--log-format", "json", "--only", "acme,acme_sandbox")
+    events = [json.loads(line) for line in status.stdout.splitlines()]
+    rows = {event["account"]: event["rows"] for event in events if event.get("table") == "leads"}
+    assert (status.returncode, rows) == (0, {"acme": 2, "acme_sandbox": 1})
+    checked = group.run("check", "--only", "beta")
+    assert checked.returncode == 3
+    assert "beta | " in checked.stdout
+
+
+def test_report_writes_a_page_for_each_account_and_one_that_leads_to_them(group):
+    group.run("run")
+    done = group.run("report", "--output", "pages")
+    assert done.returncode == 2
+    folder = group.folder / "pages"
+    assert sorted(path.name for path in folder.iterdir()) == ["acme.html", "acme_sandbox.html", "index.html"]
+    index = (folder / "index.html").read_text()
+    assert '<a href="acme.html"><bdi>acme</bdi></a>' in index
+    assert '<span class="badge fresh">fresh</span>' in index
+    assert "No run has come to its end here (dataset beta in duckdb)" in index
+    assert "leads" in (folder / "acme.html").read_text()
+
+
+def test_one_signal_ends_all_accounts_cleanly_and_starts_no_more(group):
+    """The first account waits for an answer when the signal comes; the second was not started."""
+    group.orgs["ACME_ZOHO"].faults.add(
+        "GET /crm/v8/settings/modules", status=429, headers={"Retry-After": "50"}
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.zoho_crm",
+        "run",
+        "--accounts",
+        "accounts.toml",
+        "--parallel",
+        "1",
+    ]
+    process = subprocess.Popen(
+        [*command, "--only", "acme,acme_sandbox"],
+        cwd=group.folder,
+        env=environment(group.folder, **group.connections),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        line = process.stdout.readline()  # the first account tells that it waits
+        assert "acme " in line
+        for found in Path("/proc").glob("[0-9]*/cmdline"):
+            words = _read(found)
+            assert not any(secret.encode() in words for secret in group.connections.values())
+        process.send_signal(signal.SIGINT)
+        said, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "2 accounts: 2 interrupted" in said
+    assert "It was not started." in said
+    assert "Interrupted. What was loaded stays; the next run reads the rest again." in errors.splitlines()[-1]
+    assert not (group.folder / "zoho_acme_sandbox.duckdb").exists()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--only", "acme"], "--only and --parallel go with --accounts: name its file."),
+        (
+            ["--accounts", "a.toml", "--demo"],
+            "--demo: of one account; --accounts has those of each in its file.",
+        ),
+        (["--accounts", "a.toml", "--dataset", "x"], "--dataset: of one account;"),
+        (
+            ["--accounts", "a.toml"],
+            "The file a.toml of --accounts cannot be read: No such file or directory.",
+        ),
+    ],
+)
+def test_options_that_contradict_each_other_start_nothing(words, sentence, tmp_path):
+    done = run(tmp_path, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"),
+    [
+        ((), 0),
+        ((0, 0), 0),
+        ((0, 6), 6),
+        ((6, 5), 5),
+        ((5, 1, 0), 1),
+        ((1, 3), 3),
+        ((3, 2, 1), 2),
+        ((2, 130), 130),
+    ],
+)
+def test_the_worst_exit_code_is_that_of_all(codes, code):
+    assert worst(codes) == code
+
+
+def test_every_exit_code_has_its_place_in_the_order_and_the_reference_tells_it():
+    reference = Path(__file__).parents[4].joinpath("docs", "reference.md").read_text()
+    assert ", ".join(str(code) for code in reversed(ORDER)) in reference
