@@ -26,10 +26,11 @@ class Figures:
     peak_mb: float
     disk_mb: float = 0.0
     said: str = ""
+    tree_mb: float = 0.0  # of the process and its children at one time
 
 
-def run(command: Sequence[str], folder: Path, **variables: str) -> Figures:
-    """Raises RuntimeError with what the command said if it fails."""
+def run(command: Sequence[str], folder: Path, *, tree: bool = False, **variables: str) -> Figures:
+    """Raises RuntimeError with what the command said if it fails; `tree` measures its children as well."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -43,18 +44,23 @@ def run(command: Sequence[str], folder: Path, **variables: str) -> Figures:
         process = subprocess.Popen(list(command), cwd=folder, env=environment, stdout=said, stderr=said)
         disk = Disk(folder)
         disk.start()
+        memory = Memory(process.pid, disk.ended)
+        if tree:
+            memory.start()
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
         disk.ended.set()
         disk.join()
+        if tree:
+            memory.join()
         said.seek(0)
         words = said.read()
     if process.returncode:
         told = " ".join(command)[:200]
         raise RuntimeError(f"{told} ended with {process.returncode}: {words[-2000:]}")
     cpu = usage.ru_utime + usage.ru_stime
-    return Figures(seconds, cpu, usage.ru_maxrss / 1024, disk.most / 1e6, words)
+    return Figures(seconds, cpu, usage.ru_maxrss / 1024, disk.most / 1e6, words, memory.most / 1e6)
 
 
 class Disk(threading.Thread):
@@ -73,6 +79,38 @@ class Disk(threading.Thread):
                         info = Path(place, name).lstat()
                         inodes[info.st_ino] = info.st_size  # a linked file counts once
             self.most = max(self.most, sum(inodes.values()))
+
+
+class Memory(threading.Thread):
+    """The most that a process and its children held together, by Linux's /proc, looked at four times a second.
+
+    Pages that several of them share count once.
+    """
+
+    def __init__(self, pid: int, ended: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.pid, self.most, self.ended = pid, 0, ended
+
+    def run(self) -> None:
+        while not self.ended.wait(0.25):
+            self.most = max(self.most, sum(map(_memory_of, _tree(self.pid))))
+
+
+def _tree(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task").glob("*/children")
+        found = [int(one) for file in children for one in file.read_text().split()]
+    except OSError:
+        return []
+    return [pid, *(one for child in found for one in _tree(child))]
+
+
+def _memory_of(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
 
 
 def median(runs: Sequence[Figures]) -> Figures:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .measuring import Figures, median, run
+from .organisations import served_organisations
 from .served import Account, Served, served
 
 MODULE = "Generated"
@@ -31,10 +32,11 @@ class Size:
     paced_rows: int
     many_rows: int | None  # of the run that shows how time and memory grow
     listed_rows: int  # of the peers that read lists
+    organisations: int = 100  # of the accounts of one command
 
 
 SIZES = {
-    "short": Size(1, 200_000, 50_000, 100_000, None, 10_000),
+    "short": Size(1, 200_000, 50_000, 100_000, None, 10_000, organisations=10),
     "usual": Size(5, 1_000_000, 200_000, 1_000_000, None, 60_000),
     "long": Size(5, 1_000_000, 200_000, 1_000_000, 10_000_000, 60_000),
 }
@@ -259,6 +261,25 @@ def idle(size: Size) -> Report:
     return lines, details
 
 
+def accounts(size: Size) -> Report:
+    """Small organisations in one command, four at a time: all of them loaded for the first time, and again. Once."""
+    lines, details = [], {}
+    with served_organisations(size.organisations) as zoho, empty_folder() as folder:
+        variables = zoho.write_accounts(folder)
+        order = [PYTHON, "-m", "pipelines.zoho_crm", "run", "--accounts", "accounts.toml", "--quiet"]
+        for name, seconds in (("first load", 4.0), ("nothing new", 4.0)):
+            taken = run(order, folder, tree=True, **variables)
+            told = zoho.tell()
+            work = f"{size.organisations} organisations, four at a time, {name}"
+            lines += [
+                Row(work, "wall for each", taken.seconds / size.organisations, seconds, "s"),
+                Row(work, "memory of all processes at once", taken.tree_mb, 1_600, "MB"),
+                Row(work, "calls refused as too many at once", told["refused"], 0, ""),
+            ]
+            details[name] = {**shown(taken, 0), "tree_mb": round(taken.tree_mb, 1), **told}
+    return lines, details
+
+
 def start(size: Size) -> Report:
     found = {}
     for name, options, code in (("the help text", ["--help"], 0), ("a usage error", ["--nonsense"], 2)):
@@ -302,4 +323,5 @@ WORKS: dict[str, Callable[[Size], Report]] = {
     "increment": increment,
     "idle": idle,
     "paced": paced,
+    "accounts": accounts,
 }

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from pipelines.zoho_crm.monitoring.metrics import OF_A_MODULE, OF_THE_RUN
 from pipelines.zoho_crm.output.live_progress import STATES
@@ -60,23 +57,3 @@ def test_the_line_for_cron_runs_as_cron_would_run_it(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "zoho-crm.log").read_text().count("\n") == 1
     assert "zoho_crm_last_success_timestamp_seconds{" in (tmp_path / "zoho_crm.prom").read_text()
-
-
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed here")
-def test_systemd_takes_the_unit_and_the_timer(tmp_path):
-    service, timer = blocks("ini")
-    python = "/opt/zoho-crm/.venv/bin/python"
-    assert f"ExecStart={python} -m pipelines.zoho_crm" in service
-    service = service.replace(python, sys.executable).replace("User=zoho\n", "")
-    for name, text in (("zoho-crm.service", service), ("zoho-crm.timer", timer)):
-        (tmp_path / name).write_text(text)
-    files = [str(tmp_path / name) for name in ("zoho-crm.service", "zoho-crm.timer")]
-    done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", *files],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    ours = [line for line in done.stderr.splitlines() if "zoho-crm" in line]
-    assert (done.returncode, ours) == (0, [])

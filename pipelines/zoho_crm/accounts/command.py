@@ -22,7 +22,7 @@ from ..options import Options, given_options
 from ..run.run_result import CommandOutcome
 from ..run.stopping import STOP
 from ..streams import remark
-from .accounts_file import Account, account_options, choose_accounts, load_accounts
+from .accounts_file import OF_THE_COMMAND, Account, choose_accounts, load_accounts
 from .environment import READS_NO_ACCOUNT, connection_of, environment_of, shared_environment
 from .processes import Ended, Job, Processes, Stream
 
@@ -43,6 +43,9 @@ WITH_METRICS = ("run", "verify")
 LIVE = ("run", "verify")  # their lines are passed on as they come, those of the others account by account
 LAST_RUN = "zoho_crm_last_run_timestamp_seconds"
 FIGURES = ("rows", "deleted", "calls", "credits", "failed")
+HERE = frozenset(
+    {"accounts", "only", "parallel", "output"}
+)  # of the command line, and no option of an account
 REPORTS = "zoho_report"  # a folder
 
 
@@ -83,7 +86,7 @@ def run_for_accounts(command: str, options: Options, console: Console) -> int:
     """The command for each account. Raises SettingsError for a wrong file, before anything is started."""
     given = given_options(click.get_current_context())
     _check_options(options, given)
-    own = {name: getattr(options, name) for name in given & account_options().keys()}
+    own = {name: getattr(options, name) for name in given - OF_THE_COMMAND - HERE}
     path = Path(str(options.accounts)).expanduser()
     every = load_accounts(path, own)
     chosen = choose_accounts(every, options.only, path)

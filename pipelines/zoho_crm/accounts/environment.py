@@ -41,7 +41,9 @@ def environment_of(account: Account, common: Mapping[str, Any]) -> dict[str, str
     }
     found = {f"{PREFIX}{name.upper()}": as_text(value) for name, value in settings.items()}
     if account.database is not None:
+        # Both, because dlt would fill up the string from keys of secrets.toml.
         found["DESTINATION__DUCKDB__CREDENTIALS"] = str(account.database)
+        found["DESTINATION__DUCKDB__CREDENTIALS__DATABASE"] = str(account.database)
     return found
 
 

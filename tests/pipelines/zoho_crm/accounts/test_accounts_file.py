@@ -76,6 +76,7 @@ def test_options_reach_the_process_of_the_account_as_they_were_written(read, tmp
         "PIPELINE_NAME": "acme",
         "ENV_FILE": "/dev/null",
         "DESTINATION__DUCKDB__CREDENTIALS": str(tmp_path / "data" / "all.duckdb"),
+        "DESTINATION__DUCKDB__CREDENTIALS__DATABASE": str(tmp_path / "data" / "all.duckdb"),
     }
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pipelines.zoho_crm.accounts.command import ORDER, worst
@@ -18,6 +21,7 @@ from simulators.zoho_crm import Field, Module, Org, serve
 from tests.pipelines.zoho_crm.test_process import environment, run
 from tests.support.commanding import landed
 
+LONG_AGO = datetime(2026, 1, 1, tzinfo=timezone.utc)
 FILE = """\
 [defaults]
 modules = ["Leads"]
@@ -38,7 +42,7 @@ def company(*names: str) -> Org:
     org = Org()
     org.add_module(Module("Leads", [Field("Last_Name", "text")]))
     for name in names:
-        org.insert("Leads", {"Last_Name": name})
+        org.insert("Leads", {"Last_Name": name}, modified_time=LONG_AGO)
     return org
 
 
@@ -101,7 +105,7 @@ def test_each_account_is_loaded_into_its_own_file_and_a_dead_token_stops_only_it
     errors = done.stderr.splitlines()
     assert errors[-1] == "Error: 1 of 3 accounts: beta (refused)."
     assert all(line.startswith("beta         | ") for line in errors[:-1])
-    assert "invalid_code" in errors[0]
+    assert "Zoho does not know this refresh token" in errors[0]
     for account, code in (("acme", "0.0"), ("acme_sandbox", "0.0"), ("beta", "3.0")):
         assert f'zoho_crm_run_exit_code{{pipeline="{account}"}} {code}\n' in metrics
     assert 'zoho_crm_module_rows{module="Leads",pipeline="acme"} 2.0\n' in metrics
@@ -133,16 +137,15 @@ def test_a_secret_that_is_not_there_is_named_and_the_others_run(group):
         "The connection of beta is not there: connection_env names BETA_ZOHO, which is neither in the environment nor"
         " in .env."
     )
-    assert (accounts["acme"]["rows"], accounts["acme"]["exit_code"]) == (2, 0)
-    read = [
-        (event["account"], event["rows"]) for event in events if event["event"] == "read" and event["rows"]
-    ]
-    assert sorted(read)[:1] == [("acme", 2)]
+    assert accounts["acme"]["exit_code"] == 0
+    tables = [event for event in events if event["event"] == "table" and event["module"] == "Leads"]
+    assert {event["account"]: event["rows"] for event in tables} == {"acme": 2, "acme_sandbox": 1}
+    rows = accounts["acme"]["rows"] + accounts["acme_sandbox"]["rows"]
     assert {key: events[-1][key] for key in ("event", "accounts", "not_done", "rows", "exit_code")} == {
         "event": "summary",
         "accounts": 3,
         "not_done": 1,
-        "rows": 3,
+        "rows": rows,
         "exit_code": 2,
     }
 
@@ -153,6 +156,32 @@ def test_connections_may_stand_in_the_env_file(group):
     done = run(group.folder, "--accounts", "accounts.toml", "--only", "acme,acme_sandbox")
     assert (done.returncode, done.stderr) == (0, "")
     assert (group.names("acme"), group.names("acme_sandbox")) == (["Ada", "Bob"], ["Test"])
+
+
+def test_dlt_s_own_settings_of_another_account_and_file_are_not_mixed_in(group):
+    (group.folder / ".dlt").mkdir()
+    (group.folder / ".dlt" / "secrets.toml").write_text(
+        '[sources.zoho_crm.credentials]\noauth_refresh_token = "1000.of.a.third.account"\nread_api = "COQL"\n'
+        '[destination.duckdb.credentials]\ndatabase = "other.duckdb"\n'
+    )
+    done = group.run("run", "--only", "acme,acme_sandbox")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (group.names("acme"), group.names("acme_sandbox")) == (["Ada", "Bob"], ["Test"])
+    assert not (group.folder / "other.duckdb").exists()
+
+
+def test_verify_repairs_each_account(group):
+    group.run("run", "--only", "acme,acme_sandbox")
+    with duckdb.connect(str(group.folder / "zoho_acme.duckdb")) as database:
+        database.execute("delete from acme.leads where last_name = 'Ada'")
+    found = group.run("verify", "--only", "acme,acme_sandbox")
+    assert (found.returncode, found.stdout.splitlines()[-1].partition(";")[0]) == (
+        4,
+        "2 accounts: 1 done, 1 differs",
+    )
+    repaired = group.run("verify", "--only", "acme,acme_sandbox", "--repair")
+    assert repaired.returncode in (0, 4)
+    assert group.names("acme") == ["Ada", "Bob"]
 
 
 def test_accounts_in_one_duckdb_file_are_loaded_one_after_the_other(group):
@@ -199,23 +228,14 @@ def test_report_writes_a_page_for_each_account_and_one_that_leads_to_them(group)
     assert "leads" in (folder / "acme.html").read_text()
 
 
-def test_one_signal_ends_all_accounts_cleanly_and_starts_no_more(group):
-    """The first account waits for an answer when the signal comes; the second was not started."""
-    group.orgs["ACME_ZOHO"].faults.add(
-        "GET /crm/v8/settings/modules", status=429, headers={"Retry-After": "50"}
-    )
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines.zoho_crm",
-        "run",
-        "--accounts",
-        "accounts.toml",
-        "--parallel",
-        "1",
-    ]
+@contextmanager
+def waiting_for_zoho(group):
+    """A run of two accounts, one after the other, in which the first one waits for Zoho."""
+    fault = {"status": 429, "headers": {"Retry-After": "50"}}
+    group.orgs["ACME_ZOHO"].faults.add("GET /crm/v8/settings/modules", **fault)
+    words = ["--accounts", "accounts.toml", "--parallel", "1", "--only", "acme,acme_sandbox"]
     process = subprocess.Popen(
-        [*command, "--only", "acme,acme_sandbox"],
+        [sys.executable, "-m", "pipelines.zoho_crm", "run", *words],
         cwd=group.folder,
         env=environment(group.folder, **group.connections),
         stdout=subprocess.PIPE,
@@ -224,11 +244,12 @@ def test_one_signal_ends_all_accounts_cleanly_and_starts_no_more(group):
     )
     with process:
         assert process.stdout is not None
-        line = process.stdout.readline()  # the first account tells that it waits
-        assert "acme " in line
-        for found in Path("/proc").glob("[0-9]*/cmdline"):
-            words = _read(found)
-            assert not any(secret.encode() in words for secret in group.connections.values())
+        assert process.stdout.readline().startswith("acme         | ")  # it tells that it waits
+        yield process
+
+
+def test_one_signal_ends_all_accounts_cleanly_and_starts_no_more(group):
+    with waiting_for_zoho(group) as process:
         process.send_signal(signal.SIGINT)
         said, errors = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -236,6 +257,34 @@ def test_one_signal_ends_all_accounts_cleanly_and_starts_no_more(group):
     assert "It was not started." in said
     assert "Interrupted. What was loaded stays; the next run reads the rest again." in errors.splitlines()[-1]
     assert not (group.folder / "zoho_acme_sandbox.duckdb").exists()
+
+
+def test_an_account_whose_process_is_killed_is_told_and_the_others_run(group):
+    with waiting_for_zoho(group) as process:
+        (child,) = children_of(process.pid)
+        assert not secrets_in_process_list(group)
+        os.kill(child, signal.SIGKILL)
+        said, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "The process was ended by signal 9." in said
+    assert errors.splitlines()[-1] == "Error: 1 of 2 accounts: acme (failed)."
+    assert group.names("acme_sandbox") == ["Test"]
+
+
+def children_of(pid: int) -> list[int]:
+    """By the fourth field of /proc/PID/stat."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        fields = _read(file).decode("utf-8", "replace").rpartition(")")[2].split()
+        if fields[1:2] == [str(pid)]:
+            found.append(int(file.parent.name))
+    return found
+
+
+def secrets_in_process_list(group: Group) -> list[str]:
+    shown = [_read(file) for file in Path("/proc").glob("[0-9]*/cmdline")]
+    secrets = [org.tokens.refresh_token for org in group.orgs.values()]
+    return [secret for secret in secrets if any(secret.encode() in words for words in shown)]
 
 
 def _read(path: Path) -> bytes:
