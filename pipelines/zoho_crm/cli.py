@@ -46,6 +46,7 @@ from .options import (
     report_options,
     resolve_options,
     retention_options,
+    seat_options,
     status_options,
     sync_options,
 )
@@ -207,6 +208,18 @@ def report(options: Options, console: Console) -> int:
     console.event("summary", {**facts, "path": str(path)})
     console.last(f"{told} The page is {path}")
     return 0
+
+
+def seats(options: Options, console: Console) -> int:
+    """List the users with their licences, and how long each has been idle.
+
+    It reads only the destination. --idle 60 --format csv is the list of licences to take back.
+    """
+    from .monitoring.freshness import open_destination
+    from .monitoring.seats import print_seats
+
+    with open_destination(options, None if options.log_format == "csv" else console) as view:
+        return print_seats(console, view, options)
 
 
 @contextmanager
@@ -460,5 +473,6 @@ cli = Commands(
         completion(),
         _command(status, [*max_age_options(), *accounts_options(), *status_options()]),
         _command(report, [*report_options(), *accounts_options(), *status_options()]),
+        _command(seats, seat_options()),
     ],
 )

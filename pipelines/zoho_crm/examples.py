@@ -54,6 +54,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("report --demo", "about what `make demo` has loaded"),
         ("report --output /var/www/zoho.html", "for a web server"),
     ),
+    "seats": (
+        ("seats", "each user with licence, last activity and days idle"),
+        ("seats --price 40", "what the licences cost, and those that are not used"),
+        ("seats --idle 60 --format csv > idle.csv", "the licences to take back"),
+    ),
 }
 MAIN_HELP_ORDER = (
     "run",
@@ -64,6 +69,7 @@ MAIN_HELP_ORDER = (
     "check",
     "status",
     "report",
+    "seats",
 )  # one each in the main help
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from dataclasses import fields as fields_of
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,17 +21,22 @@ if TYPE_CHECKING:
     from sources.zoho_crm.transform.privacy_rules import PrivacyRules
 
 
+def log_format(option: Callable[..., click.Parameter], *more: str) -> click.Parameter:
+    """Of every command; `more` are formats that a command has besides."""
+    return option(
+        "--log-format",
+        "--format",
+        type=click.Choice(["text", "json", *more]),
+        default="text",
+        show_default=True,
+        help="json: each line of the output is one JSON object." + "".join(f" {m}: one table." for m in more),
+    )
+
+
 def output_options(option: Callable[..., click.Parameter]) -> list[click.Parameter]:
     """Of every command."""
     return [
-        option(
-            "--log-format",
-            "--format",
-            type=click.Choice(["text", "json"]),
-            default="text",
-            show_default=True,
-            help="json: each line of the output is one JSON object.",
-        ),
+        log_format(option),
         option("-v", "--verbose", is_flag=True, help="Show every table, column and field, however many."),
         option("-q", "--quiet", is_flag=True, help="Print only errors and the last line."),
     ]
@@ -172,6 +178,21 @@ class Span(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         return span
 
 
+class Price(click.ParamType):  # type: ignore[type-arg]
+    """An amount of money, exact."""
+
+    name = "AMOUNT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        try:
+            price = Decimal(str(value).strip())
+        except InvalidOperation:
+            price = Decimal("NaN")
+        if not price.is_finite() or price < 0:
+            self.fail(f"{value!r} is not a price: write a number such as 40 or 39.90.", param, ctx)
+        return price
+
+
 class Moment(click.ParamType):  # type: ignore[type-arg]
     """A time in ISO 8601; without an offset it is UTC."""
 
@@ -285,6 +306,8 @@ class Options:
     max_age: timedelta | None = None
     stale_after: timedelta = timedelta(hours=24)
     output: str = "zoho_report.html"
+    idle: int | None = None
+    price: Decimal | None = None
     privacy: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
@@ -650,7 +673,7 @@ def status_options() -> list[click.Parameter]:
         show_default=True,
         help="Call a table stale whose last good run is older.",
     )
-    return [stale, *rhythm, *(p for p in connection_options() if p.name != "connection")]
+    return [stale, *rhythm, *destination_options()]
 
 
 def max_age_options() -> list[click.Parameter]:
@@ -674,6 +697,25 @@ def report_options() -> list[click.Parameter]:
             show_default=True,
             help="The HTML file to write.",
         )
+    ]
+
+
+def destination_options() -> list[click.Parameter]:
+    """Those of a command that reads the destination alone."""
+    return [p for p in connection_options() if p.name != "connection"]
+
+
+def seat_options() -> list[click.Parameter]:
+    """The options of `seats`."""
+    return [
+        option(
+            "--idle",
+            type=click.IntRange(min=1),
+            metavar="DAYS",
+            help="Only users that hold a user licence and were idle for so many days.",
+        ),
+        option("--price", type=Price(), help="Price of one user licence, to sum up."),
+        *(p if p.name != "log_format" else log_format(option, "csv") for p in destination_options()),
     ]
 
 

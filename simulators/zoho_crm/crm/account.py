@@ -100,7 +100,8 @@ class Account:
     ) -> dict[str, Any]:
         """status: active, inactive, disabled or deleted; any other key of Zoho's users may be given."""
         held = next(row for row in self.profiles if row["name"] == profile)
-        role = next(row for row in self.roles if row["name"] == more.pop("role", self.roles[0]["name"]))
+        wanted = more.pop("role", self.roles[0]["name"])
+        role = next(row for row in self.roles if row["name"] == wanted)
         now = self._org.now()
         user = {
             **_PERSON,

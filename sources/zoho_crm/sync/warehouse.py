@@ -136,6 +136,16 @@ def is_duckdb(pipeline: dlt.Pipeline) -> bool:
     return pipeline.destination is not None and pipeline.destination.destination_type.endswith(".duckdb")
 
 
+@dataclass(frozen=True)
+class NewestTime:
+    """A time, and where it stands."""
+
+    time: datetime
+    table: str
+    key_column: str | None
+    time_column: str
+
+
 class MissingTable(ZohoCrmError):
     """The destination has no such table or column."""
 
@@ -285,34 +295,40 @@ class Warehouse:
             rows = sql.execute_sql(" union all ".join(counts)) if counts else []
         return {str(table): int(count) for table, count in rows or []}
 
-    def newest(self, columns: Iterable[tuple[str, str | None, str]]) -> dict[str, datetime]:
+    def newest(self, columns: Iterable[tuple[str, str | None, str]]) -> dict[str, NewestTime]:
         """The newest time of live rows by a key, over all of these: table, column of the key, column of the time.
 
-        Without a column of the key the table's name is the key. Absent tables and columns are left out.
+        Without a column of the key the table's name is the key. Absent tables and columns are left out; of equal
+        times the one that is named first counts.
         """
         columns = list(columns)
         found = self._look({table for table, _, _ in columns})
         wanted = {
             "row_key": typed("row_key", {"data_type": "text"}),
             "newest": typed("newest", {"data_type": "timestamp", "timezone": True}),
+            "place": typed("place", {"data_type": "bigint"}),
         }
-        newest: dict[str, datetime] = {}
+        newest: dict[str, NewestTime] = {}
         with self._sql() as sql:
             queries = []
-            for table, key, time in columns:
+            for place, (table, key, time) in enumerate(columns):
                 there = found.get(table, {})
                 if time not in there or (key is not None and key not in there):
                     continue
                 name, moment = sql.make_qualified_table_name(table), sql.escape_column_name(time)
                 shown = f"'{table}'" if key is None else sql.escape_column_name(key)
                 group = "" if key is None else f" group by {shown}"
-                rows = f"select {shown} as row_key, max({moment}) as newest from {name} where {_live(sql, there)}"
+                rows = (
+                    f"select {shown} as row_key, max({moment}) as newest, {place} as place"
+                    f" from {name} where {_live(sql, there)}"
+                )
                 queries.append(f"from ({rows}{group}) as grouped_rows where newest is not null")
             for part in tables_of(sql, queries, wanted) if queries else ():
                 for row in part.to_pylist():
                     known = newest.get(row["row_key"])
-                    newest[row["row_key"]] = row["newest"] if known is None else max(known, row["newest"])
-        return {key: time for key, time in newest.items() if key is not None}
+                    if row["row_key"] is not None and (known is None or row["newest"] > known.time):
+                        newest[row["row_key"]] = NewestTime(row["newest"], *columns[row["place"]])
+        return newest
 
     def count_before(
         self, columns: Mapping[str, str], moments: Sequence[datetime]

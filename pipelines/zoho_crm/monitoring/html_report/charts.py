@@ -23,7 +23,7 @@ from sources.zoho_crm.discovery.account_tables import ACCOUNT_TABLES
 from ...console import counted
 from ..freshness import DestinationView
 from ..history import Entry, PastRun
-from .licences import SeatCount, changed_counts, share
+from ..licences import SeatCount, changed_counts, share
 
 Spec = dict[str, Any]
 Legend = Sequence[tuple[str, str]]  # name, colour

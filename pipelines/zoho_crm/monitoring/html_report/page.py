@@ -25,17 +25,18 @@ from ..freshness import (
     headline,
 )
 from ..history import PastRun
-from . import charts
-from .charts import Figure
-from .licences import (
+from ..licences import (
+    Seat,
     SeatCount,
-    User,
     by_last_activity,
     credit_limit,
-    licensed_users,
+    licence_holders,
+    read_seats,
     seat_counts,
     share,
 )
+from . import charts
+from .charts import Figure
 from .schema import Change, Reference, references, schema_changes, skipped_fields
 
 WINDOW = timedelta(days=92)
@@ -96,7 +97,7 @@ class Page:
     deletions: list[list[Any]]
     credits: list[tuple[str, int]]
     seats: SeatCount | None
-    users: list[User]  # those that hold a licence
+    users: list[Seat]  # those that hold a licence
     activity: list[tuple[str, int]]
     changes: list[Change]
     kept: list[tuple[str, str]]
@@ -111,7 +112,7 @@ def collect_page(view: DestinationView, options: Options) -> Page:
     runs = [run for run in every if not run.stop]
     period = charts.period_of(runs, WINDOW)
     limit, counts = credit_limit(view), seat_counts(view)
-    users = licensed_users(view, tables)
+    users = licence_holders(read_seats(view, tables))
     months = charts.month_starts(view.now)
     created = _created(view, tables, [*months, view.now - RECENT, view.now + timedelta(days=1)])
     by_month = {
@@ -176,7 +177,7 @@ def _modules(
         TableRow(
             table,
             created[table.table][-1] - created[table.table][-2] if table.table in created else None,
-            changed.get(table.table),
+            changed[table.table].time if table.table in changed else None,
             round(100 * (table.rows or 0) / largest, 1),
         )
         for table in sorted(modules, key=lambda table: (-(table.rows or 0), table.table))
