@@ -33,6 +33,7 @@ from .options import (
     authorize_options,
     connection_options,
     credit_options,
+    export_options,
     given_options,
     json_options,
     load_env_file,
@@ -159,6 +160,8 @@ def verify(options: Options, console: Console) -> int:
     from .output.verify_report import print_verification
     from .verify.verifier import Verifier
 
+    if options.against is not None:
+        return _verify_export(options, console)
     opening = open_command(options, console, "verify", loads=options.repair)
     with notify_on_exit(options, "verify") as ending, opening as work, closing(work.progress):
         verifier = Verifier(work.pipeline, work.client, work.choice, work.credentials.api, work.progress)
@@ -174,6 +177,16 @@ def verify(options: Options, console: Console) -> int:
             ending.sentence = f"The destination differs from the CRM in {names}{hint}."
             print_error(ending.sentence)
     return result.exit_code
+
+
+def export(options: Options, console: Console) -> int:
+    """Write every table of the destination into a file of FOLDER, with a manifest.
+
+    It reads only the destination. verify --against FOLDER proves the files later.
+    """
+    from .export.command import export_tables
+
+    return export_tables(console, options)
 
 
 def status(options: Options, console: Console) -> int:
@@ -220,6 +233,17 @@ def seats(options: Options, console: Console) -> int:
 
     with open_destination(options, None if options.log_format == "csv" else console) as view:
         return print_seats(console, view, options)
+
+
+def _verify_export(options: Options, console: Console) -> int:
+    from .export.comparison import compare_export
+
+    if options.repair or options.modules or options.exclude:
+        raise click.UsageError(
+            "--against compares all files of an export: leave --repair, --modules and --exclude out.",
+            click.get_current_context(),
+        )
+    return compare_export(console, options)
 
 
 @contextmanager
@@ -474,5 +498,6 @@ cli = Commands(
         _command(status, [*max_age_options(), *accounts_options(), *status_options()]),
         _command(report, [*report_options(), *accounts_options(), *status_options()]),
         _command(seats, seat_options()),
+        _command(export, export_options()),
     ],
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 from .safe_text import redact
 from .streams import OutputError, remark
 
-FAILED, USAGE, REFUSED, BUSY, SPENT, INTERRUPTED = 1, 2, 3, 5, 6, 130
+FAILED, USAGE, REFUSED, DIFFERENT, BUSY, SPENT, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
 
 # Zoho's words for "not with these credentials"; met while the modules are listed, nothing can be read.
 REFUSALS = frozenset({"OAUTH_SCOPE_MISMATCH", "AUTHORIZATION_FAILED", "INVALID_TOKEN"})

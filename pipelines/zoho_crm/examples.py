@@ -39,6 +39,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "verify": (
         ("verify", "compare every id of every module"),
         ("verify --modules Deals --repair", "correct what differs in one module"),
+        ("verify --against /backup/zoho", "prove the files of an export"),
     ),
     "completion": (
         ("completion bash >> ~/.bashrc", "then open a new shell"),
@@ -59,6 +60,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("seats --price 40", "what the licences cost, and those that are not used"),
         ("seats --idle 60 --format csv > idle.csv", "the licences to take back"),
     ),
+    "export": (
+        ("export /backup/zoho", "a Parquet file for each table, and a manifest"),
+        ("export /backup/zoho-csv --format csv", "the same as CSV"),
+    ),
 }
 MAIN_HELP_ORDER = (
     "run",
@@ -70,6 +75,7 @@ MAIN_HELP_ORDER = (
     "status",
     "report",
     "seats",
+    "export",
 )  # one each in the main help
 
 

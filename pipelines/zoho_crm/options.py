@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from sources.zoho_crm.transform.privacy_rules import PrivacyRules
 
 
-def log_format(option: Callable[..., click.Parameter], *more: str) -> click.Parameter:
+def log_format(
+    option: Callable[..., click.Parameter], *more: str, names: Sequence[str] = ("--log-format", "--format")
+) -> click.Parameter:
     """Of every command; `more` are formats that a command has besides."""
     return option(
-        "--log-format",
-        "--format",
+        *names,
         type=click.Choice(["text", "json", *more]),
         default="text",
         show_default=True,
@@ -308,6 +309,9 @@ class Options:
     output: str = "zoho_report.html"
     idle: int | None = None
     price: Decimal | None = None
+    folder: str = ""
+    file_format: str = "parquet"
+    against: str | None = None
     privacy: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
@@ -467,8 +471,15 @@ def credit_options() -> list[click.Parameter]:
 
 
 def repair_options() -> list[click.Parameter]:
-    """The option of `verify` alone."""
-    return [option("--repair", is_flag=True, help="Read the modules that differ whole.")]
+    """The options of `verify` alone."""
+    return [
+        option("--repair", is_flag=True, help="Read the modules that differ whole."),
+        option(
+            "--against",
+            type=NonEmpty("DIR"),
+            help="Compare the files of an export with its manifest and the destination, without a call.",
+        ),
+    ]
 
 
 def interval_options() -> list[click.Parameter]:
@@ -716,6 +727,25 @@ def seat_options() -> list[click.Parameter]:
         ),
         option("--price", type=Price(), help="Price of one user licence, to sum up."),
         *(p if p.name != "log_format" else log_format(option, "csv") for p in destination_options()),
+    ]
+
+
+def export_options() -> list[click.Parameter]:
+    """The argument and the options of `export`."""
+    return [
+        click.Argument(["folder"], type=NonEmpty("DIR")),
+        option(
+            "--format",
+            "file_format",
+            type=click.Choice(["parquet", "csv", "jsonl"]),
+            default="parquet",
+            show_default=True,
+            help="Format of the files.",
+        ),
+        *(
+            p if p.name != "log_format" else log_format(option, names=["--log-format"])
+            for p in destination_options()
+        ),
     ]
 
 

@@ -20,6 +20,7 @@ ERRORS = {
     "PipelineBusy",
     "DatabaseInUse",
     "DatabaseLost",
+    "ManifestError",
     "OutputError",
     "JobFailed",
     "CorruptArchiveError",

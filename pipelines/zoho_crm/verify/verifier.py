@@ -33,7 +33,7 @@ from sources.zoho_crm.transform.converters import ConversionError, convert
 from sources.zoho_crm.transform.row_differences import Differences, compare, differing, held_columns
 
 from ..console import counted
-from ..errors import root_message
+from ..errors import DIFFERENT, root_message
 from ..run.credit_limit import CreditEstimates
 from ..run.database import raise_if_disconnected
 from ..run.loading import Loader, Remembered, append_logs, work_folder
@@ -183,7 +183,6 @@ def is_since(text: Any, known: ModuleState) -> bool:
     return moment is not None and bool(moment >= known.until)
 
 
-DIFFERS = 4  # the exit code
 NEVER_LOADED = "no run has loaded it yet"
 STATELESS = "its table is there, but the pipeline's state does not know it: a run reads it whole"
 
@@ -203,7 +202,7 @@ class Verification:
     @property
     def exit_code(self) -> int:
         """As of a run; 4 if a table differs and was not put right."""
-        return self.run.exit_code or (DIFFERS if self.differing else 0)
+        return self.run.exit_code or (DIFFERENT if self.differing else 0)
 
 
 @dataclass

@@ -277,6 +277,20 @@ class Warehouse:
         """
         return {table: frozenset(columns) for table, columns in self._look(named).items()}
 
+    def columns(self, named: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+        """The tables of this pipeline that exist, or those of these, with dlt's hints of their columns; none of dlt's."""
+        return {t: columns for t, columns in self._look(named).items() if not t.startswith("_dlt")}
+
+    def batches(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """All rows in parts that fit into memory, also deleted ones and versions that have ended; at least one part.
+
+        The types are those of the schema, so JSON is text. Raises MissingTable for what does not exist.
+        """
+        found = self._columns_of(table, columns)
+        wanted = {name: typed(name, found[name]) for name in columns}
+        with self._sql() as sql:
+            yield from tables_of(sql, [f"from {sql.make_qualified_table_name(table)}"], wanted)
+
     def count(self, tables: Iterable[str], flags: Mapping[str, str] | None = None) -> dict[str, int]:
         """Live rows, of tables in `flags` only those where that column is true; absent tables are left out."""
         found = self._look(tables)
@@ -349,6 +363,13 @@ class Warehouse:
                 counts.append(f"select '{table}', {', '.join(sums)} from {name} where {_live(sql, there)}")
             rows = sql.execute_sql(" union all ".join(counts)) if counts else []
         return {str(row[0]): tuple(int(count) for count in row[1:]) for row in rows or []}
+
+    def count_all(self, table: str) -> int:
+        """Rows of any kind. Raises MissingTable."""
+        self._columns_of(table, ())
+        with self._sql() as sql:
+            rows = sql.execute_sql(f"select count(*) from {sql.make_qualified_table_name(table)}")
+        return int(rows[0][0]) if rows else 0
 
     def count_inactive(self, table: str) -> int:
         """Rows that are not live: versions that have ended, and deleted rows that stay."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ..columns import lookup_targets
 from ..freshness import DestinationView, parse_json
 from ..history import PastRun
 
@@ -126,27 +127,10 @@ def references(view: DestinationView) -> list[Reference]:
     for row in view.rows("fields", wanted):
         if row["module"] not in tables or not row["column_name"]:
             continue
-        for target in _targets(row):
+        for target in lookup_targets(row):
             if target in tables:
                 columns = found.setdefault((tables[row["module"]], tables[target]), [])
                 columns.append(str(row["column_name"]))
     return [
         Reference(table, target, tuple(sorted(columns))) for (table, target), columns in sorted(found.items())
     ]
-
-
-def _targets(row: Mapping[str, Any]) -> Iterator[str]:
-    """The modules that a lookup may point to."""
-    one = parse_json(row["lookup"])
-    if row["data_type"] == "lookup" and isinstance(one, Mapping):
-        yield from _name(one.get("module"))
-    many = parse_json(row["multi_module_lookup"])
-    for module in many.get("modules") or () if isinstance(many, Mapping) else ():
-        yield from _name(module)
-
-
-def _name(module: Any) -> Iterator[str]:
-    """A module is named, or is an object that holds its name."""
-    name = module.get("api_name") if isinstance(module, Mapping) else module
-    if isinstance(name, str):
-        yield name
