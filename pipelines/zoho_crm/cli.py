@@ -33,6 +33,7 @@ from .options import (
     authorize_options,
     connection_options,
     credit_options,
+    describe_options,
     export_options,
     given_options,
     json_options,
@@ -177,6 +178,18 @@ def verify(options: Options, console: Console) -> int:
             ending.sentence = f"The destination differs from the CRM in {names}{hint}."
             print_error(ending.sentence)
     return result.exit_code
+
+
+def describe(options: Options, console: Console) -> int:
+    """Show the columns of a table: label, type, share of nulls, example, reference.
+
+    It reads only the destination. TABLE is a table, or a module by its API name.
+    """
+    from .monitoring.describe import print_table
+    from .monitoring.freshness import open_destination
+
+    with open_destination(options, console) as view:
+        return print_table(console, view, options)
 
 
 def export(options: Options, console: Console) -> int:
@@ -499,5 +512,6 @@ cli = Commands(
         _command(report, [*report_options(), *accounts_options(), *status_options()]),
         _command(seats, seat_options()),
         _command(export, export_options()),
+        _command(describe, describe_options()),
     ],
 )

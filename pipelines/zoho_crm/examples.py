@@ -60,6 +60,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("seats --price 40", "what the licences cost, and those that are not used"),
         ("seats --idle 60 --format csv > idle.csv", "the licences to take back"),
     ),
+    "describe": (
+        ("describe deals", "the columns of a table"),
+        ("describe Sales_Orders --format json", "of a module's table, for a program"),
+    ),
     "export": (
         ("export /backup/zoho", "a Parquet file for each table, and a manifest"),
         ("export /backup/zoho-csv --format csv", "the same as CSV"),
@@ -76,6 +80,7 @@ MAIN_HELP_ORDER = (
     "report",
     "seats",
     "export",
+    "describe",
 )  # one each in the main help
 
 

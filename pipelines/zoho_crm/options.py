@@ -310,6 +310,7 @@ class Options:
     idle: int | None = None
     price: Decimal | None = None
     folder: str = ""
+    table: str = ""
     file_format: str = "parquet"
     against: str | None = None
     privacy: tuple[str, ...] = ()
@@ -728,6 +729,11 @@ def seat_options() -> list[click.Parameter]:
         option("--price", type=Price(), help="Price of one user licence, to sum up."),
         *(p if p.name != "log_format" else log_format(option, "csv") for p in destination_options()),
     ]
+
+
+def describe_options() -> list[click.Parameter]:
+    """The argument and the options of `describe`."""
+    return [click.Argument(["table"], type=NonEmpty("NAME")), *destination_options()]
 
 
 def export_options() -> list[click.Parameter]:

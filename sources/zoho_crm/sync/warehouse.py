@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import dlt
@@ -36,6 +36,7 @@ IDS_AS_TEXT = {
     "postgres": "{} in (select unnest(string_to_array('{}', ',')))",
 }
 IDS_A_QUERY = 20_000  # MotherDuck's queries may have 512 kB
+FIRST_ROWS = 1_000  # that examples are looked for in
 IDS_A_LIST = 5_000  # SQL Server gives up at "many thousands", Snowflake at 16,384
 
 
@@ -364,6 +365,34 @@ class Warehouse:
             rows = sql.execute_sql(" union all ".join(counts)) if counts else []
         return {str(row[0]): tuple(int(count) for count in row[1:]) for row in rows or []}
 
+    def count_filled(self, table: str, columns: Sequence[str]) -> tuple[int, dict[str, int]]:
+        """The live rows, and how many of them have a value in each column. Raises MissingTable."""
+        found = self._columns_of(table, columns)
+        with self._sql() as sql:
+            counts = ", ".join(["count(*)", *(f"count({sql.escape_column_name(name)})" for name in columns)])
+            name = sql.make_qualified_table_name(table)
+            rows = sql.execute_sql(f"select {counts} from {name} where {_live(sql, found)}")
+        number, *filled = rows[0] if rows else (0, *(0 for _ in columns))
+        return int(number), {name: int(count) for name, count in zip(columns, filled, strict=True)}
+
+    def examples(self, table: str, columns: Sequence[str]) -> dict[str, Any]:
+        """A value of each column that has one: of the first live rows, or of the first that has one. Raises MissingTable."""
+        found = self._columns_of(table, columns)
+        examples: dict[str, Any] = {}
+        if not columns:
+            return examples
+        with self._sql() as sql:
+            query = f"from {sql.make_qualified_table_name(table)} where {_live(sql, found)}"
+            for row in _first_rows(sql, query, {name: typed(name, found[name]) for name in columns}):
+                for name, value in row.items():
+                    if value is not None:
+                        examples.setdefault(name, value)
+            for name in (name for name in columns if name not in examples):
+                there = f"{query} and {sql.escape_column_name(name)} is not null"
+                for row in _first_rows(sql, there, {name: typed(name, found[name])})[:1]:
+                    examples.update(row)
+        return examples
+
     def count_all(self, table: str) -> int:
         """Rows of any kind. Raises MissingTable."""
         self._columns_of(table, ())
@@ -496,6 +525,16 @@ class Warehouse:
             opened = open_table(client, str(self.open_format), table) if known else None
             there = {} if opened is None else {name: known.get(name, {}) for name in columns_of(opened)}
             yield table, {name: column for name, column in there.items() if "data_type" in column}
+
+
+def _first_rows(sql: Any, query: str, columns: Mapping[str, TypedColumn]) -> list[dict[str, Any]]:
+    """The first rows of a query that begins with `from`; the others are not fetched."""
+    parts = tables_of(sql, [query], columns)
+    try:
+        first = next((part for part in parts if part.num_rows), None)
+    finally:
+        cast(Any, parts).close()
+    return [] if first is None else list(first.slice(0, FIRST_ROWS).to_pylist())
 
 
 def _as_the_schema_says(client: Any, table: str, stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -222,6 +222,8 @@ def test_postgresql_gives_the_same_files_seats_and_descriptions(org, account, co
             name: record[name] for name in ("name", "amount", "number", "kinds")
         }
     assert command("verify", "--against", "out", *there).code == 0
+    described = command("describe", "deals", "--format", "json", *there).events
+    assert {e["column"]: e["nulls"] for e in described if e["event"] == "column"}["name"] == 1
     assert command("seats", "--format", "csv", *there).out.count("\n") == 1 + len(org.account.users)
 
 
