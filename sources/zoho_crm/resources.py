@@ -394,6 +394,7 @@ def dlt_items(
         write_disposition=rows.disposition,
         columns=cast(Any, hints),
         references=known or None,
+        additional_table_hints=_table_label(reading),
         table_format=cast(Any, table_format),
     )
     path = rows.file.path
@@ -407,6 +408,12 @@ def dlt_items(
         cast(Any, dlt.current.pipe()).append_step(partial(imported_with_json, made, texts, path.parent))
     for group in groups_of(path):
         yield dlt.mark.with_hints(group, made)
+
+
+def _table_label(reading: ExtractResult) -> dict[str, Any] | None:
+    """What Zoho calls the module, as the description of its table."""
+    label = reading.plan.module.raw.get("plural_label") if reading.plan else None
+    return {"description": label} if isinstance(label, str) and label else None
 
 
 def resource_of(runs: SourceRuns, table: SourceTable) -> DltResource:

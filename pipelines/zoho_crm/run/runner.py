@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+from dlt.common.destination.exceptions import DestinationException
 
 from sources.zoho_crm.auth.scopes import other_service
 from sources.zoho_crm.client.client import ZohoClient
@@ -25,6 +27,7 @@ from sources.zoho_crm.sync.pipeline_state import SOURCE, load_previous_state
 from sources.zoho_crm.sync.tables import account_tables, module_tables
 from sources.zoho_crm.sync.warehouse import Warehouse
 
+from ..errors import one_line
 from .credit_limit import CreditEstimates, least_recent_first, survey_within, turns_of
 from .loading import Loader, Remembered, append_logs, work_folder
 from .plan_totals import credits_of, total_plan
@@ -33,6 +36,8 @@ from .progress import Progress
 from .row_counts import check_row_counts
 from .run_log import SEAT_COUNTS, SeatCounts, sync_runs_reading
 from .run_result import RunResult
+
+logger = logging.getLogger("zoho_crm")
 
 
 def look(
@@ -101,8 +106,10 @@ def sync(
         _charge_planning(run.readings, planning)
         seats = SeatCounts(run.run_id)
         seats.look(run.readings)
+        labels = warehouse.labels()
         with warehouse.open_connection():
             _load(run, extraction, pipeline, progress)
+            _write_comments(warehouse, labels)
             progress.remark("counting the rows")
             _write_down(run, extraction, pipeline, client, seats)
     return run
@@ -121,6 +128,14 @@ def _load(run: RunResult, extraction: Extraction, pipeline: dlt.Pipeline, progre
         r.name for r in extraction.modules() if r.plan and r.plan.is_full_refresh and r.plan.synced
     }
     run.overdue = extraction.deferred()
+
+
+def _write_comments(warehouse: Warehouse, before: Mapping[Any, str]) -> None:
+    """A destination that refuses a comment has its rows all the same."""
+    try:
+        warehouse.write_comments(before)
+    except DestinationException as error:
+        logger.warning("Comments of tables and columns were not written: %s", one_line(str(error), 200))
 
 
 def jobs_file(pipeline: dlt.Pipeline) -> Path:

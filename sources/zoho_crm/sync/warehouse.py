@@ -23,6 +23,7 @@ from dlt.destinations.sql_client import DBApiCursorImpl
 
 from ..exceptions import SettingsError, ZohoCrmError
 from ..transform.parquet_writer import GROUP_ROWS, write_parquet
+from .comments import Place, has_comments, labels, write_comments
 from .json_columns import writes_json_itself
 from .open_tables import OPEN_FORMATS, PACKAGES, columns_of, open_table, open_tables_sql
 
@@ -447,6 +448,18 @@ class Warehouse:
                 only = f"{column} is not null" + (f" and {where}" if where else "")
                 emptied += _changed_rows(sql, f"update {name} set {column} = null where {only}")
         return emptied
+
+    def labels(self) -> dict[Place, str]:
+        """The labels of tables and columns that dlt's schema holds."""
+        return {} if self._pipeline.default_schema_name is None else labels(self._pipeline.default_schema)
+
+    def write_comments(self, before: Mapping[Place, str]) -> int:
+        """The labels as comments, where the destination has some; `before` are those that it had before the run."""
+        destination = self._pipeline.destination
+        if destination is None or not has_comments(destination.destination_type):
+            return 0
+        with self._client() as client:
+            return write_comments(client, destination.destination_type, before)
 
     def stored_version(self) -> int | None:
         """The version of this pipeline's newest state in the destination; None if it has none."""
