@@ -117,17 +117,24 @@ def run(options: Options, console: Console) -> int:
     from sources.zoho_crm.exceptions import ZohoCrmError
 
     worst, runs = 0, []
+    _check_resources(options)
     with accounts(options, console) as account:
         for name in options.connectors:
             try:
-                result, title = _run_one(account, console, name)
+                done = _run_one(account, console, name)
             except ZohoCrmError as error:
                 if len(options.connectors) == 1:
                     raise
-                print_error(f"{name}: {error}")
-                known = describe_error(error)
-                worst = max(worst, known[1] if known else FAILED)
+                sentence, code = describe_error(error, loads=True) or (str(error), FAILED)
+                print_error(f"{name}: {sentence}")
+                console.event(
+                    "error", {"connector": name, "error": sentence, "exit_code": code}, matters=True
+                )
+                worst = max(worst, code)
                 continue
+            if done is None:
+                continue
+            result, title = done
             runs.append((name, result))
             console.text()
             console.text(f"{title}:")
@@ -139,23 +146,40 @@ def run(options: Options, console: Console) -> int:
     return worst
 
 
-def _run_one(account: Account, console: Console, name: str) -> tuple[ConnectorRun, str]:
+def _run_one(account: Account, console: Console, name: str) -> tuple[ConnectorRun, str] | None:
+    """The run and the title of its connector; None if --modules names none of its tables."""
+    from sources.zoho_api import load_connector
     from sources.zoho_crm.sync.warehouse import Warehouse
 
     from .runner import ConnectorRunner
 
     options = account.options
+    named = _resources(load_connector(name), options)
+    if options.modules and not named:
+        return None
     with opened(account, console, name, "run") as work:
         work.service.find_organization()
         warehouse = Warehouse(work.pipeline, Path(work.pipeline.working_dir), options.table_format)
         runner = ConnectorRunner(work.pipeline, work.service, warehouse, whole=options.full_refresh)
-        return runner.run(_resources(work.service.connector, options)), work.service.connector.title
+        return runner.run(named), work.service.connector.title
+
+
+def _check_resources(options: Options) -> None:
+    """Each name of --modules is a table of one of the connectors; nothing has been asked yet."""
+    from sources.zoho_api import load_connector
+    from sources.zoho_crm.exceptions import suggest
+
+    if not options.modules:
+        return
+    known = [one.name for name in options.connectors for one in load_connector(name).resources]
+    for name in sorted(options.modules - set(known)):
+        near = suggest(name, known)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
+        raise click.UsageError(f"--modules {name}: no table of {', '.join(options.connectors)}; {hint}")
 
 
 def _resources(connector: Connector, options: Options) -> list[str]:
-    """Those of --modules; names are checked before anything is asked."""
-    for name in sorted(options.modules):
-        connector.resource(name)
+    """Those of --modules that the connector has."""
     return [one.name for one in connector.resources if one.name in options.modules]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -25,10 +25,6 @@ from sources.zoho_crm.sync.warehouse import Warehouse
 from sources.zoho_crm.transform.column_types import column_type_of
 
 WHOLE = "read whole"
-REASONS: Mapping[str, str] = {
-    "whole": f"{WHOLE}: the API lists no changes",
-    "children": "of the rows that this run read",
-}
 
 
 @dataclass
@@ -73,28 +69,25 @@ class ConnectorRunner:
     def run(self, names: Sequence[str] = ()) -> ConnectorRun:
         """Read these resources, or those that the connector selects, and write into `sync_runs` how it went."""
         run = ConnectorRun(named=frozenset(names))
-        wanted = list(names) or self.service.connector.default_resources
-        there, whole_reads = self.warehouse.tables(wanted), self._whole_reads()
-        for group in self._groups(wanted):
+        connector = self.service.connector
+        wanted = [connector.resource(name) for name in names or connector.default_resources]
+        tables = {one.name: self._table(one.name) for one in wanted}
+        there, whole_reads = set(self.warehouse.tables([*tables.values()])), self._whole_reads()
+        for one in wanted:
             if STOP.asked:
                 raise KeyboardInterrupt
-            run.readings += self._read(group, wanted, set(there), whole_reads.get(group[0].name))
+            table = tables[one.name]
+            run.readings.append(self._read(one, table, table in there, whole_reads.get(one.name)))
         run.table_counts = self.warehouse.count([reading.table for reading in run.readings])
         run.calls = self.service.session.calls
         run.finished = datetime.now(timezone.utc)
         self._log(run)
         return run
 
-    def _groups(self, wanted: Sequence[str]) -> list[list[Resource]]:
-        """Resources that are read together: children come from the rows of their parent."""
-        connector = self.service.connector
-        groups: dict[str, list[Resource]] = {}
-        for one in connector.with_parents(wanted):
-            top = one
-            while top.parent:
-                top = connector.resource(top.parent)
-            groups.setdefault(top.name, []).append(one)
-        return list(groups.values())
+    def _table(self, resource: str) -> str:
+        """The name of the resource's table in the destination."""
+        named = self.service.connector.resource(resource).config.get("table_name") or resource
+        return str(dlt.Schema("names").naming.normalize_table_identifier(named))
 
     def _whole_reads(self) -> dict[str, datetime]:
         """When each resource was last read whole, by `sync_runs`."""
@@ -109,59 +102,62 @@ class ConnectorRunner:
                 found[row["module"]] = max(found.get(row["module"], row["finished_at"]), row["finished_at"])
         return found
 
-    def _read(
-        self, group: Sequence[Resource], wanted: Sequence[str], there: set[str], last: datetime | None
-    ) -> list[TableResult]:
-        """Read a resource with its children; when it is due, read it whole as well.
-
-        Children come with the changes first: a whole reading moves past them.
-        """
-        first = group[0]
-        results = [
-            TableResult(one.name, one.name, "rest", REASONS.get(one.mode, ""))
-            for one in group
-            if one.name in wanted
-        ]
-        new = first.name not in there or not self.warehouse.can_merge
-        due = first.is_incremental and (self.whole or self._is_due(first, last))
+    def _read(self, resource: Resource, table: str, there: bool, last: datetime | None) -> TableResult:
+        """Read one resource: what changed, or whole where it is due, or where the destination cannot merge."""
+        result = TableResult(resource.name, table, "rest", "")
+        changes = not self.service.connector.reads_all(resource)
+        due = changes and (self.whole or self._is_due(resource, last))
         before = self.service.session.calls
         try:
-            counts = {}
-            if not due or new or len(results) > 1:
-                counts = self._load([r.name for r in results], whole=not self.warehouse.can_merge)
-            if due and not new:
-                counts.update(self._load([first.name], whole=True))
-            for result in results:
-                if result.name == first.name and first.is_incremental:
-                    result.reason = WHOLE if due or new else self._deletions_words(first, last)
-                result.loaded = counts.get(result.table, 0)
-                result.end("read")
+            if not there:
+                self._forget(resource)
+            whole = changes and (not self.warehouse.can_merge or (due and there))
+            result.loaded = self._load(resource.name, whole=whole).get(table, 0)
+            result.reason = self._reason(resource, last, whole=whole or not there)
+            result.end("read")
         except Exception as error:  # noqa: BLE001 - one resource's trouble stays its own
             abort_load(self.pipeline, error)
-            for result in results:
-                _end_badly(result, error, loaded_before=result.table in there)
-        results[0].usage.calls = self.service.session.calls - before
-        return results
+            _end_badly(result, error, loaded_before=there)
+        result.usage.calls = self.service.session.calls - before
+        return result
+
+    def _forget(self, resource: Resource) -> None:
+        """A table that is not there is read from the beginning, whatever the state remembers of it."""
+        names = {resource.name} | {
+            f"{parent}_for_{resource.name}" for parent in self.service.connector.ancestors(resource)
+        }
+        with self.pipeline.managed_state() as state:
+            for source in state.get("sources", {}).values():
+                for name in names:
+                    source.get("resources", {}).pop(name, None)
 
     def _is_due(self, resource: Resource, last: datetime | None) -> bool:
         if resource.full_refresh_days is None:
             return False
-        return last is None or datetime.now(timezone.utc) - last >= timedelta(days=resource.full_refresh_days)
+        now = self.service.session.clock.now()
+        return last is None or now - last >= timedelta(days=resource.full_refresh_days)
 
-    def _deletions_words(self, resource: Resource, last: datetime | None) -> str:
+    def _reason(self, resource: Resource, last: datetime | None, *, whole: bool) -> str:
+        """What was read, and when deletions are seen."""
+        parent = resource.parent
+        if self.service.connector.reads_all(resource):
+            return f"{WHOLE}: of all rows of {parent}" if parent else f"{WHOLE}: the API lists no changes"
+        if whole:
+            return WHOLE
+        changed = f"of the {parent} that changed" if parent else "what changed"
         if resource.full_refresh_days is None or last is None:
-            return "what changed; deletions are not seen"
+            return f"{changed}; deletions are seen by --full-refresh"
         day = last + timedelta(days=resource.full_refresh_days)
-        return f"what changed; deletions are seen on {day:%Y-%m-%d}"
+        return f"{changed}; deletions are seen on {day:%Y-%m-%d}"
 
-    def _load(self, names: Sequence[str], *, whole: bool) -> dict[str, int]:
-        """Read and load resources. Returns the rows of each table."""
-        source = source_of(self.service, names, whole=whole)
-        chosen = source.selected_resources.values()
-        replaced = [one.name for one in chosen if one.write_disposition == "replace"]
+    def _load(self, name: str, *, whole: bool) -> dict[str, int]:
+        """Read and load one resource. Returns the rows of each table."""
+        source = source_of(self.service, [name], whole=whole)
+        chosen = source.resources[name]
+        replaced = [name] if chosen.write_disposition == "replace" else []
         with safe_replace(self.pipeline, replaced) as disposition:
-            for name in replaced:
-                source.resources[name].apply_hints(write_disposition=disposition)
+            if replaced:
+                chosen.apply_hints(write_disposition=disposition)
             self.pipeline.extract(source)
             normalized = self.pipeline.normalize()
             with STOP.defer_interrupt():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from dlt.sources.rest_api import rest_api_source
 from ..zoho_crm.auth.credentials import ZohoCredentials
 from .authentication import SignedForDlt
 from .connector import Connector, ConnectorError, Resource, list_connectors, load_connector
-from .paginators import TimeWindowPaginator, parse_time, with_own_paginator
+from .paginators import ModifiedTimePaginator, parse_time, with_own_paginator
 from .service import Service, open_service
 from .session import AnswerCheck
 
@@ -66,59 +67,132 @@ def source_of(service: Service, resources: Sequence[str] | None = None, *, whole
     """The dlt source of a service's resources; `whole` as for `zoho_api`."""
     connector = service.connector
     named = list(resources) if resources else connector.default_resources
-    chosen = connector.with_parents(named)
     defaults = service.fill(deepcopy(dict(connector.resource_defaults)))
     client = service.fill(deepcopy(dict(connector.client)))
     auth = None if service.auth is None else SignedForDlt(service.auth)
+    chosen = {name: connector.resource(name) for name in named}
+    parents = [one for name in named for one in _parents_of(connector, connector.resource(name))]
     config = {
         "client": {**client, "auth": auth, "session": service.session.http},
         "resource_defaults": defaults,
-        "resources": [_resource(service, one, defaults, named, whole) for one in chosen],
+        "resources": [
+            *(_resource(service, one, defaults, whole, selected=False) for one in parents),
+            *(_resource(service, _with_own_parent(one), defaults, whole) for one in chosen.values()),
+        ],
     }
     try:
-        return rest_api_source(config, name=f"zoho_{connector.name}", max_table_nesting=0)  # type: ignore[arg-type]
-    except (DltException, ValueError, TypeError, NotImplementedError) as error:
+        source = rest_api_source(config, name=f"zoho_{connector.name}", max_table_nesting=0)  # type: ignore[arg-type]
+    except (DltException, ValueError, TypeError, NotImplementedError, AttributeError) as error:
         text = " ".join(str(error).split())
         raise ConnectorError(f"{connector.file}: {text[:400]}") from error
+    source.schema.update_preferred_types({f"re:{name}": kind for name, kind in connector.types.items()})  # type: ignore[misc]
+    return source
+
+
+def _own_name(parent: str, child: str) -> str:
+    return f"{parent}_for_{child}"
+
+
+def _parents_of(connector: Connector, child: Resource) -> list[Resource]:
+    """The resources from whose rows one is read, as resources of its own.
+
+    So each has a cursor of its own: what a run reads for one table is not lost for another.
+    """
+    found: list[Resource] = []
+    for name in connector.ancestors(child):
+        one = connector.resource(name)
+        config = {**_with_parent_names(one, child.name), "name": _own_name(one.name, child.name)}
+        found.append(replace(one, name=config["name"], config=config))
+    return found
+
+
+def _with_own_parent(child: Resource) -> Resource:
+    return replace(child, config=_with_parent_names(child, child.name)) if child.parent else child
+
+
+def _with_parent_names(one: Resource, child: str) -> dict[str, Any]:
+    """The configuration with placeholders of the parent's own copy, and columns as if there were none."""
+    if one.parent is None:
+        return dict(one.config)
+    own = _own_name(one.parent, child)
+    endpoint = _replaced(one.config.get("endpoint"), f"resources.{one.parent}.", f"resources.{own}.")
+    steps = [*one.config.get("processing_steps", []), {"map": _renamed(f"_{own}_", f"_{one.parent}_")}]
+    return {**one.config, "endpoint": endpoint, "processing_steps": steps}
+
+
+def _renamed(old: str, new: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A step that names the columns that come from the parent's row."""
+    return lambda row: {
+        f"{new}{name[len(old) :]}" if name.startswith(old) else name: value for name, value in row.items()
+    }
 
 
 def _resource(
-    service: Service, resource: Resource, defaults: Mapping[str, Any], named: Sequence[str], whole: bool
+    service: Service, resource: Resource, defaults: Mapping[str, Any], whole: bool, *, selected: bool = True
 ) -> dict[str, Any]:
     """dlt's configuration of one resource."""
     config: dict[str, Any] = service.fill(deepcopy(dict(resource.config)))
-    endpoint = config.get("endpoint", {})
-    endpoint = {"path": endpoint} if isinstance(endpoint, str) else dict(endpoint)
     general = defaults.get("endpoint") or {}
-    selector = endpoint.get("data_selector") or general.get("data_selector")
-    scopes = resource.scopes or service.connector.authentication.scopes
-    check = AnswerCheck(selector, service.connector.decimal_numbers, scopes, service.remedy)
-    endpoint = with_own_paginator(endpoint)
-    organization = service.connector.organization
-    if organization is not None and service.signer is not None and endpoint.get("path") == organization.path:
-        endpoint["auth"] = SignedForDlt(service.signer)  # the list of organisations names none
-    check.windows = isinstance(endpoint.get("paginator"), TimeWindowPaginator)
-    endpoint["response_actions"] = [check, *endpoint.get("response_actions", [])]
+    endpoint = _endpoint(service, resource, config, general)
+    steps: list[Any] = [{"map": nulls_for_empty_texts}] if service.connector.empty_text_is_null else []
     incremental = endpoint.pop("incremental", None)
     if incremental is not None:
+        cursor = str(incremental["cursor_path"])
         convert = _time_format(service, resource, incremental.get("convert"))
         if whole:
-            start = convert(str(incremental["initial_value"]))
-            endpoint = _with_start(endpoint, start)
+            endpoint = _replaced(
+                endpoint, "{incremental.start_value}", convert(str(incremental["initial_value"]))
+            )
         else:
             endpoint["incremental"] = {
                 "on_cursor_value_missing": "include",
                 **incremental,
                 "convert": convert,
             }
-        steps = config.get("processing_steps", [])
-        config["processing_steps"] = [{"map": in_utc(str(incremental["cursor_path"]))}, *steps]
+        steps.append({"map": in_utc(cursor)})
+        # Of a row that comes twice in a run, as it was changed meanwhile, the newest one is kept.
+        latest = {cursor: {"data_type": "timestamp", "dedup_sort": "desc"}}
+        config["columns"] = {**latest, **(config.get("columns") or {})}
+    steps += config.get("processing_steps", [])
     if whole:
         config["write_disposition"] = "replace"
     key = config.get("primary_key") or defaults.get("primary_key")
-    if key and (config.get("write_disposition") or defaults.get("write_disposition")) == "replace":
-        config.setdefault("processing_steps", []).append({"filter": FirstOfEach(key)})
-    return {**config, "endpoint": endpoint, "selected": resource.name in named}
+    names = [key] if isinstance(key, str) else list(key or ())
+    if incremental is not None and not whole:
+        names = names and [*names, cursor]  # each version of a row once, the destination keeps the newest
+    if names and (incremental is not None or _disposition(config, defaults) == "replace"):
+        steps.append({"filter": FirstOfEach(names)})
+    return {**config, "endpoint": endpoint, "processing_steps": steps, "selected": selected}
+
+
+def _disposition(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Any:
+    found = config.get("write_disposition") or defaults.get("write_disposition")
+    return found.get("disposition") if isinstance(found, Mapping) else found
+
+
+def _endpoint(
+    service: Service, resource: Resource, config: Mapping[str, Any], general: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The endpoint with our paginator, the checks of its answers and, where it needs none, no organisation."""
+    endpoint = config.get("endpoint", {})
+    endpoint = {"path": endpoint} if isinstance(endpoint, str) else dict(endpoint)
+    connector, clock = service.connector, service.session.clock
+    selector = endpoint.get("data_selector") or general.get("data_selector")
+    scopes = resource.scopes or connector.authentication.scopes
+    check = AnswerCheck(selector, connector.decimal_numbers, scopes, service.remedy)
+    try:
+        endpoint = with_own_paginator(endpoint, lambda: clock.now())
+    except TypeError as error:
+        words = str(error).rpartition("() ")[2]
+        raise ConnectorError(
+            f"{connector.file}, line {resource.line}: the paginator of {resource.name} {words}"
+        ) from None
+    organization = connector.organization
+    if organization is not None and service.signer is not None and endpoint.get("path") == organization.path:
+        endpoint["auth"] = SignedForDlt(service.signer)  # the list of organisations names none
+    check.repeats = isinstance(endpoint.get("paginator"), ModifiedTimePaginator)
+    endpoint["response_actions"] = [*endpoint.get("response_actions", []), check]
+    return endpoint
 
 
 def _time_format(service: Service, resource: Resource, name: Any) -> Callable[[str], str]:
@@ -131,24 +205,30 @@ def _time_format(service: Service, resource: Resource, name: Any) -> Callable[[s
     return TIME_FORMATS[name]
 
 
-def _with_start(value: Any, start: str) -> Any:
-    """A part of an endpoint in which the cursor's value is the first one there could be."""
+def _replaced(value: Any, old: str, new: str) -> Any:
+    """A part of an endpoint in which a text stands in place of another."""
     if isinstance(value, str):
-        return value.replace("{incremental.start_value}", start)
+        return value.replace(old, new)
     if isinstance(value, dict):
-        return {key: _with_start(one, start) for key, one in value.items()}
+        return {key: _replaced(one, old, new) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_replaced(one, old, new) for one in value]
     return value
+
+
+def nulls_for_empty_texts(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: None if value == "" else value for name, value in row.items()}
 
 
 class FirstOfEach:
     """Lets each row through once: rows that are inserted meanwhile push others to the next page."""
 
-    def __init__(self, key: str | Sequence[str]) -> None:
-        self._names = (key,) if isinstance(key, str) else tuple(key)
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
         self._seen: set[tuple[Any, ...]] = set()
 
     def __call__(self, row: Mapping[str, Any]) -> bool:
-        values = tuple(row.get(name) for name in self._names)
+        values = tuple(str(row.get(name)) for name in self._names)
         if values in self._seen:
             return False
         self._seen.add(values)

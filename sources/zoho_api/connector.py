@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
+from dlt.common.data_types.typing import DATA_TYPES
 from dlt.sources.rest_api.typing import ClientConfig, Endpoint, EndpointResource, IncrementalConfig
 
 from ..zoho_crm.exceptions import SettingsError, suggest
@@ -61,12 +62,14 @@ class Resource:
     full_refresh_days: int | None = None  # its deletions are seen by reading it whole, this often
 
     @property
+    def parents(self) -> frozenset[str]:
+        names = placeholders(self.config.get("endpoint", {}))
+        return frozenset(name.split(".")[1] for name in names if name.startswith("resources."))
+
+    @property
     def parent(self) -> str | None:
-        """The resource from whose rows a placeholder of this one is filled."""
-        found = [
-            name for name in placeholders(self.config.get("endpoint", {})) if name.startswith("resources.")
-        ]
-        return found[0].split(".")[1] if found else None
+        """The resource from whose rows the placeholders of this one are filled."""
+        return next(iter(self.parents), None)
 
     @property
     def is_incremental(self) -> bool:
@@ -99,6 +102,8 @@ class Connector:
     organization: Organization | None = None
     calls_per_minute: int | None = None
     decimal_numbers: bool = False
+    empty_text_is_null: bool = False
+    types: Mapping[str, str] = field(default_factory=dict)  # pattern of a column's name -> dlt's type
 
     def resource(self, name: str) -> Resource:
         """Raises ConnectorError for a name that is none of its resources."""
@@ -110,15 +115,18 @@ class Connector:
             f"{self.name} has no resource {name}" + (f": did you mean {near}?" if near else "")
         )
 
-    def with_parents(self, names: Collection[str]) -> list[Resource]:
-        """These resources and those that they depend on, in the order of the file."""
-        wanted: set[str] = set()
-        for name in names:
-            one: Resource | None = self.resource(name)
-            while one is not None and one.name not in wanted:
-                wanted.add(one.name)
-                one = self.resource(one.parent) if one.parent else None
-        return [one for one in self.resources if one.name in wanted]
+    def ancestors(self, resource: Resource) -> list[str]:
+        """The names of the resources that it is read from, the nearest first."""
+        found: list[str] = []
+        while resource.parent is not None:
+            found.append(resource.parent)
+            resource = self.resource(resource.parent)
+        return found
+
+    def reads_all(self, resource: Resource) -> bool:
+        """Whether every run reads all rows of it: neither it nor what it is read from has a cursor."""
+        chain = [resource, *map(self.resource, self.ancestors(resource))]
+        return not any(one.is_incremental for one in chain)
 
     @property
     def default_resources(self) -> list[str]:
@@ -174,6 +182,8 @@ KEYS: Mapping[str, type | tuple[type, ...]] = {
     "organization": dict,
     "calls_per_minute": int,
     "decimal_numbers": bool,
+    "empty_text_is_null": bool,
+    "types": dict,
     "parameters": dict,
     "client": dict,
     "resource_defaults": dict,
@@ -259,9 +269,11 @@ class _Reader:
         for key in ("authentication", "host", "client", "resources"):
             if key not in data:
                 raise self.error((), f"the key {key} is missing")
+        self._client(data["client"])
         parameters = dict(data.get("parameters", {}))
         resources = [self._resource(n, one, data) for n, one in enumerate(data["resources"])]
         self._check_names(resources)
+        self._check_parents(resources)
         self._check_placeholders(data, resources, parameters)
         host = data["host"]
         return Connector(
@@ -274,11 +286,17 @@ class _Reader:
             organization=self._organization(data.get("organization")),
             calls_per_minute=data.get("calls_per_minute"),
             decimal_numbers=data.get("decimal_numbers", False),
+            empty_text_is_null=data.get("empty_text_is_null", False),
+            types=self._types(data.get("types", {})),
             parameters=parameters,
             client=self._table(("client",), data["client"], CLIENT_KEYS),
             resource_defaults=self._defaults(data.get("resource_defaults", {})),
             resources=tuple(resources),
         )
+
+    def _client(self, value: Any) -> None:
+        if not isinstance(self._table(("client",), value, CLIENT_KEYS).get("base_url"), str):
+            raise self.error(("client", "base_url"), "client needs a base_url, which is a text")
 
     def _table(self, path: tuple[Any, ...], value: Any, known: Mapping[str, Any]) -> dict[str, Any]:
         """A mapping whose keys are all known and of their types."""
@@ -295,6 +313,19 @@ class _Reader:
                 words = " or ".join(TYPE_WORDS[kind] for kind in names)
                 raise self.error((*path, key), f"{key} has to be {words}")
         return value
+
+    def _types(self, value: dict[Any, Any]) -> dict[str, str]:
+        for pattern, kind in value.items():
+            path = ("types", pattern)
+            if kind not in DATA_TYPES:
+                raise self.error(
+                    path, f"{kind} is no type of dlt's: known are {', '.join(sorted(DATA_TYPES))}"
+                )
+            try:
+                re.compile(str(pattern))
+            except re.error as error:
+                raise self.error(path, f"{pattern} is no pattern: {error}") from None
+        return {str(pattern): kind for pattern, kind in value.items()}
 
     def _authentication(self, value: Any) -> Authentication:
         path = ("authentication",)
@@ -360,6 +391,21 @@ class _Reader:
             if one.name in seen:
                 raise self.error(("resources", number), f"two resources are called {one.name}")
             seen.add(one.name)
+
+    def _check_parents(self, resources: Sequence[Resource]) -> None:
+        """One parent each, and none that is read from its own children."""
+        parents = {one.name: one.parent for one in resources}
+        for number, one in enumerate(resources):
+            path = ("resources", number)
+            if len(one.parents) > 1:
+                names = " and ".join(sorted(one.parents))
+                raise self.error(path, f"{one.name} is read from the rows of {names}: one parent is possible")
+            seen, parent = {one.name}, one.parent
+            while parent is not None:
+                if parent in seen:
+                    raise self.error(path, f"{one.name} is read from its own rows")
+                seen.add(parent)
+                parent = parents.get(parent)
 
     def _check_placeholders(
         self, data: Mapping[str, Any], resources: Sequence[Resource], parameters: Mapping[str, Any]

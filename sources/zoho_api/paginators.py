@@ -1,10 +1,12 @@
-"""Paginators that dlt lacks."""
+"""Paginators that dlt lacks: pages that begin at the time of the last row, so that none is lost while rows change."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from dlt.common import jsonpath
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from requests import Request, Response
 
@@ -12,81 +14,152 @@ from ..zoho_crm.exceptions import ExtractError
 
 # Desk's search hands out rows 0 to 4,999 of what it finds: https://desk.zoho.com/DeskAPIDocument#Search
 REACH = 4_999
-FORMAT = "%Y-%m-%dT%H:%M:%S.000Z"
 
 
-class TimeWindowPaginator(BasePaginator):
-    """Reads a search in windows of time, each cut in halves until it has fewer rows than the search reaches.
+def utc_now() -> datetime:
+    return datetime.now(timezone.utc)
 
-    The parameter holds the beginning of the first window, or both ends with a comma between them; by default the last
-    window ends now. A window's first page counts its rows; pages of a window that is cut come again in its halves.
+
+class ModifiedTimePaginator(BasePaginator):
+    """Pages of rows in the order of their last change; each begins at the time of the last row of the one before.
+
+    With page numbers alone a row that is edited or deleted meanwhile leaves its place, the rows behind it move up,
+    and the first one of the next page is never seen. Page numbers count only among rows of one time.
     """
 
-    def __init__(
-        self,
-        range_param: str = "modifiedTimeRange",
-        limit: int = 100,
-        count_key: str = "count",
-        reach: int = REACH,
-    ) -> None:
+    resolution = timedelta(seconds=1)  # of the service's times
+
+    def __init__(self, cursor: str, limit: int, now: Callable[[], datetime] = utc_now) -> None:
         super().__init__()
-        self.range_param, self.limit, self.count_key, self.reach = range_param, limit, count_key, reach
-        self._windows: list[tuple[datetime, datetime]] = []  # the next one last
-        self._offset = 0
+        self.cursor, self.limit, self.now = cursor, limit, now
+        self._begin = self._end = datetime.min.replace(tzinfo=timezone.utc)
+        self._page = 0  # among the rows that begin at this time
+        self._rows: list[Any] = []
 
     def init_request(self, request: Request) -> None:
-        params = request.params = dict(request.params or {})
-        first, _, last = str(params.get(self.range_param, "")).partition(",")
-        begin = parse_time(first)
-        end = parse_time(last) if last.strip() else datetime.now(timezone.utc) + timedelta(seconds=1)
-        self._windows, self._offset, self._has_next_page = [(begin, max(begin, end))], 0, True
+        self._begin, self._end = parse_time(self.first_time(request)), self.now() + self.resolution
+        self._page, self._rows, self._has_next_page = 0, [], True
         self.update_request(request)
 
     def update_state(self, response: Response, data: list[Any] | None = None) -> None:
-        body = response.json()
-        begin, end = self._windows.pop()
-        count = int(body.get(self.count_key) or 0) if isinstance(body, dict) else 0
-        seconds = int((end - begin).total_seconds())
-        if count > self.reach and seconds >= 2:
-            middle = begin + timedelta(seconds=seconds // 2)
-            self._windows += [(middle, end), (begin, middle)]
-            self._offset = 0
-        elif count > self.reach:
+        rows = data or []
+        if not rows or not self.has_more(response, rows):
+            self._has_next_page = False
+            return
+        times = [parse_time(str(jsonpath.find_values(self.cursor, row)[0])) for row in rows]
+        if times != sorted(times):
+            raise ExtractError(f"{response.url.partition('?')[0]} does not sort by {self.cursor}")
+        if self._page and rows == self._rows:
             raise ExtractError(
-                f"{count:,} rows have changed within one second: the search reaches {self.reach:,}"
+                f"{response.url.partition('?')[0]} brought the same page twice: its paging does not go on"
             )
-        elif data and self._offset + self.limit < count:
-            self._windows.append((begin, end))
-            self._offset += self.limit
+        self._rows, begin = rows, times[-1] - self.resolution
+        if begin > self._begin:
+            self._begin, self._page = begin, 0
         else:
-            self._offset = 0
-        self._has_next_page = bool(self._windows)
+            self._page += 1
+
+    def first_time(self, request: Request) -> str:
+        """The time in the first request."""
+        raise NotImplementedError
+
+    def has_more(self, response: Response, rows: list[Any]) -> bool:
+        raise NotImplementedError
+
+
+class TimeRangePaginator(ModifiedTimePaginator):
+    """A search in a range of time, as Desk has it: `modifiedTimeRange=from,to&from=0&limit=100`."""
+
+    resolution = timedelta(milliseconds=1)
+
+    def __init__(
+        self,
+        cursor: str = "modifiedTime",
+        range_param: str = "modifiedTimeRange",
+        limit: int = 100,
+        reach: int = REACH,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        super().__init__(cursor, limit, now)
+        self.range_param, self.reach = range_param, reach
+
+    def first_time(self, request: Request) -> str:
+        return str((request.params or {}).get(self.range_param, "")).partition(",")[0]
+
+    def has_more(self, response: Response, rows: list[Any]) -> bool:
+        return len(rows) >= self.limit
 
     def update_request(self, request: Request) -> None:
-        if not self._windows:
-            return  # dlt asks for this after the last page, too
-        begin, end = self._windows[-1]
+        offset = self._page * self.limit
+        if offset > self.reach:
+            raise ExtractError(
+                f"more than {self.reach:,} rows have changed at {_text(self._begin)}: the search reaches no further"
+            )
         params = request.params = dict(request.params or {})
-        params[self.range_param] = f"{begin.strftime(FORMAT)},{end.strftime(FORMAT)}"
-        params["from"], params["limit"] = self._offset, self.limit
+        params[self.range_param] = f"{_text(self._begin)},{_text(max(self._begin, self._end))}"
+        params["from"], params["limit"] = offset, self.limit
+
+
+class ModifiedSincePaginator(ModifiedTimePaginator):
+    """A list of what has changed since the header If-Modified-Since, as Recruit has it: `page=1&per_page=200`."""
+
+    def __init__(
+        self,
+        cursor: str = "Modified_Time",
+        limit: int = 200,
+        has_more_path: str = "info.more_records",
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        super().__init__(cursor, limit, now)
+        self.has_more_path = has_more_path
+
+    def first_time(self, request: Request) -> str:
+        return str(request.headers.get("If-Modified-Since", ""))
+
+    def has_more(self, response: Response, rows: list[Any]) -> bool:
+        return any(jsonpath.find_values(self.has_more_path, response.json()))
+
+    def update_request(self, request: Request) -> None:
+        params = request.params = dict(request.params or {})
+        params["page"], params["per_page"] = self._page + 1, self.limit
+        request.headers = {
+            **(request.headers or {}),
+            "If-Modified-Since": self._begin.isoformat(timespec="seconds"),
+        }
+
+
+def _text(time: datetime) -> str:
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S.%f')[:-3]}Z"
 
 
 def parse_time(text: str) -> datetime:
     """A time with a zone, in any form of ISO 8601. Raises ExtractError."""
     text = text.strip()
+    for form in (
+        "%Y-%m-%dT%H:%M:%S%z",
+        "%Y-%m-%dT%H:%M:%S.%f%z",
+    ):  # Python before 3.11 reads few forms itself
+        try:
+            return datetime.strptime(text, form).astimezone(timezone.utc)
+        except (ValueError, OverflowError):
+            continue
     try:
-        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        try:  # Books: 2026-01-01T10:00:00-0800, which Python before 3.11 does not read
-            time = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z")
-        except ValueError:
-            raise ExtractError(f"{text!r} is no time") from None
-    return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise ExtractError(f"{text[:60]!r} is no time") from None
 
 
-def with_own_paginator(endpoint: dict[str, Any]) -> dict[str, Any]:
+PAGINATORS: Mapping[str, type[ModifiedTimePaginator]] = {
+    "time_range": TimeRangePaginator,
+    "modified_since": ModifiedSincePaginator,
+}
+
+
+def with_own_paginator(endpoint: dict[str, Any], now: Callable[[], datetime] = utc_now) -> dict[str, Any]:
     """The endpoint with one of the paginators of this module, if it names one; dlt knows its own only."""
     named = endpoint.get("paginator")
-    if not isinstance(named, dict) or named.get("type") != "time_windows":
+    if not isinstance(named, dict) or named.get("type") not in PAGINATORS:
         return endpoint
-    return {**endpoint, "paginator": TimeWindowPaginator(**{k: v for k, v in named.items() if k != "type"})}
+    options = {key: value for key, value in named.items() if key != "type"}
+    return {**endpoint, "paginator": PAGINATORS[named["type"]](**options, now=now)}

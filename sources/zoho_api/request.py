@@ -30,7 +30,7 @@ def prepared_request(service: Service, resource: str) -> requests.PreparedReques
     for name in placeholders(endpoint):
         if name.startswith("resources."):
             known[f"{{{name}}}"] = _of_row(service, name)
-    endpoint = _replaced(service.fill(with_own_paginator(endpoint)), known)
+    endpoint = _replaced(with_own_paginator(service.fill(endpoint)), known)
     params = {**service.fill(general.get("params") or {}), **(endpoint.get("params") or {})}
     request = requests.Request(
         endpoint.get("method", "GET"),

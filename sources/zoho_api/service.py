@@ -15,7 +15,7 @@ from requests.auth import AuthBase
 from ..zoho_crm.auth.authenticator import ZohoAuthenticator
 from ..zoho_crm.auth.credentials import ZohoCredentials, resolve_credentials
 from ..zoho_crm.auth.token_store import TokenCache
-from ..zoho_crm.exceptions import SettingsError
+from ..zoho_crm.exceptions import SettingsError, ZohoConnectionError
 from .authentication import HostAuth, OAuth2, ZohoServiceAuth
 from .connector import PLACEHOLDER, Connector, Organization, placeholders
 from .session import Clock, NoService, ServiceSession, check_answer, read_body
@@ -113,7 +113,7 @@ class Service:
         return read_body(response)
 
 
-class NoAnswer(SettingsError):
+class NoAnswer(ZohoConnectionError):
     """A host did not answer."""
 
     def __init__(self, url: str, error: Exception) -> None:

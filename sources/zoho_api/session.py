@@ -7,7 +7,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +26,7 @@ from ..zoho_crm.exceptions import (
     ZohoError,
     zoho_error,
 )
+from .paginators import utc_now
 
 ATTEMPTS, BACKOFF, LONGEST_PAUSE = 6, 2.0, 90.0  # of one call; seconds
 EMPTY = (204, 304)  # nothing there, and nothing changed
@@ -50,6 +52,7 @@ class Clock:
 
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = utc_now
 
 
 class MinuteLimit:
@@ -79,6 +82,7 @@ class ServiceSession:
 
     http: requests.Session
     calls: int = 0  # tries, refused ones too
+    clock: Clock = field(default_factory=Clock)
 
     @staticmethod
     def open(
@@ -108,7 +112,7 @@ class ServiceSession:
             request_backoff_factor=BACKOFF,
             request_max_retry_delay=LONGEST_PAUSE,
         )
-        session = ServiceSession(client.session)
+        session = ServiceSession(client.session, clock=clock)
 
         def counted(*args: Any, **kwargs: Any) -> Response:
             limit.wait()
@@ -204,7 +208,7 @@ class AnswerCheck:
     ) -> None:
         self._selector, self._decimal = selector, decimal_numbers
         self._scopes, self._remedy = scopes, remedy
-        self.windows = False  # whether a page may come again, as the window that it began is cut
+        self.repeats = False  # whether a page may come again; its paginator sees when it does not go on
         self._previous: tuple[str, list[Any]] | None = None  # path, and rows of its latest page
 
     def __call__(self, response: Response, *_: Any, **__: Any) -> None:
@@ -212,7 +216,7 @@ class AnswerCheck:
         body = read_body(response, self._decimal)
         rows = self._rows(response, body)
         path = str(response.request.path_url).partition("?")[0]
-        if rows and not self.windows and self._previous == (path, rows):
+        if rows and not self.repeats and self._previous == (path, rows):
             raise ExtractError(f"{where(response)} brought the same page twice: its paging does not go on")
         self._previous = path, rows
         response.json = lambda **_: body  # type: ignore[method-assign]
