@@ -112,7 +112,7 @@ class ConnectorRunner:
             if not there:
                 self._forget(resource)
             whole = changes and (not self.warehouse.can_merge or (due and there))
-            result.loaded = self._load(resource.name, whole=whole).get(table, 0)
+            result.loaded = self._load(resource.name, whole=whole, new=not there).get(table, 0)
             result.reason = self._reason(resource, last, whole=whole or not there)
             result.end("read")
         except Exception as error:  # noqa: BLE001 - one resource's trouble stays its own
@@ -150,15 +150,16 @@ class ConnectorRunner:
         day = last + timedelta(days=resource.full_refresh_days)
         return f"{changed}; deletions are seen on {day:%Y-%m-%d}"
 
-    def _load(self, name: str, *, whole: bool) -> dict[str, int]:
-        """Read and load one resource. Returns the rows of each table."""
+    def _load(self, name: str, *, whole: bool, new: bool) -> dict[str, int]:
+        """Read and load one resource; of a new table dlt may still think that it is there. Returns rows by table."""
         source = source_of(self.service, [name], whole=whole)
         chosen = source.resources[name]
         replaced = [name] if chosen.write_disposition == "replace" else []
         with safe_replace(self.pipeline, replaced) as disposition:
             if replaced:
                 chosen.apply_hints(write_disposition=disposition)
-            self.pipeline.extract(source)
+            known = self.pipeline.default_schema_name is not None
+            self.pipeline.extract(source, refresh="drop_resources" if new and known else None)
             normalized = self.pipeline.normalize()
             with STOP.defer_interrupt():
                 self.pipeline.load(raise_on_failed_jobs=True)

@@ -56,6 +56,7 @@ class Connecting:
     destination: object = None
     last: ConnectorRun | None = None
     parameters: dict = field(default_factory=dict)
+    opened: object = None
 
     def clock(self) -> Clock:
         time = SimulatedTime(self.account)
@@ -73,6 +74,10 @@ class Connecting:
         """One run, as the command makes it."""
         service = self.service(name, **parameters)
         where = destination or self.destination or dlt.destinations.duckdb(str(self.file))
+        if self.opened is None and self.file.exists():
+            self.opened = duckdb.connect(
+                str(self.file)
+            )  # opening it again and again takes a third of the time
         stem = service.connector.name
         pipeline = open_pipeline(f"zoho_{stem}", where, f"zoho_{stem}", str(self.folder / "p"), Progress())
         service.find_organization()
@@ -86,6 +91,12 @@ class Connecting:
         run = self(name, *tables, **options)
         assert run.exit_code == 0, [(one.name, one.error) for one in run.readings if one.error] + run.troubles
         return run
+
+    def let_go(self):
+        """Before somebody else touches the file."""
+        if self.opened is not None:
+            self.opened.close()
+            self.opened = None
 
     @property
     def file(self) -> Path:
