@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long coverage lint nightly oldest orchestrators mutants bench screenshots lock clean
+.PHONY: help setup demo demo-suite test test-long coverage lint nightly oldest orchestrators mutants bench screenshots lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,6 +18,12 @@ setup: .venv/.ready  ## make .venv with the locked dependencies
 
 demo: setup  ## sync a simulated Zoho CRM into zoho_demo.duckdb
 	$(BIN)/python -m pipelines.zoho_crm --demo
+
+demo-suite: setup  ## the same with Desk, Books and Recruit, twice: the second time reads what changed
+	$(BIN)/python -m pipelines.zoho_crm --demo --quiet
+	$(BIN)/python -m pipelines.zoho_api run --demo desk books recruit
+	$(BIN)/python -m pipelines.zoho_crm --demo --quiet
+	$(BIN)/python -m pipelines.zoho_api run --demo desk books recruit
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest -n auto

@@ -85,6 +85,23 @@ def test_the_command_runs_the_demo(installed, tmp_path):
         ).fetchone() == (True,)
 
 
+def test_the_wheel_has_the_connector_files_and_declares_what_reads_them(wheel):
+    with zipfile.ZipFile(wheel) as files:
+        names = files.namelist()
+        (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]
+        needed = files.read(metadata).decode()
+    assert {f"sources/zoho_api/connectors/{name}.yaml" for name in ("books", "desk", "recruit")} <= set(names)
+    assert "Requires-Dist: pyyaml" in needed
+
+
+def test_the_command_for_other_services_lists_and_runs(installed, tmp_path):
+    program = installed / "zoho-api"
+    assert "desk: Zoho Desk" in said(tmp_path, program, "list")
+    assert "0 failed." in said(tmp_path, program, "run", "--demo", "desk", "--modules", "tickets")
+    with duckdb.connect(str(tmp_path / "zoho_demo.duckdb"), read_only=True) as desk:
+        assert desk.sql("select count(*), count(distinct id) from zoho_desk.tickets").fetchone() == (640, 640)
+
+
 def test_it_runs_as_a_module_too(installed, tmp_path):
     usage = said(tmp_path, installed / "python", "-m", "pipelines.zoho_crm", "--help")
     assert usage.startswith("Usage: python -m pipelines.zoho_crm ")
