@@ -69,7 +69,7 @@ def _authorize_foreign(options: Options, console: Console, connector: Connector)
     if secret is None:
         secret = click.prompt("Client secret (may be empty)", hide_input=True, default="", show_default=False)
     redirect = declared.redirect_url or "http://127.0.0.1:8000/callback"
-    code = options.code and read_answer(options.code, None).code
+    code = options.code and _code_in(options.code)
     if not code:
         code = _consent(
             options, console, authorization_address(declared, client_id, redirect, "{state}"), redirect
@@ -82,14 +82,19 @@ def _authorize_foreign(options: Options, console: Console, connector: Connector)
         values[f"{key}__CLIENT_SECRET"] = secret
     path = Path(options.env_file)
     path.touch(mode=0o600)
+    path.chmod(0o600)
     for name, value in values.items():
         dotenv.set_key(path, name, value, quote_mode="auto")
-    path.chmod(0o600)
     os.environ.update(values)
     console.last(
         f"{connector.title} gave a refresh token. Written to {options.env_file}, for its owner only."
     )
     return 0
+
+
+def _code_in(text: str) -> str:
+    """The code in the address that the consent led to, or the text itself: providers spell codes as they like."""
+    return read_answer(text, None).code if "code=" in text or "error=" in text else text.strip()
 
 
 def _consent(options: Options, console: Console, address: str, redirect: str) -> str:

@@ -138,6 +138,10 @@ class OAuth2(HostAuth):
     def after(self, refused: str) -> str:
         return self._usable(refused).access_token
 
+    def granted_scopes(self) -> frozenset[str] | None:
+        scope = self._usable(None).scope
+        return frozenset(scope.replace(",", " ").split()) if scope else None
+
     def _usable(self, refused: str | None) -> Token:
         with self._lock, self._cache.locked(self._key):
             kept = self._cache.load(self._key)

@@ -1,0 +1,69 @@
+"""`list`, `check`, `call`, `status`, `report` and `authorize`, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+
+
+def test_list_names_connectors_and_tables(api):
+    done = api("list")
+    assert done.code == 0
+    assert done.out.endswith("3 connectors.\n")
+    rows = [line.split() for line in api("list", "desk").out.splitlines()]
+    assert next(row[:4] for row in rows if row[:1] == ["tickets"]) == ["tickets", "what", "changed", "yes"]
+    events = api("list", "desk", "--log-format", "json").events
+    assert {"connector": "desk", "table": "agents", "mode": "whole"}.items() <= next(
+        event for event in events if event.get("table") == "agents"
+    ).items()
+
+
+def test_check_says_that_all_is_well(api, suite):
+    done = api("check", "desk", "books", "recruit")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith("All is well.\n")
+
+
+def test_call_shows_request_status_headers_json_and_rows_and_no_secret(api, suite):
+    ticket = suite.desk.rows("tickets")[0].id
+    suite.desk.add_comment(ticket, "a comment")
+    done = api("call", "desk", "ticket_comments", "--param", f"ticket_id={ticket}")
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert lines[0].startswith("GET http://127.0.0.1:") and f"/api/v1/tickets/{ticket}/comments?" in lines[0]
+    assert lines[1].startswith("200 OK in ")
+    assert "X-Rate-Limit-Request-Weight-v3: " in done.out
+    assert '"content": "a comment"' in done.out
+    assert lines[-1] == "1 row found by the selector data."
+    for secret in (*suite.tokens.access, suite.tokens.refresh_token, suite.tokens.client_secret):
+        assert secret not in done.out + done.err
+
+    (event,) = api("call", "desk", "agents", "--log-format", "json").events
+    assert (event["event"], event["method"], event["status"], event["rows"]) == ("call", "GET", 200, 3)
+
+
+def test_call_of_a_refused_request_is_exit_code_1(api, suite):
+    done = api("call", "desk", "ticket_comments", "--param", "ticket_id=1")
+    assert done.code == 1
+    assert done.err == "Error: Zoho Desk refused the call with 404.\n"
+    suite.crm.faults.add("GET /api/v1/agents", status=302, headers={"Location": "http://elsewhere.invalid/"})
+    assert "redirect to elsewhere.invalid" in api("call", "desk", "agents").err
+    suite.crm.faults.add("GET /api/v1/agents", times=99, reset=True)
+    done = api("call", "desk", "agents")
+    assert done.code == 1 and len(done.err.splitlines()) == 1
+
+
+def test_a_quiet_run_gives_one_line_and_one_in_json_its_tables(api, suite):
+    done = api("run", "recruit", "--modules", "candidates", "--quiet")
+    assert (done.code, done.err, len(done.out.splitlines())) == (0, "", 1)
+    done = api("run", "recruit", "--modules", "candidates", "--log-format", "json")
+    assert all(isinstance(json.dumps(event), str) for event in done.events)
+    assert [event["module"] for event in done.events if event["event"] == "table"] == ["candidates"]
+
+
+def test_status_and_report_of_a_connector(api, suite, tmp_path):
+    assert api("run", "desk", "--modules", "agents").code == 0
+    done = api("status", "desk")
+    assert done.code == 0 and "agents" in done.out
+    done = api("report", "desk")
+    assert done.code == 0
+    assert "agents" in (tmp_path / "zoho_report.html").read_text()
