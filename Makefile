@@ -19,10 +19,12 @@ setup: .venv/.ready  ## make .venv with the locked dependencies
 demo: setup  ## sync a simulated Zoho CRM into zoho_demo.duckdb
 	$(BIN)/python -m pipelines.zoho_crm --demo
 
-demo-suite: setup  ## the same with Desk, Books and Recruit, twice: the second time reads what changed
+demo-suite: setup  ## the same with Bigin, Desk, Books and Recruit, twice: the second time reads what changed
 	$(BIN)/python -m pipelines.zoho_crm --demo --quiet
+	$(BIN)/python -m pipelines.zoho_crm --demo --quiet --service bigin
 	$(BIN)/python -m pipelines.zoho_api run --demo desk books recruit
 	$(BIN)/python -m pipelines.zoho_crm --demo --quiet
+	$(BIN)/python -m pipelines.zoho_crm --demo --quiet --service bigin
 	$(BIN)/python -m pipelines.zoho_api run --demo desk books recruit
 
 test: setup  ## run the tests

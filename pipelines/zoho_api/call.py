@@ -12,6 +12,7 @@ from pipelines.zoho_crm.console import Console, counted
 from pipelines.zoho_crm.errors import FAILED, print_error
 from sources.zoho_api import Service
 from sources.zoho_api.request import prepared_request
+from sources.zoho_api.service import NoAnswer
 from sources.zoho_crm.redaction import redact
 
 # What says something of limits, of paging, and of who has answered.
@@ -24,7 +25,10 @@ def show_call(console: Console, service: Service, resource: str) -> int:
     """Make the request and show all of it. Returns the exit code: 1 for a status of 400 or more."""
     request = prepared_request(service, resource)
     console.text(f"{request.method} {request.url}", whole=True)
-    response = service.session.http.send(request, allow_redirects=False)
+    try:
+        response = service.session.http.send(request, allow_redirects=False)
+    except requests.RequestException as error:
+        raise NoAnswer(str(request.url), error) from error
     seconds = response.elapsed.total_seconds()
     console.text(f"{response.status_code} {response.reason or ''} in {seconds:,.2f} s".replace("  ", " "))
     for name, value in response.headers.items():

@@ -51,12 +51,13 @@ def _check(service: Service, console: Console) -> tuple[int, str]:
     missing = [
         one
         for one in connector.resources
-        if granted is not None and one.scopes and not any(covers(granted, scope) for scope in one.scopes)
+        if granted is not None and one.scopes and not all(covers(granted, scope) for scope in one.scopes)
     ]
     if missing:
         tables = ", ".join(one.name for one in missing)
-        scopes = ", ".join(dict.fromkeys(one.scopes[0] for one in missing))
-        return REFUSED, f"{scopes} is not granted, which {tables} need. {service.remedy}"
+        needed = dict.fromkeys(scope for one in missing for scope in one.scopes)
+        scopes = ", ".join(scope for scope in needed if granted is not None and not covers(granted, scope))
+        return REFUSED, f"not granted: {scopes}; needed by {tables}. {service.remedy}"
     if connector.organization is not None:
         found = organizations(service)
         if not found:

@@ -11,7 +11,7 @@ import dlt
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.zoho_crm.errors import FAILED, REFUSED, causes, root_message
+from pipelines.zoho_crm.errors import FAILED, REFUSED, causes, describe_error, root_message
 from pipelines.zoho_crm.run.loading import abort_load
 from pipelines.zoho_crm.run.replacing import safe_replace
 from pipelines.zoho_crm.run.run_log import SYNC_RUNS, log_rows
@@ -187,4 +187,5 @@ def _end_badly(result: TableResult, error: Exception, *, loaded_before: bool) ->
     if isinstance(known, NotAvailableError) and not loaded_before:
         result.end("skipped", str(known))
     else:
-        result.end("failed", str(known) if known is not None else root_message(error))
+        said = describe_error(error, loads=True)
+        result.end("failed", said[0] if said is not None else root_message(error))

@@ -141,7 +141,8 @@ def error_in(response: Response) -> tuple[str, str]:
     try:
         body = json.loads(response.content)
     except ValueError:
-        return "", " ".join(response.text.split())[:200]
+        text = " ".join(response.text.split())
+        return "", "an answer in HTML" if text.startswith("<") else text[:200]
     if isinstance(body, dict) and isinstance(body.get("data"), list) and len(body["data"]) == 1:
         body = body["data"][0]
     if not isinstance(body, dict):
@@ -165,7 +166,9 @@ def check_answer(response: Response, scopes: Sequence[str] = (), remedy: str = "
     if response.status_code < 400 and not (code and "error" in response.text[:200]):
         return
     if code in SCOPE_CODES:
-        named = f"the scope {' or '.join(scopes)} is not granted" if scopes else "a scope is not granted"
+        named = (
+            f"a scope is not granted: it needs {' and '.join(scopes)}" if scopes else "a scope is not granted"
+        )
         raise _told(MissingScope(where(response), response.status_code, body), named, remedy)
     if code in TOKEN_CODES or response.status_code == 401:
         raise CredentialsError(
@@ -212,7 +215,14 @@ class AnswerCheck:
         self._previous: tuple[str, list[Any]] | None = None  # path, and rows of its latest page
 
     def __call__(self, response: Response, *_: Any, **__: Any) -> None:
-        check_answer(response, self._scopes, self._remedy)
+        try:
+            check_answer(response, self._scopes, self._remedy)
+        except ZohoError as error:
+            if not _passes(response, None):
+                raise
+            raise requests.HTTPError(
+                str(error), response=response
+            ) from error  # which dlt's client tries again
         body = read_body(response, self._decimal)
         rows = self._rows(response, body)
         path = str(response.request.path_url).partition("?")[0]

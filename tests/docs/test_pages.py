@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.zoho_api.cli import cli as services
 from pipelines.zoho_crm.cli import cli
 from sources.zoho_crm.auth.credentials import BY_ATTRIBUTE
 from sources.zoho_crm.client import job_journal
@@ -60,7 +61,8 @@ def test_the_index_leads_to_every_page_and_the_readme_to_the_index():
 @pytest.mark.parametrize("page", PAGES)
 def test_every_option_and_command_that_a_page_names_exists(page):
     text = re.sub(r"<!--.*?-->", "", PAGES[page], flags=re.DOTALL)
-    there = {name for command in cli.commands.values() for p in command.params for name in p.opts}
+    commands = [*cli.commands.values(), *services.commands.values()]
+    there = {name for command in commands for p in command.params for name in p.opts}
     # Lines of commands whose options are none of ours.
     others = re.compile(r"^docker |^pipx |^uvx |pip install|make bench|dlt init")
     lines = [line for line in text.splitlines() if not others.search(line)]

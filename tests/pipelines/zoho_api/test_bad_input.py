@@ -21,8 +21,8 @@ def count(table):
     [
         (("run", "dsk"), "there is no connector dsk: did you mean desk?"),
         (("run", "desk", "--modules", "tickts"), "--modules tickts: no table of desk; did you mean tickets?"),
-        (("run", "desk", "--moduls", "tickets"), "No such option '--moduls'."),
-        (("rn", "desk"), "No such command 'rn'."),
+        (("run", "desk", "--moduls", "tickets"), "No such option --moduls. Did you mean --modules?"),
+        (("rn", "desk"), "No such command"),
         (("run", "desk", "--param", "x"), "--param x: write NAME=VALUE."),
         (("run", "desk", "--param", "x=1"), "desk.yaml has no parameter x; it has since"),
         (("call", "desk", "tickts"), "desk has no resource tickts: did you mean tickets?"),
@@ -51,7 +51,7 @@ def test_a_bad_file_among_several_holds_up_no_other(api, suite, tmp_path):
 
 
 FAULTS = {
-    "html": ({"html": True}, "brought no JSON, or only a part of it arrived"),
+    "html": ({"html": True}, "an answer in HTML"),
     "half": ({"truncate_json": True}, "brought no JSON, or only a part of it arrived"),
     "reset": ({"reset": True}, "Connection"),
     "500": ({"status": 500, "body": {"errorCode": "INTERNAL_SERVER_ERROR", "message": "m"}}, "500"),
@@ -104,11 +104,11 @@ def test_a_scope_that_is_not_granted_is_named_with_the_command_that_adds_it(api,
     suite.tokens.scopes -= {"Desk.search.READ", "ZohoBooks.invoices.READ"}
     done = api("run", "desk", "--modules", "tickets,agents")
     assert done.code == 3
-    assert "the scope Desk.tickets.READ or Desk.search.READ is not granted" in done.err
+    assert "a scope is not granted: it needs Desk.tickets.READ and Desk.search.READ" in done.err
     assert "zoho_api authorize desk" in done.err
     assert count("zoho_desk.agents") == 3
     done = api("check", "desk")
-    assert done.code == 3 and "Desk.search.READ" in done.out
+    assert done.code == 3 and "not granted: Desk.search.READ; needed by tickets, contacts" in done.out
 
 
 def test_a_service_that_the_account_does_not_have(api, suite):
@@ -172,10 +172,7 @@ def test_a_full_disk_leaves_what_was_loaded_and_the_next_run_is_right(api, suite
         patched.setattr(DuckDbSqlClient, "execute_query", full)
         done = api("run", "desk", "--modules", "tickets,agents")
     assert done.code == 1
-    assert (
-        done.err
-        == "Error: tickets: The disk is full: make room and run again. Nothing half-written counts as loaded.\n"
-    )
+    assert done.err.startswith("Error: tickets: The disk is full: make room and run again.")
     assert api("run", "desk", "--modules", "tickets").code == 0
     assert count("zoho_desk.tickets") == 4
 
