@@ -67,3 +67,29 @@ def test_status_and_report_of_a_connector(api, suite, tmp_path):
     done = api("report", "desk")
     assert done.code == 0
     assert "agents" in (tmp_path / "zoho_report.html").read_text()
+
+
+def test_authorize_asks_for_all_scopes_at_once_and_keeps_those_that_there_are(api, suite, monkeypatch):
+    from pipelines.zoho_api import authorize
+    from sources.zoho_api.connector import load_connector
+    from sources.zoho_crm.auth.credentials import DEFAULT_SCOPES
+
+    asked = []
+    monkeypatch.setattr(
+        authorize, "get_tokens_of_zoho", lambda o, c, scopes, check: asked.append(scopes) or 0
+    )
+    suite.tokens.scopes = {"ZohoRecruit.modules.ALL"}
+    assert api("authorize", "desk", "books", "crm").code == 0
+    (scopes,) = asked
+    declared = [load_connector(name).authentication.scopes for name in ("desk", "books")]
+    assert set(scopes) == {*DEFAULT_SCOPES, *declared[0], *declared[1], "ZohoRecruit.modules.ALL"}
+    assert len(scopes) == len(set(scopes))
+
+
+def test_authorize_of_a_foreign_api_among_others_is_wrong_usage(api, suite, tmp_path):
+    (tmp_path / "other.yaml").write_text(
+        "authentication: {type: oauth2, authorization_url: 'http://a.invalid', token_url: 'http://a.invalid'}\n"
+        "host: http://a.invalid\nclient: {base_url: '${host}'}\nresources: [{name: rows}]\n"
+    )
+    done = api("authorize", "desk", "other.yaml")
+    assert (done.code, done.err) == (2, "Error: other has a consent of its own: authorize it alone.\n")
