@@ -160,8 +160,8 @@ def _number_text(value):
         return value
 
 
-def truth(records, like) -> list[dict]:
-    """The account's rows as they have to stand in a table whose rows are `like`."""
+def truth(records, like, empty=(None,)) -> list[dict]:
+    """The account's rows as they have to stand in a table whose rows are `like`; `empty` values are nulls."""
     kinds: dict[str, type] = {}
     for row in like:
         kinds.update({name: type(value) for name, value in row.items()})
@@ -171,7 +171,7 @@ def truth(records, like) -> list[dict]:
         {
             (column := naming.normalize_identifier(name)): _expected(value, kinds.get(column))
             for name, value in row.items()
-            if value is not None and value != ""
+            if value not in empty
         }
         for row in sent
     ]
@@ -204,8 +204,9 @@ def truth_of(suite, connector, table, organization=None) -> list[dict]:
 def assert_equal(connecting, connector, table, records, key="id"):
     rows = connecting.rows(connector, table)
     found = {row[key]: row for row in rows}
+    empty = (None, "") if load_connector(connector).empty_text_is_null else (None,)
     assert len(found) == len(rows), f"{table}: a row is there twice"
-    expected = {row[key]: row for row in truth(records, rows)}
+    expected = {row[key]: row for row in truth(records, rows, empty)}
     missing, extra = expected.keys() - found.keys(), found.keys() - expected.keys()
     assert not missing and not extra, f"{table}: missing {sorted(missing)[:5]}, extra {sorted(extra)[:5]}"
     for id, row in expected.items():
