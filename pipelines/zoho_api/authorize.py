@@ -23,22 +23,22 @@ from sources.zoho_crm.auth.authenticator import ZohoAuthenticator
 from sources.zoho_crm.auth.credentials import resolve_credentials
 from sources.zoho_crm.auth.oauth_client import read_answer
 from sources.zoho_crm.exceptions import SettingsError, ZohoCrmError
-from sources.zoho_crm.service import CRM as CRM_SERVICE
+from sources.zoho_crm.service import BIGIN, CRM
 
-CRM = "crm"  # among the connectors: the CRM's own scopes
+# Among the connectors: services that another program reads, with the same consent.
+OTHERS = {"crm": CRM, "bigin": BIGIN}
 
 
 def get_tokens(options: Options, console: Console) -> int:
     """Ask for all scopes at once, and write the tokens into the settings file. Returns the exit code."""
-    connectors = [load_connector(name) for name in options.connectors if name != CRM]
+    connectors = [load_connector(name) for name in options.connectors if name not in OTHERS]
     foreign = [one for one in connectors if one.authentication.type != "zoho"]
     if foreign and len(options.connectors) > 1:
         raise SettingsError(f"{foreign[0].name} has a consent of its own: authorize it alone.")
     if foreign:
         return _authorize_foreign(options, console, foreign[0])
-    scopes = [scope for one in connectors for scope in one.authentication.scopes]
-    if CRM in options.connectors:
-        scopes = [*CRM_SERVICE.scopes, *scopes]
+    scopes = [scope for name in options.connectors if name in OTHERS for scope in OTHERS[name].scopes]
+    scopes += [scope for one in connectors for scope in one.authentication.scopes]
     # The new token takes the place of the one at hand, so it has to be good for the same services.
     scopes = list(dict.fromkeys([*scopes, *sorted(_granted(options))]))
     return get_tokens_of_zoho(options, console, scopes, _check)
@@ -56,7 +56,7 @@ def _check(options: Options, console: Console) -> int:
     from .check import print_checks
     from .cli import Account
 
-    named = tuple(name for name in options.connectors if name != CRM)
+    named = tuple(name for name in options.connectors if name not in OTHERS)
     return print_checks(Account(replace(options, connectors=named), None, {}), console)
 
 

@@ -231,7 +231,7 @@ def check(options: Options, console: Console) -> int:
 
 
 def authorize(options: Options, console: Console) -> int:
-    """Get one refresh token for several services (and crm)."""
+    """Get one refresh token for several services (crm and bigin, too)."""
     from .authorize import get_tokens
 
     return get_tokens(options, console)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from sources.zoho_crm.service import BIGIN, CRM
+
 
 def test_list_names_connectors_and_tables(api):
     done = api("list")
@@ -72,17 +74,16 @@ def test_status_and_report_of_a_connector(api, suite, tmp_path):
 def test_authorize_asks_for_all_scopes_at_once_and_keeps_those_that_there_are(api, suite, monkeypatch):
     from pipelines.zoho_api import authorize
     from sources.zoho_api.connector import load_connector
-    from sources.zoho_crm.auth.credentials import DEFAULT_SCOPES
 
     asked = []
     monkeypatch.setattr(
         authorize, "get_tokens_of_zoho", lambda o, c, scopes, check: asked.append(scopes) or 0
     )
     suite.tokens.scopes = {"ZohoRecruit.modules.ALL"}
-    assert api("authorize", "desk", "books", "crm").code == 0
+    assert api("authorize", "desk", "books", "crm", "bigin").code == 0
     (scopes,) = asked
     declared = [load_connector(name).authentication.scopes for name in ("desk", "books")]
-    assert set(scopes) == {*DEFAULT_SCOPES, *declared[0], *declared[1], "ZohoRecruit.modules.ALL"}
+    assert set(scopes) == {*CRM.scopes, *BIGIN.scopes, *declared[0], *declared[1], "ZohoRecruit.modules.ALL"}
     assert len(scopes) == len(set(scopes))
 
 
