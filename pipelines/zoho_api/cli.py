@@ -38,7 +38,8 @@ A CONNECTOR is one that comes with the program (`list` names them) or the path o
 settings of that are keys below sources.zoho_api.NAME: client_id, client_secret, refresh_token, and its parameters.
 
 Exit codes: 0 all is synced, 1 something failed, 2 wrong usage or configuration, 3 the credentials or scopes were
-refused, 5 another run is in progress or the database is open elsewhere, 130 interrupted."""
+refused, 5 another run is in progress or the database is open elsewhere, 6 stopped at the limit of calls,
+130 interrupted."""
 
 
 @dataclass
@@ -158,6 +159,7 @@ def _run_one(account: Account, console: Console, name: str) -> tuple[ConnectorRu
     if options.modules and not named:
         return None
     with opened(account, console, name, "run") as work:
+        work.service.session.max_calls = options.max_calls
         work.service.find_organization()
         warehouse = Warehouse(work.pipeline, Path(work.pipeline.working_dir), options.table_format)
         runner = ConnectorRunner(work.pipeline, work.service, warehouse, whole=options.full_refresh)
@@ -404,6 +406,12 @@ cli = ApiCommands(
                     ["--modules", "--resources"], type=CommaList(), multiple=True, help="Only these tables."
                 ),
                 click.Option(["--full-refresh"], is_flag=True, help="Read every table whole."),
+                click.Option(
+                    ["--max-calls"],
+                    type=click.IntRange(min=1),
+                    metavar="N",
+                    help="Make no more calls of each connector; what is left is read by the next run (exit code 6).",
+                ),
                 _param(),
                 *_connection(),
             ],

@@ -11,7 +11,7 @@ import dlt
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.zoho_crm.errors import FAILED, REFUSED, causes, describe_error, root_message
+from pipelines.zoho_crm.errors import FAILED, REFUSED, SPENT, causes, describe_error, root_message
 from pipelines.zoho_crm.run.loading import abort_load
 from pipelines.zoho_crm.run.replacing import safe_replace
 from pipelines.zoho_crm.run.run_log import SYNC_RUNS, log_rows
@@ -19,7 +19,12 @@ from pipelines.zoho_crm.run.run_result import RunResult
 from pipelines.zoho_crm.run.stopping import STOP
 from sources.zoho_api import Resource, Service, source_of
 from sources.zoho_api.session import MissingScope
-from sources.zoho_crm.exceptions import CredentialsError, NotAvailableError, ZohoCrmError
+from sources.zoho_crm.exceptions import (
+    CredentialsError,
+    CreditBudgetExceeded,
+    NotAvailableError,
+    ZohoCrmError,
+)
 from sources.zoho_crm.extract.extractor import ExtractResult
 from sources.zoho_crm.sync.warehouse import Warehouse
 from sources.zoho_crm.transform.column_types import column_type_of
@@ -44,7 +49,10 @@ class ConnectorRun(RunResult):
 
     @property
     def exit_code(self) -> int:
-        """0: every table is synced, or not offered and not asked for. 1: something failed. 3: refused."""
+        """0: every table is synced, or not offered and not asked for. 1: something failed. 3: refused.
+
+        6: stopped at the limit of calls.
+        """
         missed = [
             r
             for r in self.readings
@@ -54,6 +62,8 @@ class ConnectorRun(RunResult):
             missed = self.readings
         if any(isinstance(r.cause, (CredentialsError, MissingScope)) for r in missed):
             return REFUSED
+        if any(isinstance(r.cause, CreditBudgetExceeded) for r in missed):
+            return SPENT
         return FAILED if missed or self.troubles else 0
 
 

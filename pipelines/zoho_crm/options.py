@@ -335,6 +335,7 @@ class Options:
     # Of `zoho-api`:
     connectors: tuple[str, ...] = ()
     resource: str = ""
+    max_calls: int | None = None
     param: tuple[str, ...] = ()
 
 

@@ -19,6 +19,7 @@ from requests import Response
 from ..zoho_crm.auth.transport import LimitedClient, limited_adapter, refuse_redirect, where
 from ..zoho_crm.exceptions import (
     CredentialsError,
+    CreditBudgetExceeded,
     DailyLimitError,
     ExtractError,
     NotAvailableError,
@@ -82,6 +83,7 @@ class ServiceSession:
 
     http: requests.Session
     calls: int = 0  # tries, refused ones too
+    max_calls: int | None = None  # the next one is refused
     clock: Clock = field(default_factory=Clock)
 
     @staticmethod
@@ -115,6 +117,8 @@ class ServiceSession:
         session = ServiceSession(client.session, clock=clock)
 
         def counted(*args: Any, **kwargs: Any) -> Response:
+            if session.max_calls is not None and session.calls >= session.max_calls:
+                raise CreditBudgetExceeded(f"stopped at the limit of {session.max_calls:,} calls")
             limit.wait()
             session.calls += 1
             answer: Response = send(*args, **kwargs)

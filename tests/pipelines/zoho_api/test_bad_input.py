@@ -193,3 +193,14 @@ def test_an_interrupted_run_is_finished_by_the_next_one(api, suite):
     assert done.code == 130
     assert api("run", "desk", "--modules", "agents,tickets").code == 0
     assert count("zoho_desk.tickets") == 3
+
+
+def test_a_limit_of_calls_ends_with_6_and_the_next_run_reads_the_rest(api, suite):
+    done = api("run", "desk", "--modules", "tickets,agents", "--max-calls", "2")
+    assert done.code == 6
+    assert done.err == "Error: agents: stopped at the limit of 2 calls\n"
+    assert count("zoho_desk.tickets") == 3
+    calls = [call for call in suite.crm.ledger.calls() if "/api/v1/" in call.path]
+    assert len(calls) == 2
+    assert api("run", "desk", "--modules", "tickets,agents").code == 0
+    assert count("zoho_desk.agents") == 3
