@@ -106,10 +106,11 @@ def sync(
         _charge_planning(run.readings, planning)
         seats = SeatCounts(run.run_id)
         seats.look(run.readings)
-        labels = warehouse.labels()
+        labels, version = warehouse.labels(), warehouse.schema_version
         with warehouse.open_connection():
             _load(run, extraction, pipeline, progress)
-            _write_comments(warehouse, labels)
+            if run.fully_refreshed or warehouse.schema_version != version:
+                _write_comments(warehouse, labels)
             progress.remark("counting the rows")
             _write_down(run, extraction, pipeline, client, seats)
     return run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dlt
@@ -34,11 +34,11 @@ def labels(schema: dlt.Schema) -> dict[Place, str]:
     for name, table in schema.tables.items():
         if name.startswith("_dlt"):
             continue
-        described: Sequence[tuple[str | None, Any]] = [
-            (None, table.get("description")),
-            *((column, hints.get("description")) for column, hints in table["columns"].items()),
-        ]
-        found.update(((name, column), text) for column, text in described if text)
+        if text := table.get("description"):
+            found[name, None] = text
+        for column, hints in table["columns"].items():
+            if text := hints.get("description"):
+                found[name, column] = text
     return found
 
 

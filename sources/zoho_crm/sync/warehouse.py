@@ -449,6 +449,13 @@ class Warehouse:
                 emptied += _changed_rows(sql, f"update {name} set {column} = null where {only}")
         return emptied
 
+    @property
+    def schema_version(self) -> str | None:
+        """What changes with each change of dlt's schema; None before there is one."""
+        return (
+            None if self._pipeline.default_schema_name is None else self._pipeline.default_schema.version_hash
+        )
+
     def labels(self) -> dict[Place, str]:
         """The labels of tables and columns that dlt's schema holds."""
         return {} if self._pipeline.default_schema_name is None else labels(self._pipeline.default_schema)
