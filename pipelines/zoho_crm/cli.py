@@ -319,7 +319,7 @@ MORE = """\
 SOURCES__ZOHO_CRM__CREDENTIALS (environment or .env) or --connection:
   OAuthClientId=...;OAuthClientSecret=...;OAuthRefreshToken=...;Region=US;
 Each option is also a key of dlt's configuration: --modules is SOURCES__ZOHO_CRM__MODULES in the environment
-and `modules` below [sources.zoho_crm] in .dlt/config.toml. The command line wins.
+and `modules` below [sources.zoho_crm] in .dlt/config.toml. The command line takes precedence.
 
 Exit codes: 0 all is synced, 1 something failed, 2 wrong usage or configuration, 3 Zoho refused the
 credentials or the scopes, 4 `verify` found a difference, 5 another run is in progress or the
@@ -477,7 +477,7 @@ VERSION_OPTION = click.Option(
 
 
 cli = Commands(
-    help="Copies a whole Zoho CRM into DuckDB or any other destination of dlt's.",
+    help="Copies a whole Zoho CRM into DuckDB or any other dlt destination.",
     params=[VERSION_OPTION],
     context_settings=HELP,
     commands=[

@@ -453,7 +453,7 @@ def credit_options() -> list[click.Parameter]:
             "--max-credits",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Spend no more API credits than this; the other tables wait for the next run (exit code 6).",
+            help="Spend no more API credits than this; the other tables are left to the next run (exit code 6).",
         ),
         option(
             "--table-timeout",
@@ -475,7 +475,7 @@ def credit_options() -> list[click.Parameter]:
 def repair_options() -> list[click.Parameter]:
     """The options of `verify` alone."""
     return [
-        option("--repair", is_flag=True, help="Read the modules that differ whole."),
+        option("--repair", is_flag=True, help="Read each module that differs again, whole."),
         option(
             "--against",
             type=NonEmpty("DIR"),
@@ -493,7 +493,7 @@ def interval_options() -> list[click.Parameter]:
             type=Span(),
             default="10m",
             show_default=True,
-            help="Overlap of the windows of two runs.",
+            help="How far each run reads back into the time of the one before.",
         ),
         option(
             "--computed-refresh",
@@ -507,7 +507,7 @@ def interval_options() -> list[click.Parameter]:
             type=Span(),
             default="7d",
             show_default=True,
-            help="How often a module is read whole, for changes that are in no list of Zoho.",
+            help="How often a module is read whole, for changes that Zoho does not report.",
         ),
         option(
             "--settings-refresh",
@@ -660,7 +660,7 @@ def consent_options() -> list[click.Parameter]:
             help="The client is a Self Client: its code is generated in the console.",
         ),
         option(
-            "--no-browser", is_flag=True, help="Print the address of the consent page, and open no browser."
+            "--no-browser", is_flag=True, help="Print the address of the consent page; do not open a browser."
         ),
         option(
             "--wait", type=Span(), default="5m", show_default=True, help="How long to wait for the consent."
@@ -684,7 +684,7 @@ def status_options() -> list[click.Parameter]:
         type=Span(),
         default="24h",
         show_default=True,
-        help="Call a table stale whose last good run is older.",
+        help="A table is stale if its last good run is older than this.",
     )
     return [stale, *rhythm, *destination_options()]
 
