@@ -12,6 +12,11 @@ from typing import Any
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"  # before dlt is imported: tests call loopback only
 
+from tests.support.temporary import in_memory
+
+if (memory := in_memory()) is not None:  # a third of a run's time is the disk's
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
+
 import dlt
 import duckdb
 import pytest
