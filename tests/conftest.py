@@ -20,6 +20,8 @@ if (memory := in_memory()) is not None:  # a third of a run's time is the disk's
 import dlt
 import duckdb
 import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
 from hypothesis import settings
 
 pytest.register_assert_rewrite("tests.support.syncing")
@@ -99,6 +101,13 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
+
+
+@pytest.fixture(autouse=True)
+def no_active_pipeline() -> Iterator[None]:
+    """dlt keeps the latest pipeline of a thread active; its folder goes with the test."""
+    yield
+    Container()[PipelineContext].deactivate()
 
 
 class SimulatedTime:

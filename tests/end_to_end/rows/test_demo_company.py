@@ -56,7 +56,7 @@ def test_two_runs_leave_the_same_tables(load_from, org):
 
 
 def test_people_work_in_the_demo_company_once_and_every_later_demo_finds_that(tmp_path):
-    companies = [_demo_org(tmp_path / "demo") for _ in range(3)]
+    companies = [_demo_org(tmp_path / "demo", "CRM") for _ in range(3)]
     first, second, third = (
         {r.id: (r.modified, r.values) for name in org.modules for r in org.records(name)} for org in companies
     )
