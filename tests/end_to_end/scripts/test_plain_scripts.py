@@ -503,6 +503,7 @@ def test_a_new_privacy_rule_takes_the_values_out_of_the_table(script, org, monke
 
 @pytest.mark.parametrize("deletes", ["hard", "soft"])
 @pytest.mark.parametrize("named", [True, False])
+@pytest.mark.cases(2)
 def test_a_restored_record_is_back_in_the_next_run_without_deleted_records(script, org, named, deletes):
     ids = things(org, 5)
 
@@ -700,6 +701,7 @@ def begun(script: Script, monkeypatch: pytest.MonkeyPatch, *modules: str) -> Non
 
 @pytest.mark.parametrize("loaded", [False, True])
 @pytest.mark.parametrize("deletions", ["whole", "cut", "refused"])
+@pytest.mark.cases(2)
 def test_what_was_deleted_since_an_earlier_runs_job_is_not_in_the_table(
     script, org, monkeypatch, deletions, loaded
 ):

@@ -26,6 +26,7 @@ def bigin(load_from, **quirks):
 @pytest.mark.parametrize(
     "quirks", [{}, {"bigin_coql_texts": True, "coql_columns": 50}], ids=["usual", "other"]
 )
+@pytest.mark.cases(3)
 def test_every_api_brings_every_record_with_its_exact_values(load_from, api, quirks):
     load = bigin(load_from, **quirks)
     run = sync(load, *MODULES, settings=APIS[api])
@@ -138,6 +139,7 @@ def test_without_a_list_of_deletions_a_deleted_record_leaves_all_the_same(load_f
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.cases(2)
 def test_with_any_switches_the_tables_are_the_account(load_from, seed):
     from random import Random
 

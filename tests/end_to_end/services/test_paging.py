@@ -35,6 +35,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("connector", ROUTES)
+@pytest.mark.cases(3)
 def test_rows_that_change_between_two_pages_hide_no_others(suite, read, connector, change):
     if (connector, change) == ("books", "delete"):
         pytest.skip(

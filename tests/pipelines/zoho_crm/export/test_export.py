@@ -322,6 +322,7 @@ def flip(path):
     ],
     ids=["a byte", "cut", "longer", "gone"],
 )
+@pytest.mark.cases(3)
 def test_a_file_that_differs_is_named(export, command, change, sentence):
     _, folder = export("csv")
     change(folder / "deals.csv")
@@ -356,6 +357,7 @@ def edited(path):
     ],
     ids=["gone", "cut", "edited"],
 )
+@pytest.mark.cases(2)
 def test_a_manifest_that_differs_is_named(export, command, change, sentence):
     _, folder = export("csv")
     change(folder / "manifest.json")
