@@ -35,7 +35,7 @@ test-long: setup orchestrators  ## run the tests with the long ones: every call 
 
 coverage: setup  ## run the tests and show which lines and branches of sources and pipelines they reach; too few fail
 	$(BIN)/python -m pytest -n auto --cov=sources --cov=pipelines --cov-branch --cov-report=term:skip-covered \
-		--cov-fail-under=90
+		--cov-fail-under=80
 
 lint: setup  ## check style and types
 	$(BIN)/ruff check .

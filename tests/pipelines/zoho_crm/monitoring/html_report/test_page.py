@@ -12,6 +12,7 @@ import dlt
 import duckdb
 import pytest
 
+from pipelines.zoho_crm.monitoring import html_report
 from pipelines.zoho_crm.monitoring.freshness import open_destination
 from pipelines.zoho_crm.monitoring.html_report import write_page
 from pipelines.zoho_crm.options import Options
@@ -386,8 +387,9 @@ def test_the_command_writes_the_page_and_prints_where_it_is(load, command, monke
 
 def test_a_missing_library_is_one_sentence(load, command, monkeypatch):
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(file_of(load)))
-    for name in [n for n in sys.modules if n.startswith("pipelines.zoho_crm.monitoring.html_report.")]:
+    for name in [n for n in sys.modules if n.startswith(f"{html_report.__name__}.")]:
         monkeypatch.delitem(sys.modules, name)
+        monkeypatch.delattr(html_report, name.rpartition(".")[2], raising=False)
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     done = command("report", "--dataset", "zoho")
     assert done.code == 2
