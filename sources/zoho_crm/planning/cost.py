@@ -20,7 +20,8 @@ PARALLEL_CALLS = 4  # the threads that read what is not Bulk Read
 # A million rows of 40 columns, generated: 137 MB of archives. In JSON a value comes with its name.
 CELL_IN_ARCHIVE = 3.5
 CELL_IN_JSON = 30
-FIRST_POLL = 0.7  # of the time that a job is expected to take
+FIRST_POLL, LATEST_FIRST = 0.7, 5.0  # of the time that a job is expected to take; seconds before its end at least
+NEAR_SHARE, NEAR = 0.05, 1.2  # of the time waited, as long as a job is expected to end; times the expected time
 SOON = 0.1  # seconds; what is left of a sum of pauses may be too short for a clock to move
 POLL_SHARE, SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 1.0, 30.0  # of the time waited; seconds between two polls
 
@@ -56,17 +57,18 @@ def job_seconds(rows: int) -> float:
 def poll_pause(waited: float, expected: float = 0.0) -> float:
     """The seconds until a Bulk Read job is asked for again.
 
-    Each poll costs a credit, so none is made before a good part of the expected time has passed. After that the pause
-    is a tenth of the time waited, and the end is noticed 5 % too late on average.
+    Each poll costs a credit, so none is made before a good part of the expected time has passed. While the job should
+    end, the pause is a twentieth of the time waited; after that a tenth, and the end is noticed 5 % too late on average.
 
     Args:
         waited: seconds since the job was made.
         expected: seconds that it should take; 0 if that is not known.
     """
-    left = FIRST_POLL * expected - waited
+    left = max(FIRST_POLL * expected, expected - LATEST_FIRST) - waited
     if left > SOON:
         return left
-    return min(max(SHORTEST_PAUSE, POLL_SHARE * waited), LONGEST_PAUSE)
+    share = NEAR_SHARE if waited < NEAR * expected else POLL_SHARE
+    return min(max(SHORTEST_PAUSE, share * waited), LONGEST_PAUSE)
 
 
 def polls_of(seconds: float, expected: float = 0.0) -> int:

@@ -51,9 +51,10 @@ def test_a_bulk_job_takes_as_long_as_was_measured(rows, seconds):
         (100, 0, 10),
         (300, 0, 30),
         (3_000, 0, 30),
-        (0, 25, 17.5),
-        (2, 25, 15.5),
-        (20, 25, 2),
+        (0, 25, 20),
+        (2, 25, 18),
+        (22, 25, 1.1),
+        (40, 25, 4),
         (100, 25, 10),
     ],
 )
@@ -65,11 +66,11 @@ def test_a_job_is_asked_for_when_it_may_be_done_and_then_after_a_tenth_of_the_ti
 
 @given(st.floats(0, 3_600), st.floats(0, 25))
 def test_the_end_of_a_job_is_noticed_soon(seconds, expected):
-    """A second or a tenth too late at most, or a job that is done early at 0.7 of the time expected."""
+    """A second or a tenth too late at most, or a job that is done early when it is first asked for."""
     waited, polls = 0.0, 1
     while waited < seconds:
         waited, polls = waited + poll_pause(waited, expected), polls + 1
-    assert waited <= max(0.7 * expected, seconds + max(1.0, 0.1 * seconds)) + 1e-6
+    assert waited <= max(0.7 * expected, expected - 5, seconds + max(1.0, 0.1 * seconds)) + 1e-6
     assert polls == polls_of(seconds, expected)
 
 
@@ -77,7 +78,7 @@ def test_a_million_rows_cost_at_most_three_hundred_credits():
     assert cost_of("bulk", 1_000_000, ()).credits <= 300
 
 
-@pytest.mark.parametrize(("rows", "polls"), [(0, 4), (28_000, 4), (100_000, 6), (200_000, 6)])
+@pytest.mark.parametrize(("rows", "polls"), [(0, 4), (28_000, 4), (100_000, 6), (200_000, 7)])
 def test_a_job_costs_its_making_its_polls_and_a_download(rows, polls):
     assert cost_of_job(rows).calls == 1 + polls + 1
     assert cost_of_job(rows).credits == 50 + polls + 1
