@@ -20,8 +20,10 @@ PARALLEL_CALLS = 4  # the threads that read what is not Bulk Read
 # A million rows of 40 columns, generated: 137 MB of archives. In JSON a value comes with its name.
 CELL_IN_ARCHIVE = 3.5
 CELL_IN_JSON = 30
-FIRST_POLL, LATEST_FIRST = 0.7, 5.0  # of the time that a job is expected to take; seconds before its end at least
-NEAR_SHARE, NEAR = 0.05, 1.2  # of the time waited, as long as a job is expected to end; times the expected time
+FIRST_POLL = 0.7  # of the time that a job is expected to take
+MOST_BEFORE = 5.0  # seconds between the first poll and the expected end
+NEAR_SHARE = 0.05  # of the time waited, up to
+NEAR = 1.2  # times the expected time
 SOON = 0.1  # seconds; what is left of a sum of pauses may be too short for a clock to move
 POLL_SHARE, SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 1.0, 30.0  # of the time waited; seconds between two polls
 
@@ -64,7 +66,7 @@ def poll_pause(waited: float, expected: float = 0.0) -> float:
         waited: seconds since the job was made.
         expected: seconds that it should take; 0 if that is not known.
     """
-    left = max(FIRST_POLL * expected, expected - LATEST_FIRST) - waited
+    left = max(FIRST_POLL * expected, expected - MOST_BEFORE) - waited
     if left > SOON:
         return left
     share = NEAR_SHARE if waited < NEAR * expected else POLL_SHARE
