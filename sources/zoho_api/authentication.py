@@ -13,14 +13,12 @@ import requests
 from dlt.sources.helpers.rest_client.auth import AuthConfigBase
 from requests.auth import AuthBase
 
-from ..zoho_crm.auth.authenticator import SCHEME, ZohoAuthenticator, check_host
+from ..zoho_crm.auth.authenticator import SCHEME, ZohoAuthenticator, check_host, repeat_with, token_of
 from ..zoho_crm.auth.token_store import Token, TokenCache, cache_key
 from ..zoho_crm.auth.transport import refuse_redirect
 from ..zoho_crm.exceptions import CredentialsError, ZohoConnectionError
 from ..zoho_crm.redaction import remember_secrets
 from .connector import Authentication
-
-MARGIN = 60.0  # seconds before its end at which a token counts as dead
 
 
 class SignedForDlt(AuthConfigBase):
@@ -70,19 +68,12 @@ class HostAuth(AuthBase):
 
     def _repeat(self, response: requests.Response, **kwargs: Any) -> requests.Response:
         refuse_redirect(response)
-        refused = str(response.request.headers.get("Authorization", "")).partition(" ")[2]
+        refused = token_of(response)
         if response.status_code != 401 or refused in self._by_refusal:
             return response
         token = self.after(refused)
         self._by_refusal.add(token)
-        response.close()
-        request = response.request.copy()
-        request.headers["Authorization"] = f"{self.scheme} {token}"
-        repeated: requests.Response = response.connection.send(request, **kwargs)
-        repeated.history.append(response)
-        repeated.request = request
-        refuse_redirect(repeated)
-        return repeated
+        return repeat_with(response, f"{self.scheme} {token}", **kwargs)
 
 
 class ZohoServiceAuth(HostAuth):
@@ -139,20 +130,16 @@ class OAuth2(HostAuth):
         return self._usable(refused).access_token
 
     def granted_scopes(self) -> frozenset[str] | None:
-        scope = self._usable(None).scope
-        return frozenset(scope.replace(",", " ").split()) if scope else None
+        return self._usable(None).scopes
 
     def _usable(self, refused: str | None) -> Token:
         with self._lock, self._cache.locked(self._key):
             kept = self._cache.load(self._key)
-            if kept is not None and kept.access_token != refused and self._alive(kept):
+            if kept is not None and kept.access_token != refused and kept.is_alive(self._clock()):
                 return kept
             token = self._renew(kept)
             self._cache.save(self._key, token)
             return token
-
-    def _alive(self, token: Token) -> bool:
-        return token.expires_at is None or self._clock() < token.expires_at - MARGIN
 
     def _renew(self, kept: Token | None) -> Token:
         newest = kept.refresh_token if kept is not None else None

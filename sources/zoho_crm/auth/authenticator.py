@@ -31,7 +31,6 @@ from .token_store import Token, TokenCache, cache_key
 from .transport import refuse_redirect
 
 SCHEME = "Zoho-oauthtoken"
-MARGIN = 60.0  # seconds before its end at which a token counts as dead
 PAUSE = 30.0  # seconds for which a server that did not answer is not asked again
 # The CRM answers INVALID_TOKEN; Zoho's token page calls the same INVALID_OAUTHTOKEN.
 INVALID_TOKEN_CODES = frozenset({"INVALID_TOKEN", "INVALID_OAUTHTOKEN"})
@@ -80,8 +79,7 @@ class ZohoAuthenticator(AuthBase):
     @property
     def scope(self) -> frozenset[str] | None:
         """The scopes that were granted; None when Zoho did not say."""
-        granted = self._current().scope
-        return None if granted is None else frozenset(granted.replace(",", " ").split())
+        return self._current().scopes
 
     @property
     def expires_at(self) -> float | None:
@@ -216,7 +214,7 @@ class ZohoAuthenticator(AuthBase):
     # ---- one token
 
     def _alive(self, token: Token) -> bool:
-        return token.expires_at is None or self._clock() < token.expires_at - MARGIN
+        return token.is_alive(self._clock())
 
     def _usable(self, token: Token, refused: str | None) -> bool:
         return token.access_token != refused and self._alive(token)
@@ -238,18 +236,28 @@ class ZohoAuthenticator(AuthBase):
             return response
         if response.status_code != 401 or error_code(response) not in INVALID_TOKEN_CODES:
             return response
-        refused = str(response.request.headers.get("Authorization", "")).partition(" ")[2]
-        token = self._renewed(refused)
-        response.close()
-        request = response.request.copy()
-        request.headers["Authorization"] = f"{SCHEME} {token.access_token}"
-        repeated: requests.Response = response.connection.send(request, **kwargs)
-        repeated.history.append(response)
-        repeated.request = request
-        refuse_redirect(repeated)
+        token = self._renewed(token_of(response))
+        repeated = repeat_with(response, f"{SCHEME} {token.access_token}", **kwargs)
         if repeated.status_code == 401 and error_code(repeated) in INVALID_TOKEN_CODES:
             raise CredentialsError(_refused_again(self._credentials, repeated))
         return repeated
+
+
+def token_of(response: requests.Response) -> str:
+    """The token that the answered request was signed with."""
+    return str(response.request.headers.get("Authorization", "")).partition(" ")[2]
+
+
+def repeat_with(response: requests.Response, authorization: str, **kwargs: Any) -> requests.Response:
+    """The answer to the same request, signed anew. It passes no hook; a redirect is refused."""
+    response.close()
+    request = response.request.copy()
+    request.headers["Authorization"] = authorization
+    repeated: requests.Response = response.connection.send(request, **kwargs)
+    repeated.history.append(response)
+    repeated.request = request
+    refuse_redirect(repeated)
+    return repeated
 
 
 def check_host(url: str | None, allowed: str) -> None:

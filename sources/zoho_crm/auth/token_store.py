@@ -38,6 +38,7 @@ FORMAT = 1
 IN_MEMORY = "memory://"
 # Whoever holds the lock asks Zoho for a token: a few attempts, each with a time limit.
 PATIENCE = 240.0
+MARGIN = 60.0  # seconds before its end at which a token counts as dead
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,15 @@ class Token:
     expires_at: float | None = None
     scope: str | None = None
     refresh_token: str | None = field(default=None, repr=False)  # the newest, where a provider changes it
+
+    @property
+    def scopes(self) -> frozenset[str] | None:
+        """The scopes that were granted; None when nobody said."""
+        return None if self.scope is None else frozenset(self.scope.replace(",", " ").split())
+
+    def is_alive(self, now: float) -> bool:
+        """Whether it may still be used at that time, by this machine's clock."""
+        return self.expires_at is None or now < self.expires_at - MARGIN
 
 
 def cache_key(*parts: str) -> str:
