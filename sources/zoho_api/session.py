@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +16,7 @@ from dlt.common import jsonpath
 from requests import Response
 
 from ..zoho_crm.auth.transport import LimitedClient, limited_adapter, refuse_redirect, where
+from ..zoho_crm.client.throttling import RateLimiter, RetryPolicy
 from ..zoho_crm.exceptions import (
     CredentialsError,
     CreditBudgetExceeded,
@@ -29,7 +29,6 @@ from ..zoho_crm.exceptions import (
 )
 from .paginators import utc_now
 
-ATTEMPTS, BACKOFF, LONGEST_PAUSE = 6, 2.0, 90.0  # of one call; seconds
 EMPTY = (204, 304)  # nothing there, and nothing changed
 # Codes of refused tokens, of scopes that are missing, and of used-up days, by the services' own pages on errors:
 # Desk (https://desk.zoho.com/DeskAPIDocument#Errors), Books (https://www.zoho.com/books/api/v3/errors/).
@@ -56,27 +55,6 @@ class Clock:
     now: Callable[[], datetime] = utc_now
 
 
-class MinuteLimit:
-    """At most so many calls in any minute; the next one waits."""
-
-    def __init__(self, calls: int | None, clock: Clock) -> None:
-        self._calls, self._clock = calls, clock
-        self._recent: deque[float] = deque()
-        self._lock = threading.Lock()
-
-    def wait(self) -> None:
-        while self._calls is not None:
-            with self._lock:
-                now = self._clock.monotonic()
-                while self._recent and self._recent[0] <= now - 60:
-                    self._recent.popleft()
-                if len(self._recent) < self._calls:
-                    self._recent.append(now)
-                    return
-                pause = self._recent[0] + 60 - now
-            self._clock.sleep(pause)
-
-
 @dataclass
 class ServiceSession:
     """A session for dlt's REST client, and what its calls came to."""
@@ -100,7 +78,10 @@ class ServiceSession:
             seconds: How long an answer may take to begin.
         """
         clock = clock or Clock()
-        adapter, limit = limited_adapter(time.monotonic, seconds), MinuteLimit(calls_per_minute, clock)
+        adapter = limited_adapter(time.monotonic, seconds)
+        rate = None
+        if calls_per_minute is not None:
+            rate = RateLimiter(calls_per_minute, clock.monotonic, "calls of a minute")
         send = adapter.send
         client = LimitedClient(
             adapter,
@@ -110,18 +91,16 @@ class ServiceSession:
             status_codes=(),
             exceptions=(),
             retry_condition=_passes,
-            request_max_attempts=ATTEMPTS,
-            request_backoff_factor=BACKOFF,
-            request_max_retry_delay=LONGEST_PAUSE,
+            **RetryPolicy().http_settings(),
         )
         session = ServiceSession(client.session, clock=clock)
 
         def counted(*args: Any, **kwargs: Any) -> Response:
             if session.max_calls is not None and session.calls >= session.max_calls:
                 raise CreditBudgetExceeded(f"stopped at the limit of {session.max_calls:,} calls")
-            limit.wait()
-            session.calls += 1
-            answer: Response = send(*args, **kwargs)
+            with rate.acquire(lambda pause, _: clock.sleep(pause)) if rate else nullcontext():
+                session.calls += 1
+                answer: Response = send(*args, **kwargs)
             refuse_redirect(answer)
             return answer
 
@@ -165,6 +144,8 @@ def check_answer(response: Response, scopes: Sequence[str] = (), remedy: str = "
     """
     if response.status_code in EMPTY:
         return
+    if response.status_code < 400 and b"error" not in response.content[:800]:
+        return  # of a page of rows nothing is parsed here: 800 bytes hold 200 letters
     code, message = error_in(response)
     body = {"code": code, "message": message or "no message"}
     if response.status_code < 400 and not (code and "error" in response.text[:200]):

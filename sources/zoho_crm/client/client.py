@@ -31,8 +31,8 @@ from .page_chain import PageChain
 from .progress import NO_PROGRESS, ProgressCallback
 from .responses import rows_in
 from .throttling import (
-    DownloadRateLimiter,
     RetryPolicy,
+    download_rate,
     is_outcome_unknown,
     is_retryable,
     is_safe_to_retry_create,
@@ -273,6 +273,6 @@ def connect(credentials: ZohoCredentials, retry_policy: RetryPolicy | None = Non
     calls = threading.BoundedSemaphore(limits.CALLS_AT_ONCE)
     https = http(), http(condition=is_safe_to_retry_create), http(1, lambda response, error: False, archives)
     context = ClientContext(
-        auth, *https, retry_policy, DownloadRateLimiter(retry_policy), calls, credentials.proxies
+        auth, *https, retry_policy, download_rate(retry_policy), calls, credentials.proxies
     )
     return ZohoClient(context, WaitTracker(retry_policy))

@@ -18,7 +18,7 @@ from ..auth.oauth_client import time_of
 from ..auth.transport import REMAINING, LimitedClient
 from ..exceptions import CreditBudgetExceeded
 from .job_journal import Journal
-from .throttling import DownloadRateLimiter, JobLimiter, RetryPolicy, is_connection_error_before_send
+from .throttling import JobLimiter, RateLimiter, RetryPolicy, is_connection_error_before_send
 
 
 @dataclass
@@ -42,7 +42,7 @@ class ClientContext:
     making: LimitedClient  # repeats what certainly made nothing
     once: LimitedClient  # repeats nothing
     retry_policy: RetryPolicy
-    downloads: DownloadRateLimiter
+    downloads: RateLimiter
     calls: threading.BoundedSemaphore
     proxies: dict[str, str] | None = None  # with each request: on the session, the environment's win
     jobs: JobLimiter = field(default_factory=JobLimiter)

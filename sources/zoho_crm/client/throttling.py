@@ -66,14 +66,15 @@ class RetryPolicy:
         return [min(self.backoff * 2**n, LONGEST_PAUSE) for n in range(self.attempts - 1)]
 
 
-class DownloadRateLimiter:
-    """At most 10 downloads in any minute: the eleventh waits (Bulk Read overview, v8).
+class RateLimiter:
+    """At most so many calls in any minute: the next one waits.
 
     A minute counts from the answer, because only Zoho knows when a request reached it.
     """
 
-    def __init__(self, retry_policy: RetryPolicy) -> None:
-        self._pace = retry_policy
+    def __init__(self, calls: int, monotonic: Callable[[], float], reason: str) -> None:
+        """`reason` says why a call waits."""
+        self._calls, self._monotonic, self._reason = calls, monotonic, reason
         self._changed = threading.Condition()
         self._recent: deque[_Turn] = deque()
 
@@ -83,22 +84,22 @@ class DownloadRateLimiter:
         turn = _Turn()
         while (pause := self._take(turn)) > 0:
             # Without the lock: others have their answers to enter meanwhile.
-            wait(pause, f"Zoho allows {PER_MINUTE} downloads a minute")
+            wait(pause, self._reason)
         try:
             yield
         finally:
             with self._changed:
-                turn.answered = self._pace.monotonic()
+                turn.answered = self._monotonic()
                 self._changed.notify_all()
 
     def _take(self, turn: _Turn) -> float:
         """The seconds to wait before asking again; 0 once the turn is taken."""
         with self._changed:
-            while len(self._recent) >= limits.BULK_DOWNLOADS_PER_MINUTE:
+            while len(self._recent) >= self._calls:
                 answered = self._recent[0].answered
                 if answered is None:
                     self._changed.wait()
-                elif (pause := answered + 60.5 - self._pace.monotonic()) > 0:
+                elif (pause := answered + 60.5 - self._monotonic()) > 0:
                     return pause
                 else:
                     self._recent.popleft()
@@ -109,6 +110,11 @@ class DownloadRateLimiter:
 @dataclass
 class _Turn:
     answered: float | None = None
+
+
+def download_rate(retry_policy: RetryPolicy) -> RateLimiter:
+    """At most 10 downloads in any minute (Bulk Read overview, v8)."""
+    return RateLimiter(PER_MINUTE, retry_policy.monotonic, f"Zoho allows {PER_MINUTE} downloads a minute")
 
 
 class JobLimiter:
