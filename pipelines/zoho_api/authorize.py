@@ -18,7 +18,8 @@ from pipelines.zoho_crm.console import Console
 from pipelines.zoho_crm.options import Options
 from sources.zoho_api import Connector, load_connector
 from sources.zoho_api.authentication import authorization_address, exchange_code
-from sources.zoho_api.service import SECTION
+from sources.zoho_api.connector import environment_name, setting_key
+from sources.zoho_api.service import oauth_setting
 from sources.zoho_crm.auth.authenticator import ZohoAuthenticator
 from sources.zoho_crm.auth.credentials import resolve_credentials
 from sources.zoho_crm.auth.oauth_client import read_answer
@@ -64,8 +65,8 @@ def _authorize_foreign(options: Options, console: Console, connector: Connector)
     declared = connector.authentication
     if declared.type == "none":
         raise SettingsError(f"{connector.title} needs no consent.")
-    client_id = options.client_id or _setting(connector, "client_id") or click.prompt("Client ID")
-    secret = options.client_secret or _setting(connector, "client_secret")
+    client_id = options.client_id or oauth_setting(connector, "client_id") or click.prompt("Client ID")
+    secret = options.client_secret or oauth_setting(connector, "client_secret")
     if secret is None:
         secret = click.prompt("Client secret (may be empty)", hide_input=True, default="", show_default=False)
     redirect = declared.redirect_url or "http://127.0.0.1:8000/callback"
@@ -76,10 +77,10 @@ def _authorize_foreign(options: Options, console: Console, connector: Connector)
         )
     form = {"code": code, "redirect_uri": redirect, "client_id": client_id, "client_secret": secret}
     refresh_token = exchange_code(declared, form)
-    key = f"{SECTION}.{connector.name}".upper().replace(".", "__")
-    values = {f"{key}__CLIENT_ID": client_id, f"{key}__REFRESH_TOKEN": refresh_token}
-    if secret:
-        values[f"{key}__CLIENT_SECRET"] = secret
+    found = {"client_id": client_id, "client_secret": secret, "refresh_token": refresh_token}
+    values = {
+        environment_name(setting_key(connector.name, name)): text for name, text in found.items() if text
+    }
     path = Path(options.env_file)
     path.touch(mode=0o600)
     path.chmod(0o600)
@@ -114,10 +115,3 @@ def _consent(options: Options, console: Console, address: str, redirect: str) ->
                 webbrowser.open(url)
         grant = callback_server.wait_for(answers, state, options.wait.total_seconds(), asking=person)
     return grant.code
-
-
-def _setting(connector: Connector, name: str) -> str | None:
-    import dlt
-
-    value: object = dlt.secrets.get(f"{SECTION}.{connector.name}.{name}")
-    return None if value is None else str(value)

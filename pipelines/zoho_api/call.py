@@ -13,6 +13,7 @@ from pipelines.zoho_crm.errors import FAILED, print_error
 from sources.zoho_api import Service
 from sources.zoho_api.request import prepared_request
 from sources.zoho_api.service import NoAnswer
+from sources.zoho_api.session import rows_found
 from sources.zoho_crm.redaction import redact
 
 # What says something of limits, of paging, and of who has answered.
@@ -64,9 +65,7 @@ def _body(response: requests.Response) -> Any:
 
 def _rows(body: Any, selector: str | None) -> list[Any]:
     found = jsonpath.find_values(selector, body) if selector and isinstance(body, dict) else [body]
-    if len(found) == 1 and isinstance(found[0], list):
-        return list(found[0])
-    return [one for one in found if one is not None]
+    return [one for one in rows_found(found) if one is not None]
 
 
 def _show(console: Console, body: Any) -> None:

@@ -18,6 +18,7 @@ from pipelines.zoho_crm.run.run_log import SYNC_RUNS, log_rows
 from pipelines.zoho_crm.run.run_result import RunResult
 from pipelines.zoho_crm.run.stopping import STOP
 from sources.zoho_api import Resource, Service, source_of
+from sources.zoho_api.connector import name_for_child
 from sources.zoho_api.session import MissingScope
 from sources.zoho_crm.exceptions import (
     CredentialsError,
@@ -134,7 +135,7 @@ class ConnectorRunner:
     def _forget(self, resource: Resource) -> None:
         """A table that is not there is read from the beginning, whatever the state remembers of it."""
         names = {resource.name} | {
-            f"{parent}_for_{resource.name}" for parent in self.service.connector.ancestors(resource)
+            name_for_child(parent, resource.name) for parent in self.service.connector.ancestors(resource)
         }
         with self.pipeline.managed_state() as state:
             for source in state.get("sources", {}).values():

@@ -14,7 +14,15 @@ from dlt.sources.rest_api import rest_api_source
 
 from ..zoho_crm.auth.credentials import ZohoCredentials
 from .authentication import SignedForDlt
-from .connector import Connector, ConnectorError, Resource, list_connectors, load_connector
+from .connector import (
+    Connector,
+    ConnectorError,
+    Resource,
+    list_connectors,
+    load_connector,
+    map_texts,
+    name_for_child,
+)
 from .paginators import ModifiedTimePaginator, parse_time, with_own_paginator
 from .service import Service, open_service
 from .session import AnswerCheck
@@ -89,10 +97,6 @@ def source_of(service: Service, resources: Sequence[str] | None = None, *, whole
     return source
 
 
-def _own_name(parent: str, child: str) -> str:
-    return f"{parent}_for_{child}"
-
-
 def _parents_of(connector: Connector, child: Resource) -> list[Resource]:
     """The resources from whose rows one is read, as resources of its own.
 
@@ -101,7 +105,7 @@ def _parents_of(connector: Connector, child: Resource) -> list[Resource]:
     found: list[Resource] = []
     for name in connector.ancestors(child):
         one = connector.resource(name)
-        config = {**_with_parent_names(one, child.name), "name": _own_name(one.name, child.name)}
+        config = {**_with_parent_names(one, child.name), "name": name_for_child(one.name, child.name)}
         found.append(replace(one, name=config["name"], config=config))
     return found
 
@@ -114,7 +118,7 @@ def _with_parent_names(one: Resource, child: str) -> dict[str, Any]:
     """The configuration with placeholders of the parent's own copy, and columns as if there were none."""
     if one.parent is None:
         return dict(one.config)
-    own = _own_name(one.parent, child)
+    own = name_for_child(one.parent, child)
     endpoint = _replaced(one.config.get("endpoint"), f"resources.{one.parent}.", f"resources.{own}.")
     steps = [*one.config.get("processing_steps", []), {"map": _renamed(f"_{own}_", f"_{one.parent}_")}]
     return {**one.config, "endpoint": endpoint, "processing_steps": steps}
@@ -207,13 +211,7 @@ def _time_format(service: Service, resource: Resource, name: Any) -> Callable[[s
 
 def _replaced(value: Any, old: str, new: str) -> Any:
     """A part of an endpoint in which a text stands in place of another."""
-    if isinstance(value, str):
-        return value.replace(old, new)
-    if isinstance(value, dict):
-        return {key: _replaced(one, old, new) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_replaced(one, old, new) for one in value]
-    return value
+    return map_texts(value, lambda text: text.replace(old, new))
 
 
 def nulls_for_empty_texts(row: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +15,7 @@ from dlt.sources.rest_api.typing import ClientConfig, Endpoint, EndpointResource
 
 from ..zoho_crm.exceptions import SettingsError, suggest
 
+SECTION = "sources.zoho_api"
 SUFFIXES = (".yaml", ".yml")
 PLACEHOLDER = re.compile(r"\$\{\s*([^{}]*?)\s*\}")
 GIVEN = frozenset({"host"})  # placeholders that every connector has
@@ -163,13 +164,33 @@ def load_connector(name: str | Path) -> Connector:
 
 def placeholders(value: Any) -> list[str]:
     """The names in `${...}`, in all texts of a value."""
+    return [name for _, text in _texts(value, ()) for name in PLACEHOLDER.findall(text)]
+
+
+def map_texts(value: Any, change: Callable[[str], Any]) -> Any:
+    """A copy of a part of a configuration in which each text is changed."""
     if isinstance(value, str):
-        return PLACEHOLDER.findall(value)
+        return change(value)
     if isinstance(value, Mapping):
-        return [name for part in value.values() for name in placeholders(part)]
-    if isinstance(value, Sequence):
-        return [name for part in value for name in placeholders(part)]
-    return []
+        return {key: map_texts(one, change) for key, one in value.items()}
+    if isinstance(value, list):
+        return [map_texts(one, change) for one in value]
+    return value
+
+
+def name_for_child(parent: str, child: str) -> str:
+    """What a parent is called as it is read for one of its children, with a cursor of its own."""
+    return f"{parent}_for_{child}"
+
+
+def setting_key(connector: str, name: str) -> str:
+    """The key of a connector's setting in dlt's configuration."""
+    return f"{SECTION}.{connector}.{name}"
+
+
+def environment_name(key: str) -> str:
+    """What a key of dlt's configuration is called in the environment."""
+    return key.upper().replace(".", "__")
 
 
 # ---- what a file may hold: keys, each with its type

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
 
 import requests
 from dlt.sources.rest_api.config_setup import create_paginator
 
 from ..zoho_crm.exceptions import SettingsError
-from .connector import placeholders
+from .connector import map_texts, placeholders
 from .paginators import with_own_paginator
 from .service import Service, row_parameter
 
@@ -30,7 +29,7 @@ def prepared_request(service: Service, resource: str) -> requests.PreparedReques
     for name in placeholders(endpoint):
         if name.startswith("resources."):
             known[f"{{{name}}}"] = _of_row(service, name)
-    endpoint = _replaced(with_own_paginator(service.fill(endpoint)), known)
+    endpoint = map_texts(with_own_paginator(service.fill(endpoint)), lambda text: _filled(text, known))
     params = {**service.fill(general.get("params") or {}), **(endpoint.get("params") or {})}
     request = requests.Request(
         endpoint.get("method", "GET"),
@@ -50,19 +49,15 @@ def prepared_request(service: Service, resource: str) -> requests.PreparedReques
     return prepared
 
 
+def _filled(text: str, known: dict[str, str]) -> str:
+    for name, value in known.items():
+        text = text.replace(name, value)
+    return text
+
+
 def _of_row(service: Service, name: str) -> str:
     names = row_parameter(name)
     for one in names:
         if one in service.row_values:
             return str(service.row_values[one])
     raise SettingsError(f"this needs a value of a row of {name.split('.')[1]}: --param {names[0]}=...")
-
-
-def _replaced(value: Any, known: dict[str, str]) -> Any:
-    if isinstance(value, str):
-        for name, text in known.items():
-            value = value.replace(name, text)
-        return value
-    if isinstance(value, dict):
-        return {key: _replaced(one, known) for key, one in value.items()}
-    return value

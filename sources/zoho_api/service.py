@@ -17,10 +17,17 @@ from ..zoho_crm.auth.credentials import ZohoCredentials, resolve_credentials
 from ..zoho_crm.auth.token_store import TokenCache
 from ..zoho_crm.exceptions import SettingsError, ZohoConnectionError
 from .authentication import HostAuth, OAuth2, ZohoServiceAuth
-from .connector import PLACEHOLDER, Connector, Organization, placeholders
-from .session import Clock, NoService, ServiceSession, check_answer, read_body
+from .connector import (
+    PLACEHOLDER,
+    Connector,
+    Organization,
+    environment_name,
+    map_texts,
+    placeholders,
+    setting_key,
+)
+from .session import Clock, NoService, ServiceSession, check_answer, read_body, rows_found
 
-SECTION = "sources.zoho_api"
 ORGANIZATION_ID = "organization_id"  # the setting that chooses among several organisations
 OAUTH_SETTINGS = ("client_id", "client_secret", "refresh_token")
 
@@ -48,16 +55,13 @@ class Service:
 
         Raises SettingsError for a parameter that nobody has given.
         """
-        if isinstance(value, str):
-            whole = PLACEHOLDER.fullmatch(value)
-            if whole and whole[1] in self.parameters:
-                return self._parameter(whole[1])
-            return PLACEHOLDER.sub(lambda found: str(self._parameter(found[1])), value)
-        if isinstance(value, Mapping):
-            return {key: self.fill(one) for key, one in value.items()}
-        if isinstance(value, list):
-            return [self.fill(one) for one in value]
-        return value
+        return map_texts(value, self._fill_text)
+
+    def _fill_text(self, text: str) -> Any:
+        whole = PLACEHOLDER.fullmatch(text)
+        if whole and whole[1] in self.parameters:
+            return self._parameter(whole[1])
+        return PLACEHOLDER.sub(lambda found: str(self._parameter(found[1])), text)
 
     def _parameter(self, name: str) -> Any:
         if name == "host":
@@ -66,10 +70,10 @@ class Service:
             return f"{{{name}}}"
         value = self.parameters.get(name)
         if value is None:
-            key = f"{SECTION}.{self.connector.name}.{name}"
+            variable = environment_name(setting_key(self.connector.name, name))
             raise SettingsError(
                 f"{self.connector.file} needs a value for ${{{name}}}: --param {name}=..., or"
-                f" {key.upper().replace('.', '__')} in the environment"
+                f" {variable} in the environment"
             )
         return value
 
@@ -219,9 +223,8 @@ def organizations(service: Service) -> list[tuple[str, str]]:
     declared = service.connector.organization
     if declared is None:
         return []
-    rows = jsonpath.find_values(declared.selector, service.get(declared.path))
-    listed = rows[0] if len(rows) == 1 and isinstance(rows[0], list) else rows
-    return [(str(row.get(declared.id)), str(row.get(declared.name) or "")) for row in listed]
+    rows = rows_found(jsonpath.find_values(declared.selector, service.get(declared.path)))
+    return [(str(row.get(declared.id)), str(row.get(declared.name) or "")) for row in rows]
 
 
 def only_organization(service: Service) -> str:
@@ -234,7 +237,7 @@ def only_organization(service: Service) -> str:
         )
     if len(found) > 1:
         names = ", ".join(f"{id} ({name})" for id, name in found)
-        key = f"{SECTION}.{service.connector.name}.{ORGANIZATION_ID}".upper().replace(".", "__")
+        key = environment_name(setting_key(service.connector.name, ORGANIZATION_ID))
         raise SettingsError(
             f"{title} has several organisations: {names}. Choose one with --param {ORGANIZATION_ID}=..., or {key}"
         )
@@ -260,18 +263,23 @@ def _host(connector: Connector, settings: ZohoCredentials | None) -> str:
 
 
 def _configured(connector: Connector, name: str, default: Any) -> Any:
-    value: Any = dlt.config.get(f"{SECTION}.{connector.name}.{name}")
+    value: Any = dlt.config.get(setting_key(connector.name, name))
     return default if value is None else value
 
 
 def _oauth_settings(connector: Connector) -> dict[str, str]:
-    keys = {name: f"{SECTION}.{connector.name}.{name}" for name in OAUTH_SETTINGS}
-    found: dict[str, Any] = {name: dlt.secrets.get(key) for name, key in keys.items()}
+    found = {name: oauth_setting(connector, name) for name in OAUTH_SETTINGS}
     for name in ("client_id", "refresh_token"):
         if not found[name]:
-            variable = keys[name].upper().replace(".", "__")
+            variable = environment_name(setting_key(connector.name, name))
             more = f", which authorize {connector.name} gets" if name == "refresh_token" else ""
             raise SettingsError(
                 f"{connector.title} needs {name}{more}: set {variable}, or the key in secrets.toml"
             )
-    return {name: str(value) for name, value in found.items() if value}
+    return {name: value for name, value in found.items() if value}
+
+
+def oauth_setting(connector: Connector, name: str) -> str | None:
+    """One of the client's settings and its refresh token, from dlt's secrets."""
+    value: Any = dlt.secrets.get(setting_key(connector.name, name))
+    return None if value is None else str(value)

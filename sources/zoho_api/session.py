@@ -188,6 +188,11 @@ def read_body(response: Response, decimal_numbers: bool = False) -> Any:
         ) from None
 
 
+def rows_found(found: list[Any]) -> list[Any]:
+    """The entries of the one list that a selector has found, or else all that it has found."""
+    return found[0] if len(found) == 1 and isinstance(found[0], list) else found
+
+
 class AnswerCheck:
     """A hook for the answers of one resource: errors, numbers, a selector that finds nothing, a page that repeats."""
 
@@ -225,4 +230,4 @@ class AnswerCheck:
             raise ExtractError(
                 f"data_selector {self._selector!r} finds nothing in {where(response)}; the answer's keys are {keys}"
             )
-        return found[0] if len(found) == 1 and isinstance(found[0], list) else found
+        return rows_found(found)

@@ -17,7 +17,6 @@ from sources.zoho_crm.transform.parquet_writer import write_parquet
 
 from ..monitoring.columns import TableColumn, TableColumns
 
-FORMATS = ("parquet", "csv", "jsonl")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # dlt's types, as a value is in a line of JSON.
 JSON_TYPES: dict[str, dict[str, str]] = {
