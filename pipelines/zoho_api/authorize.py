@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import secrets
-import webbrowser
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import click
-import dotenv
 
-from pipelines.zoho_crm.authorize import callback_server, prompts
+from pipelines.zoho_crm.authorize.command import ConsentRequest, await_consent
 from pipelines.zoho_crm.authorize.command import get_tokens as get_tokens_of_zoho
+from pipelines.zoho_crm.authorize.env_file import EnvFile
 from pipelines.zoho_crm.console import Console
 from pipelines.zoho_crm.options import Options
 from sources.zoho_api import Connector, load_connector
@@ -22,7 +19,7 @@ from sources.zoho_api.connector import environment_name, setting_key
 from sources.zoho_api.service import oauth_setting
 from sources.zoho_crm.auth.authenticator import ZohoAuthenticator
 from sources.zoho_crm.auth.credentials import resolve_credentials
-from sources.zoho_crm.auth.oauth_client import read_answer
+from sources.zoho_crm.auth.oauth_client import new_state, read_answer
 from sources.zoho_crm.exceptions import SettingsError, ZohoCrmError
 from sources.zoho_crm.service import BIGIN, CRM
 
@@ -65,6 +62,8 @@ def _authorize_foreign(options: Options, console: Console, connector: Connector)
     declared = connector.authentication
     if declared.type == "none":
         raise SettingsError(f"{connector.title} needs no consent.")
+    file = EnvFile(Path(options.env_file))
+    file.check_writable()
     client_id = options.client_id or oauth_setting(connector, "client_id") or click.prompt("Client ID")
     secret = options.client_secret or oauth_setting(connector, "client_secret")
     if secret is None:
@@ -72,20 +71,17 @@ def _authorize_foreign(options: Options, console: Console, connector: Connector)
     redirect = declared.redirect_url or "http://127.0.0.1:8000/callback"
     code = options.code and _code_in(options.code)
     if not code:
-        code = _consent(
-            options, console, authorization_address(declared, client_id, redirect, "{state}"), redirect
-        )
+        state = new_state()
+        url = authorization_address(declared, client_id, redirect, state)
+        request = ConsentRequest(url, state, redirect, declared.scopes)
+        code = await_consent(options, console, request, "Open this address and give your consent:").code
     form = {"code": code, "redirect_uri": redirect, "client_id": client_id, "client_secret": secret}
     refresh_token = exchange_code(declared, form)
     found = {"client_id": client_id, "client_secret": secret, "refresh_token": refresh_token}
     values = {
         environment_name(setting_key(connector.name, name)): text for name, text in found.items() if text
     }
-    path = Path(options.env_file)
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    for name, value in values.items():
-        dotenv.set_key(path, name, value, quote_mode="auto")
+    file.write_values(values)
     os.environ.update(values)
     console.last(
         f"{connector.title} gave a refresh token. Written to {options.env_file}, for its owner only."
@@ -96,22 +92,3 @@ def _authorize_foreign(options: Options, console: Console, connector: Connector)
 def _code_in(text: str) -> str:
     """The code in the address that the consent led to, or the text itself: providers spell codes as they like."""
     return read_answer(text, None).code if "code=" in text or "error=" in text else text.strip()
-
-
-def _consent(options: Options, console: Console, address: str, redirect: str) -> str:
-    state = secrets.token_urlsafe(24)
-    url = address.replace("%7Bstate%7D", state)
-    answers: callback_server.Answers = callback_server.Answers()
-    with callback_server.listening(redirect, state, answers):
-        console.last("Open this address and give your consent:", whole=True)
-        console.last(f"  {url}", whole=True)
-        stream, person = prompts.input_stream(), prompts.is_terminal()
-        if stream is None:
-            answers.put(None)
-        else:
-            callback_server.read_lines(stream, answers)
-        if person and not options.no_browser:
-            with suppress(webbrowser.Error, OSError):
-                webbrowser.open(url)
-        grant = callback_server.wait_for(answers, state, options.wait.total_seconds(), asking=person)
-    return grant.code

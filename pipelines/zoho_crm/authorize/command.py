@@ -7,7 +7,7 @@ import sys
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -128,11 +128,33 @@ def _consent(
     options: Options, console: Console, credentials: ZohoCredentials, scopes: list[str]
 ) -> AuthorizationCode:
     state, callback = new_state(), callback_of(credentials)
-    url = consent_url(credentials, scopes, state)
+    request = ConsentRequest(consent_url(credentials, scopes, state), state, callback, scopes)
+    words = "Open this address, sign in as an administrator, and press Accept:"
+    return await_consent(options, console, request, words)
+
+
+@dataclass(frozen=True)
+class ConsentRequest:
+    """The address at which a person consents, and where its answer is to come."""
+
+    url: str
+    state: str
+    callback: str
+    scopes: Sequence[str]
+
+
+def await_consent(
+    options: Options, console: Console, request: ConsentRequest, words: str
+) -> AuthorizationCode:
+    """Show the address, with these words before it, and wait for the answer.
+
+    Raises SettingsError where nobody can answer, or nobody does.
+    """
+    url, state, callback = request.url, request.state, request.callback
     answers: callback_server.Answers = callback_server.Answers()
     with callback_server.listening(callback, state, answers) as listen_error:
-        lines = ("Open this address, sign in as an administrator, and press Accept:", "", f"  {url}", "")
-        facts = {"url": url, "scopes": scopes, "redirect_uri": callback}
+        lines = (words, "", f"  {url}", "")
+        facts = {"url": url, "scopes": [*request.scopes], "redirect_uri": callback}
         prompts.tell(console, lines, "consent", facts, matters=True)
         stream, person = prompts.input_stream(), prompts.is_terminal()
         if stream is None:

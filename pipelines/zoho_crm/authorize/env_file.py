@@ -64,14 +64,25 @@ class EnvFile:
 
         The file is replaced in one step, with mode 0600.
         """
-        self._text = changed(self._text, settings, changes)
-        write_private(self._file, self._text.encode())
+        self._replace(changed(self._text, settings, changes))
         return self.account
+
+    def write_values(self, values: Mapping[str, str]) -> None:
+        """Set keys, whatever they are about; the file is replaced as by `write`."""
+        self._replace(with_values(self._text, values))
+
+    def _replace(self, text: str) -> None:
+        self._text = text
+        write_private(self._file, text.encode())
 
 
 def changed(text: str, settings: Mapping[str, str], changes: Changes) -> str:
     """The file's text with the changes made in the connection string, in separate keys, or in both."""
-    values = _new_values(_account(text), settings, changes)
+    return with_values(text, _new_values(_account(text), settings, changes))
+
+
+def with_values(text: str, values: Mapping[str, str]) -> str:
+    """The file's text with keys set. Raises SettingsError if they could not be read from it."""
     with tempfile.TemporaryDirectory() as folder:  # only its owner can look into it
         copy = Path(folder) / ".env"
         copy.write_text(text, encoding="utf-8", newline="")
@@ -81,8 +92,8 @@ def changed(text: str, settings: Mapping[str, str], changes: Changes) -> str:
             escaped = value.replace("\\", "\\\\").replace("'", "\\'")
             set_key(copy, key, f"'{escaped}'{comment}", quote_mode="never", export=export, encoding=encoding)
         after = copy.read_bytes().decode("utf-8")
-    account = _account(after)
-    if any(account.get(key) != value for key, value in values.items()):
+    there = _values(after)
+    if any(there.get(key) != value for key, value in values.items()):
         raise SettingsError(
             "The .env file has a line that cannot be read (is a quote closed nowhere?), so what is written behind it"
             " would not be found: correct it, then run authorize again."
@@ -116,12 +127,13 @@ def _new_values(account: Mapping[str, str], settings: Mapping[str, str], changes
 
 def _account(text: str) -> dict[str, str]:
     """The keys of the account; of a repeated one the last counts."""
+    values = _values(text)
+    return {key: value for key, value in values.items() if key == KEY or key.startswith(f"{KEY}__")}
+
+
+def _values(text: str) -> dict[str, str]:
     values = dotenv_values(stream=io.StringIO(text.removeprefix(BOM)), interpolate=False)
-    return {
-        key: value
-        for key, value in values.items()
-        if value is not None and (key == KEY or key.startswith(f"{KEY}__"))
-    }
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _around(text: str, key: str) -> tuple[bool, str]:
