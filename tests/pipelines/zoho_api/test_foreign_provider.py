@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -134,3 +135,16 @@ def test_without_settings_the_missing_ones_are_named(tracker):
         ValueError, match="Tracker needs client_id: set SOURCES__ZOHO_API__TRACKER__CLIENT_ID"
     ):
         open_service(load_connector(tracker))
+
+
+def test_without_a_person_and_a_code_the_address_is_shown_and_a_sentence_says_what_to_do(
+    api, provider, tracker, monkeypatch
+):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    tokens = provider.tokens
+    words = ("--client-id", tokens.client_id, "--client-secret", tokens.client_secret)
+    done = api("authorize", str(tracker), *words)
+    assert done.code == 2
+    assert "Open this address and give your consent:" in done.out
+    assert "Standard input is not a terminal and brings no answer" in done.err
+    assert not Path(".env").exists()
