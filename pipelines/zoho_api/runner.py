@@ -101,11 +101,15 @@ class ConnectorRunner:
         return str(dlt.Schema("names").naming.normalize_table_identifier(named))
 
     def _whole_reads(self) -> dict[str, datetime]:
-        """When each resource was last read whole, by `sync_runs`."""
+        """When each resource was last read whole, by `sync_runs`; of longer ago than any is due nothing is looked at."""
+        days = [one.full_refresh_days for one in self.service.connector.resources if one.full_refresh_days]
+        if not days:
+            return {}
+        since = ("finished_at", self.service.session.clock.now() - timedelta(days=max(days)))
         columns = ["module", "reason", "status", "finished_at"]
         if not set(columns) <= self.warehouse.tables(["sync_runs"]).get("sync_runs", frozenset()):
             return {}
-        table = pq.read_table(self.warehouse.read("sync_runs", columns))
+        table = pq.read_table(self.warehouse.read("sync_runs", columns, since=since))
         good = table.filter(pc.equal(table["status"], "read"))
         found: dict[str, datetime] = {}
         for row in good.to_pylist():

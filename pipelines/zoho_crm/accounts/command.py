@@ -16,7 +16,7 @@ from sources.zoho_crm.exceptions import SettingsError
 from sources.zoho_crm.redaction import remember_secrets
 
 from ..console import Console, counted
-from ..errors import BUSY, FAILED, INTERRUPTED, REFUSED, SPENT, USAGE, print_error
+from ..errors import BUSY, DIFFERENT, FAILED, INTERRUPTED, REFUSED, SPENT, USAGE, print_error
 from ..monitoring.metrics import merge_metrics, samples_of, write_metrics
 from ..options import Options, given_options
 from ..run.run_result import CommandOutcome
@@ -26,15 +26,14 @@ from .accounts_file import OF_THE_COMMAND, Account, choose_accounts, load_accoun
 from .environment import READS_NO_ACCOUNT, connection_of, environment_of, shared_environment
 from .processes import Ended, Job, Processes, Stream
 
-DIFFERS = 4
 # From the best to the worst: what the next run does by itself comes before what a person has to do.
-ORDER = (0, SPENT, BUSY, DIFFERS, FAILED, REFUSED, USAGE, INTERRUPTED)
+ORDER = (0, SPENT, BUSY, DIFFERENT, FAILED, REFUSED, USAGE, INTERRUPTED)
 RESULTS = {
     0: "done",
     FAILED: "failed",
     USAGE: "cannot run",
     REFUSED: "refused",
-    DIFFERS: "differs",
+    DIFFERENT: "differs",
     BUSY: "in use",
     SPENT: "credit limit",
     INTERRUPTED: "interrupted",

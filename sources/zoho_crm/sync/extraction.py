@@ -159,8 +159,9 @@ class Extraction:
     def _check_account(self) -> None:
         """Raises SettingsError if the destination holds another account's rows, as far as the table `org` says so."""
         reading = self.readings.get(ORG)
-        columns = self.warehouse.tables([ORG]).get(ORG, frozenset())
-        if reading is None or reading.status != "read" or "zgid" not in columns:
+        if reading is None or reading.status != "read":
+            return
+        if "zgid" not in self.warehouse.tables([ORG]).get(ORG, ()):
             return
         file = require_file(reading).path
         if "zgid" not in pq.read_schema(file).names:  # a privacy rule has dropped it

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from pipelines.zoho_api.cli import cli
@@ -12,16 +10,9 @@ from simulators.zoho_suite import Suite, serve
 from sources.zoho_api import service, session
 from sources.zoho_api.session import Clock
 from tests.conftest import SimulatedTime
-from tests.support.commanding import Outcome
+from tests.support.commanding import Outcome, restored_environment
 
-
-@pytest.fixture(autouse=True)
-def restored_environment():
-    """A .env file is read into the environment of the process."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
+__all__ = ["restored_environment"]  # a fixture
 
 
 @pytest.fixture
