@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
 
 try:
-    from . import Clock, Zoho, serve
+    from . import Clock, Zoho
+    from .serving import add_port_option, serve_until_stopped
 except ModuleNotFoundError as missing:
     sys.exit(f"Error: {missing.name} is not installed. Run `make setup`, then use .venv/bin/python.")
 
@@ -27,18 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.real_time:
         org.quirks.bulk_seconds_per_job = 3.5
         org.rules.seconds_per_call = 0.15
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
-    try:
-        with serve(org, options.port, options.port and options.port + 1) as zoho:
-            sys.stdout.write(_welcome(zoho))
-            sys.stdout.flush()
-            stop.wait()
-    except (OSError, OverflowError) as error:
-        sys.stderr.write(f"Port {options.port} cannot be used: {error}\n")
-        return 2
-    return 0
+    return serve_until_stopped(org, options.port, _welcome)
 
 
 def _welcome(zoho: Zoho) -> str:
@@ -61,12 +49,7 @@ def _authorize(connection_string: str) -> str:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simulators.zoho_crm", description=__doc__)
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=0,
-        help="the API's port; the accounts server takes the next one (default: two free ones)",
-    )
+    add_port_option(parser)
     parser.add_argument(
         "--service", choices=["crm", "bigin"], default="crm", help="the service of Zoho's (default: crm)"
     )

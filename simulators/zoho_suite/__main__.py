@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
 
 try:
-    from . import serve
+    from ..zoho_crm import Zoho
+    from ..zoho_crm.serving import add_port_option, serve_until_stopped
 except ModuleNotFoundError as missing:
     sys.exit(f"Error: {missing.name} is not installed. Run `make setup`, then use .venv/bin/python.")
 
@@ -24,34 +23,22 @@ def main(arguments: list[str] | None = None) -> int:
 
     options = _options(arguments)
     suite = demo_suite(options.seed, Clock.real())
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
-    try:
-        with serve(suite, options.port, options.port and options.port + 1) as zoho:
-            organizations = ", ".join(row["organization_id"] for row in suite.books.organizations)
-            sys.stdout.write(
-                f"{NOT_SIMULATED}\n\n"
-                f"API server {zoho.api_url}, accounts server {zoho.accounts_url}. Stop it with Ctrl-C.\n"
-                f"Desk's orgId is {suite.desk.org_id}; Books' organization_id: {organizations}.\n\n"
-                f"Connection string:\n{zoho.connection_string}\n"
-            )
-            sys.stdout.flush()
-            stop.wait()
-    except (OSError, OverflowError) as error:
-        sys.stderr.write(f"Port {options.port} cannot be used: {error}\n")
-        return 2
-    return 0
+
+    def welcome(zoho: Zoho) -> str:
+        organizations = ", ".join(row["organization_id"] for row in suite.books.organizations)
+        return (
+            f"{NOT_SIMULATED}\n\n"
+            f"API server {zoho.api_url}, accounts server {zoho.accounts_url}. Stop it with Ctrl-C.\n"
+            f"Desk's orgId is {suite.desk.org_id}; Books' organization_id: {organizations}.\n\n"
+            f"Connection string:\n{zoho.connection_string}\n"
+        )
+
+    return serve_until_stopped(suite, options.port, welcome)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simulators.zoho_suite", description=__doc__)
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=0,
-        help="the API's port; the accounts server takes the next one (default: two free ones)",
-    )
+    add_port_option(parser)
     parser.add_argument("--seed", type=int, default=0, help="another account (default: 0)")
     return parser.parse_args(arguments)
 
