@@ -37,6 +37,11 @@ from sources.zoho_crm.client.throttling import RetryPolicy, _warn_of_silence
 from sources.zoho_crm.config import ModuleSelection, SyncConfig
 from sources.zoho_crm.redaction import forget_secrets
 from tests.support import browsing
+from tests.support.quicker import forget_pandas, look_often, remember_hints
+
+remember_hints()
+forget_pandas()
+look_often()
 
 gc.set_threshold(50_000)  # as the command does: a tenth of the time of a small run
 LONG = os.environ.get("ZOHO_TESTS") == "long"  # what `make test-long` sets
@@ -126,7 +131,14 @@ class SimulatedTime:
             return self._now
 
     def retry_policy(self, **changes: Any) -> RetryPolicy:
-        return RetryPolicy(sleep=self.sleep, monotonic=self.monotonic, backoff=0, **changes)
+        settings = {"sleep": self.sleep, "monotonic": self.monotonic, "backoff": 0, **changes}
+        return RetryPolicy(**settings)
+
+
+def wait_in_simulated_time(monkeypatch: pytest.MonkeyPatch, org: Org) -> None:
+    """For commands and scripts that make their client themselves: their pauses take no time."""
+    for place in ("sources.zoho_crm.client.client", "sources.zoho_crm.client.throttling"):
+        monkeypatch.setattr(f"{place}.RetryPolicy", SimulatedTime(org).retry_policy)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from dlt.common.data_types.typing import DATA_TYPES
@@ -18,6 +19,7 @@ from ..zoho_crm.exceptions import SettingsError, suggest
 SECTION = "sources.zoho_api"
 SUFFIXES = (".yaml", ".yml")
 PLACEHOLDER = re.compile(r"\$\{\s*([^{}]*?)\s*\}")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")  # may be called without encryption
 GIVEN = frozenset({"host"})  # placeholders that every connector has
 
 
@@ -291,6 +293,7 @@ class _Reader:
             if key not in data:
                 raise self.error((), f"the key {key} is missing")
         self._client(data["client"])
+        self._check_encryption(data)
         parameters = dict(data.get("parameters", {}))
         resources = [self._resource(n, one, data) for n, one in enumerate(data["resources"])]
         self._check_names(resources)
@@ -318,6 +321,13 @@ class _Reader:
     def _client(self, value: Any) -> None:
         if not isinstance(self._table(("client",), value, CLIENT_KEYS).get("base_url"), str):
             raise self.error(("client", "base_url"), "client needs a base_url, which is a text")
+
+    def _check_encryption(self, data: Mapping[str, Any]) -> None:
+        """No token, code or row goes over a network unencrypted."""
+        for key in ("host", "authentication", "client"):
+            for path, text in _texts(data[key], (key,)):
+                if text.lower().startswith("http:") and not _is_loopback(text):
+                    raise self.error(path, f"{text} is not encrypted: it has to begin with https://")
 
     def _table(self, path: tuple[Any, ...], value: Any, known: Mapping[str, Any]) -> dict[str, Any]:
         """A mapping whose keys are all known and of their types."""
@@ -454,6 +464,13 @@ TYPE_WORDS: Mapping[type, str] = {
     int: "a whole number",
     bool: "true or false",
 }
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        return urlsplit(url).hostname in LOOPBACK
+    except ValueError:  # it is no URL
+        return False
 
 
 def _lines(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], int]]:

@@ -24,6 +24,8 @@ FIRST_POLL = 0.7  # of the time that a job is expected to take
 MOST_BEFORE = 5.0  # seconds between the first poll and the expected end
 NEAR_SHARE = 0.05  # of the time waited, up to
 NEAR = 1.2  # times the expected time
+# The same once a job of this run has shown how fast Zoho is.
+MEASURED_FIRST_POLL, MEASURED_NEAR_SHARE, MEASURED_NEAR, MEASURED_PAUSE = 0.95, 0.025, 1.1, 0.5
 SOON = 0.1  # seconds; what is left of a sum of pauses may be too short for a clock to move
 POLL_SHARE, SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 1.0, 30.0  # of the time waited; seconds between two polls
 
@@ -51,33 +53,38 @@ def rows_of_jobs(rows: int) -> list[int]:
     return [limits.BULK_ROWS_PER_JOB] * full + ([rest] if rest or not full else [])
 
 
-def job_seconds(rows: int) -> float:
-    """How long Zoho works on one Bulk Read job."""
-    return max(SHORTEST_JOB, rows / BULK_ROWS_A_SECOND)
+def job_seconds(rows: int, rows_a_second: float | None = None) -> float:
+    """How long Zoho works on one Bulk Read job, at the speed that was measured in this run or, if none was, before."""
+    return max(SHORTEST_JOB, rows / (rows_a_second or BULK_ROWS_A_SECOND))
 
 
-def poll_pause(waited: float, expected: float = 0.0) -> float:
+def poll_pause(waited: float, expected: float = 0.0, *, measured: bool = False) -> float:
     """The seconds until a Bulk Read job is asked for again.
 
     Each poll costs a credit, so none is made before a good part of the expected time has passed. While the job should
-    end, the pause is a twentieth of the time waited; after that a tenth, and the end is noticed 5 % too late on average.
+    end, the pause is a twentieth of the time waited, or a fortieth where the time was measured; after that a tenth, and
+    the end is noticed 5 % too late on average.
 
     Args:
         waited: seconds since the job was made.
         expected: seconds that it should take; 0 if that is not known.
+        measured: whether a job of this run took that long, by its rows.
     """
-    left = max(FIRST_POLL * expected, expected - MOST_BEFORE) - waited
-    if left > SOON:
-        return left
+    measured = measured and expected > SHORTEST_JOB  # small jobs tell nothing of the speed, nor it of them
+    first = MEASURED_FIRST_POLL * expected if measured else max(FIRST_POLL * expected, expected - MOST_BEFORE)
+    if first - waited > SOON:
+        return first - waited
+    if measured and waited < MEASURED_NEAR * expected:
+        return max(MEASURED_PAUSE, MEASURED_NEAR_SHARE * waited)
     share = NEAR_SHARE if waited < NEAR * expected else POLL_SHARE
     return min(max(SHORTEST_PAUSE, share * waited), LONGEST_PAUSE)
 
 
-def polls_of(seconds: float, expected: float = 0.0) -> int:
+def polls_of(seconds: float, expected: float = 0.0, *, measured: bool = False) -> int:
     """How often a job is asked for that is done after so many seconds; the first time at once."""
     polls, waited = 1, 0.0
     while waited < seconds:
-        waited += poll_pause(waited, expected)
+        waited += poll_pause(waited, expected, measured=measured)
         polls += 1
     return polls
 
@@ -105,9 +112,12 @@ class Cost:
         return Cost(self.calls + more.calls, self.credits + more.credits)
 
 
-def cost_of_job(rows: int) -> Cost:
-    """A Bulk Read job that brings so many rows and waits for no other: it is made, polled and downloaded."""
-    polls = polls_of(job_seconds(rows), job_seconds(rows))
+def cost_of_job(rows: int, *, measured: bool = False) -> Cost:
+    """A Bulk Read job that brings so many rows and waits for no other: it is made, polled and downloaded.
+
+    `measured`: after another one, which has shown how fast Zoho is.
+    """
+    polls = polls_of(job_seconds(rows), job_seconds(rows), measured=measured)
     return Cost(1 + polls + 1, limits.BULK_CREATE_CREDITS + polls + 1)
 
 
@@ -126,7 +136,9 @@ def cost_of(api: Api, rows: int, columns: tuple[Column, ...], coql: CoqlPages = 
         if any(c.in_coql for c in beside):
             more += Cost(1, 1)  # a look whether there are values
         slices = max(1, ceil((len(columns) - len(beside) - 2) / (limits.BULK_FIELDS_PER_JOB - 2)))
-        jobs = sum(map(cost_of_job, rows_of_jobs(rows)), Cost(0, 0))
+        jobs = Cost(0, 0)
+        for page, rows_of_page in enumerate(rows_of_jobs(rows)):
+            jobs += cost_of_job(rows_of_page, measured=page > 0)
         return Cost(slices * jobs.calls, slices * jobs.credits) + more
     beside = tuple(c for c in columns if not c.in_coql)
     pages = coql or limits.COQL_PAGES

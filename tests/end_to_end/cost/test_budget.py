@@ -98,6 +98,7 @@ def check(job: str, counts: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize("job", JOBS)
+@pytest.mark.cases(2)
 def test_a_run_takes_no_more_than_its_budget(job, load_from, tmp_path):
     org, run = JOBS[job](load_from, tmp_path)
     org.ledger.clear()

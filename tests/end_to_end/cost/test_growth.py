@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulators.zoho_crm import serve
+from tests.conftest import wait_in_simulated_time
 from tests.support.commanding import command, shop
 
 __all__ = ["command"]  # a fixture
@@ -20,8 +21,9 @@ def files(folder):
 
 
 @pytest.mark.parametrize("api", ["Bulk", "REST"])
-def test_idle_runs_and_looks_leave_no_file_more(command, tmp_path, api):
+def test_idle_runs_and_looks_leave_no_file_more(command, tmp_path, monkeypatch, api):
     org = shop()
+    wait_in_simulated_time(monkeypatch, org)
     org.insert("Leads", {"Last_Name": MARKER})
     with serve(org) as zoho:
         text = f"{zoho.connection_string}{QUICK}ReadAPI={api};"

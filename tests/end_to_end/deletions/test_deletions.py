@@ -110,6 +110,7 @@ def test_more_deletions_than_the_feed_shows_are_found_by_comparing_ids(load_from
 
 
 @pytest.mark.parametrize(("keeps", "edited"), [(False, True), (True, False)])
+@pytest.mark.cases(1)
 def test_what_was_deleted_and_restored_between_two_runs_stays(load_from, keeps, edited):
     org = Org(quirks=Quirks(deleted_keeps_restored=keeps))
     load = load_from(org)
@@ -126,6 +127,7 @@ def test_what_was_deleted_and_restored_between_two_runs_stays(load_from, keeps, 
 
 
 @pytest.mark.parametrize(("keeps", "moves"), [(False, False), (True, True)])
+@pytest.mark.cases(1)
 def test_what_was_removed_and_is_restored_later_comes_back(load_from, keeps, moves):
     org = Org(quirks=Quirks(deleted_keeps_restored=keeps, restore_moves_modified_time=moves))
     load = load_from(org)
@@ -144,6 +146,7 @@ def test_what_was_removed_and_is_restored_later_comes_back(load_from, keeps, mov
 
 
 @pytest.mark.parametrize("shown", ["permanent", None])
+@pytest.mark.cases(1)
 def test_the_loser_of_a_merge_goes_whether_or_not_the_feed_names_it(load_from, shown):
     org = Org(quirks=Quirks(merged_shown_as=shown))
     load = load_from(org)
@@ -222,6 +225,7 @@ def test_deleted_rows_stay_with_their_time_where_the_user_wants_that(load, org):
 
 
 @pytest.mark.parametrize("coql", [True, False])
+@pytest.mark.cases(1)
 def test_rows_links_and_notes_go_with_their_record(load_from, coql):
     org = Org()
     if not coql:
@@ -240,6 +244,7 @@ def test_rows_links_and_notes_go_with_their_record(load_from, coql):
 
 
 @pytest.mark.parametrize("moves", [True, False])
+@pytest.mark.cases(1)
 def test_rows_links_and_notes_come_back_with_their_record(load_from, moves):
     org = Org(quirks=Quirks(restore_moves_modified_time=moves, rows_touched_by_edit=moves))
     load = load_from(org)
@@ -258,6 +263,7 @@ def test_rows_links_and_notes_come_back_with_their_record(load_from, moves):
 
 
 @pytest.mark.parametrize("coql", [True, False])
+@pytest.mark.cases(1)
 def test_a_line_that_is_taken_out_goes_and_a_new_one_comes(load_from, coql):
     org = Org()
     if not coql:

@@ -40,7 +40,7 @@ def said(load, column, module="Things"):
     ("status", "code", "worked_before"),
     [*((*refusal, False) for refusal in REFUSALS), (*REFUSALS[0], True), (*REFUSALS[3], True)],
 )
-@pytest.mark.cases(3)
+@pytest.mark.cases(1)
 def test_whatever_the_refusal_what_was_deleted_leaves_in_the_same_run(load, org, status, code, worked_before):
     ids = things(org, 5)
     sync(load)
@@ -81,6 +81,7 @@ def test_each_run_reads_whole_while_the_list_is_refused_and_none_once_it_is_back
     assert not load.reading("Things").plan.is_full_refresh
 
 
+@pytest.mark.long
 def test_what_is_compared_each_run_for_want_of_a_list_puts_the_weekly_look_at_values_off_no_further(
     load, org
 ):
@@ -97,6 +98,7 @@ def test_what_is_compared_each_run_for_want_of_a_list_puts_the_weekly_look_at_va
     agrees(load)
 
 
+@pytest.mark.long
 def test_a_module_that_cannot_be_read_whole_either_fails_by_name(org, command, account):  # noqa: F811
     ids = things(org, 3)
     assert command("run", "--quiet", "--modules", "Things").code == 0
@@ -124,6 +126,7 @@ def test_a_module_that_cannot_be_read_whole_either_fails_by_name(org, command, a
     assert "Deletions that are not known" not in command("status").out
 
 
+@pytest.mark.long
 def test_status_says_since_when_a_module_is_read_whole_for_want_of_the_list(org, command, account):  # noqa: F811
     things(org, 3)
     assert command("run", "--quiet", "--modules", "Things").code == 0
@@ -169,7 +172,7 @@ def test_more_rows_than_anybody_deletes_are_not_believed(load, org):
     ("answer", "with_a_new_one"),
     [("INVALID_MODULE", True), ("INVALID_MODULE", False), ("NOT_SUPPORTED", True)],
 )
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_a_note_goes_in_the_run_though_notes_have_no_list(load_from, answer, with_a_new_one):
     org = Org(quirks=Quirks(deleted_of_notes=answer))
     load = load_from(org)
@@ -196,6 +199,7 @@ def test_an_idle_module_without_a_list_costs_a_count_and_no_comparison(load_from
     assert len(org.ledger.calls("GET /crm/v8/{module}/actions/count")) == len(FAMILY) + 1
 
 
+@pytest.mark.long
 def test_a_list_of_notes_that_worked_before_is_no_list_that_is_not_there(load, org):
     family(org)
     sync(load, *FAMILY)
@@ -209,6 +213,7 @@ def test_a_list_of_notes_that_worked_before_is_no_list_that_is_not_there(load, o
     assert load.run.fully_refreshed == {"Notes"}
 
 
+@pytest.mark.long
 def test_lines_whose_list_is_refused_for_want_of_a_permission_are_compared(load, org):
     family(org)
     sync(load, *FAMILY)

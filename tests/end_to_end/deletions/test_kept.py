@@ -84,6 +84,7 @@ def test_a_restored_record_opens_a_version_and_its_closed_ones_stay(load, org):
     assert [row[2] is None for row in versions(load, ids[0])] == [False, False]
 
 
+@pytest.mark.long
 def test_an_edit_that_is_taken_back_is_two_versions_more(load, org):
     ids = things(org, 2)
     sync(load, **ALL)
@@ -95,6 +96,7 @@ def test_an_edit_that_is_taken_back_is_two_versions_more(load, org):
 
 
 @KEPT
+@pytest.mark.cases(1)
 def test_whole_readings_keep_what_was(load, org, keep):
     ids = things(org, 5)
     sync(load, **keep)
@@ -113,6 +115,7 @@ def test_whole_readings_keep_what_was(load, org, keep):
 
 
 @KEPT
+@pytest.mark.long
 def test_a_watermark_older_than_the_feed_keeps_what_was(load, org, keep):
     ids = things(org, 3)
     sync(load, **keep)
@@ -125,6 +128,7 @@ def test_a_watermark_older_than_the_feed_keeps_what_was(load, org, keep):
 
 
 @KEPT
+@pytest.mark.cases(1)
 def test_sweeps_refreshes_and_new_fields_land_in_the_live_rows(load, org, keep):
     ids = things(org, 4, extra=[Field("Score", "formula", return_type="double")])
     sync(load, **keep)
@@ -148,6 +152,7 @@ def test_sweeps_refreshes_and_new_fields_land_in_the_live_rows(load, org, keep):
 
 
 @KEPT
+@pytest.mark.cases(1)
 def test_fields_that_are_gone_stay_in_old_and_in_new_rows(load, org, keep):
     ids = things(org, 4, fields=2)
     sync(load, **keep)
@@ -163,6 +168,7 @@ def test_fields_that_are_gone_stay_in_old_and_in_new_rows(load, org, keep):
 
 
 @KEPT
+@pytest.mark.cases(1)
 def test_children_keep_what_was_too(load, org, keep):
     deals = family(org)
     sync(load, *FAMILY, **keep)
@@ -182,6 +188,7 @@ def test_children_keep_what_was_too(load, org, keep):
         agrees_live(load, keep, module)
 
 
+@pytest.mark.long
 def test_a_module_without_modified_time_has_a_history(load, org):
     org.add_module(Module("Rates", [Field("Title", "text")], generated_type="custom", system_fields=("id",)))
     ids = [org.insert("Rates", {"Title": str(n)}) for n in range(4)]
@@ -194,6 +201,7 @@ def test_a_module_without_modified_time_has_a_history(load, org):
     assert len(load.rows("select * from zoho.rates")) == 5
 
 
+@pytest.mark.long
 def test_the_loser_of_a_merge_that_nothing_names_ends_its_last_version(load_from):
     org = Org(quirks=Quirks(merged_shown_as=None))
     load = load_from(org)
@@ -226,6 +234,7 @@ def test_a_restored_record_is_live_again(load, org):
     assert len(load.rows("select * from zoho.things")) == 3
 
 
+@pytest.mark.long
 def test_a_restore_without_a_trace_is_found_by_the_weekly_comparison(load, org):
     ids = things(org, 3)
     sync(load, **SOFT)
@@ -243,6 +252,7 @@ def test_a_restore_without_a_trace_is_found_by_the_weekly_comparison(load, org):
 
 
 @KEPT
+@pytest.mark.cases(1)
 def test_what_was_not_kept_before_is_kept_from_now_on(load, org, keep):
     ids = things(org, 3)
     sync(load)
@@ -259,6 +269,7 @@ def test_what_was_not_kept_before_is_kept_from_now_on(load, org, keep):
 
 
 @pytest.mark.parametrize("then", [{}, SOFT], ids=["hard", "soft"])
+@pytest.mark.cases(1)
 def test_a_history_is_not_dropped_in_silence(load, org, then):
     ids = things(org, 3)
     sync(load, **ALL)
@@ -285,6 +296,7 @@ def test_a_history_is_not_dropped_in_silence(load, org, then):
 
 
 @KEPT
+@pytest.mark.cases(1)
 def test_what_another_pipeline_has_kept_is_not_replaced(load, org, keep):
     ids = things(org, 3)
     sync(load, **keep)
@@ -299,6 +311,7 @@ def test_what_another_pipeline_has_kept_is_not_replaced(load, org, keep):
 
 
 @KEPT
+@pytest.mark.cases(1)
 def test_a_module_without_records_begins_to_keep_with_its_first(load, org, keep):
     things(org, 0)
     sync(load, **keep)
@@ -313,6 +326,7 @@ def test_a_module_without_records_begins_to_keep_with_its_first(load, org, keep)
     assert len(load.rows("select * from zoho.things")) == 1
 
 
+@pytest.mark.long
 def test_deleted_rows_are_kept_again_after_they_were_dropped(load, org):
     ids = things(org, 4)
     sync(load, **SOFT)
@@ -333,6 +347,7 @@ def test_deleted_rows_are_kept_again_after_they_were_dropped(load, org):
     assert len(load.rows("select * from zoho.things")) == 2
 
 
+@pytest.mark.long
 def test_deleted_rows_are_not_dropped_by_a_history_in_silence(load, org):
     ids = things(org, 3)
     sync(load, **SOFT)
@@ -366,6 +381,7 @@ def test_names_of_modules_with_history_are_found_in_any_spelling_or_named(load, 
         tried(load, history=frozenset({"Thongs"}))
 
 
+@pytest.mark.long
 def test_the_look_back_makes_no_versions(load, org):
     ids = things(org, 3)
     sync(load, **ALL)

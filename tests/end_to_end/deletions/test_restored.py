@@ -55,6 +55,7 @@ def office_agrees(load):
 
 
 @pytest.mark.parametrize("keeps", [False, True])
+@pytest.mark.cases(1)
 def test_a_restored_record_is_back_in_the_next_run_though_no_time_moves(load_from, keeps):
     load = load_from(Org(quirks=Quirks(deleted_keeps_restored=keeps)))
     org, ids = load.org, things(load.org, 3)
@@ -90,6 +91,7 @@ def test_a_restored_record_is_back_where_deleted_records_is_excluded(load, org):
     run()
 
 
+@pytest.mark.long
 def test_what_was_deleted_for_good_or_long_ago_is_not_asked_for(load, org):
     ids = things(org, 4)
     sync(load)
@@ -105,6 +107,7 @@ def test_what_was_deleted_for_good_or_long_ago_is_not_asked_for(load, org):
     assert [call.query["ids"] for call in org.ledger.calls(LIST) if "ids" in call.query] == []
 
 
+@pytest.mark.long
 def test_of_many_deletions_the_newest_are_asked_for_and_a_count_tells_of_the_others(load, org, monkeypatch):
     monkeypatch.setattr("sources.zoho_crm.state.MOST_DELETED", 2)
     ids = things(org, 6)
@@ -131,7 +134,7 @@ def test_of_many_deletions_the_newest_are_asked_for_and_a_count_tells_of_the_oth
         {"coql_modules_refused": frozenset(), "activities_go_with_record": False},
     ],
 )
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_tasks_notes_and_files_go_and_come_back_with_their_record(load_from, quirks):
     load = load_from(Org(quirks=Quirks(**quirks)))
     org, accounts = load.org, office(load.org)
@@ -160,6 +163,7 @@ def test_what_went_and_came_back_between_two_runs_stays(load, org):
     office_agrees(load)
 
 
+@pytest.mark.long
 def test_a_restored_row_that_stayed_with_its_mark_loses_it(load, org):
     ids = things(org, 3)
     sync(load, deletes="soft")
@@ -189,6 +193,7 @@ def test_a_module_that_cannot_be_asked_for_what_is_back_fails_by_name(load, org)
 
 
 @pytest.mark.parametrize("background", [False, True])
+@pytest.mark.cases(1)
 def test_the_losers_of_a_merge_are_gone_for_good_and_what_hung_on_them_moves(load, org, background):
     winner, loser = office(org)
     sync(load, *OFFICE)

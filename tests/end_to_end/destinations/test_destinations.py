@@ -49,6 +49,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, obj
 
 
 @pytest.mark.parametrize("api", ["ReadAPI=Bulk", "ReadAPI=REST"])
+@pytest.mark.cases(1)
 def test_postgres_holds_the_true_rows(load, org, postgres, api):
     load.destination = dlt.destinations.postgres(postgres)
     for _ in range(2):  # the first run fills new tables, the second replaces full ones

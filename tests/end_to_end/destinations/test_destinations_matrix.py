@@ -260,6 +260,7 @@ def test_a_module_with_a_long_name_follows_the_crm(at, org):
     assert at.reading(name).plan.is_full_refresh is not at.place.changes
 
 
+@pytest.mark.cases(2)
 def test_a_new_field_is_filled_and_an_old_one_stays(at, org):
     deals(org)
     run(at)
@@ -268,7 +269,7 @@ def test_a_new_field_is_filled_and_an_old_one_stays(at, org):
     agrees(at)
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_deleted_rows_stay_with_their_time(at, org):
     ids = deals(org)
     if not at.place.changes:
@@ -287,7 +288,7 @@ def test_deleted_rows_stay_with_their_time(at, org):
     assert {**gone, "deleted_at": None} == before[ids[4]]
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_every_version_stays(at, org):
     ids = deals(org)
     if not at.place.changes:
@@ -313,7 +314,7 @@ def refused(at: Any, **policy: Any) -> None:
     assert [call for call in at.org.ledger.calls() if call.path.startswith("/crm")] == []
 
 
-@pytest.mark.cases(3)
+@pytest.mark.cases(2)
 def test_verify_finds_what_no_list_shows_and_repair_corrects_it(at, org):
     ids = deals(org)
     run(at)
@@ -329,7 +330,7 @@ def test_verify_finds_what_no_list_shows_and_repair_corrects_it(at, org):
     assert verify(at, DEALS)[DEALS].verdict == "equal"
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_a_new_rule_of_privacy_takes_values_out(at, org):
     people(org)
     hidden = rules("Persons.Last_Name: drop", "<email>: hash", "Story: mask", "Likes: hash", "Income: hash")
@@ -343,7 +344,7 @@ def test_a_new_rule_of_privacy_takes_values_out(at, org):
     assert MARKER.lower() not in str(at.place.rows(at.pipeline, "deleted_records")).lower()
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_deletions_are_remembered(at, org):
     ids = deals(org)
     run(at)
@@ -394,6 +395,7 @@ def test_a_format_that_the_destination_does_not_have_is_refused(load, org):
     assert load.rows("select count(*) from deals") == [(20,)]
 
 
+@pytest.mark.long
 def test_tables_keep_their_format(load, org, tmp_path):
     load.destination = dlt.destinations.filesystem(str(tmp_path / "lake"))
     ids = deals(org)
@@ -425,6 +427,7 @@ def test_a_format_without_its_library_is_refused(load, org, tmp_path, monkeypatc
         sync(load, DEALS, table_format="delta")
 
 
+@pytest.mark.long
 def test_the_command_takes_a_format(command, account, org, tmp_path, monkeypatch):
     monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(tmp_path / "lake"))
     deals(org)

@@ -85,6 +85,7 @@ def statement(server, text):
 
 
 @pytest.mark.parametrize("how", ["cut", "terminated"])
+@pytest.mark.cases(1)
 def test_a_connection_that_is_lost_is_one_sentence_and_the_next_run_continues(
     command, monkeypatch, server, wire, how
 ):

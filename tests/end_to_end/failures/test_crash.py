@@ -114,7 +114,7 @@ def finished(load, keep):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.cases(3)
+@pytest.mark.cases(1)
 def test_a_run_that_is_killed_is_finished_by_the_next(load, org, die, stage):
     ids = scored(org)
     sync(load)
@@ -130,7 +130,7 @@ HARD, SOFT, ALL = {}, {"deletes": "soft"}, {"history": None}
 
 @pytest.mark.parametrize("job", [DuckDbCopyJob, SqlLoadJob])
 @pytest.mark.parametrize("keep", [HARD, SOFT, ALL], ids=["hard", "soft", "history"])
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_changes_that_the_database_has_and_dlt_does_not_know_of_land_once(load, org, job, keep):
     ids = scored(org)
     sync(load, **keep)
@@ -142,6 +142,7 @@ def test_changes_that_the_database_has_and_dlt_does_not_know_of_land_once(load, 
 
 
 @pytest.mark.parametrize("keep", [HARD, ALL], ids=["hard", "history"])
+@pytest.mark.cases(1)
 def test_a_first_load_that_dlt_does_not_know_of_is_done_again(load, org, keep):
     ids = scored(org)
     die_when_committed(load, DuckDbCopyJob, **keep)
@@ -152,6 +153,7 @@ def test_a_first_load_that_dlt_does_not_know_of_is_done_again(load, org, keep):
 
 
 @pytest.mark.parametrize("stage", ["after the package is recorded", "amid"])
+@pytest.mark.cases(1)
 def test_children_of_a_run_that_is_killed_follow_in_the_next(load, org, die, stage):
     deals = family(org)
     sync(load, *FAMILY)
@@ -170,6 +172,7 @@ def test_children_of_a_run_that_is_killed_follow_in_the_next(load, org, die, sta
 
 
 @pytest.mark.parametrize("first", [True, False])
+@pytest.mark.cases(1)
 def test_jobs_of_a_run_that_is_killed_are_downloaded_again(load_from, die, first):
     org = Org(rules=Rules(bulk_page_size=4))
     load = load_from(org)
@@ -234,6 +237,7 @@ def test_a_run_whose_load_fails_for_good_leaves_the_tables_and_the_next_one_land
     assert org.ledger.calls(FEED) != []
 
 
+@pytest.mark.long
 def test_a_parent_whose_load_fails_is_read_again_though_its_watermark_waits(load_from, monkeypatch):
     """Rows hang on it, so its watermark moves with the last package of the run, which must not move it now."""
     import duckdb

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, serve
-from tests.conftest import LONG, SimulatedTime
+from tests.conftest import LONG, wait_in_simulated_time
 from tests.support.commanding import command, landed, restored_environment
 from tests.support.truth import truth
 
@@ -139,11 +139,7 @@ def crm_of(monkeypatch):
 
         def make(modules):
             account = Account(modules)
-            for place in (
-                "sources.zoho_crm.client.client.RetryPolicy",
-                "sources.zoho_crm.client.throttling.RetryPolicy",
-            ):
-                monkeypatch.setattr(place, SimulatedTime(account.org).retry_policy)
+            wait_in_simulated_time(monkeypatch, account.org)
             zoho = stack.enter_context(serve(account.org))
             account.settings = f"{zoho.connection_string}OAuthSettingsLocation=memory://;"
             return account

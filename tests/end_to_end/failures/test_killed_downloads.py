@@ -57,6 +57,7 @@ def asked(org: Org, route: str) -> list[str]:
 
 
 @pytest.mark.parametrize("program", [COMMAND, SCRIPT], ids=["command", "script"])
+@pytest.mark.cases(1)
 def test_the_next_run_makes_no_job_and_no_archive_stays(org, tmp_path, program):
     def run(code: str) -> int:
         given = f"{zoho.connection_string}OAuthSettingsLocation=memory://;ReadAPI=Bulk;"

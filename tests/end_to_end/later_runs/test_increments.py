@@ -44,6 +44,7 @@ def test_the_second_run_reads_what_changed_and_no_more(load, org):
 
 
 @pytest.mark.parametrize("api", APIS)
+@pytest.mark.cases(1)
 def test_many_changes_land_by_every_api(load_from, monkeypatch, api):
     org = Org(rules=Rules(bulk_page_size=150))
     load = load_from(org)
@@ -89,6 +90,7 @@ def test_a_row_that_appears_late_below_the_watermark_lands(load, org):
     agrees(load)
 
 
+@pytest.mark.long
 def test_a_longer_look_back_finds_what_appears_later_still_and_is_not_stored(load, org):
     things(org, 3)
     org.clock.advance(hours=1)
@@ -159,6 +161,7 @@ def test_windows_across_a_change_to_summer_time_lose_nothing(load_from):
         agrees(load)
 
 
+@pytest.mark.long
 def test_a_window_is_read_again_from_a_time_that_the_user_gives(load, org):
     ids = things(org, 4)
     sync(load)
@@ -184,6 +187,7 @@ def test_a_full_refresh_reads_everything(load, org):
     assert reading(load).reason.startswith("asked for by --full-refresh; ")
 
 
+@pytest.mark.long
 def test_a_module_without_modified_time_is_read_whole_with_that_reason(load, org):
     org.add_module(Module("Rates", [Field("Title", "text")], generated_type="custom", system_fields=("id",)))
     ids = [org.insert("Rates", {"Title": str(n)}) for n in range(5)]
@@ -207,6 +211,7 @@ def test_a_destination_that_cannot_change_single_rows_is_given_whole_tables(load
     assert reading(load).reason.startswith("this destination cannot change single rows; ")
 
 
+@pytest.mark.long
 def test_more_changes_than_lists_reach_and_more_fields_than_any_call_takes(load_from, monkeypatch):
     monkeypatch.setattr(limits, "RECORDS_PER_PAGE", 10)
     monkeypatch.setattr(limits, "IDS_PER_CALL", 10)
@@ -224,6 +229,7 @@ def test_more_changes_than_lists_reach_and_more_fields_than_any_call_takes(load_
 
 
 @pytest.mark.parametrize("api", ["bulk", "coql"])  # lists name both flags always
+@pytest.mark.cases(1)
 def test_leads_that_are_converted_or_not_approved_are_in_the_changes(load_from, api):
     org = Org(quirks=Quirks(count_parameters="ignored"))
     load = load_from(org)
@@ -263,6 +269,7 @@ def test_an_idle_run_makes_fifteen_calls_and_three_a_module_at_most_and_no_job(l
     }
 
 
+@pytest.mark.long
 def test_a_wish_for_bulk_read_makes_no_job_for_a_module_that_did_not_change(load, org):
     ids = things(org, 3)
     sync(load, settings=APIS["bulk"])
@@ -330,6 +337,7 @@ def test_a_feed_that_fails_keeps_the_watermark(load, org):
     agrees(load)
 
 
+@pytest.mark.long
 def test_lists_that_lag_lose_nothing(load_from):
     org = Org(quirks=Quirks(list_lag_seconds=45, count_lag_minutes=10))
     load = load_from(org)
@@ -347,6 +355,7 @@ def test_lists_that_lag_lose_nothing(load_from):
     assert org.ledger.calls(QUERY) == []
 
 
+@pytest.mark.long
 def test_a_count_that_lags_is_no_reason_to_compare_every_id(load_from):
     org = Org(quirks=Quirks(count_lag_minutes=10))
     load = load_from(org)
@@ -367,6 +376,7 @@ def test_a_count_that_lags_is_no_reason_to_compare_every_id(load_from):
     assert synced(load)["difference"] == 0
 
 
+@pytest.mark.long
 def test_edits_in_every_run_do_not_hide_that_a_record_is_missing(load_from):
     org = Org()
     load = load_from(org)
@@ -382,6 +392,7 @@ def test_edits_in_every_run_do_not_hide_that_a_record_is_missing(load_from):
     agrees(load)
 
 
+@pytest.mark.long
 def test_a_difference_of_the_count_s_own_is_found_out_once_and_hides_no_other(load_from):
     org = Org(quirks=Quirks(count_parameters="ignored"))
     load = load_from(org)

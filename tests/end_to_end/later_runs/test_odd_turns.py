@@ -17,6 +17,7 @@ SOFT, HISTORY = {"deletes": "soft"}, {"history": frozenset({"Things"})}
 
 
 @pytest.mark.parametrize("settings", READ.values(), ids=READ)
+@pytest.mark.cases(1)
 def test_a_record_edited_before_a_run_and_again_in_it_is_not_left_for_the_next(load, org, settings):
     ids = things(org, 3)
     sync(load, settings=settings)
@@ -45,6 +46,7 @@ def test_a_field_that_is_made_anew_under_its_old_name_has_its_own_values(load, o
     assert {row[0] for row in load.rows("select f0 from things")} == {None}
 
 
+@pytest.mark.long
 def test_a_field_that_bulk_read_refuses_from_now_on_keeps_what_its_column_holds(load, org):
     things(org, 3)
     sync(load, settings=READ["bulk"])
@@ -54,6 +56,7 @@ def test_a_field_that_bulk_read_refuses_from_now_on_keeps_what_its_column_holds(
     agrees(load)
 
 
+@pytest.mark.long
 def test_what_hangs_on_a_record_goes_with_it_when_only_a_comparison_of_ids_shows_that_it_went(load_from):
     org = Org(quirks=Quirks(merged_shown_as=None))
     org.add_module(Module("Quotes", [Field("Subject", "text")]))
@@ -121,6 +124,7 @@ def test_a_deletion_in_the_middle_of_a_run_is_remembered_once_on_files(load, org
 
 
 @pytest.mark.parametrize(("keeps", "word"), [(SOFT, "--deletes soft"), (HISTORY, "--history")])
+@pytest.mark.cases(1)
 def test_one_run_without_the_option_drops_nothing_that_the_table_keeps(load, org, keeps, word):
     ids = things(org, 3)
     sync(load, **keeps)
@@ -137,6 +141,7 @@ def test_one_run_without_the_option_drops_nothing_that_the_table_keeps(load, org
     agrees(load, besides=MARKS)
 
 
+@pytest.mark.long
 def test_a_count_without_converted_leads_is_explained_once(load_from):
     org = Org(quirks=Quirks(count_parameters="ignored"))
     org.add_module(Module("Leads", [Field("Title", "text")], convertable=True))
@@ -156,6 +161,7 @@ def test_a_count_without_converted_leads_is_explained_once(load_from):
     assert datetime.fromisoformat(synced(load, "Leads")["verified_at"]) == verified
 
 
+@pytest.mark.long
 def test_converted_leads_do_not_hide_a_row_too_many(load_from):
     org = Org(quirks=Quirks(merged_shown_as=None))
     org.add_module(Module("Leads", [Field("Title", "text")], convertable=True))
@@ -172,6 +178,7 @@ def test_converted_leads_do_not_hide_a_row_too_many(load_from):
 
 
 @pytest.mark.parametrize("keeps", [{}, SOFT, HISTORY], ids=["hard", "soft", "history"])
+@pytest.mark.cases(1)
 def test_no_name_of_a_field_is_in_the_way(load, org, keeps):
     names = ["Since", "Fate", "Gone_At", "File_Row_Number", "Deleted_At", "Place"]
     ids = things(org, 3, extra=[Field(name, "text") for name in names])

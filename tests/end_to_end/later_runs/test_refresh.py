@@ -81,7 +81,7 @@ def test_a_record_that_is_edited_brings_its_computed_values_along(load, org):
 
 
 @pytest.mark.parametrize(("api", "value"), [("bulk", "12.5"), ("coql", "12.5"), ("records", None)])
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_a_new_field_is_filled_on_the_run_that_first_sees_it(load, org, api, value):
     ids = things(org, 4)
     sync(load, settings=APIS[api])
@@ -117,6 +117,7 @@ def test_new_fields_of_every_type_land_in_rows_that_did_not_change(load, org):
     agrees(load)
 
 
+@pytest.mark.long
 def test_a_new_field_whose_refresh_fails_is_filled_by_the_next_run(load, org):
     from tests.support.syncing import tried
 
@@ -136,6 +137,7 @@ def test_a_new_field_whose_refresh_fails_is_filled_by_the_next_run(load, org):
 # ---- fields that go, come back, or change their type
 
 
+@pytest.mark.long
 def test_a_field_that_is_gone_keeps_its_values_also_in_rows_that_are_read_again(load, org):
     ids = things(org, 4, fields=2)
     sync(load)
@@ -159,6 +161,7 @@ def test_a_field_that_is_gone_keeps_its_values_also_in_rows_that_are_read_again(
     assert column(load, "f1") == {**held, new: None}
 
 
+@pytest.mark.long
 def test_a_field_that_was_gone_for_a_while_is_filled_when_it_comes_back(load, org):
     ids = things(org, 4, fields=2)
     sync(load)
@@ -177,6 +180,7 @@ def test_a_field_that_was_gone_for_a_while_is_filled_when_it_comes_back(load, or
 
 
 @pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.cases(1)
 def test_a_field_that_changes_its_type_keeps_both_forms(load, org, kept):
     ids = things(org, 4, fields=2)
     sync(load)
@@ -193,6 +197,7 @@ def test_a_field_that_changes_its_type_keeps_both_forms(load, org, kept):
     assert (column(load, "f1"), column(load, "f1_2")) == (held, now)
 
 
+@pytest.mark.long
 def test_a_field_that_gets_its_first_type_back_is_read_anew(load, org):
     things(org, 4, fields=2)
     sync(load)
@@ -210,6 +215,7 @@ def test_a_field_that_gets_its_first_type_back_is_read_anew(load, org):
 
 
 @pytest.mark.parametrize("api", ["bulk", "records"])
+@pytest.mark.cases(1)
 def test_renamed_values_and_tags_are_found_by_the_weekly_comparison(load, org, api):
     ids = things(org, 4, **extra(PICK, MULTI))
     for id in ids[:2]:

@@ -72,6 +72,7 @@ def test_two_pipelines_in_one_dataset_each_have_a_watermark_of_their_own(load, o
         assert not one.reading("Things").plan.is_full_refresh
 
 
+@pytest.mark.long
 def test_two_accounts_in_two_datasets_of_one_database_do_not_mix(load, org, load_from):
     second = Org()
     other = replace(load_from(second), folder=load.folder, name="second", dataset="second")
@@ -131,6 +132,7 @@ def test_a_table_that_was_dropped_by_hand_is_read_whole(load, org):
     assert load.rows("select count(distinct run_id) from zoho.sync_runs") == [(1,)]
 
 
+@pytest.mark.long
 def test_a_column_that_was_dropped_by_hand_is_filled_again(load, org):
     ids = things(org, 4, fields=3)
     sync(load)
@@ -141,6 +143,7 @@ def test_a_column_that_was_dropped_by_hand_is_filled_again(load, org):
     agrees(load)
 
 
+@pytest.mark.long
 def test_rows_that_were_deleted_by_hand_come_back(load, org):
     ids = things(org, 6)
     sync(load)
@@ -152,6 +155,7 @@ def test_rows_that_were_deleted_by_hand_come_back(load, org):
 
 
 @pytest.mark.parametrize("days", [59, 61])
+@pytest.mark.cases(1)
 def test_a_watermark_older_than_the_feed_of_deletions_is_no_use(load, org, days):
     ids = things(org, 6)
     sync(load)
@@ -164,6 +168,7 @@ def test_a_watermark_older_than_the_feed_of_deletions_is_no_use(load, org, days)
     assert old == (days == 61)
 
 
+@pytest.mark.long
 def test_a_clock_that_was_put_back_loses_nothing(load, org):
     ids = things(org, 6)
     org.clock.advance(hours=30)
@@ -232,6 +237,7 @@ def _spoil(load, spoil):
 
 
 @pytest.mark.parametrize("settings", ["ReadAPI=Bulk", "ReadAPI=COQL"])
+@pytest.mark.cases(1)
 def test_a_field_that_an_earlier_version_left_out_as_refused_is_filled(load, org, settings):
     ids = things(org, 6, fields=3)
     sync(load, settings=settings)
@@ -251,6 +257,7 @@ def test_a_field_that_an_earlier_version_left_out_as_refused_is_filled(load, org
     agrees(load)
 
 
+@pytest.mark.long
 def test_a_module_that_went_and_came_back_is_right(load, org):
     ids = things(org, 6)
     sync(load)
@@ -266,6 +273,7 @@ def test_a_module_that_went_and_came_back_is_right(load, org):
 
 
 @pytest.mark.parametrize("file", ["state.json", "schemas/zoho_crm.schema.json"])
+@pytest.mark.cases(1)
 def test_a_file_of_dlt_that_a_power_cut_has_left_half_is_no_end(load, org, file):
     ids = things(org, 6)
     sync(load)

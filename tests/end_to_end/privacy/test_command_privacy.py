@@ -61,6 +61,7 @@ def configured(request, tmp_path, monkeypatch):
     context.reload_providers()
 
 
+@pytest.mark.cases(1)
 def test_rules_come_from_dlts_configuration(account, command, configured, tmp_path):
     done = command("run", *ONLY)
     assert done.code == 0, done.err

@@ -57,6 +57,7 @@ def org(org):
 
 
 @pytest.mark.parametrize("api", APIS)
+@pytest.mark.cases(1)
 def test_every_api_brings_the_same_masks_and_hashes(load, org, api):
     sync(load, "Persons", settings=APIS[api], rules=ALL)
     assert load.reading("Persons").api == api
@@ -126,6 +127,7 @@ def looks(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("api", APIS)
+@pytest.mark.cases(1)
 def test_no_file_ever_holds_a_value_as_it_is(load, org, api, tmp_path, looks):
     sync(load, "Persons", "Customers", settings=APIS[api], rules=ALL)
     org.edit("Persons", org.records("Persons")[0].id, Last_Name=f"{MARKER} anew")
@@ -137,6 +139,7 @@ def test_no_file_ever_holds_a_value_as_it_is(load, org, api, tmp_path, looks):
 
 
 @pytest.mark.parametrize("api", APIS)
+@pytest.mark.cases(1)
 def test_the_look_finds_what_no_rule_hides(load, org, api, tmp_path, looks):
     sync(load, "Persons", settings=APIS[api])
     assert looks
@@ -161,6 +164,7 @@ def test_a_killed_run_leaves_no_value_as_it_is(load, org, tmp_path, monkeypatch)
     assert found_in(tmp_path) == []
 
 
+@pytest.mark.long
 def test_archives_that_an_earlier_version_has_kept_go(load, org, tmp_path, looks):
     journal = load.folder / "p" / "zoho_crm.jobs"
     journal.mkdir(parents=True)
@@ -171,6 +175,7 @@ def test_archives_that_an_earlier_version_has_kept_go(load, org, tmp_path, looks
     assert looks == [[]] * len(looks) != []
 
 
+@pytest.mark.long
 def test_a_changed_row_and_a_comparison_of_every_id_find_the_same_hashes(load, org):
     from datetime import timedelta
 
@@ -186,7 +191,7 @@ def test_a_changed_row_and_a_comparison_of_every_id_find_the_same_hashes(load, o
 
 
 @pytest.mark.parametrize("keeps", [{}, {"deletes": "soft"}, {"history": None}])
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_a_rule_that_comes_later_takes_the_old_values_away(load, org, keeps):
     sync(load, "Persons", "Customers", **keeps)
     org.delete("Persons", org.records("Persons")[1].id)
@@ -209,6 +214,7 @@ def _live(keeps):
     )
 
 
+@pytest.mark.long
 def test_a_rule_that_goes_brings_the_values_back(load, org):
     sync(load, "Persons", rules=ALL)
     with pytest.raises(SettingsError, match=r"no rule is about .*Persons\.Email.*, which a rule has dropped"):
@@ -286,6 +292,7 @@ def test_colleagues_are_people_too(load, org):
 
 
 @pytest.mark.parametrize("api", ["bulk", "coql"])
+@pytest.mark.cases(1)
 def test_a_module_that_is_read_in_slices_hides_its_values_too(load, org, api, tmp_path, monkeypatch):
     from simulators.zoho_crm import Field, Module
     from sources.zoho_crm.extract import column_batches
@@ -324,6 +331,7 @@ def test_an_error_of_such_a_module_tells_no_value(load, org, monkeypatch, caplog
     ("given", "shown"),
     [("Last_Name: drop", None), ("<text>: keep, *.Last_Name: hash", "A B"), ("City: drop", "A B")],
 )
+@pytest.mark.cases(1)
 def test_the_full_name_follows_its_parts(load, org, given, shown):
     from simulators.zoho_crm import Field, Module
 
@@ -363,6 +371,7 @@ def test_a_run_that_fails_after_emptying_is_finished_by_the_next_one(load, org, 
     assert load.rows("select count(distinct email) from persons") == [(3,)]
 
 
+@pytest.mark.long
 def test_a_history_whose_state_is_lost_is_emptied_all_the_same(load, org):
     texts = rules("<text>: mask", "<email>: hash", "Phone: drop", "Story: drop", "Likes: drop")
     sync(load, "Persons", history=None)

@@ -80,6 +80,7 @@ def expected(org: Org) -> list[tuple]:
 
 
 @pytest.mark.parametrize("rule", [DROP, HASH])
+@pytest.mark.cases(1)
 def test_no_job_asks_for_more_fields_than_it_takes(account, command, org, seen, monkeypatch, tmp_path, rule):
     wide(org, 260)
     by_bulk(account, monkeypatch)

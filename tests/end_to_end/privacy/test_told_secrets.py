@@ -142,6 +142,7 @@ def assert_no_file_has_a_secret(told, *folders):
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.cases(1)
 def test_secrets_and_controls_of_refusals_are_nowhere(
     command, connection, told, org, monkeypatch, tmp_path, caplog, log_format
 ):
@@ -173,7 +174,7 @@ def test_secrets_and_controls_of_refusals_are_nowhere(
 @pytest.mark.parametrize(
     "routes", [[TOKEN], [MODULES], [FIELDS], [POLL], pytest.param([DOWNLOAD], marks=pytest.mark.long)]
 )
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_other_refusals_show_nothing_either(command, connection, told, monkeypatch, tmp_path, routes):
     told.refuse(monkeypatch, *routes)
     for words in (("run",), ("check",)):

@@ -58,7 +58,7 @@ def always(org, what):
 
 
 @pytest.mark.parametrize("what", ALWAYS)
-@pytest.mark.cases(3)
+@pytest.mark.cases(1)
 def test_another_api_reads_the_module_in_the_same_run(account, command, quick, org, tmp_path, what):
     rich(org, 60)
     fault = always(org, what)
@@ -96,6 +96,7 @@ def test_the_next_run_does_not_pay_for_it_again(account, command, quick, org, tm
     assert (done.code, jobs(org)) == (0, 1)
 
 
+@pytest.mark.long
 def test_what_failed_is_remembered_where_no_other_api_could_read_it(account, command, quick, org, tmp_path):
     rich(org, 60)
     always(org, "jobs that end in FAILURE")
@@ -118,6 +119,7 @@ def test_what_failed_is_remembered_where_no_other_api_could_read_it(account, com
     assert things(tmp_path) == true(org)
 
 
+@pytest.mark.long
 def test_modules_that_come_later_do_not_try_what_failed_for_all_before(
     account, command, quick, org, tmp_path
 ):

@@ -86,7 +86,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("route", "settings", "rows", "sentence", "credits"), CASES)
-@pytest.mark.cases(3)
+@pytest.mark.cases(1)
 def test_a_list_without_an_end_fails_its_table_alone(
     load, org, monkeypatch, route, settings, rows, sentence, credits
 ):

@@ -171,6 +171,7 @@ def test_a_layout_without_an_id_hides_no_other_and_its_pipelines_are_told(load_f
 
 
 @pytest.mark.parametrize("listed", [[None], ["Leads"], [[]], [3]])
+@pytest.mark.cases(2)
 def test_a_list_of_modules_that_holds_no_objects_is_one_sentence(listed, command, org):
     org = shop()
     org.faults.add(MODULES, times=9, status=200, body={"modules": listed})

@@ -58,7 +58,7 @@ def spoil_all(org, how):
 
 
 @pytest.mark.parametrize("how", SPOILT)
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_a_run_after_spoilt_archives_makes_its_jobs_anew(run, org, tmp_path, how):
     fault = spoil_all(org, how)
     done = run()
@@ -97,6 +97,7 @@ def stumbling(monkeypatch, owner, name, error):
 
 
 @pytest.mark.parametrize("more", [(), ("--full-refresh",)])
+@pytest.mark.cases(1)
 def test_what_was_believed_and_could_not_be_used_is_not_used_again(run, org, tmp_path, monkeypatch, more):
     patch = stumbling(
         monkeypatch, BulkRowCompleter, "complete_rows", pa.ArrowInvalid("column 'id' holds a null")
@@ -133,7 +134,7 @@ def test_rows_that_the_destination_refuses_are_read_anew(run, org, tmp_path):
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), MemoryError()])
 @pytest.mark.parametrize("where", [(BulkRowCompleter, "complete_rows"), (Loader, "_run")])
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_what_is_no_fault_of_the_rows_costs_no_new_job(run, org, tmp_path, monkeypatch, error, where):
     patch = stumbling(monkeypatch, *where, error)
     assert run().code == 1

@@ -62,7 +62,7 @@ def asked(org) -> list[set[str]]:
 
 @pytest.mark.parametrize("coql", [True, False])
 @pytest.mark.parametrize("name", ["Mailing_Coordinates", "Place"])
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_a_plan_knows_what_it_takes(account, command, quick, org, tmp_path, monkeypatch, name, coql):
     if not coql:
         monkeypatch.setenv("SOURCES__ZOHO_CRM__CREDENTIALS", f"{account}UseCOQL=false;")
@@ -104,7 +104,7 @@ def small(org) -> None:
 
 
 @pytest.mark.parametrize("change", ["a month", "another field", "another type"])
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_a_refusal_is_forgotten_when_it_may_no_longer_hold(account, command, quick, org, tmp_path, change):
     small(org)
     run(command, org, tmp_path, "Place")

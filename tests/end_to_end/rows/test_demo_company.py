@@ -26,7 +26,7 @@ def org():
 
 
 @pytest.mark.parametrize("api", APIS)
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_the_demo_company_lands_row_by_row(load_from, org, api):
     load = load_from(org)
     run = load(APIS[api])

@@ -72,7 +72,7 @@ def test_each_comparator_compares_values_not_texts(load, org, words, number):
 
 @pytest.mark.parametrize("keeps", [{}, {"deletes": "soft"}, {"history": None}])
 @pytest.mark.parametrize("api", APIS)
-@pytest.mark.cases(3)
+@pytest.mark.cases(1)
 def test_rows_come_and_go_as_edits_take_them_in_and_out(load, org, api, keeps):
     live = {"deletes": "deleted_at is null", "history": "_dlt_valid_to is null"}.get(
         next(iter(keeps), ""), "true"

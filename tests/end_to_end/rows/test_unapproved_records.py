@@ -29,7 +29,7 @@ def last_run(load):
 
 @pytest.mark.parametrize("lists", ["honoured", "ignored"])
 @pytest.mark.parametrize("hides", [True, False], ids=["bulk hides", "bulk shows"])
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_a_module_goes_by_bulk_read_at_its_price_and_every_row_is_there(load_from, lists, hides):
     switches = {"bulk_hides_unapproved": hides, "coql_hides_unapproved": hides, "bulk_hides_converted": hides}
     org = Org(quirks=Quirks(list_approved=lists, approval_in_criteria=None, **switches))
@@ -61,7 +61,7 @@ def test_many_that_wait_are_all_there(load):
 
 @pytest.mark.parametrize("api", ["bulk", "coql"])
 @pytest.mark.parametrize("lists", ["honoured", "ignored"])
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_changes_past_the_first_page_are_there_too(load_from, api, lists):
     hides = lists == "honoured"
     switches = {"bulk_hides_unapproved": hides, "coql_hides_unapproved": hides, "bulk_hides_converted": hides}
@@ -104,6 +104,7 @@ def test_a_list_that_is_refused_is_said_in_the_report(load_from):
 
 
 @pytest.mark.parametrize("api", ["bulk", "coql"])
+@pytest.mark.cases(1)
 def test_formulas_of_records_that_wait_are_refreshed(load, api):
     score = Field("Score", "formula", return_type="double")
     ids = leads(load.org, rows=30, extra=[score])
@@ -135,6 +136,7 @@ def test_where_converted_leads_cannot_be_named_bulk_read_goes_on(load):
 
 
 @pytest.mark.parametrize(("converted", "api"), [(3, "bulk"), (250, "records")])
+@pytest.mark.cases(1)
 def test_where_it_then_leaves_many_converted_leads_out_another_api_reads_them(load_from, converted, api):
     org = Org(quirks=Quirks(bulk_hides_converted=True))
     load = load_from(org)

@@ -18,6 +18,7 @@ from simulators.zoho_crm import Field, Module, Org, Quirks, serve
 from simulators.zoho_crm.faults import Faults
 from sources.zoho_crm import zoho_crm
 from sources.zoho_crm.sync.extraction import Extraction
+from tests.conftest import wait_in_simulated_time
 from tests.end_to_end.deletions.test_deletions import FAMILY, family, family_agrees
 from tests.end_to_end.deletions.test_restored import OFFICE, office, office_agrees
 from tests.support.reading import things
@@ -62,7 +63,8 @@ class Script:
 
 
 @pytest.fixture
-def script(org: Org, tmp_path: Path) -> Iterator[Script]:
+def script(org: Org, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
+    wait_in_simulated_time(monkeypatch, org)
     with serve(org) as zoho:
         yield Script(org, zoho.connection_string, tmp_path)
 
@@ -115,6 +117,7 @@ def test_losers_of_a_merge_go_and_converted_leads_stay(script, org):
 
 
 @pytest.mark.parametrize("moves", [True, False])
+@pytest.mark.cases(1)
 def test_subforms_links_and_notes_go_and_come_back_with_their_record(script_of, moves):
     org = Org(quirks=Quirks(restore_moves_modified_time=moves, rows_touched_by_edit=moves))
     script = script_of(org)
@@ -132,7 +135,7 @@ def test_subforms_links_and_notes_go_and_come_back_with_their_record(script_of, 
 
 @pytest.mark.parametrize(("state", "children_first"), [("one state", False), ("a state each", True)])
 @pytest.mark.parametrize("moves", [True, pytest.param(False, marks=pytest.mark.long)])
-@pytest.mark.cases(1)
+@pytest.mark.long
 def test_tables_that_are_read_in_runs_of_their_own_agree(script_of, moves, state, children_first):
     """As an orchestrator does that gives each table a task."""
     org = Org(quirks=Quirks(restore_moves_modified_time=moves, rows_touched_by_edit=moves))
@@ -254,6 +257,7 @@ def test_a_module_that_fails_loads_nothing_and_the_next_run_has_all(script, org)
 
 
 @pytest.mark.parametrize("refresh", ["drop_sources", "drop_resources", "drop_data"])
+@pytest.mark.cases(1)
 def test_refresh_reads_everything_again(script, org, refresh):
     things(org, 20)
     script.run()
@@ -264,6 +268,7 @@ def test_refresh_reads_everything_again(script, org, refresh):
 
 
 @pytest.mark.parametrize("deletes", ["hard", "soft"])
+@pytest.mark.cases(1)
 def test_refresh_forgets_rows_that_were_deleted(script, org, deletes):
     ids = things(org, 20)
     script.run(script.source(deletes=deletes))
@@ -503,7 +508,7 @@ def test_a_new_privacy_rule_takes_the_values_out_of_the_table(script, org, monke
 
 @pytest.mark.parametrize("deletes", ["hard", "soft"])
 @pytest.mark.parametrize("named", [True, False])
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_a_restored_record_is_back_in_the_next_run_without_deleted_records(script, org, named, deletes):
     ids = things(org, 5)
 
@@ -534,6 +539,7 @@ def test_a_restored_record_is_back_in_the_next_run_without_deleted_records(scrip
     assert script.calls() <= 2 + 3 + (0 if named else 1)
 
 
+@pytest.mark.long
 def test_what_hung_on_a_restored_record_is_back_without_deleted_records(script_of):
     script = script_of(Org())
     accounts = office(script.org)
@@ -546,6 +552,7 @@ def test_what_hung_on_a_restored_record_is_back_without_deleted_records(script_o
     office_agrees(script)
 
 
+@pytest.mark.long
 def test_of_more_deletions_than_are_remembered_a_count_tells_who_is_back(script, org, monkeypatch):
     monkeypatch.setattr("sources.zoho_crm.state.MOST_DELETED", 2)
     ids = things(org, 8)
@@ -563,6 +570,7 @@ def test_of_more_deletions_than_are_remembered_a_count_tells_who_is_back(script,
         agrees(script)
 
 
+@pytest.mark.long
 def test_a_memory_that_is_lost_is_made_of_deleted_records(script, org):
     """A script that loads `deleted_records` may forget its state, or may be of an earlier version."""
     ids = things(org, 5)
@@ -602,6 +610,7 @@ def small_agrees(script: Script) -> None:
 
 
 @pytest.mark.parametrize("refresh", ["drop_sources", "drop_resources", "drop_data"])
+@pytest.mark.cases(1)
 def test_refresh_leaves_no_small_table_empty(script, org, refresh):
     small(org)
     script.run(None, *SMALL)
@@ -612,6 +621,7 @@ def test_refresh_leaves_no_small_table_empty(script, org, refresh):
 
 
 @pytest.mark.parametrize("how", ["drop schema zoho cascade", "truncate zoho.small"])
+@pytest.mark.cases(1)
 def test_a_small_table_that_somebody_dropped_comes_back(script, org, how):
     small(org)
     script.run(None, *SMALL)
@@ -622,6 +632,7 @@ def test_a_small_table_that_somebody_dropped_comes_back(script, org, how):
     small_agrees(script)
 
 
+@pytest.mark.long
 def test_a_small_table_that_somebody_has_changed_is_right_within_a_week(script, org):
     small(org)
     script.run(None, *SMALL)
@@ -649,6 +660,7 @@ def test_what_a_step_made_of_a_small_table_goes_with_the_step(script, org):
     small_agrees(script)
 
 
+@pytest.mark.long
 def test_a_small_table_that_another_disposition_wrote_is_written_again(script, org):
     ids = small(org)
     script.run(None, *SMALL)

@@ -26,7 +26,7 @@ def bigin(load_from, **quirks):
 @pytest.mark.parametrize(
     "quirks", [{}, {"bigin_coql_texts": True, "coql_columns": 50}], ids=["usual", "other"]
 )
-@pytest.mark.cases(3)
+@pytest.mark.cases(1)
 def test_every_api_brings_every_record_with_its_exact_values(load_from, api, quirks):
     load = bigin(load_from, **quirks)
     run = sync(load, *MODULES, settings=APIS[api])
@@ -40,6 +40,7 @@ def test_every_api_brings_every_record_with_its_exact_values(load_from, api, qui
 
 
 @pytest.mark.parametrize("api", APIS)
+@pytest.mark.cases(1)
 def test_a_later_run_brings_what_changed_and_takes_away_what_was_deleted(load_from, api):
     load = bigin(load_from)
     org, settings = load.org, APIS[api]
@@ -139,7 +140,7 @@ def test_without_a_list_of_deletions_a_deleted_record_leaves_all_the_same(load_f
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.cases(2)
+@pytest.mark.long
 def test_with_any_switches_the_tables_are_the_account(load_from, seed):
     from random import Random
 
@@ -156,6 +157,7 @@ def test_with_any_switches_the_tables_are_the_account(load_from, seed):
 # ---- in a script
 
 
+@pytest.mark.long
 def test_a_script_names_the_service_by_an_argument(load_from, tmp_path):
     load = bigin(load_from)
     org, settings = (

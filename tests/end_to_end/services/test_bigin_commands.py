@@ -43,6 +43,7 @@ def rows(query):
 
 
 @pytest.mark.parametrize("how", ["option", "setting", "key"])
+@pytest.mark.cases(1)
 def test_the_service_is_chosen_by_an_option_a_setting_or_a_key(command, monkeypatch, org, how):
     words = ("--service", "bigin") if how == "option" else ()
     if how == "key":
@@ -60,6 +61,7 @@ def test_the_service_is_chosen_by_an_option_a_setting_or_a_key(command, monkeypa
     no_calls_elsewhere(org)
 
 
+@pytest.mark.long
 def test_verify_finds_what_differs_and_repairs_it(command, monkeypatch, org):
     with served(monkeypatch, org):
         assert command("run", "--modules", "Pipelines", *QUIET).code == 0

@@ -105,6 +105,7 @@ def test_a_minute_of_books_has_100_calls(suite, read):
 
 
 @pytest.mark.parametrize("day", ["2026-03-08T09:30:00+00:00", "2026-11-01T08:30:00+00:00"])
+@pytest.mark.cases(1)
 def test_books_times_over_the_change_of_the_organisations_clock(suite, read, day):
     from datetime import datetime
 

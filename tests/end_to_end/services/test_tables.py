@@ -109,6 +109,7 @@ def test_edits_new_rows_and_deletions(full_suite, read_full, connector):
 
 
 @pytest.mark.parametrize("connector", CONNECTORS)
+@pytest.mark.cases(1)
 def test_a_table_or_a_database_that_is_gone_is_filled_again(full_suite, read_full, connector):
     table = SOME[connector][0]
     read_full.good(connector, table)

@@ -89,8 +89,8 @@ def test_authorize_asks_for_all_scopes_at_once_and_keeps_those_that_there_are(ap
 
 def test_authorize_of_a_foreign_api_among_others_is_wrong_usage(api, suite, tmp_path):
     (tmp_path / "other.yaml").write_text(
-        "authentication: {type: oauth2, authorization_url: 'http://a.invalid', token_url: 'http://a.invalid'}\n"
-        "host: http://a.invalid\nclient: {base_url: '${host}'}\nresources: [{name: rows}]\n"
+        "authentication: {type: oauth2, authorization_url: 'https://a.invalid', token_url: 'https://a.invalid'}\n"
+        "host: https://a.invalid\nclient: {base_url: '${host}'}\nresources: [{name: rows}]\n"
     )
     done = api("authorize", "desk", "other.yaml")
     assert (done.code, done.err) == (2, "Error: other has a consent of its own: authorize it alone.\n")

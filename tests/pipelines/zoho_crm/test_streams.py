@@ -37,6 +37,7 @@ def shell(folder, line, **more):
         "run --demo --modules Vendors --log-format json",
     ],
 )
+@pytest.mark.cases(2)
 def test_a_full_standard_output_is_one_sentence_and_1(line, tmp_path):
     assert shell(tmp_path, f"{line} > /dev/full") == (1, "", FULL)
 

@@ -67,6 +67,18 @@ def test_a_good_file_says_what_there_is():
         ("title: Harbour", "title: [Harbour]", 1, "title has to be a text"),
         ("- name: logs\n", "- nam: logs\n", 18, "unknown key nam: did you mean name?"),
         ("title: Harbour", "title: 'Harbour", 1, ""),
+        (
+            "token_url: https:",
+            "token_url: http:",
+            5,
+            "http://auth.example/token is not encrypted: it has to begin with https://",
+        ),
+        (
+            "host: https://api.example",
+            "host: HTTP://127.0.0.1.example",
+            6,
+            "HTTP://127.0.0.1.example is not encrypted: it has to begin with https://",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(old, new, line, words):

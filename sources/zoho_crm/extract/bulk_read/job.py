@@ -13,12 +13,15 @@ from ...client.client import ZohoClient
 from ...client.job_journal import ModuleJobs
 from ...exceptions import CredentialsError, DailyLimitError, Retriable, ZohoError
 from ...models import MODIFIED_TIME, Window
-from ...planning.cost import job_seconds, poll_pause
+from ...planning.cost import SHORTEST_JOB, job_seconds, poll_pause
 from ...planning.plan import Plan
 
 WORKING = frozenset({"ADDED", "QUEUED", "IN PROGRESS"})
 PATIENCE = 3  # refusals of a queue that is full without us; each was tried for a minute by the client
 FULL_QUEUE = 30.0  # seconds between them
+FOUND_DONE = (
+    0.8  # of the time waited is what a job may have taken that was done when it was first asked for again
+)
 AT_WORK = "Zoho works on a Bulk Read job"
 OUR_QUEUE = "as many Bulk Read jobs as Zoho takes are under way for other tables"
 
@@ -59,10 +62,8 @@ class Job:
         self._holds_slot = False
         self._outcome: Result | JobFailed | None = None
         known = known_jobs.find(body, client.now()) if known_jobs else None
-        self._expected = 0.0  # seconds until it is done
         if known is None:
             self._make()
-            self._expected = 0.0 if rows is None else job_seconds(rows)
         else:
             client.waits.wait_for_slot(self._slots.acquire, OUR_QUEUE)  # it may still wait in Zoho's queue
             self._holds_slot = True
@@ -139,21 +140,40 @@ class Job:
 
     def _poll(self) -> Result:
         """Ask how the job is: at once, when most of the expected time has passed, then less and less often."""
-        retry_policy, state = self._client.context.retry_policy, ""
+        retry_policy, state, pause, polls = self._client.context.retry_policy, "", 0.0, 0
         end = retry_policy.monotonic() + retry_policy.job_deadline
+        speed = self._client.context.bulk_rows_a_second
+        known = self.rows is not None and self.earlier is None
+        expected = job_seconds(self.rows or 0, speed) if known else 0.0
         while retry_policy.monotonic() < end:
             answer = self._read()
             state = str(answer.get("state"))
             self._client.watch.waits(state)
+            now, polls = retry_policy.monotonic(), polls + 1
             if state == "COMPLETED":
-                return self._result(answer)
+                result = self._result(answer)
+                if self.earlier is None and polls > 1:
+                    self._measure(result.count, now, pause, early=polls == 2)
+                return result
             if state not in WORKING:
                 words = (answer.get("result") or {}).get("error_message") or {}
                 raise JobFailed(f"a job ended as {state}: {words.get('message') or 'no reason given'}")
-            now = retry_policy.monotonic()
-            pause = min(poll_pause(now - self._began, self._expected), max(0.0, end - now))
+            pause = poll_pause(now - self._began, expected, measured=speed is not None)
+            pause = min(pause, max(0.0, end - now))
             self._client.waits.sleep(pause, AT_WORK, until=end, retries=False)
         raise JobFailed(f"a job was still {state} after {retry_policy.job_deadline:,.0f} seconds")
+
+    def _measure(self, rows: int, ended: float, pause: float, *, early: bool) -> None:
+        """Keep how fast Zoho is, which works on one job after the other, for the jobs to come.
+
+        `pause` seconds before it was not done. `early`: that was the long first pause, and it may have been done long ago.
+        """
+        context = self._client.context
+        seconds = ended - max(self._began, context.bulk_job_ended)
+        context.bulk_job_ended = ended
+        if job_seconds(rows) > SHORTEST_JOB and seconds > 0:
+            taken = FOUND_DONE * seconds if early else seconds - min(pause, seconds) / 2
+            context.bulk_rows_a_second = rows / taken
 
     def _result(self, job: Mapping[str, Any]) -> Result:
         result = job.get("result") or {}

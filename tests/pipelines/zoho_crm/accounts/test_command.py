@@ -150,6 +150,7 @@ def test_a_secret_that_is_not_there_is_named_and_the_others_run(group):
     }
 
 
+@pytest.mark.long
 def test_connections_may_stand_in_the_env_file(group):
     lines = [f"{name}='{value}'\n" for name, value in group.connections.items()]
     (group.folder / ".env").write_text("".join(lines) + "SOURCES__ZOHO_CRM__CREDENTIALS='Region=Mars'\n")
@@ -158,6 +159,7 @@ def test_connections_may_stand_in_the_env_file(group):
     assert (group.names("acme"), group.names("acme_sandbox")) == (["Ada", "Bob"], ["Test"])
 
 
+@pytest.mark.long
 def test_dlt_s_own_settings_of_another_account_and_file_are_not_mixed_in(group):
     (group.folder / ".dlt").mkdir()
     (group.folder / ".dlt" / "secrets.toml").write_text(
@@ -170,6 +172,7 @@ def test_dlt_s_own_settings_of_another_account_and_file_are_not_mixed_in(group):
     assert not (group.folder / "other.duckdb").exists()
 
 
+@pytest.mark.long
 def test_verify_repairs_each_account(group):
     group.run("run", "--only", "acme,acme_sandbox")
     with duckdb.connect(str(group.folder / "zoho_acme.duckdb")) as database:
@@ -184,6 +187,7 @@ def test_verify_repairs_each_account(group):
     assert group.names("acme") == ["Ada", "Bob"]
 
 
+@pytest.mark.long
 def test_accounts_in_one_duckdb_file_are_loaded_one_after_the_other(group):
     text = FILE.replace('_ZOHO"\n', '_ZOHO"\ndatabase = "all.duckdb"\n')
     (group.folder / "accounts.toml").write_text(text)
@@ -215,6 +219,7 @@ def test_the_commands_that_look_do_so_for_each_account(group):
     assert "beta | " in checked.stdout
 
 
+@pytest.mark.long
 def test_report_writes_a_page_for_each_account_and_one_that_leads_to_them(group):
     group.run("run")
     done = group.run("report", "--output", "pages")
@@ -316,6 +321,7 @@ def _read(path: Path) -> bytes:
         ),
     ],
 )
+@pytest.mark.cases(1)
 def test_options_that_contradict_each_other_start_nothing(words, sentence, tmp_path):
     done = run(tmp_path, *words)
     assert (done.returncode, done.stdout) == (2, "")

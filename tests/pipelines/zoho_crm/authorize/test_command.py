@@ -370,6 +370,7 @@ def test_modules_that_have_a_scope_of_their_own_get_no_more(authorize, modules, 
 
 
 @pytest.mark.parametrize("names", ["Leads,Deals,users", "roles,tags"])
+@pytest.mark.cases(1)
 def test_the_scopes_of_a_few_tables_are_enough_to_copy_them(authorize, account, command, names):
     asked = authorize("--modules", names)
     done = authorize("--code", press(URL.search(asked.out)[0], follow=False), "--modules", names)

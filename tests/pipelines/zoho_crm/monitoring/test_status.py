@@ -86,7 +86,7 @@ def test_a_place_where_nothing_was_ever_synced_is_2_and_stays_untouched(command,
     ids=["no table of runs", "no row", "no state either"],
 )
 @pytest.mark.parametrize("name", ["status", "report"])
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_tables_of_a_run_that_never_came_to_its_end_are_told(company, name, lost):
     company.run()
     for statement in lost:
@@ -114,6 +114,7 @@ def test_files_without_a_run_are_told_like_a_database(command, monkeypatch, tmp_
 
 
 @pytest.mark.parametrize("configured", [False, True])
+@pytest.mark.cases(1)
 def test_it_reads_beside_another_reader_and_leaves_the_file_as_it_is(company, configured):
     """Two processes can have a DuckDB file open only if both open it read-only."""
     company.run()
@@ -139,6 +140,7 @@ def test_it_reads_beside_another_reader_and_leaves_the_file_as_it_is(company, co
     os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may write whatever the mode is"
 )
 @pytest.mark.parametrize("words", [["status"], ["report", "--output", "../page.html"]], ids=lambda w: w[0])
+@pytest.mark.cases(1)
 def test_a_file_and_a_folder_that_cannot_be_written_can_be_looked_at(company, words):
     company.run()
     folder = company.folder / "protected"
@@ -265,6 +267,7 @@ def test_a_person_reads_it_as_a_table(company):
     assert done.out.splitlines()[-1].startswith("Fresh: ")
 
 
+@pytest.mark.long
 def test_what_a_run_leaves_on_purpose_is_told_with_its_reason(company):
     company.run()
     company.run()
@@ -278,6 +281,7 @@ def test_what_a_run_leaves_on_purpose_is_told_with_its_reason(company):
 
 
 @pytest.mark.parametrize("name", ["status", "report"])
+@pytest.mark.cases(1)
 def test_quiet_is_the_line_that_sums_up_and_programs_get_it_as_an_event(company, name):
     company.run()
     loud, quiet = company.command(name), company.command(name, "-q")

@@ -149,7 +149,7 @@ def test_a_module_asked_for_by_name_is_skipped_with_its_reason(terminal, capsys)
     ],
     ids=" ".join,
 )
-@pytest.mark.cases(6)
+@pytest.mark.cases(2)
 def test_no_line_of_a_command_is_wider_than_the_terminal(words, width, account, command, terminal):
     if words[0] in ("status", "verify"):
         assert command("run", "--progress", "off").code == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from simulators.zoho_crm import Field, Module, Org, Quirks
 from tests.support.commanding import account, command, landed, restored_environment
 from tests.support.syncing import agrees, sync, synced
@@ -70,6 +72,7 @@ def test_a_row_too_few_is_found_though_it_is_a_converted_or_unapproved_one(load,
     agrees(load, "Leads")
 
 
+@pytest.mark.long
 def test_where_the_count_refuses_the_parameters_it_is_asked_once_without_and_the_report_says_so(load_from):
     org = Org(quirks=Quirks(count_parameters="refused"))
     load = load_from(org)

@@ -112,6 +112,7 @@ def landed_nothing(folder):
     return not (folder / FILE).exists() or not loaded(folder)
 
 
+@pytest.mark.long
 def test_tables_that_are_too_dear_keep_no_other_waiting(org, run, tmp_path):
     for name in NAMES[:4]:
         for row in range(2_400):
@@ -149,6 +150,7 @@ def test_the_accounts_own_tables_get_their_turn_too_and_are_about_all_modules(or
     assert tags == [(name, f"tag of {name}") for name in NAMES[:2]]
 
 
+@pytest.mark.long
 def test_a_count_that_the_limit_cuts_off_is_said_and_made_up_for(org, run, tmp_path):
     name = NAMES[1]
     assert run(20, "--modules", name).code == 0
@@ -165,6 +167,7 @@ def test_a_count_that_the_limit_cuts_off_is_said_and_made_up_for(org, run, tmp_p
     assert landed(tmp_path / FILE, counts)[2:] == [(2,)]
 
 
+@pytest.mark.long
 def test_rows_of_a_record_are_not_forgotten_when_only_the_record_has_its_turn(org, run, tmp_path):
     """A line that is taken out of a deal leaves no trace but in the deal."""
     lines = Field("Lines", "subform", subform_module="Lines")

@@ -55,6 +55,7 @@ def company(command):
 
 
 @pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.cases(1)
 def test_a_file_that_stays_open_is_5_with_its_holder_before_any_call(company, command, tmp_path, read_only):
     file = tmp_path / "zoho.duckdb"
     assert company("run").code == 0

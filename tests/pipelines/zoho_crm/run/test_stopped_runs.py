@@ -69,6 +69,7 @@ CAUSES = {
 }
 
 
+@pytest.mark.long
 def test_each_run_that_is_stopped_is_a_row_and_the_headline_until_one_succeeds(company, monkeypatch):
     assert company.run().code == 0
     assert company.status("--max-age", "26h")["state"] == "fresh"
@@ -151,6 +152,7 @@ def test_a_run_that_is_killed_is_told_by_status_and_written_down_by_the_next(com
 
 
 @pytest.mark.parametrize(("age", "code"), [("3000m", 1), ("50h", 1), ("2d", 1), ("4d", 0)])
+@pytest.mark.cases(1)
 def test_a_table_that_is_older_than_the_age_is_1(company, age, code):
     import duckdb
 

@@ -59,6 +59,7 @@ def deals(load, org):
 
 
 @pytest.mark.parametrize("chosen", [FAMILY, FAMILY[1:]], ids=["with their records", "alone"])
+@pytest.mark.cases(1)
 def test_rows_of_records_that_changed_or_went_since_the_last_run_are_no_difference(load, org, deals, chosen):
     org.delete("Deals", deals[0])
     org.remove_row("Lines", org.records("Lines")[0].id)
@@ -105,6 +106,7 @@ def test_a_lookup_that_zoho_empties_with_its_record_is_no_difference(load, org):
 
 
 @pytest.mark.parametrize("api", ["REST", "Bulk"])
+@pytest.mark.cases(1)
 def test_a_repair_by_each_api_makes_the_tables_equal(load, org, api):
     ids = things(org, 400, fields=3, extra=[Field("Score", "formula", return_type="double")])
     org.clock.advance(hours=1)
@@ -147,6 +149,7 @@ def test_a_repair_keeps_deleted_rows_where_they_are_marked(load, org):
     assert live(load, "Things") == truth(org, "Things")
 
 
+@pytest.mark.long
 def test_a_repair_of_so_many_rows_that_all_are_read_keeps_their_versions(load, org):
     ids = things(org, 1_000)
     sync(load, history=None)
@@ -187,6 +190,7 @@ def test_a_module_that_no_run_has_loaded_is_a_difference_that_a_run_repairs(load
 
 
 @pytest.mark.parametrize("created", [True, False])
+@pytest.mark.cases(1)
 def test_a_module_without_times_of_changes_is_compared_by_its_ids(load, org, created):
     times = ("Created_Time",) if created else ()
     org.add_module(Module("Things", [Field("Title", "text")], system_fields=("id", *times)))
@@ -204,6 +208,7 @@ def test_a_module_without_times_of_changes_is_compared_by_its_ids(load, org, cre
 
 
 @pytest.mark.parametrize("repair", [True, False])
+@pytest.mark.cases(1)
 def test_a_small_table_is_written_again_though_zoho_has_the_same_rows_as_before(load, org, repair):
     """Somebody has replaced a row of it by hand, so that its count is right."""
     org.add_module(Module("Things", [Field("Title", "text")], system_fields=("id",)))
@@ -287,6 +292,7 @@ def test_fewer_rows_or_a_small_share_of_them_are_believed_to_be_gone(load, org, 
     agrees(load)
 
 
+@pytest.mark.long
 def test_many_rows_may_go_with_records_that_are_read_whole_again(load, org, deals, few):
     org.delete("Deals", deals[0])
     org.delete("Deals", deals[1])

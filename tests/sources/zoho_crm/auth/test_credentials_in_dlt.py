@@ -83,6 +83,7 @@ def arrange(form: str, folder: Path) -> dict[str, str]:
     "form",
     ["argument", "dict", "environment", "separate keys", "secrets.toml", "keys of secrets.toml", "fail"],
 )
+@pytest.mark.cases(1)
 def test_no_secret_is_left_in_a_pipelines_folder_its_trace_or_its_log(form, tmp_path):
     done = run(tmp_path, form, **arrange(form, tmp_path))
     assert done.returncode == (1 if form == "fail" else 0), done.stderr

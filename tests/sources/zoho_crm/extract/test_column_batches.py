@@ -198,6 +198,7 @@ def test_a_reading_that_fails_gives_its_slots_back(load_from, fields, monkeypatc
 
 @pytest.mark.parametrize("settings", [BULK, "ReadAPI=COQL"])
 @pytest.mark.parametrize("fields", [2, 12])
+@pytest.mark.cases(1)
 def test_a_filter_of_a_refused_field_is_for_the_records_api(load_from, settings, fields):
     org = Org(quirks=Quirks(bulk_field_cap=8))
     things(org, 4, fields=fields, refused_by_bulk={"F1"}, refused_by_coql={"F1"})

@@ -47,6 +47,7 @@ REJECTED = "select module, id, field, text, reason from rejected_values where de
 
 
 @pytest.mark.parametrize("api", APIS)
+@pytest.mark.cases(1)
 def test_values_that_do_not_fit_are_rows_of_rejected_values_until_they_fit(load_from, api):
     org = Org()
     columns = [Field("Amount", "currency"), Field("Amount_Text", "text")]
@@ -79,6 +80,7 @@ def test_values_that_do_not_fit_are_rows_of_rejected_values_until_they_fit(load_
 
 
 @pytest.mark.parametrize("table", ["rejected_values", "deleted_records"])
+@pytest.mark.cases(1)
 def test_a_table_of_ours_that_somebody_has_dropped_is_made_again(load_from, table):
     org = Org()
     org.add_module(Module("Things", [Field("Amount", "currency")], generated_type="custom"))

@@ -130,6 +130,7 @@ def test_a_window_closes_what_changed_and_adds_nothing_for_what_comes_again(tabl
     ]
 
 
+@pytest.mark.cases(1)
 def test_a_whole_reading_closes_what_it_does_not_bring(table):
     table.read(day(1), row(1, "a"), row(2, "b"), row(3, "c"))
     table.read(day(3), row(1, "A"), whole=True, gone={"2": day(2)})
@@ -143,6 +144,7 @@ def test_a_whole_reading_closes_what_it_does_not_bring(table):
     assert table.rows("id", f"{VALID_TO} is null") == []
 
 
+@pytest.mark.cases(1)
 def test_a_deletion_closes_the_version_and_a_restored_record_opens_another(table):
     table.read(day(1), row(1, "a"), row(2, "b"))
     table.read(day(2), gone={"1": day(2)})
@@ -164,6 +166,7 @@ def test_a_value_that_zoho_computes_changes_in_its_place(table):
     ]
 
 
+@pytest.mark.cases(1)
 def test_a_table_that_kept_no_history_begins_when_it_is_switched_on(table):
     table.keeps = "hard"
     table.read(day(1), row(1, "a"), row(2, "b"))
@@ -174,6 +177,7 @@ def test_a_table_that_kept_no_history_begins_when_it_is_switched_on(table):
     assert table.versions()[:2] == [("1", "a", day(2), day(3)), ("1", "A", day(3), None)]
 
 
+@pytest.mark.cases(1)
 def test_a_history_that_is_switched_off_leaves_no_rule_behind(table):
     table.read(day(1), row(1, "a"), row(2, "b"))
     table.read(day(2), row(1, "A"), whole=True)
@@ -183,6 +187,7 @@ def test_a_history_that_is_switched_off_leaves_no_rule_behind(table):
     assert table.rows("id, name") == [("1", "A"), ("2", "B")]
 
 
+@pytest.mark.cases(1)
 def test_a_load_that_was_not_noticed_is_done_again_without_a_trace(table):
     table.read(day(1), row(1, "a"), row(2, "b"))
     table.read(day(2), row(1, "A"), row(3, "c"))
@@ -191,6 +196,7 @@ def test_a_load_that_was_not_noticed_is_done_again_without_a_trace(table):
     assert table.versions() == before
 
 
+@pytest.mark.cases(1)
 def test_a_package_that_is_loaded_twice_leaves_the_same_rows(table):
     table.read(day(1), row(1, "a"))
     parquet_file = write_parquet([records_table([row(1, "A")], COLUMNS)], table.folder / "leads.parquet")
@@ -213,6 +219,7 @@ def test_rows_that_were_staged_twice_land_once(table):
     assert table.versions() == [("1", "a", day(1), day(2)), ("1", "A", day(2), None)]
 
 
+@pytest.mark.cases(1)
 def test_rows_of_one_run_that_come_again_take_the_place_of_the_earlier_ones(table):
     table.read(day(1), row(1, "a"))
     table.read(day(2), row(1, "b"))
@@ -277,6 +284,7 @@ def test_a_history_goes_on_when_only_the_state_is_lost(table):
 # ---- rows of deleted records that stay
 
 
+@pytest.mark.cases(1)
 def test_a_whole_reading_leaves_deleted_rows_and_marks_those_it_does_not_bring(table):
     table.keeps = "soft"
     table.read(day(1), row(1, "a"), row(2, "b"), row(3, "c"), row(4, "d"))
@@ -291,6 +299,7 @@ def test_a_whole_reading_leaves_deleted_rows_and_marks_those_it_does_not_bring(t
 
 
 @pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.cases(1)
 def test_a_restored_record_is_one_live_row(table, whole):
     table.keeps = "soft"
     table.read(day(1), row(1, "a"), row(2, "b"))
@@ -299,6 +308,7 @@ def test_a_restored_record_is_one_live_row(table, whole):
     assert table.rows("id, name, deleted_at") == [("1", "a", None), ("2", "b", None)]
 
 
+@pytest.mark.cases(1)
 def test_a_window_after_a_whole_reading_leaves_the_other_rows(table):
     table.keeps = "soft"
     table.read(day(1), row(1, "a"), row(2, "b"))

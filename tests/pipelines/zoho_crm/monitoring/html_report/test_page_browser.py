@@ -35,6 +35,7 @@ def is_cut_by_a_blank(browser, region):
     return seen < wide < seen + 5
 
 
+@pytest.mark.long
 def test_a_table_that_is_cut_shows_it_at_its_edge(browser, load, page, tmp_path):
     page(file_of(load))
     for width, scheme in ((375, "dark"), (500, "light"), (768, "dark"), (1280, "light")):

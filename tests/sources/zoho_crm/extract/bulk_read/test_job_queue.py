@@ -9,8 +9,10 @@ from itertools import pairwise
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Quirks, Rules
+from simulators.zoho_crm.generated import add_generated_module
 from sources.zoho_crm.client.client import ZohoClient
 from sources.zoho_crm.client.throttling import JobLimiter
+from sources.zoho_crm.extract.bulk_read.job import Job
 from sources.zoho_crm.extract.extractor import ExtractResult, read_module
 from sources.zoho_crm.planning.cost import polls_of
 from sources.zoho_crm.planning.plan import Plan
@@ -201,6 +203,22 @@ def test_a_job_under_way_is_asked_for_when_it_may_be_done_and_then_after_a_tenth
     assert first == pytest.approx(0.7 * 3.5, abs=0.2)
     assert pauses == [pytest.approx(max(1.0, at / 10), abs=0.2) for at in polls[1:-1]]
     assert 60 <= polls[-1] <= 66
+
+
+@pytest.mark.parametrize("rows_a_second", [2_000, 8_000, 40_000])
+def test_a_job_that_has_ended_tells_when_the_next_one_will(load_from, tmp_path, rows_a_second):
+    """Whatever an account's speed: after some jobs few polls are made, and hardly any time is lost."""
+    org = Org(quirks=Quirks(bulk_seconds_per_job=0.1, bulk_rows_per_second=rows_a_second))
+    add_generated_module(org, "Large", rows=200_000, columns=5, folder=tmp_path)
+    client = load_from(org).client()
+    body = {"query": {"module": {"api_name": "Large"}, "fields": ["id"]}}
+    monotonic, ends = client.context.retry_policy.monotonic, []
+    for _ in range(12):
+        assert Job(client, body, rows=200_000).wait().count == 200_000
+        ends.append((monotonic(), len(org.ledger.calls(POLL))))
+    (before, polls_before), (end, polls) = ends[5], ends[-1]
+    assert end - before <= 1.1 * 6 * 200_000 / rows_a_second
+    assert polls - polls_before <= 6 * 6
 
 
 def test_a_queue_full_of_others_jobs_is_waited_for(load, org):
