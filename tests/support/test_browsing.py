@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
     ("required", "code", "said"),
     [("", 5, "Left out: the tests that drive a browser"), ("required", 1, "error")],
 )
+@pytest.mark.cases(1)
 def test_a_missing_browser_is_said_or_is_a_failure(tmp_path, required, code, said):
     words = (
         "-m",

@@ -269,7 +269,7 @@ class Warehouse:
         if not is_duckdb(self._pipeline):
             yield
             return
-        with self._pipeline.sql_client():
+        with self._client():
             yield
 
     def tables(self, named: Iterable[str] | None = None) -> dict[str, frozenset[str]]:
@@ -504,11 +504,13 @@ class Warehouse:
     @contextmanager
     def _client(self) -> Iterator[Any]:
         """dlt's client of the destination, connected."""
-        name = self._pipeline.default_schema_name
         schemas: Any = self._pipeline.schemas
-        client = self._clients.pop() if self._clients else None
-        if client is None or client.schema is not schemas.live_schemas.get(name):
+        live = schemas.live_schemas.get(self._pipeline.default_schema_name)
+        client = self._clients.pop() if self._clients and live is not None else None
+        if client is None:
             client = self._pipeline.destination_client()
+        else:
+            client.schema = live  # a load puts another one in its place
         with client:
             yield client
         self._clients.append(client)

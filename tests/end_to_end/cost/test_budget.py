@@ -132,6 +132,7 @@ print(pa.default_memory_pool().max_memory() >> 20, written.path.stat().st_size >
 
 
 @pytest.mark.parametrize("columns", [40, 200])
+@pytest.mark.cases(1)
 def test_an_archive_is_converted_in_bounded_memory(columns, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", WRITE, str(tmp_path), str(columns)],

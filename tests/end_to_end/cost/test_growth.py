@@ -21,6 +21,7 @@ def files(folder):
 
 
 @pytest.mark.parametrize("api", ["Bulk", "REST"])
+@pytest.mark.cases(1)
 def test_idle_runs_and_looks_leave_no_file_more(command, tmp_path, monkeypatch, api):
     org = shop()
     wait_in_simulated_time(monkeypatch, org)

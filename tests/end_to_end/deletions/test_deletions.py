@@ -82,6 +82,7 @@ def test_a_second_run_changes_nothing(load, org):
     assert everything(load) == before
 
 
+@pytest.mark.long
 def test_more_than_two_thousand_deletions_are_all_followed(load_from):
     org = Org(rules=Rules(per_page=200), quirks=Quirks(deleted_page_11=False))
     load = load_from(org)
@@ -281,6 +282,7 @@ def test_a_line_that_is_taken_out_goes_and_a_new_one_comes(load_from, coql):
     family_agrees(load)
 
 
+@pytest.mark.long
 def test_a_link_that_goes_without_a_trace_is_found_by_the_count_or_the_week(load_from):
     org = Org(quirks=Quirks(unlinking_touches_record=False))
     load = load_from(org)
@@ -294,6 +296,7 @@ def test_a_link_that_goes_without_a_trace_is_found_by_the_count_or_the_week(load
     family_agrees(load)
 
 
+@pytest.mark.long
 def test_children_that_this_run_was_not_asked_for_are_right_when_it_is_their_turn(load, org):
     deals = family(org)
     sync(load, *FAMILY)

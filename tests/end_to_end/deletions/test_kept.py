@@ -152,7 +152,7 @@ def test_sweeps_refreshes_and_new_fields_land_in_the_live_rows(load, org, keep):
 
 
 @KEPT
-@pytest.mark.cases(1)
+@pytest.mark.long
 def test_fields_that_are_gone_stay_in_old_and_in_new_rows(load, org, keep):
     ids = things(org, 4, fields=2)
     sync(load, **keep)
@@ -219,6 +219,7 @@ def test_the_loser_of_a_merge_that_nothing_names_ends_its_last_version(load_from
 # ---- soft
 
 
+@pytest.mark.long
 def test_a_restored_record_is_live_again(load, org):
     ids = things(org, 3)
     sync(load, **SOFT)
@@ -252,7 +253,7 @@ def test_a_restore_without_a_trace_is_found_by_the_weekly_comparison(load, org):
 
 
 @KEPT
-@pytest.mark.cases(1)
+@pytest.mark.long
 def test_what_was_not_kept_before_is_kept_from_now_on(load, org, keep):
     ids = things(org, 3)
     sync(load)
@@ -296,7 +297,7 @@ def test_a_history_is_not_dropped_in_silence(load, org, then):
 
 
 @KEPT
-@pytest.mark.cases(1)
+@pytest.mark.long
 def test_what_another_pipeline_has_kept_is_not_replaced(load, org, keep):
     ids = things(org, 3)
     sync(load, **keep)
@@ -311,7 +312,7 @@ def test_what_another_pipeline_has_kept_is_not_replaced(load, org, keep):
 
 
 @KEPT
-@pytest.mark.cases(1)
+@pytest.mark.long
 def test_a_module_without_records_begins_to_keep_with_its_first(load, org, keep):
     things(org, 0)
     sync(load, **keep)

@@ -75,6 +75,7 @@ def test_a_restored_record_is_back_in_the_next_run_though_no_time_moves(load_fro
     assert len(remembered(load)) == 2
 
 
+@pytest.mark.long
 def test_a_restored_record_is_back_where_deleted_records_is_excluded(load, org):
     ids = things(org, 3)
 
@@ -134,7 +135,7 @@ def test_of_many_deletions_the_newest_are_asked_for_and_a_count_tells_of_the_oth
         {"coql_modules_refused": frozenset(), "activities_go_with_record": False},
     ],
 )
-@pytest.mark.cases(1)
+@pytest.mark.long
 def test_tasks_notes_and_files_go_and_come_back_with_their_record(load_from, quirks):
     load = load_from(Org(quirks=Quirks(**quirks)))
     org, accounts = load.org, office(load.org)

@@ -130,6 +130,7 @@ def test_check_says_what_postgres_forbids(check, postgres, monkeypatch):
     assert "-> grant the right to create schemas and tables" in done.says("destination")
 
 
+@pytest.mark.long
 def test_postgres_loses_the_values_that_a_new_rule_forbids(load, org, postgres):
     load.destination, load.dataset = dlt.destinations.postgres(postgres), "private"
     people(org)

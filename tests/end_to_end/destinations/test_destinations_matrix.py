@@ -288,7 +288,7 @@ def test_deleted_rows_stay_with_their_time(at, org):
     assert {**gone, "deleted_at": None} == before[ids[4]]
 
 
-@pytest.mark.cases(1)
+@pytest.mark.long
 def test_every_version_stays(at, org):
     ids = deals(org)
     if not at.place.changes:
@@ -314,7 +314,7 @@ def refused(at: Any, **policy: Any) -> None:
     assert [call for call in at.org.ledger.calls() if call.path.startswith("/crm")] == []
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_verify_finds_what_no_list_shows_and_repair_corrects_it(at, org):
     ids = deals(org)
     run(at)

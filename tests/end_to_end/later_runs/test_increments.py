@@ -176,6 +176,7 @@ def test_a_window_is_read_again_from_a_time_that_the_user_gives(load, org):
     assert watermark(load) == org.now()
 
 
+@pytest.mark.long
 def test_a_full_refresh_reads_everything(load, org):
     ids = things(org, 4)
     sync(load)
@@ -283,6 +284,7 @@ def test_a_wish_for_bulk_read_makes_no_job_for_a_module_that_did_not_change(load
     assert len(org.ledger.calls(BULK)) == 1
 
 
+@pytest.mark.long
 def test_an_idle_module_is_counted_once_a_day_and_one_that_changed_each_time(load, org):
     ids = things(org, 3)
     sync(load)

@@ -107,6 +107,7 @@ def test_files_cannot_keep_what_was_and_say_so(load, org, tmp_path, keeps):
         sync(load, **keeps)
 
 
+@pytest.mark.long
 def test_a_deletion_in_the_middle_of_a_run_is_remembered_once_on_files(load, org, tmp_path):
     ids = things(org, 3)
     load.destination = dlt.destinations.filesystem(str(tmp_path / "lake"))

@@ -78,6 +78,7 @@ def test_a_missing_key_is_one_sentence_and_nothing_is_read(account, command, tmp
     assert not (tmp_path / "zoho.duckdb").exists()
 
 
+@pytest.mark.long
 def test_verify_finds_no_difference_in_hashes_and_refuses_another_key(account, org, command, monkeypatch):
     monkeypatch.setenv("SOURCES__ZOHO_CRM__PRIVACY_KEY", SECRET)
     monkeypatch.setenv("SOURCES__ZOHO_CRM__PRIVACY", RULES)

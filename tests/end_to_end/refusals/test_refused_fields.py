@@ -82,6 +82,7 @@ def test_a_plan_knows_what_it_takes(account, command, quick, org, tmp_path, monk
     assert spent <= (56 + 16 if coql else 56 + 38)
 
 
+@pytest.mark.long
 def test_where_coql_refuses_it_too_the_records_api_reads_it(account, command, quick, org, tmp_path):
     things(org, "Place", refused_by_coql={"Place"})
     run(command, org, tmp_path, "Place")
@@ -104,7 +105,7 @@ def small(org) -> None:
 
 
 @pytest.mark.parametrize("change", ["a month", "another field", "another type"])
-@pytest.mark.cases(1)
+@pytest.mark.long
 def test_a_refusal_is_forgotten_when_it_may_no_longer_hold(account, command, quick, org, tmp_path, change):
     small(org)
     run(command, org, tmp_path, "Place")

@@ -45,6 +45,7 @@ def test_the_demo_company_lands_row_by_row(load_from, org, api):
             assert seen == expected[record_id], (name, record_id)
 
 
+@pytest.mark.long
 def test_two_runs_leave_the_same_tables(load_from, org):
     load = load_from(org)
     load()

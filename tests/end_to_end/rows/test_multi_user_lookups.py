@@ -25,7 +25,7 @@ def deals_with_teams(form):
 
 @pytest.mark.parametrize("form", ["text", "object"])
 @pytest.mark.parametrize("api", ["auto", "bulk"])
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_its_rows_are_a_table_that_follows_links_and_records(load_from, form, api):
     org, deals, rows, user = deals_with_teams(form)
     load = load_from(org)

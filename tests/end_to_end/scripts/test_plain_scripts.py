@@ -457,6 +457,7 @@ def test_a_parent_that_is_replaced_each_run_takes_its_rows_along(script, org):
             org.remove_row("Lines", org.records("Lines")[0].id)
 
 
+@pytest.mark.long
 def test_tables_that_are_replaced_are_never_emptied_for_want_of_news(script, org):
     ids = things(org, 3)
     org.tag("Things", "hot")
@@ -644,6 +645,7 @@ def test_a_small_table_that_somebody_has_changed_is_right_within_a_week(script, 
     small_agrees(script)
 
 
+@pytest.mark.long
 def test_what_a_step_made_of_a_small_table_goes_with_the_step(script, org):
     small(org)
     script.run(None, *SMALL)
@@ -671,6 +673,7 @@ def test_a_small_table_that_another_disposition_wrote_is_written_again(script, o
     small_agrees(script)
 
 
+@pytest.mark.long
 def test_a_small_table_that_landed_in_a_load_that_failed_is_not_taken_for_the_one_before(
     script, org, monkeypatch
 ):

@@ -94,6 +94,7 @@ def test_the_wheel_has_the_connector_files_and_declares_what_reads_them(wheel):
     assert "Requires-Dist: pyyaml" in needed
 
 
+@pytest.mark.long
 def test_the_command_for_other_services_lists_and_runs(installed, tmp_path):
     program = installed / "zoho-api"
     assert "desk: Zoho Desk" in said(tmp_path, program, "list")

@@ -111,6 +111,7 @@ def test_the_tables_that_bigin_does_not_fill_are_left_out_with_the_reason(load_f
     assert load.rows("select count(*) from layouts where module = 'Pipelines'") == [(2,)]
 
 
+@pytest.mark.long
 def test_where_bigin_has_sub_pipelines_and_currencies_they_are_tables(load_from):
     load = bigin(load_from, bigin_pipelines=True, bigin_currencies=True)
     load.org.account.add_currency("EUR", "Euro", "1")
@@ -128,6 +129,7 @@ def test_without_a_count_the_rows_come_all_the_same(load_from):
     assert {r.crm_count for r in run.readings if r.plan} == {None}
 
 
+@pytest.mark.long
 def test_without_a_list_of_deletions_a_deleted_record_leaves_all_the_same(load_from):
     load = bigin(load_from, bigin_deleted=False)
     sync(load, "Contacts")

@@ -80,6 +80,7 @@ def test_the_option_wins_over_the_setting(command, monkeypatch, org):
     assert {call.path.split("/")[1] for call in org.ledger.calls() if "oauth" not in call.path} == {"crm"}
 
 
+@pytest.mark.long
 def test_crm_and_bigin_stand_side_by_side_in_one_file(command, monkeypatch, org):
     crm = Org(clock=Clock.real())
     crm.add_module(Module("Deals", [Field("Deal_Name", "text")]))

@@ -9,6 +9,7 @@ from tests.support.connecting import assert_tables
 
 
 @pytest.mark.parametrize("moment", [4, 12, 25])
+@pytest.mark.cases(1)
 def test_the_run_after_a_killed_one_is_right(suite, read, moment):
     for number in range(120):
         suite.desk.insert("tickets", {"subject": f"{number}"})

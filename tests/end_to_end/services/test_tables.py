@@ -17,6 +17,7 @@ SOME = {
 
 
 @pytest.mark.parametrize("connector", CONNECTORS)
+@pytest.mark.cases(2)
 def test_the_first_run_brings_every_row_and_the_second_brings_nothing_new(full_suite, read_full, connector):
     run = read_full.good(connector)
     assert_tables(read_full, full_suite, connector)
@@ -77,6 +78,7 @@ def delete_some(suite):
 
 
 @pytest.mark.parametrize("connector", CONNECTORS)
+@pytest.mark.cases(1)
 def test_edits_new_rows_and_deletions(full_suite, read_full, connector):
     """Deletions leave on the day that the report names, or by --full-refresh."""
     suite, some = full_suite, SOME[connector]

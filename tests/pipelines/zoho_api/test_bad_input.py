@@ -43,6 +43,7 @@ def test_wrong_usage_is_one_line(api, suite, tmp_path, words, said):
     assert not (tmp_path / "zoho.duckdb").exists()
 
 
+@pytest.mark.long
 def test_a_bad_file_among_several_holds_up_no_other(api, suite, tmp_path):
     (tmp_path / "bad.yaml").write_text("titel: x\n")
     done = api("run", "bad.yaml", "desk", "--param", "desk.since=2000-01-01T00:00:00.000Z")
@@ -157,6 +158,7 @@ def test_a_token_goes_to_the_connectors_host_only(api, suite, tmp_path):
     assert "elsewhere.invalid is not the host that this token is for: no call is made" in done.err
 
 
+@pytest.mark.long
 def test_a_full_disk_leaves_what_was_loaded_and_the_next_run_is_right(api, suite, monkeypatch):
     from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 

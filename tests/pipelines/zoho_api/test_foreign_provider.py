@@ -65,6 +65,7 @@ def rows(query):
 
 
 @pytest.mark.parametrize("token_format", ["json", "form"])
+@pytest.mark.cases(1)
 def test_consent_then_rows_then_what_changed(api, provider, tracker, tmp_path, token_format):
     provider.quirks.token_format = token_format
     done = authorize(api, provider, tracker, consent(provider, tracker))

@@ -101,6 +101,7 @@ with alone(sys.argv[1], "zoho_demo"):
 """
 
 
+@pytest.mark.long
 def test_two_runs_of_one_pipeline_are_kept_apart_until_the_first_is_dead(tmp_path):
     place = str(tmp_path / "p")
     words = ("--demo", "--modules", "Vendors", "--pipelines-dir", place)

@@ -126,6 +126,7 @@ def test_a_later_run_of_one_account_reads_what_changed_and_leaves_the_others_met
     assert 'zoho_crm_run_exit_code{pipeline="beta"} 3.0\n' in metrics
 
 
+@pytest.mark.long
 def test_a_secret_that_is_not_there_is_named_and_the_others_run(group):
     del group.connections["BETA_ZOHO"]
     done = group.run("run", "--log-format", "json")
@@ -200,6 +201,7 @@ def test_accounts_in_one_duckdb_file_are_loaded_one_after_the_other(group):
     assert both == [("Ada",), ("Bob",), ("Test",)]
 
 
+@pytest.mark.long
 def test_the_commands_that_look_do_so_for_each_account(group):
     group.run("run", "--only", "acme,acme_sandbox")
     planned = group.run("plan", "--quiet")

@@ -204,6 +204,7 @@ def fits(value, described):
     return wanted is None or any(isinstance(value, kinds[kind]) for kind in wanted)
 
 
+@pytest.mark.long
 def test_rows_that_are_kept_of_deleted_records_are_exported_too(org, account, command, tmp_path):
     soft = ("--progress", "off", "--quiet", "--deletes", "soft")
     command("run", *soft)
@@ -244,6 +245,7 @@ def test_no_call_is_made(org, export):
     assert len(org.ledger.calls()) == before
 
 
+@pytest.mark.long
 def test_a_second_export_takes_the_place_of_the_first_whatever_its_format(export, command, tmp_path):
     export("csv")
     _, folder = export("jsonl")
@@ -335,6 +337,7 @@ def test_a_file_that_differs_is_named(export, command, change, sentence):
     assert different == ["deals.csv"]
 
 
+@pytest.mark.long
 def test_several_are_named_at_once_and_a_schema_counts(export, command):
     _, folder = export("csv")
     flip(folder / "deals.schema.json")
@@ -388,6 +391,7 @@ def test_files_are_proven_on_a_machine_without_the_destination(export, command, 
     assert command("verify", "--against", "out").code == 4
 
 
+@pytest.mark.long
 def test_a_file_of_somebody_else_is_told_and_is_no_difference(export, command):
     _, folder = export("csv")
     (folder / "notes-of-mine.txt").write_text("mine")

@@ -71,10 +71,12 @@ def test_a_person_sees_the_labels_and_the_fields_without_a_column(describe):
     assert LABEL in describe("deals").out
 
 
+@pytest.mark.long
 def test_a_modules_name_will_do(describe):
     assert describe("Deals").out == describe("deals").out
 
 
+@pytest.mark.long
 def test_tables_about_the_account_refer_to_each_other(describe):
     events = describe("users", "--format", "json").events
     found = {e["column"]: e["references"] for e in events if e["event"] == "column"}
@@ -84,6 +86,7 @@ def test_tables_about_the_account_refer_to_each_other(describe):
     assert found["full_name"] == []
 
 
+@pytest.mark.long
 def test_a_table_that_is_not_there_is_guessed(describe):
     done = describe("thing")
     assert (done.code, done.out) == (2, "")

@@ -82,6 +82,7 @@ def test_each_user_has_what_they_did_last_and_the_days_since(org, seats):
     assert found["Creator"]["user_id"] == org.account.users[1]["id"]
 
 
+@pytest.mark.long
 def test_a_deletion_is_an_activity_of_who_deleted(org, account, command, seats):
     org.account.user = next(u for u in org.account.users if u["full_name"] == "Deleter")
     org.clock.advance(hours=1)
@@ -112,6 +113,7 @@ def test_the_sums_and_what_they_cost(seats):
     assert len(summary["definitions"]) == 4
 
 
+@pytest.mark.long
 def test_a_person_reads_the_sums_and_how_they_are_counted(seats):
     done = seats("--price", "40")
     assert "  idle for 60 days or more: 4, 160\n" in done.out
@@ -121,6 +123,7 @@ def test_a_person_reads_the_sums_and_how_they_are_counted(seats):
     )
 
 
+@pytest.mark.long
 def test_no_call_is_made_and_no_credentials_are_needed(org, seats, monkeypatch):
     monkeypatch.delenv("SOURCES__ZOHO_CRM__CREDENTIALS")
     before = len(org.ledger.calls())

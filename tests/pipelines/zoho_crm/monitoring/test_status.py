@@ -114,7 +114,7 @@ def test_files_without_a_run_are_told_like_a_database(command, monkeypatch, tmp_
 
 
 @pytest.mark.parametrize("configured", [False, True])
-@pytest.mark.cases(1)
+@pytest.mark.long
 def test_it_reads_beside_another_reader_and_leaves_the_file_as_it_is(company, configured):
     """Two processes can have a DuckDB file open only if both open it read-only."""
     company.run()
@@ -140,7 +140,7 @@ def test_it_reads_beside_another_reader_and_leaves_the_file_as_it_is(company, co
     os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may write whatever the mode is"
 )
 @pytest.mark.parametrize("words", [["status"], ["report", "--output", "../page.html"]], ids=lambda w: w[0])
-@pytest.mark.cases(1)
+@pytest.mark.long
 def test_a_file_and_a_folder_that_cannot_be_written_can_be_looked_at(company, words):
     company.run()
     folder = company.folder / "protected"
@@ -219,6 +219,7 @@ def test_a_module_that_fails_is_named_with_its_error_and_the_others_are_fresh(co
     ]
 
 
+@pytest.mark.long
 def test_a_table_that_differs_from_the_count_is_marked(company):
     company.run()
     company.run()  # after which nothing is read again that stands there
@@ -243,6 +244,7 @@ def test_a_table_that_differs_from_the_count_is_marked(company):
     assert (company.tables["Leads"]["difference"], company.summary["state"]) == (0, "fresh")
 
 
+@pytest.mark.long
 def test_a_table_without_a_good_run_for_too_long_is_stale(company):
     company.run()
     moved = ", ".join(f"{name} = {name} - interval 3 day" for name in ("started_at", "finished_at"))

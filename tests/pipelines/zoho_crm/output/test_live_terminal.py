@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import duckdb
+import pytest
 
 from tests.pipelines.zoho_crm.output.terminal import Terminal
 from tests.pipelines.zoho_crm.test_process import ROOT, run
@@ -65,6 +66,7 @@ def test_the_first_ctrl_c_finishes_the_load_and_says_so_and_what_is_loaded_stays
     assert run(tmp_path, "--demo", "--modules", "Vendors", PYTHONPATH=str(ROOT)).returncode == 0
 
 
+@pytest.mark.long
 def test_the_second_ctrl_c_kills_at_once_and_gives_the_cursor_back_all_without_colour(tmp_path):
     terminal = slow(tmp_path, NO_COLOR="1")
     terminal.press(b"\x03")

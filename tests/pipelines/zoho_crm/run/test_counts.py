@@ -50,6 +50,7 @@ def test_the_count_has_converted_and_unapproved_records_and_needs_no_excuse(comm
     assert {tuple(names) for names, _ in counts(org)} == {("approved", "converted")}
 
 
+@pytest.mark.long
 def test_a_row_too_few_is_found_though_it_is_a_converted_or_unapproved_one(load, org):
     ids = leads(org)
 

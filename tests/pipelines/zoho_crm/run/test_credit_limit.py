@@ -81,6 +81,7 @@ def test_runs_with_a_small_limit_load_more_each_time_and_then_take_turns(org, ru
     assert loaded(tmp_path) == held(org)
 
 
+@pytest.mark.long
 def test_a_limit_that_pays_for_the_changes_ends_with_0_once_all_is_loaded(org, run, tmp_path):
     for name in NAMES:
         for row in range(1_200):
@@ -139,6 +140,7 @@ def test_status_says_what_waits_and_how_old_it_is(org, run, command, tmp_path):
     assert f"{len(waiting)} left for later" in text
 
 
+@pytest.mark.long
 def test_the_accounts_own_tables_get_their_turn_too_and_are_about_all_modules(org, run, tmp_path):
     for name in NAMES[:2]:
         org.tag(name, f"tag of {name}")

@@ -28,6 +28,7 @@ def load(load_from: Callable[[Org], Any], monkeypatch: pytest.MonkeyPatch) -> An
     return load_from(org)
 
 
+@pytest.mark.long
 def test_a_table_is_made_and_replaced_with_a_limit_which_is_gone_afterwards(load, monkeypatch):
     monkeypatch.setattr(duckdb_memory, "LEAST", 128 << 20)
     limits = []

@@ -63,6 +63,7 @@ def test_a_table_that_the_destination_refuses_hides_no_other(load, org, tmp_path
     assert titles(load, "pears") == ["Pears 0", "Pears 1", "Pears 2"]
 
 
+@pytest.mark.long
 def test_files_stay_when_their_replacement_cannot_be_written(load, org, tmp_path, monkeypatch):
     load.destination = dlt.destinations.filesystem(str(tmp_path / "lake"))
     load()
@@ -85,6 +86,7 @@ def test_files_stay_when_their_replacement_cannot_be_written(load, org, tmp_path
     assert titles(load, "pears") == ["Pears 0", "Pears 1", "Pears 2", "new"]
 
 
+@pytest.mark.long
 def test_a_table_that_another_pipeline_made_is_not_emptied_first(load, org, tmp_path, monkeypatch):
     load()
 
@@ -106,12 +108,14 @@ def test_a_module_that_was_loaded_and_is_refused_now_is_a_failure(load, org):
     assert titles(load, "pears") == ["Pears 0", "Pears 1", "Pears 2"]
 
 
+@pytest.mark.long
 def test_a_module_that_lost_its_scope_is_3(load, org):
     load()
     org.modules["Pears"].scope_mismatch = True
     assert load().exit_code == 3
 
 
+@pytest.mark.long
 def test_a_table_of_ours_that_was_asked_for_without_its_scope_is_3(load, org):
     org.scopes = {scope for scope in org.scopes if "users" not in scope}
     assert load().exit_code == 0
@@ -147,6 +151,7 @@ def test_rows_lost_on_the_way_fail_their_table(load, org, monkeypatch):
     assert load.reading("Pears").error == "2 rows are in the destination, 3 were read"
 
 
+@pytest.mark.long
 def test_tables_that_cannot_be_counted_are_a_failure(load, org, monkeypatch):
     def refuse(held, tables):
         raise duckdb.Error("no such thing")

@@ -117,6 +117,7 @@ def test_while_the_destination_cannot_be_reached_the_folder_remembers(company):
     assert list(company.folder.rglob("*.attempts")) == []
 
 
+@pytest.mark.long
 def test_before_anything_was_loaded_a_stopped_run_is_told_too(company):
     assert company.run(settings="Region=Mars;").code == 2
     assert list(company.folder.glob("*.duckdb")) == []

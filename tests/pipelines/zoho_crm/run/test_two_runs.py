@@ -35,6 +35,7 @@ def served():
         yield org, f"{zoho.connection_string}{QUICK}"
 
 
+@pytest.mark.long
 def test_two_customers_in_two_folders_never_meet(command, monkeypatch, tmp_path):
     """Both with the default name, of one user: neither the lock nor what a run remembers is shared."""
     folders = {name: tmp_path / name for name in ("ann", "bob")}

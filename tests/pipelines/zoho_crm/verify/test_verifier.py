@@ -263,6 +263,7 @@ def few(monkeypatch):
     monkeypatch.setattr(extraction, "MANY", 3)
 
 
+@pytest.mark.long
 def test_rows_that_a_lost_permission_hides_are_not_removed(load, org, few):
     ids = things(org, 10)
     sync(load)
@@ -282,6 +283,7 @@ def test_rows_that_a_lost_permission_hides_are_not_removed(load, org, few):
     agrees(load)
 
 
+@pytest.mark.long
 def test_fewer_rows_or_a_small_share_of_them_are_believed_to_be_gone(load, org, few):
     ids = things(org, 40)
     sync(load)

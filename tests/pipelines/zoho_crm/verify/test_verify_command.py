@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, serve
+from tests.conftest import wait_in_simulated_time
 from tests.support.commanding import command
 
 __all__ = ["command"]  # a fixture
@@ -34,6 +35,7 @@ def org():
 
 @pytest.fixture
 def company(org, monkeypatch, command, tmp_path):
+    wait_in_simulated_time(monkeypatch, org)
     with serve(org) as zoho:
         text = f"{zoho.connection_string}OAuthSettingsLocation=memory://;"
         monkeypatch.setenv("SOURCES__ZOHO_CRM__CREDENTIALS", text)

@@ -148,6 +148,7 @@ def test_a_module_is_read_whole_after_seven_nights_and_plan_says_so(org, account
     assert {id for (id,) in held} == {record.id for record in org.records("Deals")}
 
 
+@pytest.mark.long
 def test_the_tables_of_one_run_are_one_start(org, account, command, tmp_path):
     """A daily refresh under runs 16 hours apart is due after 16 hours: the next one would come 8 hours late."""
     words = ("run", "--modules", "Deals,users,roles,profiles", "--progress", "off")

@@ -97,6 +97,7 @@ def test_a_table_of_ours_that_somebody_has_dropped_is_made_again(load_from, tabl
     assert load.rows(f"select id from {table}") == [(expected[table],)]
 
 
+@pytest.mark.long
 def test_text_that_an_earlier_version_kept_beside_its_column_moves(load_from):
     """Its column stays, empty; the run says why it reads the module whole."""
     org = Org()

@@ -183,6 +183,7 @@ def test_the_figures_are_those_of_the_destination(load, page):
     assert "of the 62,000 that Zoho's formula gives this edition a day" in found.text
 
 
+@pytest.mark.long
 def test_what_a_table_says_of_its_records_is_counted_in_the_destination(load, page):
     sql(load, "update zoho.apples set modified_time = now() - interval 76 hour")
     sql(load, "update zoho.apples set created_time = now() - interval 75 day where name <> 'edited'")
@@ -204,6 +205,7 @@ def test_postgres_gives_the_same_page(load_from, page, postgres):
     check_figures(found, load, lambda query: load.rows(query.format(sync_runs="zoho.sync_runs")))
 
 
+@pytest.mark.long
 def test_each_chart_is_one_drawing_with_its_numbers_and_its_words(load, page):
     found = page(file_of(load))
     charts = [value for tag, name, value in found.attributes if (tag, name) == ("div", "aria-label")]
@@ -218,6 +220,7 @@ def test_each_chart_is_one_drawing_with_its_numbers_and_its_words(load, page):
     assert "Each count of the CRM was the same as the table's." in found.text
 
 
+@pytest.mark.long
 def test_what_was_counted_on_one_day_is_a_number_and_no_dot_in_an_empty_frame(one_day, page):
     found = page(file_of(one_day))
     assert found.tags["svg"] == 1  # the records by the month in which they were created
@@ -232,6 +235,7 @@ def test_what_was_counted_on_one_day_is_a_number_and_no_dot_in_an_empty_frame(on
         assert re.search(f" {title} [^“]*{so_far}{tiles}The numbers of “{title}”", found.text), title
 
 
+@pytest.mark.long
 def test_a_table_that_was_counted_once_is_a_number_beside_the_charts(load, page):
     sql(load, "update zoho.sync_runs set table_count = null where module = 'Pears' and since is not null")
     found = page(file_of(load))
@@ -239,6 +243,7 @@ def test_a_table_that_was_counted_once_is_a_number_beside_the_charts(load, page)
     assert words in found.text
 
 
+@pytest.mark.long
 def test_a_count_in_a_chart_is_written_out(load, page):
     sql(load, "update zoho.sync_runs set table_count = 5203 where module = 'Apples'")
     sql(load, "update zoho.sync_runs set credits = 40001234 where module = 'Apples'")
@@ -248,6 +253,7 @@ def test_a_count_in_a_chart_is_written_out(load, page):
     assert not [word for word in words if re.fullmatch(r"[\d.]+[kMGm]", word)]
 
 
+@pytest.mark.long
 def test_times_are_short_and_the_page_says_the_year_once(load, page):
     found = page(file_of(load))
     today = datetime.now(timezone.utc)
@@ -258,6 +264,7 @@ def test_times_are_short_and_the_page_says_the_year_once(load, page):
     assert not re.search(r"\d{4}-\d\d-\d\d", found.text)
 
 
+@pytest.mark.long
 def test_seats_compare_the_users_that_hold_a_licence_with_the_licences_bought(load_from, page):
     org = company()
     org.account.add_user("Ida", "Lewis")
@@ -346,6 +353,7 @@ def test_a_browser_has_nothing_to_load(load, page, tmp_path):
     assert len(text) < 1_500_000
 
 
+@pytest.mark.long
 def test_an_account_whose_modules_are_left_out_has_a_page_of_sentences(load_from, page):
     org = Org()
     org.add_module(Module("Things"))

@@ -58,6 +58,7 @@ def test_a_table_that_is_cut_shows_it_at_its_edge(browser, load, page, tmp_path)
             assert region.get_attribute("aria-label")
 
 
+@pytest.mark.long
 def test_the_sign_goes_at_the_end_of_the_way(browser, load, page, tmp_path):
     page(file_of(load))
     region = next(r for r in shown(browser, tmp_path / "page.html", 500) if is_cut(browser, r))
