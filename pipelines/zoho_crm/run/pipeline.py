@@ -83,7 +83,6 @@ def _open(
         progress=collector,
     )
     pipeline.sync_destination()
-    pipeline.config.restore_from_destination = False  # done: `run` would ask the destination again
     return pipeline
 
 
