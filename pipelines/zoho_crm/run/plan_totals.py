@@ -88,7 +88,7 @@ def _waiting_for_each_other(lines: Sequence[PlanLine]) -> list[PlanLine]:
     for line in lines:
         if line.estimate.one_at_a_time:
             alone = job_seconds(rows_of_jobs(line.rows or 0)[0])
-            more = polls_of(waits + alone, alone) - polls_of(alone, alone)
+            more = polls_of(waits + alone, alone, queued=waits) - polls_of(alone, alone)
             line = replace(line, calls=line.calls + more, credits=line.credits + more)
             waits += alone
         found.append(line)

@@ -22,10 +22,14 @@ CELL_IN_ARCHIVE = 3.5
 CELL_IN_JSON = 30
 FIRST_POLL = 0.7  # of the time that a job is expected to take
 MOST_BEFORE = 5.0  # seconds between the first poll and the expected end
+MEASURED_FIRST_POLL = 0.95  # of that time, once a job of this run has shown how fast Zoho is
 NEAR_SHARE = 0.05  # of the time waited, up to
 NEAR = 1.2  # times the expected time
-# The same once a job of this run has shown how fast Zoho is.
-MEASURED_FIRST_POLL, MEASURED_NEAR_SHARE, MEASURED_NEAR, MEASURED_PAUSE = 0.95, 0.025, 1.1, 0.5
+END_SHARE, END_PAUSE = (
+    0.02,
+    0.5,
+)  # of the time waited, and seconds at least, where the end of a long job is expected:
+END = (0.95, 1.1)  # times the expected time
 SOON = 0.1  # seconds; what is left of a sum of pauses may be too short for a clock to move
 POLL_SHARE, SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 1.0, 30.0  # of the time waited; seconds between two polls
 
@@ -61,31 +65,37 @@ def job_seconds(rows: int, rows_a_second: float | None = None) -> float:
 def poll_pause(waited: float, expected: float = 0.0, *, measured: bool = False) -> float:
     """The seconds until a Bulk Read job is asked for again.
 
-    Each poll costs a credit, so none is made before a good part of the expected time has passed. While the job should
-    end, the pause is a twentieth of the time waited, or a fortieth where the time was measured; after that a tenth, and
-    the end is noticed 5 % too late on average.
+    Each poll costs a credit, so none is made before a good part of the expected time has passed. Then the pauses are a
+    twentieth of the time waited, where the end is expected a fiftieth, and after that a tenth: then the end is noticed
+    5 % too late on average.
 
     Args:
-        waited: seconds since the job was made.
+        waited: seconds since the job was made, or since it was last found waiting in Zoho's queue.
         expected: seconds that it should take; 0 if that is not known.
         measured: whether a job of this run took that long, by its rows.
     """
-    measured = measured and expected > SHORTEST_JOB  # small jobs tell nothing of the speed, nor it of them
-    first = MEASURED_FIRST_POLL * expected if measured else max(FIRST_POLL * expected, expected - MOST_BEFORE)
+    long = expected > SHORTEST_JOB  # small jobs tell nothing of the speed, nor it of them
+    early = max(FIRST_POLL * expected, expected - MOST_BEFORE)
+    first = MEASURED_FIRST_POLL * expected if measured and long else early
     if first - waited > SOON:
         return first - waited
-    if measured and waited < MEASURED_NEAR * expected:
-        return max(MEASURED_PAUSE, MEASURED_NEAR_SHARE * waited)
+    if long and END[0] * expected <= waited + SOON and waited < END[1] * expected:
+        return max(END_PAUSE, END_SHARE * waited)
     share = NEAR_SHARE if waited < NEAR * expected else POLL_SHARE
     return min(max(SHORTEST_PAUSE, share * waited), LONGEST_PAUSE)
 
 
-def polls_of(seconds: float, expected: float = 0.0, *, measured: bool = False) -> int:
-    """How often a job is asked for that is done after so many seconds; the first time at once."""
-    polls, waited = 1, 0.0
+def polls_of(seconds: float, expected: float = 0.0, *, measured: bool = False, queued: float = 0.0) -> int:
+    """How often a job is asked for that is done after so many seconds; the first time at once.
+
+    `queued` seconds it waited in Zoho's queue: its time is expected anew from each answer that says so.
+    """
+    polls, waited, begun = 1, 0.0, 0.0
     while waited < seconds:
-        waited += poll_pause(waited, expected, measured=measured)
+        waited += poll_pause(waited - begun, expected, measured=measured)
         polls += 1
+        if waited < queued:
+            begun = waited
     return polls
 
 

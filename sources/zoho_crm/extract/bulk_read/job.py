@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +17,12 @@ from ...models import MODIFIED_TIME, Window
 from ...planning.cost import SHORTEST_JOB, job_seconds, poll_pause
 from ...planning.plan import Plan
 
-WORKING = frozenset({"ADDED", "QUEUED", "IN PROGRESS"})
+NOT_BEGUN = frozenset({"ADDED", "QUEUED"})
+WORKING = NOT_BEGUN | {"IN PROGRESS"}
 PATIENCE = 3  # refusals of a queue that is full without us; each was tried for a minute by the client
 FULL_QUEUE = 30.0  # seconds between them
-FOUND_DONE = (
-    0.8  # of the time waited is what a job may have taken that was done when it was first asked for again
-)
+FOUND_DONE = 0.8  # of the time waited may be what a job took that was done when it was first asked for again
+NOTICED = 0.1  # of a job's time: so late may be noticed that the one before it has ended
 AT_WORK = "Zoho works on a Bulk Read job"
 OUR_QUEUE = "as many Bulk Read jobs as Zoho takes are under way for other tables"
 
@@ -139,12 +140,14 @@ class Job:
         return outcome
 
     def _poll(self) -> Result:
-        """Ask how the job is: at once, when most of the expected time has passed, then less and less often."""
+        """Ask how the job is: at once, when most of the expected time has passed, then less and less often.
+
+        What has not begun when it is asked for takes its whole time from then on.
+        """
         retry_policy, state, pause, polls = self._client.context.retry_policy, "", 0.0, 0
         end = retry_policy.monotonic() + retry_policy.job_deadline
-        speed = self._client.context.bulk_rows_a_second
-        known = self.rows is not None and self.earlier is None
-        expected = job_seconds(self.rows or 0, speed) if known else 0.0
+        begun = self._began
+        in_progress: float | None = None  # since when, if it waited before
         while retry_policy.monotonic() < end:
             answer = self._read()
             state = str(answer.get("state"))
@@ -158,10 +161,26 @@ class Job:
             if state not in WORKING:
                 words = (answer.get("result") or {}).get("error_message") or {}
                 raise JobFailed(f"a job ended as {state}: {words.get('message') or 'no reason given'}")
-            pause = poll_pause(now - self._began, expected, measured=speed is not None)
+            speed, expected = self._expected()
+            if state in NOT_BEGUN:
+                begun, in_progress = now, math.inf
+            elif (
+                in_progress is not None
+            ):  # it began when one before it had ended, which may be noticed a little later
+                in_progress = min(in_progress, now)
+                latest = in_progress + NOTICED * expected
+                ends = self._client.context.bulk_job_ends
+                begun = next((one for one in ends if begun < one <= latest), begun)
+            pause = poll_pause(now - begun, expected, measured=speed is not None)
             pause = min(pause, max(0.0, end - now))
             self._client.waits.sleep(pause, AT_WORK, until=end, retries=False)
         raise JobFailed(f"a job was still {state} after {retry_policy.job_deadline:,.0f} seconds")
+
+    def _expected(self) -> tuple[float | None, float]:
+        """The measured speed, if there is one, and the seconds that Zoho should work on the job; 0 if nobody knows."""
+        speed = self._client.context.bulk_rows_a_second
+        known = self.rows is not None and self.earlier is None
+        return speed, job_seconds(self.rows or 0, speed) if known else 0.0
 
     def _measure(self, rows: int, ended: float, pause: float, *, early: bool) -> None:
         """Keep how fast Zoho is, which works on one job after the other, for the jobs to come.
@@ -169,8 +188,8 @@ class Job:
         `pause` seconds before it was not done. `early`: that was the long first pause, and it may have been done long ago.
         """
         context = self._client.context
-        seconds = ended - max(self._began, context.bulk_job_ended)
-        context.bulk_job_ended = ended
+        seconds = ended - max([self._began, *context.bulk_job_ends[-1:]])
+        context.bulk_job_ends.append(ended)
         if job_seconds(rows) > SHORTEST_JOB and seconds > 0:
             taken = FOUND_DONE * seconds if early else seconds - min(pause, seconds) / 2
             context.bulk_rows_a_second = rows / taken

@@ -68,8 +68,8 @@ def test_a_job_is_asked_for_when_it_may_be_done_and_then_after_a_tenth_of_the_ti
     ("waited", "expected", "pause"),
     [
         (0, 25, 23.75),
-        (24, 25, 0.6),
-        (27.4, 25, 0.685),
+        (24, 25, 0.5),
+        (27.4, 25, 0.548),
         (29, 25, 1.45),
         (40, 25, 4),
         (0, 3.5, 2.45),
@@ -96,10 +96,10 @@ def test_a_million_rows_cost_at_most_three_hundred_credits():
 
 
 def test_only_the_first_job_of_a_module_is_asked_for_without_knowing_its_time():
-    assert cost_of("bulk", 1_000_000, ()).credits == 5 * 51 + 7 + 4 * 5
+    assert cost_of("bulk", 1_000_000, ()).credits == 5 * 51 + 8 + 4 * 5
 
 
-@pytest.mark.parametrize(("rows", "polls"), [(0, 4), (28_000, 4), (100_000, 6), (200_000, 7)])
+@pytest.mark.parametrize(("rows", "polls"), [(0, 4), (28_000, 4), (100_000, 6), (200_000, 8)])
 def test_a_job_costs_its_making_its_polls_and_a_download(rows, polls):
     assert cost_of_job(rows).calls == 1 + polls + 1
     assert cost_of_job(rows).credits == 50 + polls + 1
@@ -121,7 +121,7 @@ def test_jobs_wait_for_each_other_and_the_rest_goes_on_beside_them():
     assert together([]) == 0
 
 
-@pytest.mark.parametrize(("sequential", "polls"), [(False, [5, 8, 12]), (True, [5, 5, 5])])
+@pytest.mark.parametrize(("sequential", "polls"), [(False, [5, 7, 9]), (True, [5, 5, 5])])
 def test_jobs_that_wait_for_each_other_are_polled_meanwhile(load, org, sequential, polls):
     """Each takes 3.5 s; the second is done after 7, the third after 10.5."""
     for name in ("First", "Second", "Third"):

@@ -221,6 +221,26 @@ def test_a_job_that_has_ended_tells_when_the_next_one_will(load_from, tmp_path, 
     assert polls - polls_before <= 6 * 6
 
 
+@pytest.mark.parametrize(("parallel", "made"), [(1, 3), (2, 3), (4, 4)])
+def test_jobs_that_wait_in_zohos_queue_are_polled_when_they_may_be_done(load_from, tmp_path, parallel, made):
+    """However many jobs an account works on at once."""
+    org = Org(
+        quirks=Quirks(bulk_seconds_per_job=3.5, bulk_rows_per_second=8_000, bulk_jobs_parallel=parallel)
+    )
+    add_generated_module(org, "Large", rows=200_000, columns=5, folder=tmp_path)
+    client = load_from(org).client()
+    body = {"query": {"module": {"api_name": "Large"}, "fields": ["id"]}}
+    Job(client, body, rows=200_000).wait()  # shows how fast this account is
+    began, jobs = org.now(), [Job(client, body, rows=200_000) for _ in range(made)]
+    polls = len(org.ledger.calls(POLL))
+    for job in jobs:
+        job.wait()
+    seconds = (org.now() - began).total_seconds()
+    last = max(org.jobs[job.id].span[1] for job in jobs)
+    assert seconds <= 1.1 * (last - began).total_seconds()
+    assert len(org.ledger.calls(POLL)) - polls <= 14 * made
+
+
 def test_a_queue_full_of_others_jobs_is_waited_for(load, org):
     things(org, 3)
     org.faults.add(CREATE, times=12, status=429)  # the client tries six times, twice over
