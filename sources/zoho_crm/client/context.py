@@ -56,9 +56,7 @@ class ClientContext:
     )
     journal: Journal | None = None  # of the jobs that a killed run made; None: each reading makes its own
     bulk_rows_a_second: float | None = None  # of the latest long Bulk Read job of this run
-    bulk_job_ends: list[float] = field(
-        default_factory=list
-    )  # when each was found done, by the policy's clock
+    bulk_job_ends: list[float] = field(default_factory=list)  # seconds of the policy's clock
     bulk_jobs: Counter[str] = field(default_factory=Counter)  # of this run: that were good, that failed
     max_credits: int | None = None  # of one run
     spent: int = 0

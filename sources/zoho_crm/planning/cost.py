@@ -25,11 +25,9 @@ MOST_BEFORE = 5.0  # seconds between the first poll and the expected end
 MEASURED_FIRST_POLL = 0.95  # of that time, once a job of this run has shown how fast Zoho is
 NEAR_SHARE = 0.05  # of the time waited, up to
 NEAR = 1.2  # times the expected time
-END_SHARE, END_PAUSE = (
-    0.02,
-    0.5,
-)  # of the time waited, and seconds at least, where the end of a long job is expected:
-END = (0.95, 1.1)  # times the expected time
+# Where the end of a long job is expected: between these times the expected time, after so much of the time waited, and
+# so many seconds at least.
+END, END_SHARE, END_PAUSE = (0.95, 1.1), 0.02, 0.5
 SOON = 0.1  # seconds; what is left of a sum of pauses may be too short for a clock to move
 POLL_SHARE, SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 1.0, 30.0  # of the time waited; seconds between two polls
 
