@@ -21,8 +21,6 @@ from ..transform.row_versions import DELETED_AT
 from .extraction import Extraction
 from .row_history import RetentionWriter, disposition, extra_hints, has_deletion_mode
 
-REFERENCES = frozenset({"lookup", "ownerlookup", "userlookup"})
-
 
 @dataclass(frozen=True)
 class Rows:
