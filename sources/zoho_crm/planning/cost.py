@@ -144,9 +144,8 @@ def cost_of(api: Api, rows: int, columns: tuple[Column, ...], coql: CoqlPages = 
         if any(c.in_coql for c in beside):
             more += Cost(1, 1)  # a look whether there are values
         slices = max(1, ceil((len(columns) - len(beside) - 2) / (limits.BULK_FIELDS_PER_JOB - 2)))
-        jobs = Cost(0, 0)
-        for page, rows_of_page in enumerate(rows_of_jobs(rows)):
-            jobs += cost_of_job(rows_of_page, measured=page > 0)
+        first, *later = rows_of_jobs(rows)
+        jobs = sum((cost_of_job(page, measured=True) for page in later), cost_of_job(first))
         return Cost(slices * jobs.calls, slices * jobs.credits) + more
     beside = tuple(c for c in columns if not c.in_coql)
     pages = coql or limits.COQL_PAGES

@@ -21,7 +21,7 @@ NOT_BEGUN = frozenset({"ADDED", "QUEUED"})
 WORKING = NOT_BEGUN | {"IN PROGRESS"}
 PATIENCE = 3  # refusals of a queue that is full without us; each was tried for a minute by the client
 FULL_QUEUE = 30.0  # seconds between them
-FOUND_DONE = 0.8  # of the time waited may be what a job took that was done when it was first asked for again
+UNNOTICED = 0.2  # of the time waited: so long a job may have been done before that is noticed
 NOTICED = 0.1  # of a job's time: so late may be noticed that the one before it has ended
 AT_WORK = "Zoho works on a Bulk Read job"
 OUR_QUEUE = "as many Bulk Read jobs as Zoho takes are under way for other tables"
@@ -69,7 +69,8 @@ class Job:
             client.waits.wait_for_slot(self._slots.acquire, OUR_QUEUE)  # it may still wait in Zoho's queue
             self._holds_slot = True
             self.id, self.earlier = known.job_id, known.until
-        self._began = client.context.retry_policy.monotonic()  # to wait for it
+        self._made_at = self._begun = client.context.retry_policy.monotonic()
+        self._in_progress: float | None = None  # when it was first found so after the queue
 
     def _make(self) -> None:
         patience = PATIENCE
@@ -144,37 +145,38 @@ class Job:
 
         What has not begun when it is asked for takes its whole time from then on.
         """
-        retry_policy, state, pause, polls = self._client.context.retry_policy, "", 0.0, 0
+        retry_policy, state, pause = self._client.context.retry_policy, "", 0.0
         end = retry_policy.monotonic() + retry_policy.job_deadline
-        begun = self._began
-        in_progress: float | None = None  # since when, if it waited before
         while retry_policy.monotonic() < end:
             answer = self._read()
-            state = str(answer.get("state"))
+            state, now = str(answer.get("state")), retry_policy.monotonic()
             self._client.watch.waits(state)
-            now, polls = retry_policy.monotonic(), polls + 1
             if state == "COMPLETED":
                 result = self._result(answer)
-                if self.earlier is None and polls > 1:
-                    self._measure(result.count, now, pause, early=polls == 2)
+                if self.earlier is None and pause:
+                    self._measure(result.count, now, pause)
                 return result
             if state not in WORKING:
                 words = (answer.get("result") or {}).get("error_message") or {}
                 raise JobFailed(f"a job ended as {state}: {words.get('message') or 'no reason given'}")
             speed, expected = self._expected()
-            if state in NOT_BEGUN:
-                begun, in_progress = now, math.inf
-            elif (
-                in_progress is not None
-            ):  # it began when one before it had ended, which may be noticed a little later
-                in_progress = min(in_progress, now)
-                latest = in_progress + NOTICED * expected
-                ends = self._client.context.bulk_job_ends
-                begun = next((one for one in ends if begun < one <= latest), begun)
-            pause = poll_pause(now - begun, expected, measured=speed is not None)
+            self._find_start(state, now, NOTICED * expected)
+            pause = poll_pause(now - self._begun, expected, measured=speed is not None)
             pause = min(pause, max(0.0, end - now))
             self._client.waits.sleep(pause, AT_WORK, until=end, retries=False)
         raise JobFailed(f"a job was still {state} after {retry_policy.job_deadline:,.0f} seconds")
+
+    def _find_start(self, state: str, now: float, noticed: float) -> None:
+        """Keep since when Zoho may have been at work on the job.
+
+        After its time in the queue it began when one before it had ended, which is noticed up to so many seconds later.
+        """
+        if state in NOT_BEGUN:
+            self._begun, self._in_progress = now, math.inf
+        elif self._in_progress is not None:
+            self._in_progress = min(self._in_progress, now)
+            latest, ends = self._in_progress + noticed, self._client.context.bulk_job_ends
+            self._begun = next((end for end in ends if self._begun < end <= latest), self._begun)
 
     def _expected(self) -> tuple[float | None, float]:
         """The measured speed, if there is one, and the seconds that Zoho should work on the job; 0 if nobody knows."""
@@ -182,17 +184,16 @@ class Job:
         known = self.rows is not None and self.earlier is None
         return speed, job_seconds(self.rows or 0, speed) if known else 0.0
 
-    def _measure(self, rows: int, ended: float, pause: float, *, early: bool) -> None:
+    def _measure(self, rows: int, ended: float, pause: float) -> None:
         """Keep how fast Zoho is, which works on one job after the other, for the jobs to come.
 
-        `pause` seconds before it was not done. `early`: that was the long first pause, and it may have been done long ago.
+        The job ended in the latest pause, at most UNNOTICED of its time ago: the first pause may be all of it.
         """
         context = self._client.context
-        seconds = ended - max([self._began, *context.bulk_job_ends[-1:]])
+        seconds = ended - max([self._made_at, *context.bulk_job_ends[-1:]])
         context.bulk_job_ends.append(ended)
         if job_seconds(rows) > SHORTEST_JOB and seconds > 0:
-            taken = FOUND_DONE * seconds if early else seconds - min(pause, seconds) / 2
-            context.bulk_rows_a_second = rows / taken
+            context.bulk_rows_a_second = rows / (seconds - min(pause / 2, UNNOTICED * seconds))
 
     def _result(self, job: Mapping[str, Any]) -> Result:
         result = job.get("result") or {}
