@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pipelines.zoho_crm.__main__ import main
-from sources.zoho_crm.client import throttling
+from sources.zoho_crm import limits
 
-throttling.PER_MINUTE = 1_000_000
+limits.BULK_DOWNLOADS_PER_MINUTE = 1_000_000
 
 if __name__ == "__main__":
     main()

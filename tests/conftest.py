@@ -81,7 +81,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def _cases_for_later(items: list[pytest.Item]) -> set[pytest.Item]:
-    """Of tests marked `cases(n)` all but n of their cases, evenly spread: the first and the last are among those that stay."""
+    """Of tests marked `cases(n)` all but n of their cases, evenly spread: the first stays, and the last of several."""
     of_test: dict[str, list[pytest.Item]] = {}
     for item in items:
         if item.get_closest_marker("cases"):
@@ -142,8 +142,9 @@ class SimulatedTime:
 
 def wait_in_simulated_time(monkeypatch: pytest.MonkeyPatch, org: Org) -> None:
     """For commands and scripts that make their client themselves: their pauses take no time."""
+    time = SimulatedTime(org)
     for place in ("sources.zoho_crm.client.client", "sources.zoho_crm.client.throttling"):
-        monkeypatch.setattr(f"{place}.RetryPolicy", SimulatedTime(org).retry_policy)
+        monkeypatch.setattr(f"{place}.RetryPolicy", time.retry_policy)
 
 
 @dataclass

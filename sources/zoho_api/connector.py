@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 from dlt.common.data_types.typing import DATA_TYPES
 from dlt.sources.rest_api.typing import ClientConfig, Endpoint, EndpointResource, IncrementalConfig
 
+from ..zoho_crm.auth.data_centers import origin
 from ..zoho_crm.exceptions import SettingsError, suggest
 
 SECTION = "sources.zoho_api"
@@ -326,7 +326,7 @@ class _Reader:
         """No token, code or row goes over a network unencrypted."""
         for key in ("host", "authentication", "client"):
             for path, text in _texts(data[key], (key,)):
-                if text.lower().startswith("http:") and not _is_loopback(text):
+                if text.lower().startswith("http:") and origin(text)[1] not in LOOPBACK:
                     raise self.error(path, f"{text} is not encrypted: it has to begin with https://")
 
     def _table(self, path: tuple[Any, ...], value: Any, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -464,13 +464,6 @@ TYPE_WORDS: Mapping[type, str] = {
     int: "a whole number",
     bool: "true or false",
 }
-
-
-def _is_loopback(url: str) -> bool:
-    try:
-        return urlsplit(url).hostname in LOOPBACK
-    except ValueError:  # it is no URL
-        return False
 
 
 def _lines(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], int]]:

@@ -67,14 +67,9 @@ def account(org, monkeypatch):
 @pytest.fixture
 def quick(org, monkeypatch):
     """Waiting takes no time: the clock of the simulated account goes on instead."""
-    from tests.conftest import SimulatedTime
+    from tests.conftest import wait_in_simulated_time
 
-    time = SimulatedTime(org)
-    for place in (
-        "sources.zoho_crm.client.client.RetryPolicy",
-        "sources.zoho_crm.client.throttling.RetryPolicy",
-    ):
-        monkeypatch.setattr(place, time.retry_policy)
+    wait_in_simulated_time(monkeypatch, org)
 
 
 def landed(path, query):

@@ -36,9 +36,10 @@ def remember_hints() -> None:
     for home, names in PURE.items():
         for name in names:
             plain = getattr(home, name)
+            remembered = _remembered(plain)
             for module in modules:
                 if vars(module).get(name) is plain:
-                    setattr(module, name, _remembered(plain))
+                    setattr(module, name, remembered)
 
 
 def _remembered(function: Callable[..., Any]) -> Callable[..., Any]:

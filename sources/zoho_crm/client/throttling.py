@@ -25,7 +25,6 @@ from ..exceptions import DailyLimitError, Retriable, ZohoConnectionError
 logger = logging.getLogger("zoho_crm")
 
 
-PER_MINUTE = limits.BULK_DOWNLOADS_PER_MINUTE
 LONGEST_PAUSE = 90.0  # seconds between two tries
 MOST_NEEDED = 64  # jobs taken in a row before another place is tried
 
@@ -114,7 +113,8 @@ class _Turn:
 
 def download_rate(retry_policy: RetryPolicy) -> RateLimiter:
     """At most 10 downloads in any minute (Bulk Read overview, v8)."""
-    return RateLimiter(PER_MINUTE, retry_policy.monotonic, f"Zoho allows {PER_MINUTE} downloads a minute")
+    calls = limits.BULK_DOWNLOADS_PER_MINUTE
+    return RateLimiter(calls, retry_policy.monotonic, f"Zoho allows {calls} downloads a minute")
 
 
 class JobLimiter:
