@@ -37,9 +37,10 @@ from sources.zoho_crm.client.throttling import RetryPolicy, _warn_of_silence
 from sources.zoho_crm.config import ModuleSelection, SyncConfig
 from sources.zoho_crm.redaction import forget_secrets
 from tests.support import browsing
-from tests.support.quicker import forget_pandas, look_often, remember_hints
+from tests.support.quicker import forget_pandas, look_often, remember_capabilities, remember_hints
 
 remember_hints()
+remember_capabilities()
 forget_pandas()
 look_often()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from dlt.common import typing as hints
 from dlt.common.configuration.specs import base_configuration as specs
+from dlt.common.destination.reference import Destination
 from dlt.load.load import Load
 
 PURE = {
@@ -53,6 +54,24 @@ def _remembered(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **options)
 
     return remembered
+
+
+def remember_capabilities() -> None:
+    """dlt asks a destination for its capabilities thirty times a run, and resolves its configuration anew each time.
+
+    The configuration that is only asked for these is remembered as long as the destination: a fifth of a small run.
+    """
+    resolve = Destination.configuration
+
+    @functools.wraps(resolve)
+    def remembered(self: Any, initial_config: Any, accept_partial: bool = False) -> Any:
+        if not accept_partial:
+            return resolve(self, initial_config)
+        if not hasattr(self, "_remembered"):
+            self._remembered = resolve(self, initial_config, accept_partial=True)
+        return self._remembered
+
+    Destination.configuration = remembered  # type: ignore[method-assign]
 
 
 def look_often() -> None:

@@ -110,6 +110,7 @@ def test_more_deletions_than_the_feed_shows_are_found_by_comparing_ids(load_from
     assert kinds == {"recycle": 2_000, "untraced": 50}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("keeps", "edited"), [(False, True), (True, False)])
 @pytest.mark.cases(1)
 def test_what_was_deleted_and_restored_between_two_runs_stays(load_from, keeps, edited):
@@ -127,6 +128,7 @@ def test_what_was_deleted_and_restored_between_two_runs_stays(load_from, keeps, 
     assert remembered(load) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("keeps", "moves"), [(False, False), (True, True)])
 @pytest.mark.cases(1)
 def test_what_was_removed_and_is_restored_later_comes_back(load_from, keeps, moves):
@@ -146,6 +148,7 @@ def test_what_was_removed_and_is_restored_later_comes_back(load_from, keeps, mov
     agrees(load)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shown", ["permanent", None])
 @pytest.mark.cases(1)
 def test_the_loser_of_a_merge_goes_whether_or_not_the_feed_names_it(load_from, shown):
@@ -165,6 +168,7 @@ def test_the_loser_of_a_merge_goes_whether_or_not_the_feed_names_it(load_from, s
     assert remembered(load) == [("Things", ids[1], shown or "untraced")]
 
 
+@pytest.mark.long
 def test_a_lead_that_was_converted_stays_with_its_flag(load, org):
     org.add_module(Module("Leads", [Field("Title", "text")], convertable=True))
     lead = org.insert("Leads", {"Title": "a"})
@@ -223,25 +227,6 @@ def test_deleted_rows_stay_with_their_time_where_the_user_wants_that(load, org):
 
 
 # ---- what hangs on a record
-
-
-@pytest.mark.parametrize("coql", [True, False])
-@pytest.mark.cases(1)
-def test_rows_links_and_notes_go_with_their_record(load_from, coql):
-    org = Org()
-    if not coql:
-        org.scopes = {scope for scope in org.scopes if "coql" not in scope.lower()}
-    load = load_from(org)
-    deals = family(org)
-    sync(load, *FAMILY)
-    org.clock.advance(hours=1)
-    org.delete("Deals", deals[0])
-    sync(load, *FAMILY)
-    family_agrees(load)
-    if coql:
-        before = everything(load)
-        sync(load, *FAMILY)
-        assert everything(load) == before
 
 
 @pytest.mark.parametrize("moves", [True, False])

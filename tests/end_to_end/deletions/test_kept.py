@@ -65,6 +65,7 @@ def test_every_version_of_a_row_is_kept_with_its_times(load, org):
     assert len(load.rows("select * from zoho.things")) == 6
 
 
+@pytest.mark.long
 def test_a_restored_record_opens_a_version_and_its_closed_ones_stay(load, org):
     ids = things(org, 3)
     sync(load, **ALL)

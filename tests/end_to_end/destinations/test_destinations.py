@@ -71,6 +71,7 @@ def test_postgres_holds_the_true_rows(load, org, postgres, api):
 
 
 @pytest.mark.parametrize("api", ["ReadAPI=Bulk", "ReadAPI=REST"])
+@pytest.mark.cases(1)
 def test_the_character_nul_fails_no_table_of_postgres(load, org, postgres, api):
     org.insert(
         "Everything", {"Text": "a\0b", "Multi": ["A", "gone\0"], "Files": [{"id": "1", "File_Name__s": "\0"}]}

@@ -142,7 +142,7 @@ SHORT = {
     "ducklake": set[str](),
     "mariadb": set[str](),
 }
-PLACES = ("duckdb", "postgres", "sqlite", *SHORT)
+PLACES = ("postgres", "duckdb", "sqlite", *SHORT)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -269,7 +269,7 @@ def test_a_new_field_is_filled_and_an_old_one_stays(at, org):
     agrees(at)
 
 
-@pytest.mark.cases(1)
+@pytest.mark.long
 def test_deleted_rows_stay_with_their_time(at, org):
     ids = deals(org)
     if not at.place.changes:
@@ -330,7 +330,7 @@ def test_verify_finds_what_no_list_shows_and_repair_corrects_it(at, org):
     assert verify(at, DEALS)[DEALS].verdict == "equal"
 
 
-@pytest.mark.cases(1)
+@pytest.mark.long
 def test_a_new_rule_of_privacy_takes_values_out(at, org):
     people(org)
     hidden = rules("Persons.Last_Name: drop", "<email>: hash", "Story: mask", "Likes: hash", "Income: hash")
@@ -344,7 +344,7 @@ def test_a_new_rule_of_privacy_takes_values_out(at, org):
     assert MARKER.lower() not in str(at.place.rows(at.pipeline, "deleted_records")).lower()
 
 
-@pytest.mark.cases(1)
+@pytest.mark.long
 def test_deletions_are_remembered(at, org):
     ids = deals(org)
     run(at)

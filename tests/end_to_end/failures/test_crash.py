@@ -171,6 +171,7 @@ def test_children_of_a_run_that_is_killed_follow_in_the_next(load, org, die, sta
     family_agrees(load)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.cases(1)
 def test_jobs_of_a_run_that_is_killed_are_downloaded_again(load_from, die, first):

@@ -243,6 +243,7 @@ def rows_of(name):
 
 
 @pytest.mark.parametrize("call", RUN_CALLS)
+@pytest.mark.cases(1)
 def test_calls_that_a_run_cannot_do_without(call, crm_of, command, record_property):
     crm = crm_of(["Deals"])
     words = ["run", "--connection", crm.settings, "--modules", "Deals"]

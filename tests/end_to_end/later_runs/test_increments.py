@@ -10,7 +10,7 @@ import pytest
 from simulators.zoho_crm import Field, Module, Org, Quirks, Rules
 from sources.zoho_crm import limits
 from tests.support.reading import LIST, QUERY, after_call, things
-from tests.support.syncing import agrees, everything, sync, synced, tried, watermark
+from tests.support.syncing import agrees, sync, synced, tried, watermark
 
 BULK, FEED, COUNT = (
     "POST /crm/bulk/v8/read",
@@ -60,6 +60,7 @@ def test_many_changes_land_by_every_api(load_from, monkeypatch, api):
     assert (reading(load).api, reading(load).rows) == (api, 250)
 
 
+@pytest.mark.long
 def test_ties_on_one_second_across_the_edges_of_pages_all_land(load, org):
     things(org, 3)
     sync(load)
@@ -146,6 +147,7 @@ def test_rows_edited_and_deleted_while_a_window_is_read_are_right_after_the_next
     agrees(load)
 
 
+@pytest.mark.long
 def test_windows_across_a_change_to_summer_time_lose_nothing(load_from):
     org = Org()
     org.time_zone = "America/New_York"
@@ -229,6 +231,7 @@ def test_more_changes_than_lists_reach_and_more_fields_than_any_call_takes(load_
     assert (reading(load).api, reading(load).rows) == ("records", 90)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("api", ["bulk", "coql"])  # lists name both flags always
 @pytest.mark.cases(1)
 def test_leads_that_are_converted_or_not_approved_are_in_the_changes(load_from, api):
@@ -249,25 +252,6 @@ def test_leads_that_are_converted_or_not_approved_are_in_the_changes(load_from, 
 
 
 # ---- what it costs
-
-
-def test_an_idle_run_makes_fifteen_calls_and_three_a_module_at_most_and_no_job(load, org):
-    names = ["Accounts", "Contacts", "Deals"]
-    for name in names:
-        org.add_module(Module(name, [Field("Title", "text")]))
-        for number in range(3):
-            org.insert(name, {"Title": str(number)})
-    load()
-    tables = everything(load)
-    org.clock.advance(hours=1)
-    org.ledger.clear()
-    assert load().exit_code == 0
-    assert len(org.ledger.calls()) <= 15 + 3 * len(names)
-    assert org.ledger.calls(BULK) == []
-    logs = {"sync_runs", "seat_counts"}
-    assert {k: v for k, v in everything(load).items() if k not in logs} == {
-        k: v for k, v in tables.items() if k not in logs
-    }
 
 
 @pytest.mark.long
@@ -323,6 +307,7 @@ def test_a_module_that_fails_catches_up_and_the_others_go_on(load, org):
     assert watermark(load, "Pears") == org.now()
 
 
+@pytest.mark.long
 def test_a_feed_that_fails_keeps_the_watermark(load, org):
     ids = things(org, 3)
     sync(load)

@@ -78,27 +78,6 @@ def test_what_hangs_on_a_record_goes_with_it_when_only_a_comparison_of_ids_shows
     agrees(load, "Lines")
 
 
-def test_a_module_that_zoho_no_longer_lists_is_named_and_its_table_stays(load, org):
-    things(org, 3)
-    org.add_module(Module("Others", [Field("Title", "text")]))
-    load()
-    org.drop_module("Things")
-    run = load()
-    assert [(s.module.api_name, s.reason) for s in run.skips] == [
-        ("Things", "Zoho no longer lists it; its table stays as it is")
-    ]
-    assert load.rows("select count(*) from things") == [(3,)]
-    assert load(never=["Things"]).skips == []
-
-
-def test_a_module_that_was_loaded_and_may_not_be_viewed_any_more_is_a_failure(load, org):
-    things(org, 3)
-    load()
-    org.modules["Things"].viewable = False
-    run = load()
-    assert (run.exit_code, run.failures[0].reason) == (1, "this user may not view it")
-
-
 @pytest.mark.parametrize("keeps", [SOFT, HISTORY], ids=["soft", "history"])
 def test_files_cannot_keep_what_was_and_say_so(load, org, tmp_path, keeps):
     things(org, 3)
@@ -195,17 +174,3 @@ def test_no_name_of_a_field_is_in_the_way(load, org, keeps):
     assert load.rows(f"select since, place from things where id = '{ids[0]}' and since = 'True'") == [
         ("True", "True")
     ]
-
-
-def test_an_answer_that_repeats_a_token_leaves_it_in_no_table(load, org):
-    things(org, 3)
-    sync(load)
-    token = "1000." + "a1" * 16 + "." + "b2" * 16
-    body = {"code": "WEIRD", "message": f"token {token} is odd", "status": "error"}
-    for route in ("GET /crm/v8/{module}", "POST /crm/bulk/v8/read", "POST /crm/v8/coql"):
-        org.faults.add(route, times=999, status=400, body=body)
-    run = tried(load)
-    assert run.exit_code == 1
-    errors = load.rows("select error from zoho.sync_runs where error is not null")
-    assert "token *** is odd" in str(errors)
-    assert token not in str(errors)

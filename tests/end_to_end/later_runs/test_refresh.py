@@ -232,6 +232,7 @@ def test_renamed_values_and_tags_are_found_by_the_weekly_comparison(load, org, a
     assert set(column(load, "pick").values()) == {"Boiling", None}
 
 
+@pytest.mark.long
 def test_a_lookup_that_is_emptied_because_its_record_went_is_found_by_the_weekly_comparison(load, org):
     ids = things(org, 3, **extra(Field("Friend", "lookup", lookup_module="Things")))
     org.edit("Things", ids[0], Friend=ids[1])

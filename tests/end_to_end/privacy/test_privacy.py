@@ -79,12 +79,6 @@ def test_every_api_brings_the_same_masks_and_hashes(load, org, api):
     } == {None}
 
 
-def test_hashes_join_across_modules(load, org):
-    sync(load, "Persons", "Customers", rules=HASHED)
-    joined = load.rows("select count(*) from persons p join customers c on p.email = c.contact")
-    assert joined == [(3,)]
-
-
 def test_a_dropped_field_is_never_asked_for_and_the_table_of_fields_says_why(load, org, calls):
     load.org.clock.advance(seconds=1)
     for api in APIS.values():
@@ -291,6 +285,7 @@ def test_colleagues_are_people_too(load, org):
     assert "last_name" not in rows[0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("api", ["bulk", "coql"])
 @pytest.mark.cases(1)
 def test_a_module_that_is_read_in_slices_hides_its_values_too(load, org, api, tmp_path, monkeypatch):

@@ -133,6 +133,7 @@ def test_modules_that_come_later_do_not_try_what_failed_for_all_before(
     assert jobs(org) <= 18  # as many as begin at once, and a few
 
 
+@pytest.mark.long
 def test_a_large_module_is_worth_another_job(account, command, quick, org, tmp_path, monkeypatch):
     rich(org, 60)
     monkeypatch.setattr("sources.zoho_crm.extract.bulk_read.reader.cost_of_job", lambda rows: Cost(1, 1))

@@ -100,19 +100,6 @@ def test_a_list_without_an_end_fails_its_table_alone(
     assert landed(load, "others") == truth(org, "Others")
 
 
-def test_bulk_pages_without_an_end_stop_at_zohos_count(load, org, monkeypatch):
-    """Each page is whole and its ids are further on, as far as anybody can tell."""
-    two_tables(org)
-    monkeypatch.setattr(
-        "sources.zoho_crm.extract.bulk_read.page_gaps.PageGapDetector.check_last_page",
-        lambda self, more: None,
-    )
-    Endless(monkeypatch, POLL, "same")
-    run = tried(load, "Things", "Others", settings=BULK)
-    assert "where it counts 450" in load.reading("Things").error
-    assert run.credits < 2_000  # 24 jobs of 450 rows
-
-
 def test_deletions_without_an_end_are_compared_by_id(load, org, monkeypatch):
     ids = things(org, 5)
     assert tried(load).exit_code == 0
@@ -124,6 +111,7 @@ def test_deletions_without_an_end_are_compared_by_id(load, org, monkeypatch):
     assert run.credits < 60
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rows", ["same", "none"])
 def test_users_without_an_end_fail_their_table_alone(load, org, monkeypatch, rows):
     two_tables(org)

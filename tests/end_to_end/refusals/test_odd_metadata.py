@@ -129,6 +129,7 @@ def test_no_row_of_the_account_ends_a_run_by_its_own_form(name, load, org):
 
 
 @pytest.mark.parametrize("absent", [{}, {"id": None}, {"id": ""}])
+@pytest.mark.cases(1)
 def test_a_field_without_an_id_keeps_its_row_and_its_column_and_is_told(absent, load, org):
     things(org, 2)
     listed = [

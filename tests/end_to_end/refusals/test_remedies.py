@@ -9,7 +9,7 @@ import pytest
 from pipelines.zoho_crm.check.account_checks import remedy_for
 from simulators.zoho_crm import Field, Module
 from sources.zoho_crm.exceptions import zoho_error
-from tests.support.commanding import account, command, landed
+from tests.support.commanding import account, command
 from tests.support.reading import things
 from tests.support.syncing import tried
 from tests.support.truth import landed as rows_landed
@@ -79,6 +79,7 @@ def test_only_what_passes_is_to_be_tried_again(status, code, words):
     ],
     ids=["day", "nothing", "high", "jobs"],
 )
+@pytest.mark.cases(1)
 def test_a_full_day_of_jobs_cuts_no_column(load, org, body):
     things(org, 5, fields=10)
     org.faults.add(CREATE, times=99, status=400, body=body)
@@ -97,6 +98,7 @@ def test_a_full_day_of_jobs_cuts_no_column(load, org, body):
     ],
     ids=["details", "message"],
 )
+@pytest.mark.cases(1)
 def test_a_limit_of_fields_is_read_in_slices(load, org, body):
     things(org, 5, fields=10)
     org.faults.add(CREATE, status=400, body=body)
@@ -138,8 +140,3 @@ def test_a_directory_of_sockets_is_a_host(command, account, monkeypatch, leads, 
     assert "Missing" not in done.err
     assert f'on socket "{tmp_path}/run/.s.PGSQL.5432" failed' in done.err
     assert done.code != 0
-
-
-def test_without_a_fault_nothing_is_said(command, account, leads):
-    assert command("run", "--modules", "Leads").err == ""
-    assert landed("zoho.duckdb", "select last_name from zoho_crm.leads") == [("one",)]

@@ -116,6 +116,7 @@ def test_another_filter_reads_the_module_whole(load, org):
     assert ids(load) == passing(org)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("api", ["bulk", "coql"])
 def test_a_module_that_is_read_in_slices_writes_no_other_row(load, org, api, tmp_path, monkeypatch):
     fields = [SimulatedField(f"F{n}", "text") for n in range(230)] + [

@@ -105,6 +105,7 @@ def test_a_later_run_reads_and_writes_what_has_changed(script, org):
     agrees(script)
 
 
+@pytest.mark.long
 def test_losers_of_a_merge_go_and_converted_leads_stay(script, org):
     fields = [Field("Title", "text"), Field("Converted__s", "boolean")]
     org.add_module(Module("Leads", fields, generated_type="default"))
@@ -165,6 +166,7 @@ def test_tables_that_are_read_in_runs_of_their_own_agree(script_of, moves, state
     check()
 
 
+@pytest.mark.long
 def test_a_new_field_is_filled_for_every_record(script, org):
     things(org, 5)
     script.run()
@@ -173,6 +175,7 @@ def test_a_new_field_is_filled_for_every_record(script, org):
     agrees(script)
 
 
+@pytest.mark.long
 def test_formulas_are_right_a_day_later(script, org):
     ids = things(org, 5, extra=[Field("Score", "formula", return_type="double")])
     script.run()

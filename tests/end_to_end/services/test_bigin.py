@@ -73,6 +73,7 @@ def test_a_query_of_coql_asks_for_as_many_rows_as_bigin_gives(load_from):
     assert all(query.rstrip('"}').endswith(("limit 200", "limit 1")) for query in queries)
 
 
+@pytest.mark.long
 def test_the_downloads_of_a_minute_are_ten_as_in_the_crm(load_from):
     load = bigin(load_from)
     load.org.rules.bulk_page_size = 20
@@ -83,6 +84,7 @@ def test_the_downloads_of_a_minute_are_ten_as_in_the_crm(load_from):
     ] == []
 
 
+@pytest.mark.long
 def test_a_list_goes_past_2000_records_by_page_tokens(load_from):
     org = Org(service="bigin")
     load = load_from(org)

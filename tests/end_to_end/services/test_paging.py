@@ -59,6 +59,7 @@ def test_rows_that_change_between_two_pages_hide_no_others(suite, read, connecto
 
 
 @pytest.mark.parametrize("starts_at", [0, 1])
+@pytest.mark.cases(1)
 def test_desks_lists_begin_with_row_0_or_1(suite, read, starts_at):
     suite.desk.quirks.list_starts_at = starts_at
     for number in range(205):
@@ -119,6 +120,7 @@ def test_books_times_over_the_change_of_the_organisations_clock(suite, read, day
 
 
 @pytest.mark.parametrize("status", [304, 204])
+@pytest.mark.cases(1)
 def test_recruit_says_that_nothing_is_new(suite, read, status):
     suite.recruit.quirks.nothing_new_status = status
     read.good("recruit", "candidates")

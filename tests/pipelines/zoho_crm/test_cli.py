@@ -61,16 +61,6 @@ def test_a_module_asked_for_by_name_that_zoho_does_not_offer_is_an_error(account
     assert done.err == "Error: Secrets was asked for and is skipped: this user may not view it\n"
 
 
-def test_a_run_for_programs_is_json_lines_and_nothing_else(account, command):
-    done = command("--modules", "Leads,Vendors", "--log-format", "json")
-    assert done.code == 0, done.err
-    tables = {event["table"]: event for event in done.events if event["event"] == "table"}
-    assert (tables["leads"]["rows"], tables["leads"]["rows_in_destination"]) == (3, 3)
-    assert tables["vendors"]["rows"] == 0
-    assert done.events[-1]["event"] == "summary"
-    assert (done.events[-1]["failed"], done.events[-1]["exit_code"]) == (0, 0)
-
-
 def test_plan_says_by_which_api_why_and_at_what_cost_and_leaves_nothing_behind(account, command, tmp_path):
     done = command("plan", "--exclude", "vendors")
     assert done.code == 0, done.err

@@ -35,6 +35,7 @@ def org() -> Org:
     return Org(quirks=Quirks(bulk_field_cap=8))
 
 
+@pytest.mark.long
 def test_250_fields_come_in_slices_of_what_the_account_takes(load_from):
     org = Org(quirks=Quirks(bulk_field_cap=200))
     things(org, 5, fields=250)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from simulators.zoho_crm import Field, Module, Org, Quirks
@@ -30,14 +28,6 @@ def test_ties_across_page_edges_in_both_dialects(load_from, flat):
     assert rows_of(reading) == truth(load.org, "Things")
     assert (reading.api, reading.notes.lines()) == ("coql", [])
     assert len(queries(load.org)) == 1 + 3 + 1  # a first look, three pages, the rows without a time
-
-
-def test_never_an_offset(load, org):
-    things(org, 2_100, per_second=2_100)
-    assert load(COQL, only=["Things"]).exit_code == 0
-    assert landed(load, "things") == truth(org, "Things")
-    assert not [query for query in queries(org) if re.search(r"offset|limit \d+\s*,", query, re.IGNORECASE)]
-    assert {call.status for call in org.ledger.calls(QUERY)} == {200, 204}
 
 
 @pytest.mark.parametrize("cap", [500, 200, 50])

@@ -158,12 +158,6 @@ def test_edits_in_the_walk_by_time_lose_nothing(load_from):
 # ---- whole runs
 
 
-def test_an_empty_module_is_an_empty_table(load, org):
-    things(org, 0)
-    assert load("ReadAPI=REST", only=["Things"]).exit_code == 0
-    assert load.rows("select count(*) from things") == [(0,)]
-
-
 def test_notes_need_an_administrator(load, org):
     org.add_module(Module("Notes", [Field("Note_Title", "text")]))
     org.insert("Notes", {"Note_Title": "secret"})

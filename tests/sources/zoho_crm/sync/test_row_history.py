@@ -257,6 +257,7 @@ def test_a_row_that_comes_from_the_destination_is_of_its_own_version(table):
     assert kept.prepare(table.warehouse, parquet_file, COLUMNS, {}).rows == 0
 
 
+@pytest.mark.long
 def test_dlt_takes_the_file_as_it_is_and_leaves_nothing_in_the_staging_dataset(local, monkeypatch):
     rewritten = []
     monkeypatch.setattr(

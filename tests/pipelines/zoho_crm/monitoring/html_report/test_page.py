@@ -196,6 +196,7 @@ def test_what_a_table_says_of_its_records_is_counted_in_the_destination(load, pa
     )
 
 
+@pytest.mark.long
 def test_postgres_gives_the_same_page(load_from, page, postgres):
     load = load_from(company())
     load.destination = dlt.destinations.postgres(postgres)

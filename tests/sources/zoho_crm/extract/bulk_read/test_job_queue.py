@@ -17,7 +17,7 @@ from sources.zoho_crm.extract.extractor import ExtractResult, read_module
 from sources.zoho_crm.planning.cost import polls_of
 from sources.zoho_crm.planning.plan import Plan
 from tests.support.reading import look, read, rows_of, things
-from tests.support.truth import landed, truth
+from tests.support.truth import truth
 
 BULK = "ReadAPI=Bulk"
 CREATE = "POST /crm/bulk/v8/read"
@@ -75,15 +75,6 @@ def test_ten_modules_share_a_queue_that_takes_two(load_from):
     readings = read_all(load, names)
     for name in names:
         assert rows_of(readings[name]) == truth(org, name), readings[name].error
-
-
-def test_a_run_of_ten_modules_lands_through_a_queue_of_two(load_from):
-    org = Org(rules=Rules(bulk_jobs_waiting=2))
-    names = add_modules(org, 10, rows=1)
-    load = load_from(org)
-    assert load(BULK, only=names).exit_code == 0
-    for name in names:
-        assert landed(load, name.lower()) == truth(org, name)
 
 
 def test_after_refusals_a_place_more_is_tried_again_and_all_modules_come(load_from):

@@ -62,6 +62,7 @@ class TestAJobThatBringsNothing:
         assert len(bodies(org)) == 3
 
 
+@pytest.mark.long
 def test_a_module_that_fails_leaves_the_others_alone(load, org):
     things(org, 3)
     org.faults.add(CREATE, times=5, job_states=["FAILURE"])  # three for one of them, two for the other
