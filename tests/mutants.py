@@ -178,10 +178,10 @@ MUTANTS = (
     ),
     Mutant(
         "a joined cell is split at every separator",
-        "sources/zoho_crm/extract/bulk_read/completion.py",
+        "sources/zoho_crm/extract/bulk_read/cell_completion.py",
         "            return list(ways[0]) if len(ways) == 1 else None",
         "            return text.split(separator)",
-        "tests/sources/zoho_crm/extract/bulk_read/test_completion.py tests/end_to_end/rows/test_same_row.py",
+        "tests/sources/zoho_crm/extract/bulk_read/test_cell_completion.py tests/end_to_end/rows/test_same_row.py",
     ),
     Mutant(
         "a scope mismatch renews the token",

@@ -110,7 +110,7 @@ class Loader:
         )
 
     def _check_ours(self, readings: Sequence[ExtractResult], there: Collection[str]) -> None:
-        """Raises NotOurs for a table of which this pipeline knows nothing, and that keeps what was.
+        """Raises ForeignTableError for a table of which this pipeline knows nothing, and that keeps what was.
 
         A first load that dlt has not noticed leaves a table, too, in which all is live.
         """

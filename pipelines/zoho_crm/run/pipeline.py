@@ -26,12 +26,12 @@ from ..errors import causes, is_disk_full, root_message
 from ..options import Options
 from .attempts import save_killed_run
 from .database import DatabaseInUse, DatabaseLost, report_disconnect, waiting_for_database
-from .dataset_lock import server_lock
 from .destination import database_file, missing_library, opened_read_only
 from .dlt_runtime import dlt_log
 from .lock import database_lock, pipeline_lock
 from .packages import remove_loaded_rows, restrict_permissions
 from .progress import Progress
+from .server_lock import server_lock
 
 
 def open_pipeline(

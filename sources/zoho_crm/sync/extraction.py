@@ -68,9 +68,9 @@ class Extraction:
     Args:
         client: Its requests are the run's.
         choice: Which modules and tables, and the policy of the sync.
-        wish: The API that the user asked for, or `auto`.
+        preferred_api: The API that the user asked for, or `auto`.
         memory: What earlier runs left in dlt's state, and which tables the destination has.
-        held: The destination's rows; only read.
+        warehouse: The destination's rows; only read.
         folder: Where files lie until dlt has taken them.
     """
 

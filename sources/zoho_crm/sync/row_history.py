@@ -45,7 +45,7 @@ class Rows(Protocol):
 
 
 def disposition(keeps: DeletionMode, whole: bool, exists: bool) -> TWriteDispositionConfig:
-    """How dlt lands a file; `exists`: the table is there, and `kept_already` so.
+    """How dlt lands a file; `exists`: the table is there, and keeps rows in this way.
 
     A whole reading cannot replace a table that holds more than the CRM; `prepare` makes it changes. dlt's own
     `scd2` is not used: it looks for versions by NOT IN, which takes PostgreSQL minutes for 10,000 changes in

@@ -119,7 +119,7 @@ class VersionMerge:
 
 
 def absent_ids(rows: ParquetFile, destination_rows: Path) -> list[str]:
-    """The ids of `held` that have no row."""
+    """The ids of the destination that have no row."""
     with duckdb.connect() as database:
         query = f"select distinct id from {_file(destination_rows)} where id not in (select id from {_file(rows.path)})"
         return [row[0] for row in database.execute(f"{query} order by id").fetchall()]

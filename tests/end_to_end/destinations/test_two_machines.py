@@ -13,7 +13,7 @@ import dlt
 import pytest
 
 from pipelines.zoho_crm.errors import PipelineBusy
-from pipelines.zoho_crm.run import dataset_lock
+from pipelines.zoho_crm.run import server_lock as locks
 from simulators.zoho_crm import Org, serve
 from tests.conftest import LONG
 from tests.end_to_end.destinations.test_destinations import postgres
@@ -86,16 +86,16 @@ def test_the_holder_is_named_and_the_lock_ends_with_the_run(postgres, tmp_path):
         )
 
     by = rf"run of process {os.getpid()} on .*, since \d{{4}}"
-    first = dataset_lock.server_lock(pipeline("one"), "run")
-    second = dataset_lock.server_lock(pipeline("two"), "run")
+    first = locks.server_lock(pipeline("one"), "run")
+    second = locks.server_lock(pipeline("two"), "run")
     with first, pytest.raises(PipelineBusy, match=by), second:
         raise AssertionError("both have it")
-    with dataset_lock.server_lock(pipeline("two"), "run"):
+    with locks.server_lock(pipeline("two"), "run"):
         pass
 
 
 def test_a_row_with_a_lease_is_held_by_the_first_and_runs_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset_lock, "SETTLES", 0)
+    monkeypatch.setattr(locks, "SETTLES", 0)
 
     def pipeline(name: str) -> dlt.Pipeline:
         destination = dlt.destinations.duckdb(str(tmp_path / "crm.duckdb"))
@@ -104,19 +104,19 @@ def test_a_row_with_a_lease_is_held_by_the_first_and_runs_out(tmp_path, monkeypa
         )
 
     first, second = (
-        dataset_lock.lease_row(pipeline("one"), "run"),
-        dataset_lock.lease_row(pipeline("two"), "run"),
+        locks.lease_row(pipeline("one"), "run"),
+        locks.lease_row(pipeline("two"), "run"),
     )
     with first, pytest.raises(PipelineBusy, match="into the dataset zoho is in progress"), second:
         raise AssertionError("both have it")
-    with dataset_lock.lease_row(pipeline("two"), "run"):
+    with locks.lease_row(pipeline("two"), "run"):
         pass
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(dataset_lock, "LEASE", timedelta(0))
-        patch.setattr(dataset_lock, "_renewed", _killed)
-        with dataset_lock.lease_row(pipeline("one"), "run"):
+        patch.setattr(locks, "LEASE", timedelta(0))
+        patch.setattr(locks, "_renewed", _killed)
+        with locks.lease_row(pipeline("one"), "run"):
             pass
-    with dataset_lock.lease_row(pipeline("two"), "run"):
+    with locks.lease_row(pipeline("two"), "run"):
         pass
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.zoho_crm.run.loading import Loader
 from simulators.zoho_crm import Org, Rules
-from sources.zoho_crm.extract.bulk_read.completion import BulkRowCompleter
+from sources.zoho_crm.extract.bulk_read.cell_completion import BulkRowCompleter
 from tests.sources.zoho_crm.extract.bulk_read.test_reader import CREATE, DOWNLOAD, POLL
 from tests.support.commanding import account, command, landed, quick
 from tests.support.reading import things

@@ -32,6 +32,7 @@ from ..licences import (
     credit_limit,
     licence_holders,
     read_seats,
+    read_until,
     seat_counts,
     share,
 )
@@ -150,7 +151,7 @@ def collect_page(view: DestinationView, options: Options) -> Page:
         credits=charts.credits_by_module(every),
         seats=seats,
         users=users[:MAX_USERS],
-        activity=by_last_activity(users, view.now),
+        activity=by_last_activity(users, read_until(view)),
         changes=schema_changes(view, runs),
         kept=[(", ".join(names), reason) for reason, names in group(service.kept()).items()],
         skips=service.skips(),

@@ -34,7 +34,7 @@ from .. import coql
 from ..column_batches import ApiCapabilities, Slice, keys_of, read_all_columns, rest_of
 from ..notes import ExtractNotes
 from .archive import Archive, CorruptArchiveError, MissingColumnsError, read_archive
-from .completion import BulkRowCompleter
+from .cell_completion import BulkRowCompleter
 from .job import Job, JobFailed, Result, fields_per_job, jobs_of_module
 from .page_gaps import PageGapDetector
 

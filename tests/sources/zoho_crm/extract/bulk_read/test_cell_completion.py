@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.zoho_crm.extract.bulk_read.completion import SEPARATORS, MultiSelectParser, separator_of
+from sources.zoho_crm.extract.bulk_read.cell_completion import SEPARATORS, MultiSelectParser, separator_of
 
 VALUES = st.text(alphabet="AB;, ", min_size=1, max_size=4)
 KNOWN = st.sets(VALUES, min_size=1, max_size=6)
