@@ -11,7 +11,8 @@ help:  ## show this list
 setup: .venv/.ready  ## make .venv with the locked dependencies
 
 .venv/.ready: requirements.lock
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed; name one with make PYTHON=...") if sys.version_info < (3, 10) else None'
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed; name one with make PYTHON=...") if sys.version_info < (3, 10) else None'
+	@echo "Installing the locked dependencies into .venv takes a minute or more."
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	touch $@

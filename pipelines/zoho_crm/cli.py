@@ -107,7 +107,7 @@ def run(options: Options, console: Console) -> int:
         print_report(console, result, remark=remark)
         print_failures(result, pipelines_dir(options), options.pipeline_name)
         if options.demo and not result.exit_code:
-            _print_sql(work, result.run_id)
+            _print_sql(work)
     return result.exit_code
 
 
@@ -174,16 +174,17 @@ def verify(options: Options, console: Console) -> int:
         print_failures(result.run, pipelines_dir(options), options.pipeline_name)
         if result.differing:
             names = ", ".join(comparison.name for comparison in result.differing)
-            hint = "" if options.repair else ": --repair puts it right"
+            hint = "" if options.repair else ": run `verify --repair` to correct it"
             ending.sentence = f"The destination differs from the CRM in {names}{hint}."
             print_error(ending.sentence)
     return result.exit_code
 
 
 def describe(options: Options, console: Console) -> int:
-    """Show the columns of a table: label, type, share of nulls, example, reference.
+    """Show what each column of a table is.
 
-    It reads only the destination. TABLE is a table, or a module by its API name.
+    Its label in the CRM, type, share of nulls, an example, and the table that it refers to. It reads only the
+    destination. TABLE is a table, or a module by its API name.
     """
     from .monitoring.describe import print_table
     from .monitoring.freshness import open_destination
@@ -193,9 +194,9 @@ def describe(options: Options, console: Console) -> int:
 
 
 def export(options: Options, console: Console) -> int:
-    """Write every table of the destination into a file of FOLDER, with a manifest.
+    """Write every table into a file of FOLDER.
 
-    It reads only the destination. verify --against FOLDER proves the files later.
+    With a manifest of rows and checksums. It reads only the destination. verify --against FOLDER proves the files later.
     """
     from .export.command import export_tables
 
@@ -232,12 +233,13 @@ def report(options: Options, console: Console) -> int:
         facts = told.facts(view)
     console.event("page", {"path": str(path), "headline": told.sentence})
     console.event("summary", {**facts, "path": str(path)})
-    console.last(f"{told} The page is {path}")
+    console.text(f"Wrote {path}")
+    console.last(str(told))
     return 0
 
 
 def seats(options: Options, console: Console) -> int:
-    """List the users with their licences, and how long each has been idle.
+    """List users, licences and idle time.
 
     It reads only the destination. --idle 60 --format csv is the list of licences to take back.
     """
@@ -294,7 +296,7 @@ def open_command(
             raise
 
 
-def _print_sql(work: CommandContext, run_id: str) -> None:
+def _print_sql(work: CommandContext) -> None:
     """Lines that a person can paste into Python."""
     from .run.destination import DEMO_FILE
 
@@ -302,14 +304,13 @@ def _print_sql(work: CommandContext, run_id: str) -> None:
         return
     data, deals = work.options.dataset, work.client.service.deals.lower()
     work.console.text()
-    work.console.text("Try it in Python:")
+    work.console.text(f"Try it with {sys.executable}:")
     for line in (
         "import duckdb",
         f"crm = duckdb.connect({DEMO_FILE!r}, read_only=True)",
-        f"crm.sql('select stage, sum(amount) from {data}.{deals} group by stage').show()",
-        f"run_id = '{run_id}'",
-        f"run = crm.table('{data}.sync_runs').filter(f\"run_id = '{{run_id}}'\")",
-        "run.order('rows_read desc').select('module, rows_read, credits').show()",
+        f"deals = crm.table('{data}.{deals}')",
+        "stages = deals.aggregate('stage, count(*), round(sum(amount), 2)')",
+        "stages.order('stage').show()",
     ):
         work.console.text(f"  {line}", whole=True)
 

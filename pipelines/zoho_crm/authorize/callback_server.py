@@ -135,7 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if urlsplit(self.path).path != self.server.path:
-            self._show(404, "Nothing is here", "The answer to the consent belongs at another address.")
+            self._show(
+                404, "Nothing is here", "Zoho sends its answer to another address. Go back to the terminal."
+            )
             return
         try:
             read_answer(self.path, self.server.state)
@@ -144,7 +146,9 @@ class _Handler(BaseHTTPRequestHandler):
         except ZohoCrmError:
             # Any page can send a browser here: what is not the answer to our question changes nothing.
             self._show(
-                400, "This is not the answer", "It does not belong to the consent that was asked for last."
+                400,
+                "This page is from an older attempt",
+                "Go back to the terminal, and open the address that it printed last.",
             )
             return
         else:

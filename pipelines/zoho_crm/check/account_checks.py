@@ -28,7 +28,7 @@ from sources.zoho_crm.service import COUNT_SCOPE
 from ..errors import FAILED, REFUSED, USAGE, describe_error
 from ..options import policy_of
 from ..run.run_result import OUT_OF_SCOPE
-from .result import AUTHORIZE, CheckResult, failed, listed, ok, unknown, warning
+from .result import AUTHORIZE, CheckResult, failed, listed, not_asked, ok, unknown, warning
 
 if TYPE_CHECKING:
     from sources.zoho_crm.client.client import ZohoClient
@@ -54,7 +54,7 @@ def check_accounts(state: CheckContext) -> CheckResult:
     from sources.zoho_crm.exceptions import ZohoConnectionError
 
     if state.credentials is None:
-        return unknown("accounts", "not asked: the settings do not say where it is")
+        return not_asked("accounts", "the settings do not say where the accounts server is")
     before = _now()
     try:
         server = ping_accounts_server(state.credentials)
@@ -73,7 +73,7 @@ def check_token(state: CheckContext) -> CheckResult:
 
     client = state.client
     if client is None or not state.reached:
-        return unknown("token", f"not asked: {_why_no_token(state)}")
+        return not_asked("token", _why_no_token(state))
     auth = client.context.auth
     try:
         left = _left(auth.expires_at)
@@ -108,7 +108,7 @@ def _life(domain: str, left: float | None, *, renews: bool) -> CheckResult:
             f"a new one is valid for {minutes} only, not an hour",
             "ask the operator of AccountsServer",
         )
-    return ok("token", f"{domain} takes it; it lives {minutes} and is renewed by itself")
+    return ok("token", f"accepted by {domain}; valid for {minutes}, renewed by itself")
 
 
 def _why_no_token(state: CheckContext) -> str:
@@ -121,7 +121,7 @@ def check_organisation(state: CheckContext) -> CheckResult:
 
     name, found, credentials = "organisation", state.organisation, state.credentials
     if found is None or credentials is None:
-        return unknown(name, "not asked: there is no token that works")
+        return not_asked(name, NO_TOKEN)
     if isinstance(found, NotAvailableError):
         return unknown(name, f"may not be asked with this token ({found.code}), and a run can do without")
     if isinstance(found, ZohoCrmError):
@@ -130,7 +130,7 @@ def check_organisation(state: CheckContext) -> CheckResult:
     edition = str(_part(found, "license_details").get("paid_type") or "unknown")
     told = (
         f"{found.get('company_name') or 'without a name'}, {edition} edition, {credentials.region},"
-        f" {kind}, zgid {zgid}"
+        f" {kind}, id {zgid}"
     )
     if kind in ("production", "sandbox") and (kind == "sandbox") != (credentials.instance == "Sandbox"):
         told += f", but InstanceType={credentials.instance_type}"
@@ -173,7 +173,7 @@ def check_user(state: CheckContext) -> CheckResult:
     from sources.zoho_crm.exceptions import NotAvailableError, ZohoCrmError
 
     if state.client is None or state.grants is None:
-        return unknown("user", "not asked: there is no token that works")
+        return not_asked("user", NO_TOKEN)
     try:
         user = _first(state.client.get("users", {"type": "CurrentUser"}), "users")
     except NotAvailableError as error:
@@ -206,12 +206,12 @@ def check_clock(state: CheckContext) -> CheckResult:
 def check_credits(state: CheckContext) -> CheckResult:
     """How many API credits are left today, and whether a run can live on them."""
     if state.client is None or state.grants is None:
-        return unknown("credits", "not asked: there is no token that works")
+        return not_asked("credits", NO_TOKEN)
     left = state.client.context.credits_remaining
     needed = FOR_A_RUN + FOR_A_MODULE * len(state.tables)
     if left is None:
         return ok(
-            "credits", f"Zoho names the rest once half is used, so more than half{_of_a_day(state)} is left"
+            "credits", f"more than half{_of_a_day(state)} is left: Zoho tells the number once half is used"
         )
     told = f"{left:,} left{_of_a_day(state)}"
     wait = "wait: each call's credits come back 24 hours later"
@@ -350,7 +350,7 @@ NEVER_VIEWABLE = frozenset(
         "Scoring_Rules__s",
     }
 )
-NO_TOKEN = "not asked: there is no token that works"
+NO_TOKEN = "there is no token that works"
 SHOW = (
     "let the user's profile see it (Setup, Security Control, Profiles), or "
     + AUTHORIZE
@@ -374,7 +374,7 @@ def check_modules(state: CheckContext) -> CheckResult:
 
     options, grants = state.options, state.grants
     if state.client is None or grants is None:
-        return unknown("modules", NO_TOKEN)
+        return not_asked("modules", NO_TOKEN)
     scope = state.service.scope(LIST_MODULES)
     try:
         state.modules = list_modules(state.client)
@@ -428,7 +428,7 @@ def check_scopes(state: CheckContext) -> Iterator[CheckResult]:
     """One line a scope, with the tables that ask for it; those of settings are one line if none is missing."""
     grants = state.grants
     if grants is None:
-        yield unknown("scopes", NO_TOKEN)
+        yield not_asked("scopes", NO_TOKEN)
         return
     yield _modules_scope(state, grants)
     module = state.any_module
@@ -506,7 +506,7 @@ def check_coql(state: CheckContext) -> CheckResult:
 def _api(state: CheckContext, name: str, part: str, spoken: str) -> CheckResult:
     scope = state.service.scope(part)
     if state.grants is None or state.credentials is None:
-        return unknown(name, NO_TOKEN)
+        return not_asked(name, NO_TOKEN)
     preferred_api = state.credentials.api
     if preferred_api not in ("auto", name) or (name == "coql" and not state.credentials.coql_allowed):
         return ok(name, f"not needed: the settings keep to {preferred_api.replace('auto', 'the other APIs')}")

@@ -62,6 +62,7 @@ def print_checks(options: Options, console: Console) -> int:
             for finding in _outcome(name, check, state):
                 found.append(_without(secrets, finding))
                 _print(console, found[-1])
+        _print_not_asked(console, [finding.name for finding in found if finding.needs_another])
     code = next((finding.code for finding in found if finding.status == "failed"), 0)
     if options.json:
         with printing():
@@ -115,17 +116,28 @@ def _overheard() -> Iterator[list[str]]:
 def _print(console: Console, finding: CheckResult) -> None:
     facts, matters = finding.facts(), finding.status in ("failed", "warning")
     console.event("check", facts, matters=matters)
+    if finding.needs_another:
+        return
     sign, plain_sign, colour = SIGNS[finding.status]
     arrow = f" {console.sign('→', '->')} {facts['remedy']}" if finding.remedy else ""
     line = f" {finding.name:12}  {facts['message']}{arrow}"
     console.marked(console.sign(sign, plain_sign), colour, line, matters=matters)
 
 
+def _print_not_asked(console: Console, names: list[str]) -> None:
+    """One line for all that wait for what failed."""
+    if names:
+        sign, plain_sign, colour = SIGNS["unknown"]
+        line = f" {'not asked':12}  {', '.join(names)}: first correct what failed"
+        console.marked(console.sign(sign, plain_sign), colour, line, matters=False)
+
+
 def _print_summary(console: Console, found: list[CheckResult], code: int) -> None:
     counts = {status: sum(f.status == status for f in found) for status in SIGNS}
     console.event("summary", {"checks": len(found), **counts, "exit_code": code})
     doubts = f"; {counted(counts['warning'], 'warning')}" if counts["warning"] else ""
+    names = ", ".join(finding.name for finding in found if finding.status == "failed")
     verdict = (
-        f"{counts['failed']:,} of {len(found):,} checks failed" if counts["failed"] else "A run would work"
+        f"{counts['failed']:,} of {len(found):,} checks failed ({names})" if names else "A run would work"
     )
     console.text(f"{verdict}{doubts}.")

@@ -53,7 +53,10 @@ def check_names(state: CheckContext) -> CheckResult:
     state.database = database_file(chosen, options.pipeline_name, options.demo)
     if state.database is None:
         return ok("names", f"destination {options.destination}, dataset {options.dataset}")
-    return ok("names", f"the file {state.database.name} and the schema {options.dataset} can be told apart")
+    return ok(
+        "names",
+        f"the file {state.database.name} and the schema {options.dataset} have different names, as DuckDB needs",
+    )
 
 
 def check_lock(state: CheckContext) -> CheckResult:

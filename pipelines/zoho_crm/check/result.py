@@ -39,11 +39,12 @@ class CheckResult:
     message: str
     remedy: str = ""
     code: int = field(default=0, compare=False)
+    needs_another: bool = field(default=False, compare=False)  # it was not asked because another check failed
 
     def facts(self) -> Mapping[str, Any]:
         """What a program reads; the sentences are one line each."""
         found = asdict(replace(self, message=one_line(self.message), remedy=one_line(self.remedy)))
-        del found["code"]
+        del found["code"], found["needs_another"]
         return found
 
 
@@ -57,6 +58,11 @@ def warning(name: str, message: str, remedy: str) -> CheckResult:
 
 def unknown(name: str, message: str, remedy: str = "") -> CheckResult:
     return CheckResult(name, "unknown", message, remedy)
+
+
+def not_asked(name: str, why: str) -> CheckResult:
+    """A check that another one, which failed, stands in the way of."""
+    return CheckResult(name, "unknown", f"not asked: {why}", needs_another=True)
 
 
 def failed(name: str, message: str, remedy: str, code: int = FAILED) -> CheckResult:

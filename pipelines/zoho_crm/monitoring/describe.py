@@ -36,9 +36,9 @@ def print_table(console: Console, view: DestinationView, options: Options) -> in
     console.text()
     sums = {"table": table.table, "module": table.module, "label": table.label, "rows": rows}
     console.event("summary", {**sums, "columns": len(told), "place": view.place})
-    console.last(
-        f"{counted(len(told), 'column')}, {counted(rows, 'row')}; deleted rows that stay do not count."
-    )
+    deleted = any(column.name in ("deleted_at", "_dlt_valid_to") for column in table.columns)
+    rest = "; deleted rows and earlier versions are not counted" if deleted else ""
+    console.last(f"{counted(len(told), 'column')}, {counted(rows, 'row')}{rest}.")
     return 0
 
 

@@ -33,7 +33,7 @@ from ..errors import causes
 from ..options import Options
 from ..run.attempts import load_attempts, stopped_words
 from ..run.database import waiting_for_database
-from ..run.destination import choose_destination, opened_read_only
+from ..run.destination import DEMO_FILE, choose_destination, opened_read_only
 from ..run.dlt_runtime import dlt_log
 from ..run.pipeline import open_pipeline
 from ..run.progress import Progress
@@ -132,7 +132,12 @@ def _never_synced(options: Options, place: str, tables: int) -> SettingsError:
     attempts = load_attempts(pipelines_dir(options), options.pipeline_name)
     last = f" {stopped_words(attempts[-1])}" if attempts else ""
     if not tables:
-        return SettingsError(f"Nothing was ever synced here ({place}): `{command}` does it.{last}")
+        demo = (
+            " The demo's database is here: add --demo."
+            if not options.demo and Path(DEMO_FILE).exists()
+            else ""
+        )
+        return SettingsError(f"Nothing was ever synced here ({place}): `{command}` does it.{demo}{last}")
     return SettingsError(
         f"No run has come to its end here ({place}), but one that broke off left {counted(tables, 'table')}:"
         f" run `{command}` again, which does the rest.{last}"
@@ -198,7 +203,11 @@ class FreshnessService:
 
     @cached_property
     def _newest(self) -> dict[str, Entry]:
-        return self.view.history.last()
+        """The last entry of each; what a run left for later may have been skipped by the one before, and is still."""
+        newest = self.view.history.last()
+        judged = self.view.history.last({*SUCCESSFUL, "failed", "differs", "kept", "skipped"})
+        skipped = {name for name, entry in judged.items() if entry.status == "skipped"}
+        return {n: judged[n] if e.status == WAITING and n in skipped else e for n, e in newest.items()}
 
     @cached_property
     def _successful(self) -> dict[str, Entry]:

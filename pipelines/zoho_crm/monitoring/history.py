@@ -40,6 +40,8 @@ class Entry:
     since: datetime | None  # None of a module that was read whole
     until: datetime | None
     skipped_fields: str | None
+    run_started_at: datetime | None
+    run_finished_at: datetime | None
 
     @property
     def at(self) -> datetime:
@@ -53,7 +55,8 @@ class Entry:
 
 COLUMNS = tuple(field.name for field in fields(Entry))
 NUMBERS = ("rows_read", "rows_deleted", "crm_count", "table_count", "calls", "credits")
-TYPES = {name: pa.timestamp("us", tz="UTC") for name in ("started_at", "finished_at", "since", "until")}
+TIMES = ("started_at", "finished_at", "since", "until", "run_started_at", "run_finished_at")
+TYPES = {name: pa.timestamp("us", tz="UTC") for name in TIMES}
 TYPES |= dict.fromkeys(NUMBERS, pa.int64())
 
 
@@ -73,11 +76,11 @@ class PastRun:
 
     @property
     def started(self) -> datetime:
-        return min(entry.started_at for entry in self.entries)
+        return min(entry.run_started_at or entry.started_at for entry in self.entries)
 
     @property
     def finished(self) -> datetime:
-        return max(entry.at for entry in self.entries)
+        return max(entry.run_finished_at or entry.at for entry in self.entries)
 
     @property
     def seconds(self) -> float:

@@ -29,11 +29,11 @@ COLUMNS = (
     "complete until",
     "rows",
     "CRM count",
-    "every id next",
-    "computed next",
-    "settings next",
+    "next full check",
+    "next formulas",
+    "next settings",
 )
-SPARE = ("settings next", "computed next", "last status", "every id next", "last success", "complete until")
+SPARE = ("next settings", "next formulas", "last status", "next full check", "last success", "complete until")
 SPARE_OF_RUNS = ("calls", "tables read", "seconds", "command")  # on a terminal without room, this one first
 RUN_COLUMNS = (
     "started",
@@ -66,7 +66,7 @@ def print_status(console: Console, view: DestinationView, options: Options) -> i
         console.text(WHOLE)
     _print_runs(console, runs, view.history.number_of_runs)
     kept = group(freshness_service.kept()).items()
-    console.paragraph("Left as they are", [f"{', '.join(names)}: {why}" for why, names in kept])
+    console.paragraph("Not read by each run", [f"{', '.join(names)}: {why}" for why, names in kept])
     _print_deletions(console, tables)
     print_skips(console, freshness_service.skips())
     _print_failures(console, tables)

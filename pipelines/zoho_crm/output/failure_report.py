@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..console import counted
 from ..errors import DISK_FULL, FAILED, REFUSED, print_error
 from ..run.dlt_runtime import log_file
 from ..run.run_result import OUT_OF_SCOPE, RunResult
 from ..streams import remark
-from .run_report import failed, group, pairs_of, skipped
+from .run_report import FEW, failed, group, pairs_of, skipped
 
 if TYPE_CHECKING:
     from sources.zoho_crm.discovery.catalog import Catalog
@@ -20,7 +21,8 @@ def print_failures(result: RunResult, place: str, name: str) -> None:
     for why, names in group(failures).items():
         print_error(f"{', '.join(names)}: {why}")
     for why, names in group(pairs_of(result.waiting)).items():
-        print_error(f"{', '.join(names)}: {why}")
+        which = ", ".join(names) if len(names) <= FEW else counted(len(names), "table")
+        print_error(f"{which} {'is' if len(names) == 1 else 'are'} left for a later run: {why}")
     named = [(module, why) for module, why in skipped(result) if module in result.named]
     for module, why in named:
         print_error(f"{module} was asked for and is skipped: {why}")

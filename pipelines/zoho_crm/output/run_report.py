@@ -36,8 +36,8 @@ COLUMNS = (
     "status",
 )
 WHY_IT_DIFFERS = (
-    "* The CRM's own count differs from the table. It may be ten minutes old. Runs count again; when lateness"
-    " explains it no longer, one reads the module whole."
+    "* Zoho's own count differs from the table. It may be up to ten minutes behind. Later runs count again; if the"
+    " difference stays, one of them reads the whole module."
 )
 FEW = 5  # names shown without --verbose
 
@@ -49,7 +49,7 @@ def print_report(console: Console, run: RunResult, *, remark: str = "") -> None:
     if shown:
         console.table(COLUMNS, [_cells(run, reading) for reading in shown], SPARE)
     if others := sum(r.status != "skipped" for r in run.readings if r not in shown):
-        console.text(f"{counted(others, 'other table' if shown else 'table')}: nothing changed.")
+        console.text(f"{counted(others, 'other table' if shown else 'table')}: nothing new, or not due.")
     if any(differs(run, reading) for reading in run.readings):
         console.text(WHY_IT_DIFFERS)
     for reading in run.readings:
@@ -58,7 +58,7 @@ def print_report(console: Console, run: RunResult, *, remark: str = "") -> None:
     kept = [(r.name, r.reason) for r in run.readings if r.status == "kept" and not console.brief]
     plans = [r.plan for r in run.readings if r.plan is not None]
     print_left_out(console, plans)
-    console.paragraph("Left as they are", [f"{', '.join(n)}: {why}" for why, n in group(kept).items()])
+    console.paragraph("Not read", [f"{', '.join(n)}: {why}" for why, n in group(kept).items()])
     _print_waiting(console, run.waiting)
     # What was never loaded and nobody has asked for is no news.
     known = [name for name, _ in skipped(run) if console.brief and name not in run.named]
@@ -93,19 +93,13 @@ def summary(run: RunResult) -> str:
 
 
 def estimate_line(run: RunResult) -> str:
-    """How far the estimate was off; nothing for a run without one."""
+    """What was expected beside what it took; nothing for a run without an estimate."""
     if run.expected is None:
         return ""
-    spent, took = _off(run.credits, run.expected.credits), _off(seconds_of(run), run.expected.seconds)
     return (
         f"Expected {counted(run.expected.credits, 'credit')} and {run.expected.seconds:,.0f} s;"
-        f" it was {run.credits:,} ({spent}) and {seconds_of(run):,.0f} s ({took})."
+        f" it took {run.credits:,} and {seconds_of(run):,.0f} s."
     )
-
-
-def _off(was: float, expected: float) -> str:
-    """`+12 %`, `-3 %`."""
-    return f"{round((was - expected) / expected * 100):+,} %" if expected else "nothing was expected"
 
 
 def seconds_of(run: RunResult) -> float:
@@ -225,7 +219,7 @@ def print_left_out(console: Console, plans: Sequence[Plan]) -> None:
         for why, names in group(plan.left_out).items():
             shown = ", ".join(names) if console.verbose or len(names) <= FEW else f"{len(names)} fields"
             lines.append(f"{plan.module.api_name}: {shown}: {why}")
-    console.paragraph("Fields that are no columns of their module's table", lines)
+    console.paragraph("Fields without a column", lines)
     _print_private(console, plans)
 
 
@@ -235,7 +229,7 @@ def _count_left_out(console: Console, plans: Iterable[Plan]) -> None:
     for plan in plans:
         out += len(plan.left_out)
         private += sum(column.masking_rule is not None for column in plan.columns)
-    counts = [f"{counted(out, 'field')} {'is no column' if out == 1 else 'are no columns'}"] if out else []
+    counts = [f"{counted(out, 'field')} without a column"] if out else []
     counts += [f"{counted(private, 'field')} masked or hashed"] if private else []
     if counts:
         console.text()

@@ -52,7 +52,8 @@ def print_verification(console: Console, result: Verification, *, remark: str = 
     console.paragraph("Left as they are", [f"{', '.join(names)}: {why}" for why, names in refused.items()])
     print_skips(console, skipped(result.run))
     lines = [line for c in result.comparisons for line in difference_lines(c, verbose=console.verbose)]
-    console.paragraph("Differences", lines)
+    repaired = bool(lines) and not result.differing
+    console.paragraph("Differences, all repaired" if repaired else "Differences", lines)
     print_failed(console, failed(result.run))
     console.text()
     if remark:
@@ -69,8 +70,9 @@ def summary(result: Verification) -> str:
     return (
         f"{counted(of['modules'], 'module')} compared in {of['seconds']:,.1f} s: {of['equal']:,} equal{repaired},"
         f" {of['differ']:,} differ"
-        f" ({counted(of['differences'], 'row')} found; {of['since']:,} more changed since the last run);"
-        f" {counted(of['calls'], 'call')}, {counted(of['credits'], 'credit')}"
+        + (f", in {counted(of['differences'], 'row')}" if of["differences"] else "")
+        + (f"; {counted(of['since'], 'row')} changed since the last run" if of["since"] else "")
+        + f"; {counted(of['calls'], 'call')}, {counted(of['credits'], 'credit')}"
         + (f" ({left:,} left today)" if left is not None else "")
         + f"; {of['skipped']:,} skipped, {of['failed']:,} failed."
     )

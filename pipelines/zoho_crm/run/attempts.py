@@ -32,7 +32,8 @@ class Attempt:
 
     def row(self) -> dict[str, Any]:
         times = {name: getattr(self, name).isoformat() for name in ("started_at", "finished_at")}
-        return {**asdict(self), "module": None, "status": "failed", **times}
+        run = {f"run_{name}": time for name, time in times.items()}
+        return {**asdict(self), "module": None, "status": "failed", **times, **run}
 
 
 def load_attempts(place: str, name: str) -> list[Attempt]:

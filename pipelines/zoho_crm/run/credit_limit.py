@@ -177,7 +177,7 @@ class _CreditAllocation:
         return False
 
     def _wait(self, name: str) -> None:
-        why = f"the limit of {self.limit:,} API credits leaves it for a later run"
+        why = f"the limit of {self.limit:,} API credits is reached"
         self.found.waiting.append(Skip(_module(self.found, name), why))
 
     def _refuse_too_dear(self) -> None:

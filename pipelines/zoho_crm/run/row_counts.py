@@ -53,7 +53,9 @@ def _converted(reading: ExtractResult) -> str | None:
 
 def _replaced(reading: ExtractResult) -> bool:
     """Whether the table holds just what was read, so that its rows can be counted against it."""
-    return reading.plan is None or (reading.plan.is_full_refresh and reading.plan.keeps == "hard")
+    if reading.plan is None:
+        return not reading.part_by
+    return reading.plan.is_full_refresh and reading.plan.keeps == "hard"
 
 
 def _compare(

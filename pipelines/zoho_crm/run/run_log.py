@@ -25,7 +25,7 @@ SYNC_RUNS = AccountTable(
     fields(
         text="run_id module api reason status error",
         bigint="rows_read rows_deleted crm_count table_count calls credits",
-        datetime="started_at finished_at since until",
+        datetime="started_at finished_at since until run_started_at run_finished_at",
         json="skipped_fields",
     ),
     each="module",  # rows have no id
@@ -40,7 +40,12 @@ def sync_runs_reading(run: RunResult, folder: Path) -> ExtractResult:
 
 def log_rows(run: RunResult) -> list[dict[str, Any]]:
     """The rows of `sync_runs` for a run; times are texts in ISO 8601."""
-    return [_redacted(row) for row in (*_read_rows(run), *_skip_rows(run))]
+    return [_redacted({**row, **run_times(run)}) for row in (*_read_rows(run), *_skip_rows(run))]
+
+
+def run_times(run: RunResult) -> dict[str, str | None]:
+    """From the beginning of the run until its rows have landed."""
+    return {"run_started_at": _spell(run.started), "run_finished_at": _spell(run.finished)}
 
 
 def _redacted(row: dict[str, Any]) -> dict[str, Any]:

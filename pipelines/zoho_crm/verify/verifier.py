@@ -38,7 +38,7 @@ from ..run.credit_limit import CreditEstimates
 from ..run.database import raise_if_disconnected
 from ..run.loading import Loader, Remembered, append_logs, work_folder
 from ..run.progress import Progress
-from ..run.run_log import SYNC_RUNS
+from ..run.run_log import SYNC_RUNS, run_times
 from ..run.run_result import RunResult
 from ..run.runner import look
 from .comparison import KINDS, Comparison, ids_since
@@ -411,4 +411,5 @@ def _row(run: RunResult, comparison: Comparison) -> dict[str, Any]:
         "finished_at": id_scan.finished.isoformat() if id_scan.finished else None,
         "until": comparison.until.isoformat() if comparison.until else None,
         "skipped_fields": [],
+        **run_times(run),
     }

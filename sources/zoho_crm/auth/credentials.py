@@ -183,8 +183,8 @@ def api_version(value: str) -> str:
 
 KEY = "SOURCES__ZOHO_CRM__CREDENTIALS"
 CONSENT_AGAIN = (
-    "run `authorize`, which consents with access_type=offline and prompt=consent; if it gets no refresh token,"
-    " remove the app under Connected Apps in the Zoho account first"
+    "run `authorize`; if it gets no refresh token, remove the app under Connected Apps in the Zoho account, and run"
+    " it again"
 )
 ZOHOS_OWN = (
     r"[0-9a-f]{32,}|1000\.[0-9a-zA-Z]{20,}(\.[0-9a-f]{20,})?"  # a secret or a token, as Zoho makes them
@@ -219,8 +219,8 @@ class Setting:
         plain = str(value).strip()
         if "\n" in plain or "\r" in plain:
             return f"{self.name} holds a line break (is a ';' missing before it?). Allowed: {self.forms}."
-        shown = f" Given: {plain}." if self._may_be_shown(plain) else ""
-        return f"{self.name} has a wrong value. Allowed: {self.forms}.{shown}"
+        shown = f" ({plain})" if self._may_be_shown(plain) else ""
+        return f"{self.name} has a wrong value{shown}. Allowed: {self.forms}."
 
     def _may_be_shown(self, plain: str) -> bool:
         # The rest of a string that lacks a ';', a URL with a password, and Zoho's tokens (1000.…) are not.
@@ -282,10 +282,20 @@ _ALL = (
     Setting("InstanceType", "instance_type", choice(INSTANCES), _listed(INSTANCES)),
     Setting("OAuthClientId", "oauth_client_id", text, "the client's id from Zoho's API console"),
     Setting(
-        "OAuthClientSecret", "oauth_client_secret", text, "the client's secret, in one line", secret=True
+        "OAuthClientSecret",
+        "oauth_client_secret",
+        text,
+        "the client's secret from Zoho's API console",
+        secret=True,
     ),
-    Setting("OAuthRefreshToken", "oauth_refresh_token", text, "a refresh token, in one line", secret=True),
-    Setting("OAuthAccessToken", "oauth_access_token", text, "an access token, in one line", secret=True),
+    Setting(
+        "OAuthRefreshToken",
+        "oauth_refresh_token",
+        text,
+        "a refresh token, as `authorize` writes it",
+        secret=True,
+    ),
+    Setting("OAuthAccessToken", "oauth_access_token", text, "an access token", secret=True),
     Setting(
         "InitiateOAuth",
         "initiate_oauth",
@@ -372,8 +382,8 @@ def missing_settings(settings: Sequence[Setting], *, none: bool = False) -> Sett
     verb = "are" if len(settings) > 1 else "is"
     if none:
         return SettingsError(
-            "No account is set: run `python -m pipelines.zoho_crm authorize`."
-            f" {names} {verb} missing ({forms}). {where(settings)}"
+            "No account is set: run `python -m pipelines.zoho_crm authorize`, or fill in .env as .env.example shows."
+            f" {names} {verb} missing; looked in --connection, the environment, .env and secrets.toml."
         )
     renewed = settings[-1].attribute == "oauth_refresh_token"
     hint = " To get a refresh token, " + CONSENT_AGAIN + "." if renewed else ""
@@ -643,7 +653,7 @@ class ZohoCredentials(CredentialsConfiguration):
             needed = ["oauth_client_id", "oauth_client_secret", "oauth_refresh_token"]
         missing = [BY_ATTRIBUTE[name] for name in needed if not getattr(self, name)]
         if missing:
-            raise missing_settings(missing, none=not self._given)
+            raise missing_settings(missing, none=not self._given - {"region"})
 
     def _pairs(self, show: bool) -> list[tuple[str, str]]:
         pairs = []

@@ -214,4 +214,4 @@ def test_a_service_that_is_none_is_refused_in_one_sentence(command, monkeypatch,
     monkeypatch.setenv(KEY, "Service=Desk;OAuthClientId=x;")
     done = command("plan")
     assert done.code == 2
-    assert "Service has a wrong value. Allowed: CRM or Bigin. Given: Desk." in done.err
+    assert "Service has a wrong value (Desk). Allowed: CRM or Bigin." in done.err

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -68,11 +69,9 @@ def test_the_demo_runs_twice_says_that_it_is_simulated_and_its_sql_works(tmp_pat
         assert done.stdout.splitlines()[0].startswith("This is a simulated Zoho CRM on 127.0.0.1")
         assert done.stdout.count("This is a simulated Zoho CRM") == 2
     assert sorted(path.name for path in tmp_path.glob("*.duckdb")) == ["zoho_demo.duckdb"]
-    sql = [
-        line.strip() for line in second.stdout.partition("Try it in Python:")[2].splitlines() if line.strip()
-    ]
+    python, sql = second.stdout.partition("Try it with ")[2].split(":\n", 1)
     shown = subprocess.run(
-        [sys.executable, "-c", "\n".join(sql)],
+        [python, "-c", dedent(sql)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -80,7 +79,6 @@ def test_the_demo_runs_twice_says_that_it_is_simulated_and_its_sql_works(tmp_pat
         check=True,
     ).stdout
     assert "Closed Won" in shown
-    assert "Vendors" in shown
 
 
 HOLD = """

@@ -186,7 +186,7 @@ def changes(runs: Sequence[PastRun], period: Period) -> Figure:
     data = summed(
         (e.started_at.date(), e.module, (e.rows_read or 0) + (e.rows_deleted or 0))
         for e in _modules(runs)
-        if e.since is not None or e.status == "repaired"
+        if e.since is not None
     )
     if not data.days:
         return Figure("changes", title, "No run has read single changes yet: the second one does.")

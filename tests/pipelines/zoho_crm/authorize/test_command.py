@@ -178,7 +178,7 @@ def test_a_self_client_without_a_code_is_2_and_names_the_flag(authorize, tmp_pat
         (("--client-id", "1000.X"), "OAuthClientSecret is missing, .* give --client-secret"),
         (("--region", "EU"), "They come from https://api-console.zoho.eu"),
         (("--region", "CA"), "https://api-console.zohocloud.ca"),
-        (("--region", "Mars"), "Region has a wrong value. Allowed: US/USA/"),
+        (("--region", "Mars"), "Region has a wrong value .Mars.. Allowed: US/USA/"),
         (("--connection", " "), "--connection is empty"),
         (("--connection", "InitiateOAuth=OFF"), "InitiateOAuth=OFF forbids to get tokens"),
         (("--connection", "AuthScheme=ClientCredentials"), "needs no consent and no refresh token"),

@@ -38,7 +38,7 @@ def test_a_good_account_has_a_tick_on_each_line_and_nothing_is_left(command, tmp
     *lines, last = done.out.splitlines()
     assert all(line.startswith("✓ ") for line in lines)
     assert [line[2:].split("  ")[0] for line in lines] == NAMES
-    assert "Example Company, enterprise edition, US, production, zgid 60012345678" in done.out
+    assert "Example Company, enterprise edition, US, production, id 60012345678" in done.out
     assert last == "A run would work."
     assert not list(tmp_path.glob("zoho.duckdb*"))
 
@@ -133,9 +133,12 @@ def test_an_accounts_server_that_does_not_answer_is_1_and_the_rest_is_told(comma
     assert done.code == 1
     assert "127.0.0.1:9 cannot be reached" in done.lines("✗ accounts")[0]
     assert "→ check the network" in done.lines("✗ accounts")[0]
-    assert done.lines("! token")[0].endswith("not asked: the accounts server was not reached")
+    (line,) = done.lines("! not asked")
+    assert line.endswith(
+        "  token, organisation, user, modules, scopes, bulk, coql, credits: first correct what failed"
+    )
     assert done.lines("✓ destination")
-    assert done.out.splitlines()[-1] == "1 of 16 checks failed."
+    assert done.out.splitlines()[-1] == "1 of 16 checks failed (accounts)."
 
 
 def test_a_gateway_in_the_place_of_the_accounts_server_is_1(command):
@@ -144,7 +147,7 @@ def test_a_gateway_in_the_place_of_the_accounts_server_is_1(command):
         done = command("check", "--connection", f"{DEAD}AccountsServer={gateway.url}")
     assert done.code == 1
     assert "text/html instead of a token: check AccountsServer" in done.lines("✗ token")[0]
-    assert done.lines("! organisation")[0].endswith("not asked: there is no token that works")
+    assert "organisation, user, " in done.lines("! not asked")[0]
     assert SECRET not in done.out + done.err
 
 
@@ -199,7 +202,7 @@ def test_a_token_is_renewed_to_see_whether_it_can_be_but_not_every_minute(comman
         file.write_text(json.dumps(kept))
         third = command(*words)
     assert len(org.ledger.calls("POST /oauth/v2/token")) == 2
-    assert "it lives 60 minutes and is renewed by itself" in third.lines("✓ token")[0]
+    assert "valid for 60 minutes, renewed by itself" in third.lines("✓ token")[0]
 
 
 def test_a_token_that_lives_for_less_than_an_hour_is_a_warning(check):
@@ -231,7 +234,7 @@ def test_a_sandbox_behind_a_production_setting_is_2(check):
     org.account.org_values["type"] = "sandbox"
     done = check(org)
     assert (done.code, done["organisation"]) == (2, "failed")
-    assert "sandbox, zgid 60012345678, but InstanceType=Production -> set InstanceType" in done.says(
+    assert "sandbox, id 60012345678, but InstanceType=Production -> set InstanceType" in done.says(
         "organisation"
     )
     assert check(org, settings=f"{MEMORY}InstanceType=Sandbox;")["organisation"] == "ok"

@@ -76,7 +76,7 @@ def test_never_is_never(org, account, command, hook):
 def test_a_run_that_could_not_begin_is_told_too(command, hook):
     assert command("--connection", "Region=Mars").code == 2
     (text,) = texts(hook)
-    assert text.startswith("zoho_crm: run ended with exit code 2. Region has a wrong value.")
+    assert text.startswith("zoho_crm: run ended with exit code 2. Region has a wrong value (Mars).")
 
 
 def test_a_difference_that_verify_finds_is_told(account, command, hook):
@@ -84,7 +84,7 @@ def test_a_difference_that_verify_finds_is_told(account, command, hook):
     done = command("verify", "--modules", "Leads,Deals")
     assert done.code == 4
     assert texts(hook)[-1].endswith(
-        "- The destination differs from the CRM in Deals: --repair puts it right."
+        "- The destination differs from the CRM in Deals: run `verify --repair` to correct it."
     )
 
 

@@ -238,7 +238,7 @@ def test_a_table_that_differs_from_the_count_is_marked(company):
     said = company.command("status").out
     line = next(line for line in said.splitlines() if line.startswith("leads "))
     assert line.split()[-7:-4] == ["2", "*", "3"]
-    assert "* The CRM's own count differs from the table" in said
+    assert "* Zoho's own count differs from the table" in said
     company.run()
     company.status()
     assert (company.tables["Leads"]["difference"], company.summary["state"]) == (0, "fresh")

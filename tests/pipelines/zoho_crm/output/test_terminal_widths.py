@@ -81,7 +81,7 @@ def test_a_run_of_forty_modules_fits_one_screen_with_what_changed_and_all_that_f
     assert len(lines) <= 24
     rows = {line.split()[0]: line.split() for line in lines if line}
     assert [rows[f"module_{n}"][1:3] for n in range(CHANGED)] == [["1,234,567", "1,000"]] * CHANGED
-    assert "33 other tables: nothing changed." in lines
+    assert "33 other tables: nothing new, or not due." in lines
     assert not any("module_20" in line for line in lines)
     for name in FAILED:
         assert rows[name.lower()][-1] == "failed"
@@ -94,7 +94,7 @@ def test_a_first_run_shows_every_table(terminal, capsys):
     lines = printed(forty(first=True), capsys)
     assert widest(lines) <= 80
     assert {f"module_{n}" for n in range(40)} | {"users"} <= {line.split()[0] for line in lines if line}
-    assert not any("nothing changed" in line for line in lines)
+    assert not any("nothing new" in line for line in lines)
 
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])
@@ -126,7 +126,7 @@ def test_a_count_that_differs_is_shown_where_nothing_else_has_changed(terminal, 
     run = finished(lost, module("Deals", rows=0), table_counts={"accounts": 12, "deals": 3})
     lines = printed(run, capsys)
     assert re.search(r"\b12 +\* 13\b", next(line for line in lines if line.startswith("accounts")))
-    assert "1 other table: nothing changed." in lines
+    assert "1 other table: nothing new, or not due." in lines
 
 
 def test_a_module_asked_for_by_name_is_skipped_with_its_reason(terminal, capsys):
@@ -167,7 +167,7 @@ def test_tables_of_the_account_that_hold_what_they_held_are_counted_only(account
     ours = {"users", "org", "roles", "profiles", "modules", "fields"}
     assert ours <= {line.split()[0] for line in first if line}
     assert not ours & {line.split()[0] for line in second if line}
-    assert "10 other tables: nothing changed." in second
+    assert "10 other tables: nothing new, or not due." in second
     assert "3 skipped (Secrets, currencies, territories): `status` says why." in second
 
 

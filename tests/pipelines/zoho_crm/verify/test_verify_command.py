@@ -101,7 +101,10 @@ def test_rows_of_each_kind_of_difference_are_named(company):
     damaged = damage(company)
     done = company.verify()
     assert done.code == 4
-    assert done.err == "Error: The destination differs from the CRM in Apples: --repair puts it right.\n"
+    assert (
+        done.err
+        == "Error: The destination differs from the CRM in Apples: run `verify --repair` to correct it.\n"
+    )
     assert company.differs() == damaged
     assert company.found["Apples"]["columns"] == {"stage": 1, "score": 1}
     assert company.found["Pears"]["status"] == "equal"
@@ -162,7 +165,8 @@ def test_before_any_run_everything_is_missing_and_no_file_is_left_behind(company
     done = company.verify()
     assert done.code == 4
     assert (
-        done.err == "Error: The destination differs from the CRM in Apples, Pears: --repair puts it right.\n"
+        done.err
+        == "Error: The destination differs from the CRM in Apples, Pears: run `verify --repair` to correct it.\n"
     )
     assert {name: found["status"] for name, found in company.found.items()} == {
         "Apples": "never loaded",
@@ -184,10 +188,10 @@ def test_a_person_reads_what_differs_and_what_was_done(company):
         f"  Apples: 1 stale: {damaged['stale'][0]}",
         f"  Apples: 1 with other values (stage 1, score 1): {damaged['values'][0]}",
     ]
-    assert "1 equal, 1 differ (4 rows found; 0 more changed" in done.out.splitlines()[-1]
+    assert "1 equal, 1 differ, in 4 rows;" in done.out.splitlines()[-1]
     done = company.command("verify", "--modules", company.modules, "--progress", "off", "--repair")
     assert (done.code, done.err) == (0, "")
-    assert "1 equal, 1 repaired, 0 differ (4 rows found;" in done.out.splitlines()[-1]
+    assert "1 equal, 1 repaired, 0 differ, in 4 rows;" in done.out.splitlines()[-1]
 
 
 def test_tables_that_are_no_modules_are_2(company):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -35,10 +34,7 @@ def values(org: Org, module: str, field: str) -> list[Any]:
     return [record.values[field] for record in org.records(module)]
 
 
-def test_it_is_small_and_made_in_a_second(org: Org) -> None:
-    started = time.monotonic()
-    demo_org()
-    assert time.monotonic() - started < 3  # it takes 0.3 s; other work may share the machine
+def test_it_is_small(org: Org) -> None:
     assert 15 <= len(org.modules) <= 25
     sizes = {name: len(org.records(name)) for name in org.modules}
     assert {name for name, size in sizes.items() if size > 2_000} == {"Leads", "Contacts"}

@@ -126,7 +126,7 @@ def test_the_next_run_passes_over_a_given_token_that_was_renewed_before(zoho, tm
     ("settings", "words"),
     [
         ("InitiateOAuth=OFF", "InitiateOAuth=OFF forbids"),
-        ("OAuthRefreshToken=", "run `authorize`, .* prompt=consent; .* Connected Apps in the Zoho account"),
+        ("OAuthRefreshToken=", "run `authorize`; .* Connected Apps in the Zoho account"),
     ],
 )
 def test_a_dead_token_that_cannot_be_renewed_says_why(zoho, settings, words):

@@ -26,7 +26,7 @@ def zoho():
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        ("invalid_code", ["revoked", "Region=US", "prompt=consent"]),
+        ("invalid_code", ["revoked", "Region=US", "Connected Apps"]),
         ("invalid_client", ["OAuthClientId is wrong", "data centre"]),
         ("invalid_client_secret", ["OAuthClientSecret does not fit"]),
         ("invalid_scope", ["Scope"]),
