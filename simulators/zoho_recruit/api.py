@@ -40,18 +40,23 @@ def fields(recruit: Recruit, request: Request) -> Answer:
 @route(
     "GET",
     "/recruit/v2/{module}",
-    params="fields page per_page sort_by sort_order",
+    params="fields page per_page sort_by sort_order converted approved",
     scopes="ZohoRecruit.modules.READ",
     credits=3,
     authority="documented (Get Records, 3 credits); the order without sort_by, and ZohoRecruit.modules.READ: inferred",
 )
 def records(recruit: Recruit, request: Request, module: str) -> Answer:
     known = _known(recruit, module)
-    page, per_page = request.number("page", 1), request.number("per_page", PER_PAGE)
-    if per_page > PER_PAGE:
-        refuse(400, "INVALID_DATA", param_name="per_page", max_limit=PER_PAGE)
+    page, per_page = _page(request)
     since = _since(request)
-    rows = recruit.rows(module)
+    converted = request.one_of("converted", ("false", "true", "both"), "false")
+    approved = request.one_of("approved", ("true", "false", "both"), "true")
+    rows = [
+        row
+        for row in recruit.rows(module)
+        if converted in ("both", str(row.id in recruit.converted).lower())
+        and approved in ("both", str(row.id not in recruit.unapproved).lower())
+    ]
     if since is not None:
         inclusive = recruit.quirks.since_inclusive
         rows = [row for row in rows if row.modified > since or (inclusive and row.modified == since)]
@@ -62,13 +67,43 @@ def records(recruit: Recruit, request: Request, module: str) -> Answer:
     shown = rows[first : first + per_page]
     if not shown:
         return no_content()
-    info = {
-        "per_page": per_page,
-        "count": len(shown),
-        "page": page,
-        "more_records": len(rows) > first + per_page,
-    }
+    info = _info(page, per_page, len(shown), len(rows))
     return ok(data=[_record(recruit, row, request.names("fields")) for row in shown], info=info)
+
+
+@route(
+    "GET",
+    "/recruit/v2/{module}/deleted",
+    params="type page per_page",
+    scopes="ZohoRecruit.modules.READ",
+    credits=2,
+    authority="documented; all types without `type`, the order, and the answer to If-Modified-Since: inferred from the CRM",
+)
+def deleted(recruit: Recruit, request: Request, module: str) -> Answer:
+    _known(recruit, module)
+    if request.query.get("type", "all").lower() not in ("all", "recycle", "permanent"):
+        refuse(400, "INVALID_DATA", param_name="type")
+    page, per_page = _page(request)
+    found = recruit.deletions[module] if request.query.get("type", "all").lower() != "permanent" else []
+    since = _since(request)
+    if since is not None:
+        inclusive = recruit.quirks.since_inclusive
+        found = [gone for gone in found if gone.at > since or (inclusive and gone.at == since)]
+        if not found:
+            return Answer(recruit.quirks.nothing_new_status)
+    first = (page - 1) * per_page
+    shown = found[first : first + per_page]
+    if not shown:
+        return no_content()
+    by = {"name": recruit.user["full_name"], "id": str(recruit.first_id)}
+    rows = [
+        {
+            "deleted_by": by, "id": gone.row.id, "display_name": gone.name, "type": "recycle", "created_by": by,
+            "deleted_time": gone.at,
+        }
+        for gone in shown
+    ]  # fmt: skip
+    return ok(data=rows, info=_info(page, per_page, len(shown), len(found)))
 
 
 @route(
@@ -86,8 +121,22 @@ def record(recruit: Recruit, request: Request, module: str, id: str) -> Answer:
 def _known(recruit: Recruit, name: str) -> Module:
     module = recruit.modules.get(name)
     if module is None or not module.api_supported:
-        refuse(400, "INVALID_MODULE")
+        refuse(400, "INVALID_MODULE", "The given module is not supported in API")
+    if not module.permitted:
+        refuse(403, "NO_PERMISSION", f"permission denied - {name} (view)")
     return module
+
+
+def _page(request: Request) -> tuple[int, int]:
+    page, per_page = request.number("page", 1), request.number("per_page", PER_PAGE)
+    if per_page > PER_PAGE:
+        refuse(400, "INVALID_DATA", param_name="per_page", max_limit=PER_PAGE)
+    return page, per_page
+
+
+def _info(page: int, per_page: int, shown: int, found: int) -> dict[str, Any]:
+    more = found > page * per_page
+    return {"per_page": per_page, "count": shown, "page": page, "more_records": more}
 
 
 def _sorted(request: Request, module: Module, rows: list[Row]) -> list[Row]:
@@ -123,10 +172,8 @@ def _since(request: Request) -> datetime | None:
 
 
 def _record(recruit: Recruit, row: Row, names: list[str]) -> dict[str, Any]:
-    whole = recruit.whole(row)
-    if names:
-        return {name: whole[name] for name in ("id", *names) if name in whole}
-    return {**whole, "$approved": True, "$editable": True, "$currency_symbol": "$", "$converted": False}
+    listed = recruit.listed(row)
+    return {name: listed[name] for name in ("id", *names) if name in listed} if names else listed
 
 
 def _module(module: Module) -> dict[str, Any]:

@@ -38,11 +38,20 @@ class Module:
     """Its name in a scope of its own: `ZohoRecruit.modules.candidate.READ`."""
     fields: list[Field] = field(default_factory=list)
     api_supported: bool = True
+    permitted: bool = True
+    """False: listed as supported, and refused to this user (seen live)."""
     generated_type: str = "default"
     id: str = ""
 
     def field(self, api_name: str) -> Field | None:
         return next((known for known in self.fields if known.api_name == api_name), None)
+
+
+@dataclass(frozen=True)
+class Deletion:
+    row: Row
+    name: str
+    at: datetime
 
 
 def system_fields() -> list[Field]:
@@ -105,6 +114,10 @@ class Recruit(RowService):
     ) -> None:
         super().__init__(rules, quirks or RecruitQuirks(), clock, account)
         self.modules: dict[str, Module] = {}
+        self.deletions: dict[str, list[Deletion]] = {}
+        self.unapproved: set[str] = set()
+        self.converted: set[str] = set()
+        """Ids of records that a list shows only if it is asked for them."""
         for module in usual_modules():
             self.add_module(module)
 
@@ -117,6 +130,7 @@ class Recruit(RowService):
                 known.field_label = known.field_label or known.api_name.replace("_", " ")
             self.modules[module.api_name] = module
             self.tables[module.api_name] = {}
+            self.deletions[module.api_name] = []
         return module
 
     def add_field(self, module: str, new: Field) -> None:
@@ -128,15 +142,27 @@ class Recruit(RowService):
             for row in self.tables[module].values():
                 row.values[new.api_name] = None
 
+    def delete(self, kind: str, id: str) -> None:
+        """Into the recycle bin, which the list of deletions tells."""
+        with self.lock:
+            row = self.tables[kind][id]
+            self.deletions[kind].append(Deletion(row, self.name_of(row), self.now()))
+            super().delete(kind, id)
+
+    def restore(self, kind: str, id: str) -> None:
+        """Out of the recycle bin, as it was: its Modified_Time stays, and no call tells of it."""
+        with self.lock:
+            (found,) = [gone for gone in self.deletions[kind] if gone.row.id == id]
+            self.deletions[kind].remove(found)
+            self.tables[kind][id] = found.row
+
     def lookup(self, module: str, id: str) -> dict[str, str]:
         """A look-up field's value: the id, and the name that the record has now."""
-        values = self.tables[module][id].values
-        named = (
-            name
-            for name in ("Last_Name", "Client_Name", "Posting_Title", "Interview_Name")
-            if values.get(name)
-        )
-        return {"name": str(values[next(named)]), "id": id}
+        return {"name": self.name_of(self.tables[module][id]), "id": id}
+
+    def name_of(self, row: Row) -> str:
+        names = ("Last_Name", "Client_Name", "Posting_Title", "Interview_Name")
+        return next((str(row.values[name]) for name in names if row.values.get(name)), "")
 
     def scope_words(self, module: str) -> tuple[str, ...]:
         known = self.modules.get(module)
@@ -153,6 +179,12 @@ class Recruit(RowService):
     def whole(self, row: Row) -> dict[str, Any]:
         values = {**row.values, "Created_Time": row.created, "Modified_Time": row.modified}
         return {"id": row.id, **{name: self._shown(value) for name, value in values.items()}}
+
+    def listed(self, row: Row) -> dict[str, Any]:
+        return {
+            **self.whole(row), "$approved": row.id not in self.unapproved, "$editable": True, "$currency_symbol": "$",
+            "$converted": row.id in self.converted,
+        }  # fmt: skip
 
     def _shown(self, value: Any) -> Any:
         """Times as `2026-03-02T14:30:00+05:30`, in the zone of the API user."""

@@ -160,3 +160,39 @@ def test_an_account_without_recruit():
 def test_what_is_not_modelled_is_418():
     assert get(recruit_with(1), "Candidates", cvid=1).status == 418
     assert get(recruit_with(1), "Candidates/1/Notes").status == 418
+
+
+def test_deleted_records_are_listed_until_they_are_restored():
+    recruit = recruit_with(2)
+    id = recruit.records("Candidates")[0]["id"]
+    assert get(recruit, "Candidates/deleted").status == 204
+    recruit.delete("Candidates", id)
+    (row,) = get(recruit, "Candidates/deleted", type="All").body["data"]
+    assert (row["id"], row["display_name"], row["type"]) == (id, "C0", "recycle")
+    assert row["deleted_time"] == "2026-03-02T14:30:00+05:30"
+    assert recruit.ledger.calls()[-1].credits == 2
+    assert get(recruit, "Candidates/deleted", since="2026-03-02T09:00:00+00:00").status == 304
+    assert get(recruit, "Candidates/deleted", type="some").body["code"] == "INVALID_DATA"
+    recruit.restore("Candidates", id)
+    assert get(recruit, "Candidates/deleted").status == 204
+    assert {row["id"] for row in get(recruit, "Candidates").body["data"]} == {
+        row["id"] for row in recruit.records("Candidates")
+    }
+
+
+def test_converted_and_unapproved_records_have_to_be_asked_for():
+    recruit = recruit_with(3)
+    ids = [row["id"] for row in recruit.records("Candidates")]
+    recruit.unapproved.add(ids[0])
+    recruit.converted.add(ids[1])
+    assert names(get(recruit, "Candidates")) == ["C2"]
+    assert names(get(recruit, "Candidates", approved="false")) == ["C0"]
+    assert names(get(recruit, "Candidates", converted="both", approved="both")) == ["C2", "C1", "C0"]
+    assert get(recruit, "Candidates", converted="yes").status == 400
+
+
+def test_a_module_may_be_listed_as_supported_and_refused():
+    recruit = recruit_with()
+    recruit.add_module(Module("J1_Candidates", "J1 Candidate", "custommodule", permitted=False))
+    for reply in (get(recruit, "J1_Candidates"), get(recruit, "settings/fields", module="J1_Candidates")):
+        assert (reply.status, reply.body["code"]) == (403, "NO_PERMISSION")
