@@ -40,7 +40,8 @@ def print_checks(account: Account, console: Console) -> int:
 
 
 def _check(service: Service, console: Console) -> tuple[int, str]:
-    """Exit code and sentence of what is wrong; nothing is asked but a token and the organisations."""
+    """Exit code and sentence of what is wrong; only a token, the organisations and the modules are asked for."""
+    from sources.zoho_api import discovered
     from sources.zoho_api.service import ORGANIZATION_ID, organizations
 
     connector = service.connector
@@ -70,5 +71,8 @@ def _check(service: Service, console: Console) -> tuple[int, str]:
             return FAILED, f"there is no organisation {chosen}; there are {', '.join(dict(found))}"
         id = chosen or found[0][0]
         console.text(f"  Organisation {id} ({dict(found)[id]}).")
-    console.text(f"  {len(connector.resources):,} tables may be read.")
+    discovered(service, ())
+    console.text(f"  {len(service.connector.resources):,} tables may be read.")
+    for name, reason in service.left_out.items():
+        console.text(f"  No table of {name}: {reason}.")
     return 0, ""

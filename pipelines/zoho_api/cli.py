@@ -12,7 +12,7 @@ import click
 
 from pipelines.zoho_crm.cli import HELP, VERSION_OPTION, Commands, run_command
 from pipelines.zoho_crm.console import Console, counted
-from pipelines.zoho_crm.errors import FAILED, describe_error, print_error
+from pipelines.zoho_crm.errors import FAILED, USAGE, describe_error, print_error
 from pipelines.zoho_crm.options import (
     CommaList,
     NonEmpty,
@@ -27,7 +27,7 @@ from pipelines.zoho_crm.options import (
 if TYPE_CHECKING:
     import dlt
 
-    from sources.zoho_api import Connector, Service
+    from sources.zoho_api import Resource, Service
 
     from .runner import ConnectorRun
 
@@ -91,10 +91,10 @@ def list_connectors(options: Options, console: Console) -> int:
         )
         rows = [
             (
-                one.name,
+                table_of(one),
                 {"changes": "what changed", "whole": "whole", "children": f"of {one.parent}"}[one.mode],
                 "yes" if one.config.get("selected", True) else "by name",
-                one.price or "a call a page",
+                connector.price_of(one),
                 ", ".join(one.scopes or connector.authentication.scopes),
             )
             for one in connector.resources
@@ -112,17 +112,23 @@ def list_connectors(options: Options, console: Console) -> int:
     return 0
 
 
+def table_of(resource: Resource) -> str:
+    """The name of its table, or what its tables are."""
+    each = resource.for_each
+    return f"one of each of {each.resource}" if each and resource.is_template else resource.name
+
+
 def run(options: Options, console: Console) -> int:
     """Copy these services into the destination; afterwards, what changed."""
     from pipelines.zoho_crm.output.run_report import print_report
     from sources.zoho_crm.exceptions import ZohoCrmError
 
     worst, runs = 0, []
-    _check_resources(options)
+    unknown = _unknown_resources(options)
     with accounts(options, console) as account:
         for name in options.connectors:
             try:
-                done = _run_one(account, console, name)
+                done = _run_one(account, console, name, unknown)
             except ZohoCrmError as error:
                 if len(options.connectors) == 1:
                     raise
@@ -132,6 +138,7 @@ def run(options: Options, console: Console) -> int:
                     "error", {"connector": name, "error": sentence, "exit_code": code}, matters=True
                 )
                 worst = max(worst, code)
+                unknown.clear()  # nobody can tell whether they are tables of this one
                 continue
             if done is None:
                 continue
@@ -144,45 +151,74 @@ def run(options: Options, console: Console) -> int:
             worst = max(worst, result.exit_code)
     if len(options.connectors) > 1:
         _print_sum(console, runs)
+    for name, hint in unknown.items():
+        print_error(_no_table(options, name, hint).message)
+        worst = max(worst, USAGE)
     return worst
 
 
-def _run_one(account: Account, console: Console, name: str) -> tuple[ConnectorRun, str] | None:
-    """The run and the title of its connector; None if --modules names none of its tables."""
-    from sources.zoho_api import load_connector
+def _run_one(
+    account: Account, console: Console, name: str, unknown: dict[str, str]
+) -> tuple[ConnectorRun, str] | None:
+    """The run and the title of its connector; None if --modules names none of its tables.
+
+    Names that turn out to be tables of the account leave `unknown`.
+    """
+    from sources.zoho_api import discovered, load_connector, named_in
     from sources.zoho_crm.sync.warehouse import Warehouse
 
     from .runner import ConnectorRunner
 
     options = account.options
-    named = _resources(load_connector(name), options)
-    if options.modules and not named:
+    connector = load_connector(name)
+    named = [one.name for one in connector.resources if one.name in options.modules and not one.is_template]
+    asked = [*unknown] if connector.is_discovered else []
+    if options.modules and not named and not asked:
         return None
     with opened(account, console, name, "run") as work:
         work.service.session.max_calls = options.max_calls
+        work.service.session.max_credits = options.max_credits
         work.service.find_organization()
+        if asked:
+            discovered(work.service, asked)
+            found = named_in(work.service, asked)
+            known = [one.name for one in work.service.connector.resources]
+            for one in asked:
+                unknown[one] = _hint(one, known)
+            for one in found:
+                del unknown[one]
+            named += found.values()
+            if not named:
+                return None
         warehouse = Warehouse(work.pipeline, Path(work.pipeline.working_dir), options.table_format)
         runner = ConnectorRunner(work.pipeline, work.service, warehouse, whole=options.full_refresh)
         return runner.run(named), work.service.connector.title
 
 
-def _check_resources(options: Options) -> None:
-    """Each name of --modules is a table of one of the connectors; nothing has been asked yet."""
+def _unknown_resources(options: Options) -> dict[str, str]:
+    """The names of --modules that no connector's file has, with what is like them; nothing has been asked yet.
+
+    They are wrong usage, unless one of the connectors has tables that only the service can name.
+    """
     from sources.zoho_api import load_connector
+
+    connectors = [load_connector(name) for name in options.connectors] if options.modules else []
+    known = [one.name for connector in connectors for one in connector.resources if not one.is_template]
+    unknown = {name: _hint(name, known) for name in sorted(options.modules - set(known))}
+    if unknown and not any(connector.is_discovered for connector in connectors):
+        raise _no_table(options, *next(iter(unknown.items())))
+    return unknown
+
+
+def _hint(name: str, known: list[str]) -> str:
     from sources.zoho_crm.exceptions import suggest
 
-    if not options.modules:
-        return
-    known = [one.name for name in options.connectors for one in load_connector(name).resources]
-    for name in sorted(options.modules - set(known)):
-        near = suggest(name, known)
-        hint = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
-        raise click.UsageError(f"--modules {name}: no table of {', '.join(options.connectors)}; {hint}")
+    near = suggest(name, known)
+    return f"did you mean {near}?" if near else f"there are {', '.join(known)}"
 
 
-def _resources(connector: Connector, options: Options) -> list[str]:
-    """Those of --modules that the connector has."""
-    return [one.name for one in connector.resources if one.name in options.modules]
+def _no_table(options: Options, name: str, hint: str) -> click.UsageError:
+    return click.UsageError(f"--modules {name}: no table of {', '.join(options.connectors)}; {hint}")
 
 
 def print_failures(result: ConnectorRun) -> None:
@@ -204,24 +240,28 @@ def _print_sum(console: Console, runs: list[tuple[str, ConnectorRun]]) -> None:
             sum(one.status == "read" for one in result.readings),
             sum(one.rows or 0 for one in result.readings),
             result.calls,
+            result.credits,
             sum(one.status == "failed" for one in result.readings),
             sum(one.status == "skipped" for one in result.readings),
         )
         for name, result in runs
     ]
     console.text()
-    console.table(("connector", "tables", "rows", "calls", "failed", "skipped"), rows, ())
+    console.table(("connector", "tables", "rows", "calls", "credits", "failed", "skipped"), rows, ())
     tables, total = sum(row[1] for row in rows), sum(row[2] for row in rows)
     console.last(f"{counted(len(rows), 'connector')}: {counted(tables, 'table')}, {counted(total, 'row')}.")
 
 
 def call(options: Options, console: Console) -> int:
     """Call one resource once, and show request, answer and rows."""
+    from sources.zoho_api import discovered
+
     from .call import show_call
 
     with accounts(options, console) as account:
         service = open_connector(account, options.connectors[0])
-        return show_call(console, service, options.resource)
+        (resource,) = discovered(service, [options.resource])
+        return show_call(console, service, resource)
 
 
 def check(options: Options, console: Console) -> int:
@@ -411,6 +451,12 @@ cli = ApiCommands(
                     type=click.IntRange(min=1),
                     metavar="N",
                     help="Make no more calls of each connector; what is left is read by the next run (exit code 6).",
+                ),
+                click.Option(
+                    ["--max-credits"],
+                    type=click.IntRange(min=1),
+                    metavar="N",
+                    help="Spend no more API credits with each connector, where the service counts them (exit code 6).",
                 ),
                 _param(),
                 *_connection(),

@@ -17,12 +17,15 @@ from pipelines.zoho_crm.run.replacing import safe_replace
 from pipelines.zoho_crm.run.run_log import SYNC_RUNS, log_rows
 from pipelines.zoho_crm.run.run_result import RunResult
 from pipelines.zoho_crm.run.stopping import STOP
-from sources.zoho_api import Resource, Service, source_of
-from sources.zoho_api.connector import name_for_child
+from sources.zoho_api import Resource, Service, discovered, source_of
+from sources.zoho_api.connector import name_for_child, name_for_deletions
+from sources.zoho_api.discovery import table_name
 from sources.zoho_api.session import MissingScope
+from sources.zoho_crm.client.context import ApiUsage
 from sources.zoho_crm.exceptions import (
     CredentialsError,
     CreditBudgetExceeded,
+    Fatal,
     NotAvailableError,
     ZohoCrmError,
 )
@@ -80,8 +83,7 @@ class ConnectorRunner:
     def run(self, names: Sequence[str] = ()) -> ConnectorRun:
         """Read these resources, or those that the connector selects, and write into `sync_runs` how it went."""
         run = ConnectorRun(named=frozenset(names))
-        connector = self.service.connector
-        wanted = [connector.resource(name) for name in names or connector.default_resources]
+        wanted = self._wanted(run, discovered(self.service, names))
         tables = {one.name: self._table(one.name) for one in wanted}
         there, whole_reads = set(self.warehouse.tables([*tables.values()])), self._whole_reads()
         for one in wanted:
@@ -89,16 +91,32 @@ class ConnectorRunner:
                 raise KeyboardInterrupt
             table = tables[one.name]
             run.readings.append(self._read(one, table, table in there, whole_reads.get(one.name)))
-        run.table_counts = self.warehouse.count([reading.table for reading in run.readings])
-        run.calls = self.service.session.calls
+        run.table_counts = self.warehouse.count([one.table for one in run.readings if one.table])
+        session = self.service.session
+        run.calls, run.credits, run.credits_remaining = (
+            session.calls,
+            session.credits,
+            session.credits_remaining,
+        )
         run.finished = datetime.now(timezone.utc)
         self._log(run)
         return run
 
+    def _wanted(self, run: ConnectorRun, names: Sequence[str]) -> list[Resource]:
+        """The resources of these names, or of all; what can be no table is a skip of the run."""
+        connector, left_out = self.service.connector, self.service.left_out
+        run.named = frozenset(names)
+        for name in names or left_out:
+            if name in left_out:
+                skip = TableResult(name, "", "rest", "")
+                skip.end("skipped", left_out[name])
+                run.readings.append(skip)
+        chosen = [name for name in names if name not in left_out] if names else connector.default_resources
+        return [connector.resource(name) for name in chosen]
+
     def _table(self, resource: str) -> str:
         """The name of the resource's table in the destination."""
-        named = self.service.connector.resource(resource).config.get("table_name") or resource
-        return str(dlt.Schema("names").naming.normalize_table_identifier(named))
+        return table_name(self.service.connector.resource(resource).config.get("table_name") or resource)
 
     def _whole_reads(self) -> dict[str, datetime]:
         """When each resource was last read whole, by `sync_runs`; of longer ago than any is due nothing is looked at."""
@@ -122,23 +140,25 @@ class ConnectorRunner:
         result = TableResult(resource.name, table, "rest", "")
         changes = not self.service.connector.reads_all(resource)
         due = changes and (self.whole or self._is_due(resource, last))
-        before = self.service.session.calls
+        session = self.service.session
+        before, credits_before = session.calls, session.credits
         try:
             if not there:
                 self._forget(resource)
             whole = changes and (not self.warehouse.can_merge or (due and there))
-            result.loaded = self._load(resource.name, whole=whole, new=not there).get(table, 0)
+            result.loaded, deleted = self._load(resource.name, table, whole=whole, new=not there)
+            result.deleted_rows = deleted if there else 0
             result.reason = self._reason(resource, last, whole=whole or not there)
             result.end("read")
         except Exception as error:  # noqa: BLE001 - one resource's trouble stays its own
             abort_load(self.pipeline, error)
-            _end_badly(result, error, loaded_before=there)
-        result.usage.calls = self.service.session.calls - before
+            _end_badly(result, error, loaded_before=there, discovered=bool(resource.each))
+        result.usage = ApiUsage(session.calls - before, session.credits - credits_before)
         return result
 
     def _forget(self, resource: Resource) -> None:
         """A table that is not there is read from the beginning, whatever the state remembers of it."""
-        names = {resource.name} | {
+        names = {resource.name, name_for_deletions(resource.name)} | {
             name_for_child(parent, resource.name) for parent in self.service.connector.ancestors(resource)
         }
         with self.pipeline.managed_state() as state:
@@ -160,15 +180,26 @@ class ConnectorRunner:
         if whole:
             return WHOLE
         changed = f"of the {parent} that changed" if parent else "what changed"
+        if resource.deletions:
+            refused = self.service.refused_deletions.get(resource.name)
+            if refused is None:
+                return f"{changed}, and what was deleted"
+            changed = f"{changed}; the list of deletions was refused ({refused})"
         if resource.full_refresh_days is None or last is None:
             return f"{changed}; deletions are seen by --full-refresh"
         day = last + timedelta(days=resource.full_refresh_days)
         return f"{changed}; deletions are seen on {day:%Y-%m-%d}"
 
-    def _load(self, name: str, *, whole: bool, new: bool) -> dict[str, int]:
-        """Read and load one resource; of a new table dlt may still think that it is there. Returns rows by table."""
+    def _load(self, name: str, table: str, *, whole: bool, new: bool) -> tuple[int, int]:
+        """Read and load one resource; of a new table dlt may still think that it is there.
+
+        Returns how many rows came, and how many were told to be deleted.
+        """
         source = source_of(self.service, [name], whole=whole)
         chosen = source.resources[name]
+        kept: list[int] = []  # rows of each page that are no deletions; those come into the same table
+        if name_for_deletions(name) in source.resources:
+            chosen.add_metrics(lambda rows, *_: kept.append(len(rows)))
         replaced = [name] if chosen.write_disposition == "replace" else []
         with safe_replace(self.pipeline, replaced) as disposition:
             if replaced:
@@ -178,7 +209,8 @@ class ConnectorRunner:
             normalized = self.pipeline.normalize()
             with STOP.defer_interrupt():
                 self.pipeline.load(raise_on_failed_jobs=True)
-        return dict(normalized.row_counts) if normalized is not None else {}
+        rows = (normalized.row_counts if normalized is not None else {}).get(table, 0)
+        return (sum(kept), rows - sum(kept)) if name_for_deletions(name) in source.resources else (rows, 0)
 
     def _log(self, run: RunResult) -> None:
         columns: dict[str, Any] = {
@@ -195,11 +227,15 @@ class ConnectorRunner:
             run.troubles.append(("sync_runs", f"the destination refused it: {root_message(error)}"))
 
 
-def _end_badly(result: TableResult, error: Exception, *, loaded_before: bool) -> None:
-    """What the API does not offer is a skip, unless it was there before."""
+def _end_badly(result: TableResult, error: Exception, *, loaded_before: bool, discovered: bool) -> None:
+    """What the API does not offer is a skip, unless it was there before.
+
+    Of a module that nobody has asked for, any refusal says so: accounts list some that no call is for.
+    """
     known = next((cause for cause in causes(error) if isinstance(cause, ZohoCrmError)), None)
     result.cause = known if isinstance(known, Exception) else error
-    if isinstance(known, NotAvailableError) and not loaded_before:
+    not_offered = (NotAvailableError, Fatal) if discovered else NotAvailableError
+    if isinstance(known, not_offered) and not loaded_before:
         result.end("skipped", str(known))
     else:
         said = describe_error(error, loads=True)

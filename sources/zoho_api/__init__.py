@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +23,29 @@ from .connector import (
     load_connector,
     map_texts,
     name_for_child,
+    name_for_deletions,
 )
-from .paginators import ModifiedTimePaginator, parse_time, with_own_paginator
+from .discovery import columns_of, discovered, named_in, readable
+from .paginators import PAGINATORS, ModifiedTimePaginator, own_paginator, parse_time
 from .service import Service, open_service
-from .session import AnswerCheck
+from .session import AnswerCheck, DeletionsCheck
 
 __all__ = [
     "Connector",
     "ConnectorError",
     "Resource",
     "Service",
+    "discovered",
     "list_connectors",
     "load_connector",
+    "named_in",
     "open_service",
     "source_of",
     "zoho_api",
 ]
 
+DELETED_AT = "_deleted_at"  # no name of a Zoho field begins so
+TOMBSTONE: dict[str, Any] = {DELETED_AT: {"data_type": "timestamp", "hard_delete": True}}
 UTC = "%Y-%m-%dT%H:%M:%S.%f"  # with milliseconds and a Z: sorts as a text
 
 
@@ -51,8 +58,10 @@ def zoho_api(
 ) -> DltSource:
     """One of Zoho's services, or an API that a file of yours declares, as a dlt source on dlt's `rest_api`.
 
-    No call is made before the pipeline runs. Resources with a cursor read what has changed since the run before;
-    what was deleted since leaves their tables when they are read `whole`.
+    No call is made before the pipeline runs, unless the tables are those that the account has, as the modules of
+    Recruit: they are asked for here, and the types of their columns. Resources with a cursor read what has changed
+    since the run before; what was deleted since leaves their tables at once where the API lists deletions, and else
+    when they are read `whole`.
 
     Args:
         connector: The name of a connector that comes with the source (`desk`, `books`, `recruit`), or the path of a
@@ -68,7 +77,9 @@ def zoho_api(
         SettingsError: A setting is missing or wrong.
     """
     found = load_connector(connector)
-    return source_of(open_service(found, credentials, parameters), resources, whole=whole)
+    service = open_service(found, credentials, parameters)
+    names = discovered(service, resources or ()) or readable(service)
+    return source_of(service, names, whole=whole)
 
 
 def source_of(service: Service, resources: Sequence[str] | None = None, *, whole: bool = False) -> DltSource:
@@ -77,6 +88,9 @@ def source_of(service: Service, resources: Sequence[str] | None = None, *, whole
     named = list(resources) if resources else connector.default_resources
     defaults = service.fill(deepcopy(dict(connector.resource_defaults)))
     client = service.fill(deepcopy(dict(connector.client)))
+    for general in (client, defaults.get("endpoint") or {}):
+        if isinstance(general.get("paginator"), dict) and general["paginator"].get("type") in PAGINATORS:
+            del general["paginator"]  # each resource has one of its own
     auth = None if service.auth is None else SignedForDlt(service.auth)
     chosen = {name: connector.resource(name) for name in named}
     parents = [one for name in named for one in _parents_of(connector, connector.resource(name))]
@@ -86,6 +100,7 @@ def source_of(service: Service, resources: Sequence[str] | None = None, *, whole
         "resources": [
             *(_resource(service, one, defaults, whole, selected=False) for one in parents),
             *(_resource(service, _with_own_parent(one), defaults, whole) for one in chosen.values()),
+            *(_deletions(service, one, defaults) for one in chosen.values() if one.deletions and not whole),
         ],
     }
     try:
@@ -138,6 +153,7 @@ def _resource(
     config: dict[str, Any] = service.fill(deepcopy(dict(resource.config)))
     general = defaults.get("endpoint") or {}
     endpoint = _endpoint(service, resource, config, general)
+    types = columns_of(service, resource)
     steps: list[Any] = [{"map": nulls_for_empty_texts}] if service.connector.empty_text_is_null else []
     incremental = endpoint.pop("incremental", None)
     if incremental is not None:
@@ -154,9 +170,11 @@ def _resource(
                 "convert": convert,
             }
         steps.append({"map": in_utc(cursor)})
-        # Of a row that comes twice in a run, as it was changed meanwhile, the newest one is kept.
-        latest = {cursor: {"data_type": "timestamp", "dedup_sort": "desc"}}
-        config["columns"] = {**latest, **(config.get("columns") or {})}
+        types |= _latest(cursor)
+        if resource.deletions and not whole:
+            types |= TOMBSTONE
+    if types:
+        config["columns"] = {**types, **(config.get("columns") or {})}
     steps += config.get("processing_steps", [])
     if whole:
         config["write_disposition"] = "replace"
@@ -167,6 +185,54 @@ def _resource(
     if names and (incremental is not None or _disposition(config, defaults) == "replace"):
         steps.append({"filter": FirstOfEach(names)})
     return {**config, "endpoint": endpoint, "processing_steps": steps, "selected": selected}
+
+
+def _latest(cursor: str) -> dict[str, Any]:
+    """The hint by which, of a row that comes twice in a run as it was changed meanwhile, the newest one is kept."""
+    return {cursor: {"data_type": "timestamp", "dedup_sort": "desc"}}
+
+
+def _deletions(service: Service, resource: Resource, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """dlt's configuration of the list of a table's deleted rows, each of which takes a row out of the table.
+
+    A row that came back meanwhile has changed later than it was deleted, so it stays.
+    """
+    declared = deepcopy(dict(resource.deletions or {}))
+    endpoint = service.fill(declared["endpoint"])
+    key = resource.config.get("primary_key") or defaults.get("primary_key")
+    cursor = str(resource.config["endpoint"]["incremental"]["cursor_path"])
+    incremental = endpoint["incremental"]
+    time = str(incremental["cursor_path"])
+    convert = _time_format(service, resource, incremental.get("convert"))
+    selector = endpoint.get("data_selector") or (defaults.get("endpoint") or {}).get("data_selector")
+    # What was deleted before a table was first read was never in it.
+    begin = service.session.clock.now() - timedelta(days=1)
+    return {
+        "name": name_for_deletions(resource.name),
+        "table_name": resource.config.get("table_name") or resource.name,
+        "write_disposition": "merge",
+        "primary_key": key,
+        "columns": {**_latest(cursor), **TOMBSTONE},
+        "endpoint": {
+            **endpoint,
+            "incremental": {
+                **incremental,
+                "cursor_path": DELETED_AT,
+                "initial_value": f"{begin.strftime(UTC)[:-3]}Z",
+                # A second earlier: others may have been deleted in that of the latest one.
+                "convert": lambda value: convert((parse_time(value) - timedelta(seconds=1)).isoformat()),
+            },
+            "response_actions": [DeletionsCheck(selector, service.refused_deletions, resource.name)],
+        },
+        "processing_steps": [
+            {"map": in_utc(time)},
+            {"map": lambda row: {**_key(row, key), cursor: row[time], DELETED_AT: row[time]}},
+        ],
+    }
+
+
+def _key(row: Mapping[str, Any], key: Any) -> dict[str, Any]:
+    return {name: row.get(name) for name in ([key] if isinstance(key, str) else key)}
 
 
 def _disposition(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Any:
@@ -184,8 +250,11 @@ def _endpoint(
     selector = endpoint.get("data_selector") or general.get("data_selector")
     scopes = resource.scopes or connector.authentication.scopes
     check = AnswerCheck(selector, connector.decimal_numbers, scopes, service.remedy)
+    declared = service.fill(
+        endpoint.get("paginator") or general.get("paginator") or connector.client.get("paginator")
+    )
     try:
-        endpoint = with_own_paginator(endpoint, lambda: clock.now())
+        paginator = own_paginator(declared, lambda: clock.now())
     except TypeError as error:
         words = str(error).rpartition("() ")[2]
         raise ConnectorError(
@@ -194,7 +263,9 @@ def _endpoint(
     organization = connector.organization
     if organization is not None and service.signer is not None and endpoint.get("path") == organization.path:
         endpoint["auth"] = SignedForDlt(service.signer)  # the list of organisations names none
-    check.repeats = isinstance(endpoint.get("paginator"), ModifiedTimePaginator)
+    if paginator is not None:
+        endpoint["paginator"] = paginator
+        check.repeats = isinstance(paginator, ModifiedTimePaginator)
     endpoint["response_actions"] = [*endpoint.get("response_actions", []), check]
     return endpoint
 

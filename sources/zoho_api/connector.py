@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -53,6 +53,25 @@ class Authentication:
 
 
 @dataclass(frozen=True)
+class Credits:
+    """What calls cost where a service counts credits: so many, or what an answer's header says."""
+
+    a_call: int = 1
+    header: str | None = None
+    remaining_header: str | None = None
+
+
+@dataclass(frozen=True)
+class ForEach:
+    """One table of each row of another resource: which rows, and how their tables are called."""
+
+    resource: str
+    table_name: str  # the column that names the table
+    when: str | None = None  # a column that has to be true
+    columns: Mapping[str, Any] | None = None  # where the types of the table's columns come from
+
+
+@dataclass(frozen=True)
 class Resource:
     """One table: dlt's configuration of it, and what we say of it."""
 
@@ -62,7 +81,16 @@ class Resource:
     description: str = ""
     scopes: tuple[str, ...] = ()
     price: str = ""  # what it takes, where that is more than a call a page
+    credits: int | None = None  # what a call of it costs, where that is not what others cost
     full_refresh_days: int | None = None  # its deletions are seen by reading it whole, this often
+    deletions: Mapping[str, Any] | None = None  # the call that lists what was deleted
+    for_each: ForEach | None = None  # one table of each row of another resource
+    each: Mapping[str, Any] = field(default_factory=dict)  # the row that it is the table of
+
+    @property
+    def is_template(self) -> bool:
+        """Whether it stands for tables that only the service can name."""
+        return self.for_each is not None and not self.each
 
     @property
     def parents(self) -> frozenset[str]:
@@ -104,6 +132,7 @@ class Connector:
     documentation: str = ""
     organization: Organization | None = None
     calls_per_minute: int | None = None
+    credits: Credits | None = None
     decimal_numbers: bool = False
     empty_text_is_null: bool = False
     types: Mapping[str, str] = field(default_factory=dict)  # pattern of a column's name -> dlt's type
@@ -130,6 +159,22 @@ class Connector:
         """Whether every run reads all rows of it: neither it nor what it is read from has a cursor."""
         chain = [resource, *map(self.resource, self.ancestors(resource))]
         return not any(one.is_incremental for one in chain)
+
+    @property
+    def is_discovered(self) -> bool:
+        """Whether its tables are not all known before a service is asked."""
+        return any(one.is_template for one in self.resources)
+
+    def has_all(self, names: Iterable[str]) -> bool:
+        """Whether the file itself names all of these resources."""
+        return set(names) <= {one.name for one in self.resources if not one.is_template}
+
+    def price_of(self, resource: Resource) -> str:
+        """What a resource takes, for people."""
+        if resource.price or self.credits is None:
+            return resource.price or "a call a page"
+        credits = resource.credits or self.credits.a_call
+        return "a credit a page" if credits == 1 else f"{credits} credits a page"
 
     @property
     def default_resources(self) -> list[str]:
@@ -185,6 +230,11 @@ def name_for_child(parent: str, child: str) -> str:
     return f"{parent}_for_{child}"
 
 
+def name_for_deletions(resource: str) -> str:
+    """What the list of a resource's deleted rows is called, which has a cursor of its own."""
+    return f"{resource}_deletions"
+
+
 def setting_key(connector: str, name: str) -> str:
     """The key of a connector's setting in dlt's configuration."""
     return f"{SECTION}.{connector}.{name}"
@@ -204,6 +254,7 @@ KEYS: Mapping[str, type | tuple[type, ...]] = {
     "host": (str, dict),
     "organization": dict,
     "calls_per_minute": int,
+    "credits": dict,
     "decimal_numbers": bool,
     "empty_text_is_null": bool,
     "types": dict,
@@ -229,8 +280,15 @@ OUR_RESOURCE_KEYS: Mapping[str, type] = {
     "description": str,
     "scopes": list,
     "price": str,
+    "credits": int,
     "full_refresh_days": int,
+    "deletions": dict,
+    "for_each": dict,
 }
+CREDITS_KEYS: Mapping[str, type] = {"a_call": int, "header": str, "remaining_header": str}
+FOR_EACH_KEYS: Mapping[str, type] = {"resource": str, "table_name": str, "when": str, "columns": dict}
+COLUMNS_KEYS: Mapping[str, type] = {"resource": str, "name": str, "data_type": str, "types": dict}
+DELETIONS_KEYS: Mapping[str, type] = {"endpoint": dict, "credits": int}
 # dlt's own keys; what may be in them dlt checks itself.
 ENDPOINT_KEYS = dict.fromkeys(Endpoint.__annotations__, object)
 INCREMENTAL_KEYS = dict.fromkeys(IncrementalConfig.__annotations__, object) | dict.fromkeys(
@@ -289,9 +347,7 @@ class _Reader:
 
     def connector(self, name: str) -> Connector:
         data = self._table((), self.data, KEYS)
-        for key in ("authentication", "host", "client", "resources"):
-            if key not in data:
-                raise self.error((), f"the key {key} is missing")
+        self._need((), data, ("authentication", "host", "client", "resources"))
         self._client(data["client"])
         self._check_encryption(data)
         parameters = dict(data.get("parameters", {}))
@@ -309,6 +365,7 @@ class _Reader:
             hosts={"": host} if isinstance(host, str) else {str(k): str(v) for k, v in host.items()},
             organization=self._organization(data.get("organization")),
             calls_per_minute=data.get("calls_per_minute"),
+            credits=self._credits(data.get("credits")),
             decimal_numbers=data.get("decimal_numbers", False),
             empty_text_is_null=data.get("empty_text_is_null", False),
             types=self._types(data.get("types", {})),
@@ -345,13 +402,16 @@ class _Reader:
                 raise self.error((*path, key), f"{key} has to be {words}")
         return value
 
-    def _types(self, value: dict[Any, Any]) -> dict[str, str]:
-        for pattern, kind in value.items():
-            path = ("types", pattern)
+    def _data_types(self, path: tuple[Any, ...], value: Mapping[Any, Any]) -> None:
+        for key, kind in value.items():
             if kind not in DATA_TYPES:
-                raise self.error(
-                    path, f"{kind} is no type of dlt's: known are {', '.join(sorted(DATA_TYPES))}"
-                )
+                known = ", ".join(sorted(DATA_TYPES))
+                raise self.error((*path, key), f"{kind} is no type of dlt's: known are {known}")
+
+    def _types(self, value: dict[Any, Any]) -> dict[str, str]:
+        self._data_types(("types",), value)
+        for pattern in value:
+            path = ("types", pattern)
             try:
                 re.compile(str(pattern))
             except re.error as error:
@@ -364,9 +424,7 @@ class _Reader:
         kind = found.get("type")
         if kind not in ("zoho", "oauth2", "none"):
             raise self.error((*path, "type"), "type has to be zoho, oauth2 or none")
-        for key in ("authorization_url", "token_url") if kind == "oauth2" else ():
-            if key not in found:
-                raise self.error(path, f"the key {key} is missing")
+        self._need(path, found, ("authorization_url", "token_url") if kind == "oauth2" else ())
         scopes = tuple(map(str, found.pop("scopes", ())))
         return Authentication(scopes=scopes, **found)
 
@@ -375,9 +433,7 @@ class _Reader:
             return None
         path = ("organization",)
         found = self._table(path, value, ORGANIZATION_KEYS)
-        for key in ("path", "selector"):
-            if key not in found:
-                raise self.error(path, f"the key {key} is missing")
+        self._need(path, found, ("path", "selector"))
         if ("header" in found) == ("param" in found):
             raise self.error(path, "either header or param has to say how the organisation is sent")
         return Organization(**found)
@@ -397,6 +453,15 @@ class _Reader:
         ours = {
             key: found[key] for key in OUR_RESOURCE_KEYS if key in found and key not in ("name", "scopes")
         }
+        if "for_each" in ours:
+            ours["for_each"] = self._for_each((*path, "for_each"), ours["for_each"])
+        if "deletions" in ours:
+            self._deletions((*path, "deletions"), ours["deletions"])
+            endpoint = found.get("endpoint")
+            if not isinstance(endpoint, dict) or "incremental" not in endpoint:
+                raise self.error(
+                    (*path, "deletions"), "deletions need an endpoint with incremental beside them"
+                )
         config = {key: one for key, one in found.items() if key == "name" or key not in OUR_RESOURCE_KEYS}
         description = ours.pop("description", "")
         return Resource(
@@ -407,6 +472,33 @@ class _Reader:
             scopes=tuple(map(str, found.get("scopes", ()))),
             **ours,
         )
+
+    def _credits(self, value: Any) -> Credits | None:
+        return None if value is None else Credits(**self._table(("credits",), value, CREDITS_KEYS))
+
+    def _for_each(self, path: tuple[Any, ...], value: Any) -> ForEach:
+        found = self._table(path, value, FOR_EACH_KEYS)
+        self._need(path, found, ("resource", "table_name"))
+        if "columns" in found:
+            path = (*path, "columns")
+            columns = self._table(path, found["columns"], COLUMNS_KEYS)
+            self._need(path, columns, tuple(COLUMNS_KEYS))
+            self._data_types((*path, "types"), columns["types"])
+        return ForEach(**found)
+
+    def _deletions(self, path: tuple[Any, ...], value: Any) -> None:
+        self._need(path, self._table(path, value, DELETIONS_KEYS), ("endpoint",))
+        self._endpoint(path, value["endpoint"])
+        incremental = value["endpoint"].get("incremental")
+        if not isinstance(incremental, dict) or "cursor_path" not in incremental:
+            raise self.error(
+                (*path, "endpoint"), "deletions need incremental, with the cursor_path of their time"
+            )
+
+    def _need(self, path: tuple[Any, ...], value: Mapping[str, Any], keys: Sequence[str]) -> None:
+        for key in keys:
+            if key not in value:
+                raise self.error(path, f"the key {key} is missing")
 
     def _endpoint(self, path: tuple[Any, ...], value: Any) -> None:
         if value is None or isinstance(value, str):
@@ -431,12 +523,32 @@ class _Reader:
             if len(one.parents) > 1:
                 names = " and ".join(sorted(one.parents))
                 raise self.error(path, f"{one.name} is read from the rows of {names}: one parent is possible")
+            self._check_for_each(path, one, resources)
             seen, parent = {one.name}, one.parent
             while parent is not None:
                 if parent in seen:
                     raise self.error(path, f"{one.name} is read from its own rows")
                 seen.add(parent)
                 parent = parents.get(parent)
+
+    def _check_for_each(self, path: tuple[Any, ...], one: Resource, resources: Sequence[Resource]) -> None:
+        """The resources that tables come from are read as they are, and are no such tables themselves."""
+        plain = {other.name: other for other in resources if not other.is_template}
+        if any(other.name in one.parents for other in resources if other.is_template):
+            raise self.error(path, f"{one.name} is read from the rows of tables that are not known before")
+        if one.for_each is None:
+            return
+        path = (*path, "for_each")
+        rows, columns = one.for_each.resource, one.for_each.columns
+        for place, name in ((path, rows), *([((*path, "columns"), columns["resource"])] if columns else [])):
+            if name not in plain:
+                near = suggest(name, plain)
+                hint = f": did you mean {near}?" if near else f"; there are {', '.join(plain)}"
+                raise self.error((*place, "resource"), f"there is no resource {name}{hint}")
+        if plain[rows].parents:
+            raise self.error(path, f"{rows} is read from other rows itself")
+        if columns and not plain[columns["resource"]].parents <= {rows}:
+            raise self.error((*path, "columns"), f"{columns['resource']} is not read from the rows of {rows}")
 
     def _check_placeholders(
         self, data: Mapping[str, Any], resources: Sequence[Resource], parameters: Mapping[str, Any]
@@ -448,6 +560,8 @@ class _Reader:
                 if name in known or name.startswith("incremental."):
                     continue
                 kind, _, rest = name.partition(".")
+                if kind == "each" and rest and path[0] == "resources" and resources[path[1]].for_each:
+                    continue
                 if kind == "resources" and rest.split(".")[0] in names and "." in rest:
                     continue
                 near = suggest(name, [*known, *(f"resources.{one}.id" for one in names)])

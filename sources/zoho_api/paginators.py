@@ -1,4 +1,4 @@
-"""Paginators that dlt lacks: pages that begin at the time of the last row, so that none is lost while rows change."""
+"""Paginators that dlt lacks: pages that begin with rows of the one before, so that none is lost while rows change."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..zoho_crm.exceptions import ExtractError
 
 # Desk's search hands out rows 0 to 4,999 of what it finds: https://desk.zoho.com/DeskAPIDocument#Search
 REACH = 4_999
+MAX_RETURNS = 20  # pages in a row that bring nothing new
 
 
 def utc_now() -> datetime:
@@ -46,7 +47,10 @@ class ModifiedTimePaginator(BasePaginator):
         if not rows or not self.has_more(response, rows):
             self._has_next_page = False
             return
-        times = [parse_time(str(jsonpath.find_values(self.cursor, row)[0])) for row in rows]
+        found = [jsonpath.find_values(self.cursor, row) for row in rows]
+        if not all(found):
+            raise ExtractError(f"{response.url.partition('?')[0]} brought rows without {self.cursor}")
+        times = [parse_time(str(values[0])) for values in found]
         if times != sorted(times):
             raise ExtractError(f"{response.url.partition('?')[0]} does not sort by {self.cursor}")
         if self._page and rows == self._rows:
@@ -128,6 +132,64 @@ class ModifiedSincePaginator(ModifiedTimePaginator):
         }
 
 
+class OverlappingPagesPaginator(BasePaginator):
+    """Pages by their number, of a list in which new rows come last; each begins with some rows of the one before.
+
+    A row that is deleted meanwhile moves all behind it up, and the first one of the next page would never be seen.
+    A page can begin at any multiple of its size only, so the sizes differ. A page that begins with a row not seen
+    before shows that more were deleted than the pages overlap: it is read again from further ahead.
+    """
+
+    def __init__(
+        self,
+        page_param: str = "page",
+        limit_param: str = "per_page",
+        limit: int = 200,
+        has_more_path: str = "has_more",
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        super().__init__()
+        self.page_param, self.limit_param, self.limit = page_param, limit_param, limit
+        self.has_more_path = has_more_path
+        self._start, self._size, self._returns = 0, limit, 0
+        self._seen: set[int] = set()  # what is left of each row: 8 bytes
+
+    def init_request(self, request: Request) -> None:
+        self._start, self._size, self._returns, self._has_next_page = 0, self.limit, 0, True
+        self._seen.clear()
+        self.update_request(request)
+
+    def update_state(self, response: Response, data: list[Any] | None = None) -> None:
+        found = [hash(repr(row)) for row in data or []]
+        has_gap = self._start > 0 and (not found or found[0] not in self._seen)
+        is_new = not self._seen.issuperset(found)
+        self._seen.update(found)
+        self._returns = self._returns + 1 if has_gap or not is_new else 0
+        if self._returns > MAX_RETURNS:
+            raise ExtractError(
+                f"{response.url.partition('?')[0]} brought the same page twice: its paging does not go on"
+            )
+        if has_gap:
+            self._go_to(max(self._start - self.limit, 0))
+        elif found and any(jsonpath.find_values(self.has_more_path, response.json())):
+            self._go_to(self._start + self._size)
+        else:
+            self._has_next_page = False
+
+    def update_request(self, request: Request) -> None:
+        params = request.params = dict(request.params or {})
+        params[self.page_param], params[self.limit_param] = self._start // self._size + 1, self._size
+
+    def _go_to(self, end: int) -> None:
+        """The page that begins as little as possible before this number of rows."""
+        if end == 0:
+            self._start, self._size = 0, self.limit
+            return
+        sizes = range(self.limit, self.limit * 3 // 4, -1)
+        self._size = min(sizes, key=lambda size: (end - 1) % size)
+        self._start = (end - 1) // self._size * self._size
+
+
 def _text(time: datetime) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S.%f')[:-3]}Z"
 
@@ -150,16 +212,16 @@ def parse_time(text: str) -> datetime:
         raise ExtractError(f"{text[:60]!r} is no time") from None
 
 
-PAGINATORS: Mapping[str, type[ModifiedTimePaginator]] = {
+PAGINATORS: Mapping[str, type[ModifiedTimePaginator | OverlappingPagesPaginator]] = {
     "time_range": TimeRangePaginator,
     "modified_since": ModifiedSincePaginator,
+    "overlapping_pages": OverlappingPagesPaginator,
 }
 
 
-def with_own_paginator(endpoint: dict[str, Any], now: Callable[[], datetime] = utc_now) -> dict[str, Any]:
-    """The endpoint with one of the paginators of this module, if it names one; dlt knows its own only."""
-    named = endpoint.get("paginator")
+def own_paginator(named: Any, now: Callable[[], datetime] = utc_now) -> BasePaginator | None:
+    """One of the paginators of this module, if that is what a file names; dlt knows its own only."""
     if not isinstance(named, dict) or named.get("type") not in PAGINATORS:
-        return endpoint
+        return None
     options = {key: value for key, value in named.items() if key != "type"}
-    return {**endpoint, "paginator": PAGINATORS[named["type"]](**options, now=now)}
+    return PAGINATORS[named["type"]](**options, now=now)

@@ -1,16 +1,22 @@
-"""The first request of a resource, to be looked at alone."""
+"""One resource to be looked at alone: its first request, or all of its rows."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
+from typing import Any
 
 import requests
+from dlt.sources.helpers.rest_client.client import RESTClient
+from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from dlt.sources.rest_api.config_setup import create_paginator
 
-from ..zoho_crm.exceptions import SettingsError
+from ..zoho_crm.exceptions import SettingsError, ZohoError
 from .connector import map_texts, placeholders
-from .paginators import with_own_paginator
-from .service import Service, row_parameter
+from .paginators import own_paginator
+from .service import NoAnswer, Service, row_parameter
+from .session import AnswerCheck
 
 
 def prepared_request(service: Service, resource: str) -> requests.PreparedRequest:
@@ -20,6 +26,59 @@ def prepared_request(service: Service, resource: str) -> requests.PreparedReques
         ConnectorError: There is no such resource.
         SettingsError: A parameter is missing.
     """
+    endpoint, paginator = _endpoint(service, resource)
+    request = requests.Request(
+        endpoint["method"],
+        f"{service.base_url.rstrip('/')}/{endpoint['path'].lstrip('/')}",
+        params=endpoint["params"],
+        headers={**(service.connector.client.get("headers") or {}), **endpoint["headers"]},
+        json=endpoint["json"],
+        auth=service.auth,
+    )
+    if paginator is not None:
+        paginator.init_request(request)
+    prepared: requests.PreparedRequest = service.session.http.prepare_request(request)
+    return prepared
+
+
+def rows_of(
+    service: Service, resource: str, parent: tuple[str, Mapping[str, Any]] | None = None
+) -> list[dict[str, Any]]:
+    """All rows of a resource, at once.
+
+    Args:
+        parent: The resource from whose rows it is read, and the row in question.
+
+    Raises:
+        ZohoError and its like: The API refuses it, or does not answer.
+    """
+    if parent is not None:
+        values = {f"{parent[0]}_{column}": value for column, value in parent[1].items()}
+        service = replace(service, row_values={**service.row_values, **values})
+    endpoint, paginator = _endpoint(service, resource)
+    selector = service.selector_of(resource)
+    scopes = service.connector.resource(resource).scopes or service.connector.authentication.scopes
+    check = AnswerCheck(selector, service.connector.decimal_numbers, scopes, service.remedy)
+    client = RESTClient(
+        service.base_url.rstrip("/"),
+        headers=service.connector.client.get("headers"),
+        auth=service.auth,
+        paginator=paginator,
+        session=service.session.http,
+    )
+    found: list[dict[str, Any]] = []
+    try:
+        for page in client.paginate(**endpoint, data_selector=selector, hooks={"response": [check]}):
+            found += page
+    except requests.RequestException as error:
+        if isinstance(error.__cause__, ZohoError):
+            raise error.__cause__ from None
+        raise NoAnswer(f"{service.base_url.rstrip('/')}/{endpoint['path'].lstrip('/')}", error) from error
+    return found
+
+
+def _endpoint(service: Service, resource: str) -> tuple[dict[str, Any], BasePaginator | None]:
+    """What the first request consists of: path, method, params, headers, json; and its paginator."""
     config = service.connector.resource(resource).config
     endpoint = deepcopy(config.get("endpoint", {}))
     endpoint = {"path": endpoint} if isinstance(endpoint, str) else endpoint
@@ -29,24 +88,18 @@ def prepared_request(service: Service, resource: str) -> requests.PreparedReques
     for name in placeholders(endpoint):
         if name.startswith("resources."):
             known[f"{{{name}}}"] = _of_row(service, name)
-    endpoint = map_texts(with_own_paginator(service.fill(endpoint)), lambda text: _filled(text, known))
-    params = {**service.fill(general.get("params") or {}), **(endpoint.get("params") or {})}
-    request = requests.Request(
-        endpoint.get("method", "GET"),
-        f"{service.base_url.rstrip('/')}/{str(endpoint.get('path', resource)).lstrip('/')}",
-        params=params,
-        headers={**(service.connector.client.get("headers") or {}), **(endpoint.get("headers") or {})},
-        json=endpoint.get("json"),
-        auth=service.auth,
-    )
-    declared = (
+    endpoint = map_texts(service.fill(endpoint), lambda text: _filled(text, known))
+    declared = service.fill(
         endpoint.get("paginator") or general.get("paginator") or service.connector.client.get("paginator")
     )
-    paginator = create_paginator(service.fill(declared) if declared else None)
-    if paginator is not None:
-        paginator.init_request(request)
-    prepared: requests.PreparedRequest = service.session.http.prepare_request(request)
-    return prepared
+    parts = {
+        "path": str(endpoint.get("path", resource)),
+        "method": endpoint.get("method", "GET"),
+        "params": {**service.fill(general.get("params") or {}), **(endpoint.get("params") or {})},
+        "headers": endpoint.get("headers") or {},
+        "json": endpoint.get("json"),
+    }
+    return parts, own_paginator(declared) or create_paginator(declared)
 
 
 def _filled(text: str, known: dict[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -42,6 +43,11 @@ class Service:
     session: ServiceSession
     parameters: Mapping[str, Any]
     row_values: Mapping[str, Any] = field(default_factory=dict)  # in place of another resource's rows
+    left_out: dict[str, str] = field(default_factory=dict)  # rows that could be tables, and why they are none
+    columns: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # of tables of which the service gives the types
+    refused_deletions: dict[str, str] = field(default_factory=dict)  # resources without that list, and why
 
     def selector_of(self, resource: str) -> str | None:
         """Where the rows are in an answer."""
@@ -49,6 +55,26 @@ class Service:
         general = self.connector.resource_defaults.get("endpoint") or {}
         own = endpoint.get("data_selector") if isinstance(endpoint, dict) else None
         return own or general.get("data_selector")
+
+    def credits_of(self, url: str) -> int:
+        """What a call costs, as the connector declares it by the resource's path; 0 where credits do not count."""
+        if self.connector.credits is None:
+            return 0
+        path = url.partition("?")[0]
+        for one in self.connector.resources:
+            deletions = one.deletions or {}
+            for part, credits in ((one.config, one.credits), (deletions, deletions.get("credits"))):
+                endpoint = part.get("endpoint", one.name)
+                known = endpoint if isinstance(endpoint, str) else endpoint.get("path", one.name)
+                if credits is not None and self._matches(known, path):
+                    return int(credits)
+        return self.connector.credits.a_call
+
+    def _matches(self, known: str, path: str) -> bool:
+        """Whether a URL is of a resource's path, whatever its placeholders stand for."""
+        whole = f"{self.base_url.rstrip('/')}/{known.lstrip('/')}"
+        texts = [re.escape(text) for text in PLACEHOLDER.split(whole)[::2]]
+        return re.fullmatch("[^/]+".join(texts), path) is not None
 
     def fill(self, value: Any) -> Any:
         """A part of the configuration with its placeholders filled; those of rows and cursors as dlt spells them.
@@ -182,6 +208,7 @@ def open_service(
     proxies = settings.proxies if settings else None
     session = ServiceSession.open(connector.calls_per_minute, seconds, clock, proxies)
     service = Service(connector, host, None, session, given, row_values)
+    session.price, session.credits_told = service.credits_of, connector.credits
     signer: HostAuth | None = None
     if settings is not None:
         signer = ZohoServiceAuth(service.base_url, _authenticator(settings))

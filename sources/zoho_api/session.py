@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 from dlt.common import jsonpath
+from dlt.sources.helpers.rest_client.exceptions import IgnoreResponseException
 from requests import Response
 
 from ..zoho_crm.auth.transport import LimitedClient, limited_adapter, refuse_redirect, where
@@ -27,6 +28,7 @@ from ..zoho_crm.exceptions import (
     ZohoError,
     zoho_error,
 )
+from .connector import Credits
 from .paginators import utc_now
 
 EMPTY = (204, 304)  # nothing there, and nothing changed
@@ -62,6 +64,11 @@ class ServiceSession:
     http: requests.Session
     calls: int = 0  # tries, refused ones too
     max_calls: int | None = None  # the next one is refused
+    credits: int = 0  # of calls that were answered; as with the CRM, a refused one takes none
+    max_credits: int | None = None  # no call is made that would take more
+    credits_remaining: int | None = None  # of the day, where answers tell
+    price: Callable[[str], int] = field(default=lambda url: 0)  # what a call is expected to take, by its URL
+    credits_told: Credits | None = None  # the headers that tell what one has taken
     clock: Clock = field(default_factory=Clock)
 
     @staticmethod
@@ -95,18 +102,36 @@ class ServiceSession:
         )
         session = ServiceSession(client.session, clock=clock)
 
-        def counted(*args: Any, **kwargs: Any) -> Response:
-            if session.max_calls is not None and session.calls >= session.max_calls:
-                raise CreditBudgetExceeded(f"stopped at the limit of {session.max_calls:,} calls")
+        def counted(request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Response:
+            price = session.price(str(request.url))
+            session.check_limits(price)
             with rate.acquire(lambda pause, _: clock.sleep(pause)) if rate else nullcontext():
                 session.calls += 1
-                answer: Response = send(*args, **kwargs)
+                answer: Response = send(request, *args, **kwargs)
+            session.count_credits(answer, price)
             refuse_redirect(answer)
             return answer
 
         adapter.send = counted  # type: ignore[method-assign]
         session.http.proxies.update(proxies or {})
         return session
+
+    def check_limits(self, price: int) -> None:
+        """Raises CreditBudgetExceeded for a call that would go over the limit of the run."""
+        if self.max_calls is not None and self.calls >= self.max_calls:
+            raise CreditBudgetExceeded(f"stopped at the limit of {self.max_calls:,} calls")
+        if self.max_credits is not None and self.credits + price > self.max_credits:
+            raise CreditBudgetExceeded(f"stopped at the limit of {self.max_credits:,} API credits")
+
+    def count_credits(self, answer: Response, price: int) -> None:
+        """What a call has taken: as the answer says, or else as the connector declares."""
+        if self.credits_told is None:
+            return
+        told = answer.headers.get(self.credits_told.header or "", "")
+        self.credits += int(told) if told.isdigit() else price if answer.ok else 0
+        left = answer.headers.get(self.credits_told.remaining_header or "", "")
+        if left.isdigit():
+            self.credits_remaining = int(left)
 
 
 def _passes(response: Response | None, error: BaseException | None) -> bool:
@@ -231,3 +256,20 @@ class AnswerCheck:
                 f"data_selector {self._selector!r} finds nothing in {where(response)}; the answer's keys are {keys}"
             )
         return rows_found(found)
+
+
+class DeletionsCheck(AnswerCheck):
+    """The same for a list of deletions: where the API refuses it, the rows are read all the same."""
+
+    def __init__(self, selector: str | None, refused: dict[str, str], resource: str) -> None:
+        super().__init__(selector, decimal_numbers=False)
+        self._refused, self._resource = refused, resource
+
+    def __call__(self, response: Response, *_: Any, **__: Any) -> None:
+        try:
+            super().__call__(response)
+        except CredentialsError:
+            raise
+        except ZohoError as error:
+            self._refused[self._resource] = str(error)
+            raise IgnoreResponseException from error

@@ -10,6 +10,10 @@ import pytest
 from sources.zoho_api import list_connectors, load_connector
 from sources.zoho_api.connector import (
     AUTHENTICATION_KEYS,
+    COLUMNS_KEYS,
+    CREDITS_KEYS,
+    DELETIONS_KEYS,
+    FOR_EACH_KEYS,
     KEYS,
     ORGANIZATION_KEYS,
     OUR_RESOURCE_KEYS,
@@ -28,17 +32,17 @@ def table(name):
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for one in connector.resources:
+        name = f"one of each of `{one.for_each.resource}`" if one.is_template else f"`{one.name}`"
         if connector.reads_all(one):
             mode, deletions = "all rows", "by each run"
         else:
             mode = f"of the {one.parent} that changed" if one.parent else "what changed"
             days = one.full_refresh_days
             deletions = f"every {days} days, or by `--full-refresh`" if days else "by `--full-refresh`"
+            deletions = "by each run" if one.deletions else deletions
         selected = "yes" if one.config.get("selected", True) else "by name"
         scopes = ", ".join(f"`{scope}`" for scope in one.scopes)
-        lines.append(
-            f"| `{one.name}` | {mode} | {deletions} | {selected} | {one.price or 'a call a page'} | {scopes} |"
-        )
+        lines.append(f"| {name} | {mode} | {deletions} | {selected} | {connector.price_of(one)} | {scopes} |")
     return "\n".join(lines)
 
 
@@ -51,7 +55,15 @@ def test_the_tables_are_those_of_the_connector_files(name):
 def test_every_key_of_a_connector_file_is_in_the_page():
     part = PAGE.partition("## The keys of a connector file")[2]
     named = set(re.findall(r"`([a-z_]+)`", part))
-    assert {*KEYS, *AUTHENTICATION_KEYS, *ORGANIZATION_KEYS, *OUR_RESOURCE_KEYS, *PAGINATORS} <= named
+    known = (
+        AUTHENTICATION_KEYS,
+        CREDITS_KEYS,
+        FOR_EACH_KEYS,
+        COLUMNS_KEYS,
+        DELETIONS_KEYS,
+        ORGANIZATION_KEYS,
+    )
+    assert {*KEYS, *OUR_RESOURCE_KEYS, *PAGINATORS, *(key for keys in known for key in keys)} <= named
 
 
 def test_the_example_is_a_good_file():

@@ -42,6 +42,8 @@ RECRUIT_MODULES = {
     "applications": "Applications",
     "interviews": "Interviews",
     "clients": "Clients",
+    "vendors": "Vendors",
+    "j1_participants": "J1_Participants",
 }
 DESK_TABLES = ("tickets", "contacts", "accounts", "products", "tasks", "agents", "departments")
 
@@ -197,8 +199,8 @@ def truth_of(suite, connector, table, organization=None) -> list[dict]:
         books = suite.books
         rows = books.rows(BOOKS_LISTS[table], organization or books.default_organization)
         return [books.listed(row) for row in rows]
-    more = {"$approved": True, "$editable": True, "$currency_symbol": "$", "$converted": False}
-    return [{**row, **more} for row in suite.recruit.records(RECRUIT_MODULES[table])]
+    recruit = suite.recruit
+    return [recruit.listed(row) for row in recruit.rows(RECRUIT_MODULES[table])]
 
 
 def assert_equal(connecting, connector, table, records, key="id"):

@@ -206,3 +206,33 @@ def test_a_limit_of_calls_ends_with_6_and_the_next_run_reads_the_rest(api, suite
     assert len(calls) == 2
     assert api("run", "desk", "--modules", "tickets,agents").code == 0
     assert count("zoho_desk.agents") == 3
+
+
+def test_a_limit_of_credits_ends_with_6_before_it_is_passed(api, suite):
+    done = api(
+        "run", "recruit", "--modules", "Candidates", "--max-credits", "6"
+    )  # modules 1, fields 1, page 3
+    assert (done.code, done.err) == (6, "Error: candidates: stopped at the limit of 6 API credits\n")
+    assert suite.crm.ledger.credits == 5
+    assert api("run", "recruit", "--modules", "candidates", "--max-credits", "7").code == 0
+    assert count("zoho_recruit.candidates") == 3
+    done = api("run", "desk", "--modules", "agents", "--max-credits", "2", "--param", "organization_id=1")
+    assert (done.code, done.err) == (6, "Error: agents: stopped at the limit of 2 API credits\n")
+
+
+def test_a_module_that_the_account_does_not_have_is_wrong_usage_with_the_nearest(api, suite):
+    done = api("run", "recruit", "--modules", "candidats")
+    assert (done.code, done.err) == (
+        2,
+        "Error: --modules candidats: no table of recruit; did you mean candidates?\n",
+    )
+    done = api("run", "recruit", "desk", "--modules", "candidats,agents")
+    assert done.code == 2 and count("zoho_desk.agents") == 3
+
+
+def test_an_account_whose_modules_cannot_be_listed_is_told_in_one_line(api, suite):
+    suite.crm.faults.add("GET /recruit/v2/settings/modules", times=999, status=500)
+    done = api("run", "recruit", "desk", "--modules", "candidates,agents")
+    assert done.code == 1 and len(done.err.splitlines()) == 1
+    assert done.err.startswith("Error: recruit: 500 INTERNAL_ERROR GET /recruit/v2/settings/modules")
+    assert count("zoho_desk.agents") == 3
