@@ -41,7 +41,7 @@ def print_checks(account: Account, console: Console) -> int:
 
 def _check(service: Service, console: Console) -> tuple[int, str]:
     """Exit code and sentence of what is wrong; only a token, the organisations and the modules are asked for."""
-    from sources.zoho_api import discovered
+    from sources.zoho_api import discovered, source_of
     from sources.zoho_api.service import ORGANIZATION_ID, organizations
 
     connector = service.connector
@@ -71,6 +71,8 @@ def _check(service: Service, console: Console) -> tuple[int, str]:
             return FAILED, f"there is no organisation {chosen}; there are {', '.join(dict(found))}"
         id = chosen or found[0][0]
         console.text(f"  Organisation {id} ({dict(found)[id]}).")
+    plain = [one.name for one in connector.resources if not one.is_template]
+    source_of(service, plain)  # dlt checks what the file says
     discovered(service, ())
     console.text(f"  {len(service.connector.resources):,} tables may be read.")
     for name, reason in service.left_out.items():

@@ -36,3 +36,5 @@ def demo_changes(suite: Suite) -> None:
     for id in candidates[:4]:
         recruit.edit("Candidates", id, City="Ålesund")
     recruit.insert("Candidates", {"Last_Name": "Newcomer"})
+    recruit.delete("Candidates", candidates[4])
+    recruit.edit("J1_Participants", recruit.rows("J1_Participants")[0].id, Remark="left early ⛵")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -106,10 +107,20 @@ def source_of(service: Service, resources: Sequence[str] | None = None, *, whole
     try:
         source = rest_api_source(config, name=f"zoho_{connector.name}", max_table_nesting=0)  # type: ignore[arg-type]
     except (DltException, ValueError, TypeError, NotImplementedError, AttributeError) as error:
-        text = " ".join(str(error).split())
-        raise ConnectorError(f"{connector.file}: {text[:400]}") from error
+        raise _refused_by_dlt(connector, [one["name"] for one in config["resources"]], error) from error
     source.schema.update_preferred_types({f"re:{name}": kind for name, kind in connector.types.items()})  # type: ignore[misc]
     return source
+
+
+def _refused_by_dlt(connector: Connector, names: Sequence[str], error: Exception) -> ConnectorError:
+    """What dlt says of the most particular part that is wrong, with the resource that it is in."""
+    number = re.search(r"resources\[(\d+)\]", str(error))
+    name = names[int(number[1])].partition("_for_")[0] if number else ""
+    line = next((f", line {one.line}" for one in connector.resources if one.name == name), "")
+    while nested := getattr(error, "nested_exceptions", None):
+        error = max(nested, key=lambda one: len(str(getattr(one, "path", ""))))
+    text = re.sub(r"^Path `[^`]*`: ", "", " ".join(str(error).split()))
+    return ConnectorError(f"{connector.file}{line}: {f'{name}: ' if name else ''}{text[:300]}")
 
 
 def _parents_of(connector: Connector, child: Resource) -> list[Resource]:
@@ -170,7 +181,7 @@ def _resource(
                 "convert": convert,
             }
         steps.append({"map": in_utc(cursor)})
-        types |= _latest(cursor)
+        types |= _latest(cursor, is_text=isinstance(incremental["initial_value"], str))
         if resource.deletions and not whole:
             types |= TOMBSTONE
     if types:
@@ -187,9 +198,12 @@ def _resource(
     return {**config, "endpoint": endpoint, "processing_steps": steps, "selected": selected}
 
 
-def _latest(cursor: str) -> dict[str, Any]:
-    """The hint by which, of a row that comes twice in a run as it was changed meanwhile, the newest one is kept."""
-    return {cursor: {"data_type": "timestamp", "dedup_sort": "desc"}}
+def _latest(cursor: str, *, is_text: bool = True) -> dict[str, Any]:
+    """The hint by which, of a row that comes twice in a run as it was changed meanwhile, the newest one is kept.
+
+    A cursor that is a number, as Unix time is, stays one.
+    """
+    return {cursor: {"dedup_sort": "desc", **({"data_type": "timestamp"} if is_text else {})}}
 
 
 def _deletions(service: Service, resource: Resource, defaults: Mapping[str, Any]) -> dict[str, Any]:

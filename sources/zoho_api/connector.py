@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from dlt.common.data_types.typing import DATA_TYPES
@@ -307,7 +307,7 @@ DLT_RESOURCE_KEYS = dict.fromkeys(
     }
     | {"parallelized", "schema_contract", "references"},
     object,
-)
+) | {"primary_key": (str, list), "merge_key": (str, list)}
 CLIENT_KEYS = {key: object for key in ClientConfig.__annotations__ if key not in ("auth", "session")}
 
 
@@ -325,14 +325,26 @@ def read_connector(text: str, file: str, name: str) -> Connector:
     return _Reader(text, file).connector(name)
 
 
+class _Yaml(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML 1.2's idea of what is true: `no`, `on` and their like are texts, as they may well be columns' names."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
+        letter: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:bool"]
+        for letter, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), ["t", "f"])
+
+
 class _Reader:
     """Checks a file, with the line of each key."""
 
     def __init__(self, text: str, file: str) -> None:
         self.file = file
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.data: Any = yaml.safe_load(text)
+            node = yaml.compose(text, Loader=_Yaml)
+            self.data: Any = yaml.load(text, Loader=_Yaml)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 1

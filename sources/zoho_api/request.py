@@ -31,7 +31,7 @@ def prepared_request(service: Service, resource: str) -> requests.PreparedReques
         endpoint["method"],
         f"{service.base_url.rstrip('/')}/{endpoint['path'].lstrip('/')}",
         params=endpoint["params"],
-        headers={**(service.connector.client.get("headers") or {}), **endpoint["headers"]},
+        headers={**service.fill(service.connector.client.get("headers") or {}), **endpoint["headers"]},
         json=endpoint["json"],
         auth=service.auth,
     )
@@ -61,7 +61,7 @@ def rows_of(
     check = AnswerCheck(selector, service.connector.decimal_numbers, scopes, service.remedy)
     client = RESTClient(
         service.base_url.rstrip("/"),
-        headers=service.connector.client.get("headers"),
+        headers=service.fill(service.connector.client.get("headers") or {}),
         auth=service.auth,
         paginator=paginator,
         session=service.session.http,

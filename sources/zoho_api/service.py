@@ -17,6 +17,7 @@ from ..zoho_crm.auth.authenticator import ZohoAuthenticator
 from ..zoho_crm.auth.credentials import ZohoCredentials, resolve_credentials
 from ..zoho_crm.auth.token_store import TokenCache
 from ..zoho_crm.exceptions import SettingsError, ZohoConnectionError
+from ..zoho_crm.redaction import remember_secrets
 from .authentication import HostAuth, OAuth2, ZohoServiceAuth
 from .connector import (
     PLACEHOLDER,
@@ -30,6 +31,7 @@ from .connector import (
 from .session import Clock, NoService, ServiceSession, check_answer, read_body, rows_found
 
 ORGANIZATION_ID = "organization_id"  # the setting that chooses among several organisations
+SECRET_NAME = re.compile("key|token|secret|password", re.IGNORECASE)  # parameters that are not shown
 OAUTH_SETTINGS = ("client_id", "client_secret", "refresh_token")
 
 
@@ -196,6 +198,7 @@ def open_service(
         name: (parameters or {}).get(name, _configured(connector, name, default))
         for name, default in connector.parameters.items()
     }
+    remember_secrets([str(value) for name, value in given.items() if value and SECRET_NAME.search(name)])
     row_values = {k: v for k, v in (parameters or {}).items() if k in _row_parameters(connector)}
     for name in parameters or {}:
         if name not in (*connector.parameters, *row_values, ORGANIZATION_ID):

@@ -18,6 +18,7 @@ class Call:
     path: str
     headers: dict[str, str]
     body: bytes
+    query: dict[str, str] = field(default_factory=dict)
 
     @property
     def form(self) -> dict[str, str]:
@@ -67,7 +68,9 @@ def served(app: App) -> Iterator[App]:
 
         def _do(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            reply = app.take(Call(self.command, urlsplit(self.path).path, dict(self.headers), body))
+            asked = urlsplit(self.path)
+            query = dict(parse_qsl(asked.query))
+            reply = app.take(Call(self.command, asked.path, dict(self.headers), body, query))
             content = reply.bytes()
             self.send_response(reply.status)
             self.send_header("Content-Length", str(len(content)))

@@ -17,6 +17,7 @@ from sources.zoho_api.authentication import OAuth2, authorization_address
 from sources.zoho_api.connector import load_connector
 from sources.zoho_api.service import open_service
 from sources.zoho_crm.auth.token_store import TokenCache
+from tests.support.loopback import App, Reply, served
 
 PAGE = Path(__file__).parents[3].joinpath("docs/other-services.md").read_text()
 REDIRECT = "http://127.0.0.1:8080/callback"
@@ -149,3 +150,71 @@ def test_without_a_person_and_a_code_the_address_is_shown_and_a_sentence_says_wh
     assert "Open this address and give your consent:" in done.out
     assert "Standard input is not a terminal and brings no answer" in done.err
     assert not Path(".env").exists()
+
+
+# ---- the page's other example: a key in a header, cursors, Unix time, a column that YAML 1.1 would take for false
+
+KEY = "s3cret-key-42"
+BOATS = [{"no": n, "changed": 1_767_225_600 + n, "name": f"Boat {n}"} for n in range(1, 8)]
+TRIPS = {n: [{"trip": f"{n}-{i}", "km": i / 4} for i in range(n)] for n in range(7)}
+
+
+def harbour(call):
+    if call.headers.get("X-Harbour-Key") != KEY:
+        return Reply({"fault": "unknown key"}, 401)
+    if call.path.endswith("/trips"):
+        trips = TRIPS.get(int(call.path.split("/")[3]), [])
+        page = int(call.query["p"])
+        return Reply({"trips": trips[page * 2 : page * 2 + 2]}) if trips else Reply({"fault": "none"}, 404)
+    boats = [boat for boat in BOATS if boat["changed"] > int(call.query["changed_after"])]
+    first = int(call.query.get("after", 0))
+    more = str(first + 3) if len(boats) > first + 3 else None
+    return Reply({"meta": {"next": more}, "result": {"entries": boats[first : first + 3]}})
+
+
+def test_the_example_with_a_key_loads(api, monkeypatch):
+    text = PAGE.partition("```yaml\ntitle: Harbour")[2].partition("```")[0]
+    with served(App(harbour)) as app:
+        Path("harbour.yaml").write_text(f"title: Harbour{text}".replace("http://127.0.0.1:8770", app.url))
+        done = api("run", "harbour.yaml")
+        assert "needs a value for ${key}: --param key=..., or SOURCES__ZOHO_API__HARBOUR__KEY" in done.err
+        monkeypatch.setenv("SOURCES__ZOHO_API__HARBOUR__KEY", KEY)
+        assert api("check", "harbour.yaml").code == 0
+        done = api("call", "harbour.yaml", "trips", "--param", "boat_no=6")
+        assert done.out.endswith("2 rows found by the selector trips.\n")
+        for _ in range(2):
+            done = api("run", "harbour.yaml")
+            assert (done.code, KEY in done.out + done.err) == (0, False), done.err
+    with duckdb.connect("zoho.duckdb", read_only=True) as database:
+        rows = database.sql(
+            "select no::int, changed::bigint, name from zoho_harbour.boats order by 1"
+        ).fetchall()
+        trips = database.sql(
+            "select boats, count(*) from (select split_part(trip, '-', 1)::int boats from zoho_harbour.trips) group by 1 order by 1"
+        ).fetchall()
+        columns = database.sql("select * from zoho_harbour.boats").columns
+    assert rows == [(boat["no"], boat["changed"], boat["name"]) for boat in BOATS]
+    assert trips == [(n, n) for n in range(1, 7)]
+    assert not [name for name in columns if "__v_" in name]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("type: cursr", "received unexpected fields"),
+        ("primary_key: 3", "line 20: primary_key has to be a text or a list"),
+        ("status: 404", "line 29: trips: received unexpected fields `{'status'}`"),
+    ],
+)
+def test_check_says_in_one_sentence_what_dlt_does_not_understand(api, wrong, said):
+    text = PAGE.partition("```yaml\ntitle: Harbour")[2].partition("```")[0]
+    right = {
+        "type: cursr": "type: cursor",
+        "primary_key: 3": "primary_key: no",
+        "status: 404": "status_code: 404",
+    }
+    Path("harbour.yaml").write_text(f"title: Harbour{text}".replace(right[wrong], wrong))
+    done = api("check", "harbour.yaml", "--param", "key=x")
+    assert done.code in (1, 2)
+    (line,) = [line for line in done.out.splitlines() if line.startswith("FAILED")]
+    assert said in line and len(line) < 300

@@ -90,6 +90,53 @@ def test_what_is_wrong_is_named_with_its_line(old, new, line, words):
         assert text == f"harbour.yaml, line {line}: {words}"
 
 
+TABLES = """\
+authentication: {type: none}
+host: https://api.example
+client: {base_url: "${host}"}
+resources:
+  - name: modules
+    primary_key: no
+  - name: fields
+    endpoint: {path: "f/${resources.modules.x}"}
+  - name: records
+    for_each:
+      resource: modules
+      table_name: api_name
+      columns: {resource: fields, name: a, data_type: b, types: {date: date}}
+    endpoint: {path: "${each.api_name}"}
+"""
+
+
+def test_a_word_that_yaml_1_1_takes_for_false_is_a_text():
+    assert read(TABLES).resource("modules").config["primary_key"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("resource: modules", "resource: moduls", 11, "there is no resource moduls: did you mean modules?"),
+        ("resource: fields", "resource: field", 13, "there is no resource field: did you mean fields?"),
+        ("resource: modules", "resource: fields", 10, "fields is read from other rows itself"),
+        ("table_name: api_name", "", 10, "the key table_name is missing"),
+        ("{date: date}", "{date: dat}", 13, "dat is no type of dlt's"),
+        ("${resources.modules.x}", "${each.x}", 8, "unknown placeholder ${each.x}"),
+        ("for_each:", "deletions: {}\n    for_each:", 10, "the key endpoint is missing"),
+        (
+            "${resources.modules.x}",
+            "${resources.records.x}",
+            7,
+            "fields is read from the rows of tables that are not known before",
+        ),
+        ("primary_key: no", "primary_key: 1", 6, "primary_key has to be a text or a list"),
+    ],
+)
+def test_what_is_wrong_with_tables_of_rows_is_named(old, new, line, words):
+    with pytest.raises(ConnectorError) as error:
+        read(TABLES.replace(old, new, 1))
+    assert str(error.value).startswith(f"harbour.yaml, line {line}: {words}")
+
+
 @pytest.mark.parametrize("key", ["authentication", "host", "client", "resources"])
 def test_a_missing_key_is_named(key):
     data = yaml.safe_load(GOOD)
