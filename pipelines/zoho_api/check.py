@@ -47,7 +47,7 @@ def _check(service: Service, console: Console) -> tuple[int, str]:
     connector = service.connector
     console.text(f"{connector.name}: {connector.title} at {service.base_url}")
     granted = service.granted_scopes()
-    if granted is None:
+    if granted is None and service.signer is not None:
         console.text("  The token's answer names no scopes, so a run finds out which tables it may read.")
     missing = [
         one

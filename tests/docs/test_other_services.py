@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from dlt.sources.rest_api.config_setup import PAGINATOR_MAP
 
 from sources.zoho_api import list_connectors, load_connector
 from sources.zoho_api.connector import (
@@ -64,6 +65,14 @@ def test_every_key_of_a_connector_file_is_in_the_page():
         ORGANIZATION_KEYS,
     )
     assert {*KEYS, *OUR_RESOURCE_KEYS, *PAGINATORS, *(key for keys in known for key in keys)} <= named
+
+
+def test_the_paginators_of_the_page_are_all_that_there_are():
+    part = PAGE.partition("| `type` | The next page | Keys |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)`", part, re.MULTILINE)) == {*PAGINATOR_MAP, *PAGINATORS} - {
+        "auto",
+        "json_response",
+    }
 
 
 def test_the_example_is_a_good_file():

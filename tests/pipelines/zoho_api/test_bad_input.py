@@ -230,6 +230,7 @@ def test_a_module_that_the_account_does_not_have_is_wrong_usage_with_the_nearest
     assert done.code == 2 and count("zoho_desk.agents") == 3
 
 
+@pytest.mark.long
 def test_an_account_whose_modules_cannot_be_listed_is_told_in_one_line(api, suite):
     suite.crm.faults.add("GET /recruit/v2/settings/modules", times=999, status=500)
     done = api("run", "recruit", "desk", "--modules", "candidates,agents")

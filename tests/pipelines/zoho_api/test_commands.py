@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import duckdb
+
 from sources.zoho_crm.service import BIGIN, CRM
 
 
@@ -60,6 +62,20 @@ def test_a_quiet_run_gives_one_line_and_one_in_json_its_tables(api, suite):
     done = api("run", "recruit", "--modules", "candidates", "--log-format", "json")
     assert all(isinstance(json.dumps(event), str) for event in done.events)
     assert [event["module"] for event in done.events if event["event"] == "table"] == ["candidates"]
+
+
+def test_a_run_counts_the_credits_that_desk_tells(api, suite):
+    suite.desk.rules.daily_credits = 50
+    (summary,) = [
+        event
+        for event in api("run", "desk", "--modules", "agents,tickets", "--log-format", "json").events
+        if event["event"] == "summary"
+    ]
+    spent = suite.crm.ledger.credits
+    assert (summary["credits"], summary["credits_remaining"]) == (spent, 50 - spent)
+    with duckdb.connect("zoho.duckdb", read_only=True) as database:
+        (counted,) = database.sql("select sum(credits) from zoho_desk.sync_runs").fetchone()
+    assert counted == spent - 1  # the organisation is no table
 
 
 def test_status_and_report_of_a_connector(api, suite, tmp_path):
