@@ -51,6 +51,7 @@ from .options import (
     seat_options,
     status_options,
     sync_options,
+    view_options,
 )
 from .run.dlt_runtime import start_dlt
 from .streams import OutputError, flushed, open_streams, printing, swallow
@@ -94,6 +95,7 @@ def run(options: Options, console: Console) -> int:
     from .output.failure_report import print_failures
     from .output.run_report import print_report
     from .run.runner import sync
+    from .views.command import refresh_views
 
     with (
         notify_on_exit(options, "run") as ending,
@@ -103,6 +105,7 @@ def run(options: Options, console: Console) -> int:
         result = sync(work.pipeline, work.client, work.choice, work.credentials.api, work.progress)
         work.progress.close()
         ending.run, ending.code = result, result.exit_code
+        refresh_views(console, options, work.pipeline)
         remark = simulated(options) if options.demo else ""
         print_report(console, result, remark=remark)
         print_failures(result, pipelines_dir(options), options.pipeline_name)
@@ -248,6 +251,16 @@ def seats(options: Options, console: Console) -> int:
 
     with open_destination(options, None if options.log_format == "csv" else console) as view:
         return print_seats(console, view, options)
+
+
+def views(options: Options, console: Console) -> int:
+    """Make a view beside each table, with names instead of ids, in the dataset <dataset>_views.
+
+    It reads only the destination. Afterwards each run keeps the views up to date; a view that somebody changed stays.
+    """
+    from .views.command import make_views
+
+    return make_views(console, options)
 
 
 def _verify_export(options: Options, console: Console) -> int:
@@ -514,5 +527,6 @@ cli = Commands(
         _command(seats, seat_options()),
         _command(export, export_options()),
         _command(describe, describe_options()),
+        _command(views, view_options()),
     ],
 )

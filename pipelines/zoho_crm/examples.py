@@ -64,6 +64,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("describe deals", "the columns of a table"),
         ("describe Sales_Orders --format json", "of a module's table, for a program"),
     ),
+    "views": (
+        ("views", "a view beside each table, in zoho_crm_views"),
+        ("views --labels", "the same, with the CRM's labels as names of columns"),
+        ("views --drop", "remove them again"),
+    ),
     "export": (
         ("export /backup/zoho", "a Parquet file for each table, and a manifest"),
         ("export /backup/zoho-csv --format csv", "the same as CSV"),
@@ -81,6 +86,7 @@ MAIN_HELP_ORDER = (
     "seats",
     "export",
     "describe",
+    "views",
 )  # one each in the main help
 
 

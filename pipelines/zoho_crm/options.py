@@ -313,6 +313,8 @@ class Options:
     table: str = ""
     file_format: str = "parquet"
     against: str | None = None
+    labels: bool = False
+    drop: bool = False
     privacy: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
@@ -753,6 +755,15 @@ def export_options() -> list[click.Parameter]:
             p if p.name != "log_format" else log_format(option, names=["--log-format"])
             for p in destination_options()
         ),
+    ]
+
+
+def view_options() -> list[click.Parameter]:
+    """The options of `views`."""
+    return [
+        option("--labels", is_flag=True, help="Name the columns as the CRM labels its fields."),
+        option("--drop", is_flag=True, help="Remove the views that this command has made."),
+        *destination_options(),
     ]
 
 

@@ -19,11 +19,17 @@ FIELD_COLUMNS = (
     "skip_reason",
     "lookup",
     "multi_module_lookup",
+    "display_field",
+    "pick_list_values",
 )
 OF_TYPES = {"ownerlookup": "users", "userlookup": "users", "layout": "layouts"}
 # In tables about the account, whose fields Zoho does not describe.
 USER_IDS = ("created_by", "modified_by", "created_for", "deleted_by", "manager", "forecast_manager")
 OTHER_IDS = {"role__id": "roles", "profile__id": "profiles", "layout__id": "layouts"}
+NAMES = {"users": "full_name"}  # the column of a row's name; `name` in the others
+
+
+MODULE_COLUMNS = ("api_name", "plural_label", "parent_module")
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class TableColumn:
     field: str | None = None
     zoho_type: str | None = None
     references: tuple[str, ...] = ()
+    picklist: tuple[tuple[str, str], ...] = ()  # value and label of each choice, in Zoho's order
 
 
 @dataclass(frozen=True)
@@ -59,14 +66,17 @@ class TableColumns:
     label: str | None
     columns: tuple[TableColumn, ...]
     left_out: tuple[FieldLeftOut, ...]
+    name_column: str | None = None  # that holds the name of a row
+    parent: str | None = None  # the table that the rows belong to, of subforms and stage histories
+
+    def column(self, name: str) -> TableColumn | None:
+        return next((column for column in self.columns if column.name == name), None)
 
 
 def table_columns(view: DestinationView) -> dict[str, TableColumns]:
     """Every table of the dataset but dlt's own, by name; the columns in the order that the tables have."""
     modules = {table: module for module, table in view.state.tables.items() if module not in ACCOUNT_TABLES}
-    labels = {
-        row["api_name"]: row["plural_label"] for row in view.rows("modules", ["api_name", "plural_label"])
-    }
+    listed = {row["api_name"]: row for row in view.rows("modules", MODULE_COLUMNS)}
     fields: dict[str, list[dict[str, Any]]] = {}
     for row in view.rows("fields", FIELD_COLUMNS):
         fields.setdefault(row["module"], []).append(row)
@@ -80,8 +90,22 @@ def table_columns(view: DestinationView) -> dict[str, TableColumns]:
             if not is_dlts(name)
         )
         left = tuple(_left_out(row) for row in rows if row["skip_reason"] or not row["column_name"])
-        found[table] = TableColumns(table, module, labels.get(module or ""), columns, left)
+        of_zoho = listed.get(module or "", {})
+        found[table] = TableColumns(
+            table,
+            module,
+            of_zoho.get("plural_label"),
+            columns,
+            left,
+            _name_column(table, rows, hints),
+            view.state.tables.get(next(_name(parse_json(of_zoho.get("parent_module"))), "")),
+        )
     return found
+
+
+def _name_column(table: str, fields: Sequence[Mapping[str, Any]], there: Collection[str]) -> str | None:
+    shown = [row["column_name"] for row in fields if row["display_field"]] or [NAMES.get(table, "name")]
+    return next((name for name in shown if name in there and name != "id"), None)
 
 
 def is_dlts(column: str) -> bool:
@@ -113,7 +137,16 @@ def _column(
     if field is None:
         return TableColumn(name, kind, nullable, references=references)
     of_zoho = (field["field_label"], field["api_name"], field["data_type"])
-    return TableColumn(name, kind, nullable, *of_zoho, references)
+    choices = tuple(_choices(field["pick_list_values"]))
+    return TableColumn(name, kind, nullable, *of_zoho, references, choices)
+
+
+def _choices(listed: Any) -> Iterator[tuple[str, str]]:
+    for choice in parse_json(listed) or ():
+        value = choice.get("actual_value") if isinstance(choice, Mapping) else None
+        if isinstance(value, str):
+            label = choice.get("display_value")
+            yield value, label if isinstance(label, str) else value
 
 
 def _field_of(column: str, fields: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

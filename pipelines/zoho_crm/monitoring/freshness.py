@@ -82,7 +82,7 @@ def open_destination(options: Options, console: Console | None = None) -> Iterat
     The state comes from the destination into a folder that is thrown away: dlt's own folder may belong to
     a run that is in progress.
     """
-    name, place = options.pipeline_name, f"dataset {options.dataset} in {options.destination}"
+    name, place = options.pipeline_name, _place(options)
     destination = choose_destination(options.destination, options.dataset, name, options.demo)
     with (
         tempfile.TemporaryDirectory(prefix="zoho-") as folder,
@@ -100,10 +100,20 @@ def open_destination(options: Options, console: Console | None = None) -> Iterat
         )
         if not columns or not history:
             raise _never_synced(options, place, _tables_there(pipeline, warehouse))
-        state = pipeline.state.get("sources", {}).get(SOURCE, {})
-        previous = load_previous_state(state, warehouse)
-        service = SERVICES[options.service]
-        yield DestinationView(place, datetime.now(timezone.utc), previous, warehouse, history, service)
+        yield view_of(pipeline, warehouse, history, options)
+
+
+def view_of(
+    pipeline: dlt.Pipeline, warehouse: Warehouse, history: RunHistory, options: Options
+) -> DestinationView:
+    """What the destination of an open pipeline tells."""
+    state = pipeline.state.get("sources", {}).get(SOURCE, {})
+    previous, now = load_previous_state(state, warehouse), datetime.now(timezone.utc)
+    return DestinationView(_place(options), now, previous, warehouse, history, SERVICES[options.service])
+
+
+def _place(options: Options) -> str:
+    return f"dataset {options.dataset} in {options.destination}"
 
 
 def _open(options: Options, place: str, destination: Any, folder: str) -> dlt.Pipeline:

@@ -1,0 +1,1 @@
+"""Makes a view beside each table, with what a person reads."""
