@@ -62,7 +62,7 @@ oldest: .venv-oldest/.ready  ## load the demo company with the oldest versions t
 		tests/end_to_end/rows/test_same_row.py tests/end_to_end/rows/test_demo_company.py \
 		tests/end_to_end/destinations/test_destinations.py tests/pipelines/zoho_crm/run/test_runner.py
 
-orchestrators: .venv-dagster/.ready .venv-airflow/.ready  ## make the environments in which Dagster and Airflow are tested
+orchestrators: .venv-dagster/.ready .venv-airflow/.ready .venv-dbt/.ready  ## make the environments in which Dagster, Airflow and dbt are tested
 
 .venv-%/.ready: requirements-%.lock
 	$(PYTHON) -m venv --clear $(@D)
@@ -77,6 +77,7 @@ lock:  ## pin the dependencies anew (needs uv)
 	$(LOCK) --group dev --resolution lowest-direct --output-file requirements-oldest.lock
 	$(LOCK) --group dagster --output-file requirements-dagster.lock
 	$(LOCK) --group airflow --output-file requirements-airflow.lock
+	$(LOCK:pyproject.toml=) --group dbt --no-strip-extras --output-file requirements-dbt.lock
 
 clean:  ## remove what make made
-	rm -rf .venv .venv-oldest .venv-dagster .venv-airflow .mypy_cache .ruff_cache .hypothesis zoho_demo.duckdb
+	rm -rf .venv .venv-oldest .venv-dagster .venv-airflow .venv-dbt .mypy_cache .ruff_cache .hypothesis zoho_demo.duckdb

@@ -40,6 +40,7 @@ from .options import (
     load_env_file,
     loads,
     max_age_options,
+    model_options,
     module_options,
     notification_options,
     option,
@@ -261,6 +262,16 @@ def views(options: Options, console: Console) -> int:
     from .views.command import make_views
 
     return make_views(console, options)
+
+
+def models(options: Options, console: Console) -> int:
+    """Write a dbt project: sources, staging models with tests, and models of sales, leads, activity, customers, seats.
+
+    It reads only the destination. Run again, it keeps the files that somebody made or changed.
+    """
+    from .dbt_models.command import write_models
+
+    return write_models(console, options)
 
 
 def _verify_export(options: Options, console: Console) -> int:
@@ -528,5 +539,6 @@ cli = Commands(
         _command(export, export_options()),
         _command(describe, describe_options()),
         _command(views, view_options()),
+        _command(models, model_options()),
     ],
 )

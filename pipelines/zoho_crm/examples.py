@@ -69,6 +69,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("views --labels", "the same, with the CRM's labels as names of columns"),
         ("views --drop", "remove them again"),
     ),
+    "models": (
+        ("models --dbt crm_models", "a dbt project; then: cd crm_models && dbt build"),
+        ("models --dbt crm_models --destination postgres", "of the tables in PostgreSQL"),
+    ),
     "export": (
         ("export /backup/zoho", "a Parquet file for each table, and a manifest"),
         ("export /backup/zoho-csv --format csv", "the same as CSV"),
@@ -87,6 +91,7 @@ MAIN_HELP_ORDER = (
     "export",
     "describe",
     "views",
+    "models",
 )  # one each in the main help
 
 

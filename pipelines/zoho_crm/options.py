@@ -314,6 +314,7 @@ class Options:
     file_format: str = "parquet"
     against: str | None = None
     labels: bool = False
+    dbt: str = ""
     drop: bool = False
     privacy: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
@@ -763,6 +764,14 @@ def view_options() -> list[click.Parameter]:
     return [
         option("--labels", is_flag=True, help="Name the columns as the CRM labels its fields."),
         option("--drop", is_flag=True, help="Remove the views that this command has made."),
+        *destination_options(),
+    ]
+
+
+def model_options() -> list[click.Parameter]:
+    """The options of `models`."""
+    return [
+        option("--dbt", type=NonEmpty("DIR"), help="Folder of the dbt project to write."),
         *destination_options(),
     ]
 

@@ -1,0 +1,1 @@
+"""Writes a dbt project over the tables of the destination."""
