@@ -43,6 +43,7 @@ from .options import (
     model_options,
     module_options,
     notification_options,
+    open_options,
     option,
     policy_of,
     repair_options,
@@ -272,6 +273,16 @@ def models(options: Options, console: Console) -> int:
     from .dbt_models.command import write_models
 
     return write_models(console, options)
+
+
+def open(options: Options, console: Console) -> int:
+    """Show the tables in a browser with DuckDB's own page; print how other programs reach them.
+
+    It reads only the destination. DuckDB takes the page, and the extension behind it, from the network.
+    """
+    from .monitoring.programs import open_tables
+
+    return open_tables(console, options)
 
 
 def _verify_export(options: Options, console: Console) -> int:
@@ -540,5 +551,6 @@ cli = Commands(
         _command(describe, describe_options()),
         _command(views, view_options()),
         _command(models, model_options()),
+        _command(open, open_options()),
     ],
 )

@@ -73,6 +73,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("models --dbt crm_models", "a dbt project; then: cd crm_models && dbt build"),
         ("models --dbt crm_models --destination postgres", "of the tables in PostgreSQL"),
     ),
+    "open": (
+        ("open", "look at the tables in a browser"),
+        ("open --print", "the lines for DBeaver, Metabase, Superset and Excel"),
+    ),
     "export": (
         ("export /backup/zoho", "a Parquet file for each table, and a manifest"),
         ("export /backup/zoho-csv --format csv", "the same as CSV"),
@@ -92,6 +96,7 @@ MAIN_HELP_ORDER = (
     "describe",
     "views",
     "models",
+    "open",
 )  # one each in the main help
 
 

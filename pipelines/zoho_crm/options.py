@@ -315,6 +315,7 @@ class Options:
     against: str | None = None
     labels: bool = False
     dbt: str = ""
+    print: bool = False
     drop: bool = False
     privacy: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
@@ -772,6 +773,14 @@ def model_options() -> list[click.Parameter]:
     """The options of `models`."""
     return [
         option("--dbt", type=NonEmpty("DIR"), help="Folder of the dbt project to write."),
+        *destination_options(),
+    ]
+
+
+def open_options() -> list[click.Parameter]:
+    """The options of `open`."""
+    return [
+        option("--print", is_flag=True, help="Print the lines for other programs, and start nothing."),
         *destination_options(),
     ]
 

@@ -26,7 +26,13 @@ from tests.sources.zoho_crm.planning.test_api_selection import columns
 ROOT = Path(__file__).parents[2]
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))}
 PAGES["README.md"] = (ROOT / "README.md").read_text()
-NOT_OURS = {"--collector", "--now", "--strict", "--help"}  # of node_exporter, systemctl, mypy
+NOT_OURS = {
+    "--collector",
+    "--now",
+    "--strict",
+    "--help",
+    "--db-path",
+}  # of node_exporter, systemctl, mypy, an MCP server
 ORCHESTRATORS = {"--location", "--select"}  # of dlt init, dagster
 DOCKER = {"--tag", "--rm", "--volume", "--env-file", "--interactive", "--tty", "--user"}
 

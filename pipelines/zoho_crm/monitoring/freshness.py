@@ -54,6 +54,7 @@ class DestinationView:
     warehouse: Warehouse
     history: RunHistory
     service: Service = CRM
+    pipeline: dlt.Pipeline | None = None
 
     def table(self, name: str, columns: Sequence[str]) -> pa.Table:
         """Live rows with those of the columns that exist; of an absent table no row and no column."""
@@ -109,7 +110,9 @@ def view_of(
     """What the destination of an open pipeline tells."""
     state = pipeline.state.get("sources", {}).get(SOURCE, {})
     previous, now = load_previous_state(state, warehouse), datetime.now(timezone.utc)
-    return DestinationView(_place(options), now, previous, warehouse, history, SERVICES[options.service])
+    return DestinationView(
+        _place(options), now, previous, warehouse, history, SERVICES[options.service], pipeline
+    )
 
 
 def _place(options: Options) -> str:
