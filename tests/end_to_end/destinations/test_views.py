@@ -65,9 +65,10 @@ def org():
 
 
 @pytest.fixture(params=["duckdb", "postgres"])
-def crm(request, org, account, command, postgres, monkeypatch):
+def crm(request, org, account, command, monkeypatch):
     """`crm("views", "--labels")` against a loaded destination, and `crm.select` to look into it."""
-    place = {**postgres, "host": unquote(str(postgres["host"]))}
+    server = request.getfixturevalue("postgres") if request.param == "postgres" else {}
+    place = {**server, "host": unquote(str(server.get("host")))}
 
     def select(query, *, change=False):
         if request.param == "duckdb":
@@ -87,7 +88,7 @@ def crm(request, org, account, command, postgres, monkeypatch):
     def call(*words):
         return command(*words, "--destination", request.param)
 
-    for key, value in postgres.items():
+    for key, value in server.items():
         monkeypatch.setenv(f"DESTINATION__POSTGRES__CREDENTIALS__{key.upper()}", str(value))
     if request.param == "postgres":
         select("drop schema if exists zoho_crm_views cascade; drop schema if exists zoho_crm cascade")
