@@ -121,7 +121,8 @@ def opened_pipeline(
         waiting.began = True
         with report_disconnect(pipeline):
             if command is not None:
-                stack.enter_context(server_lock(pipeline, command))
+                alone = options.modules if command == "run" else ()  # the others take the whole dataset
+                stack.enter_context(server_lock(pipeline, command, alone))
             yield pipeline
 
 

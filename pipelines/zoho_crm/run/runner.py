@@ -36,6 +36,7 @@ from .progress import Progress
 from .row_counts import check_row_counts
 from .run_log import SEAT_COUNTS, SeatCounts, sync_runs_reading
 from .run_result import RunResult
+from .server_lock import loading_turn
 
 logger = logging.getLogger("zoho_crm")
 
@@ -106,8 +107,8 @@ def sync(
         _charge_planning(run.readings, planning)
         seats = SeatCounts(run.run_id)
         seats.look(run.readings)
-        labels, version = warehouse.labels(), warehouse.schema_version
-        with warehouse.open_connection():
+        with loading_turn(pipeline, choice.only, progress.wait), warehouse.open_connection():
+            labels, version = warehouse.labels(), warehouse.schema_version
             _load(run, extraction, pipeline, progress)
             if run.fully_refreshed or warehouse.schema_version != version:
                 _write_comments(warehouse, labels)

@@ -1,4 +1,7 @@
-"""One run at a time into a dataset of a server, whatever machine it is on: two at once would load rows twice."""
+"""One run at a time into a dataset of a server, whatever machine it is on: two at once would load rows twice.
+
+In PostgreSQL runs of other modules may go on at the same time; they load one after the other.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
@@ -23,23 +26,49 @@ LEASE_TABLE = "_zoho_crm_lock"
 LEASE = timedelta(minutes=15)  # of a run that was killed: so long its dataset is closed to others
 RENEWED = 120.0  # seconds between two renewals
 SETTLES = 3.0  # seconds in which a row that was inserted is seen by everybody
+TURN = 1.0  # seconds between two tries to be the one that loads
 
 
 @contextmanager
-def server_lock(pipeline: dlt.Pipeline, command: str) -> Iterator[None]:
+def server_lock(pipeline: dlt.Pipeline, command: str, modules: Collection[str] = ()) -> Iterator[None]:
     """Hold the dataset's lock at its server while a run goes on. Raises PipelineBusy with the holder.
 
-    PostgreSQL has locks that end with the connection. Other servers get a row that is valid for a quarter of an hour and is
+    PostgreSQL has locks that end with the connection; there a run of these `modules` alone keeps out only runs of the
+    same modules and of the whole account. Other servers get a row that is valid for a quarter of an hour and is
     renewed meanwhile. A DuckDB file has a lock of its own, and files are not locked: docs/running.md.
     """
-    destination = pipeline.destination
-    kind = destination.destination_type if destination is not None else ""
     with ExitStack() as stack:
-        if kind.endswith(".postgres"):
-            stack.enter_context(_advisory_lock(pipeline, command))
+        if _is_postgres(pipeline):
+            stack.enter_context(_advisory_lock(pipeline, command, modules))
         elif not is_duckdb(pipeline) and Warehouse(pipeline, Path(pipeline.working_dir)).can_merge:
             stack.enter_context(lease_row(pipeline, command))
         yield
+
+
+@contextmanager
+def loading_turn(
+    pipeline: dlt.Pipeline, modules: Collection[str], tell: Callable[[str], None]
+) -> Iterator[None]:
+    """Of runs of some modules, which share a dataset, one loads or makes views at a time, from what the one before has stored.
+
+    dlt stores the state of a pipeline whole, so a run out of turn would take the other's watermarks back.
+    """
+    if not modules or not _is_postgres(pipeline):
+        yield
+        return
+    key = _key(pipeline, "loads")
+    with pipeline.sql_client() as sql:
+        waited = False
+        while not _take(sql, key):
+            if not waited:
+                tell("Another run loads into this dataset: waiting for its end.")
+            waited = True
+            threading.Event().wait(TURN)  # in Python, where a signal is heard
+        try:
+            pipeline.sync_destination()
+            yield
+        finally:
+            _give_back(sql)
 
 
 def this_run(command: str) -> str:
@@ -58,28 +87,50 @@ def _busy(pipeline: dlt.Pipeline, holder: str, since: datetime | None) -> Pipeli
 
 
 @contextmanager
-def _advisory_lock(pipeline: dlt.Pipeline, command: str) -> Iterator[None]:
-    """A lock of the session (PostgreSQL, Explicit Locking): the server gives it back when the connection ends."""
-    digest = sha256(f"zoho_crm {pipeline.dataset_name}".encode()).digest()
-    high, low = (int.from_bytes(digest[at : at + 4], "big") for at in (0, 4))
-    key = int.from_bytes(digest[:8], "big", signed=True)
+def _advisory_lock(pipeline: dlt.Pipeline, command: str, modules: Collection[str]) -> Iterator[None]:
+    """Locks of the session (PostgreSQL, Explicit Locking): the server gives them back when the connection ends."""
     with pipeline.sql_client() as sql:
         name = f"zoho_crm {this_run(command)}".encode("ascii", "replace").decode()[:63]
         sql.execute_sql("select set_config('application_name', %s, false)", name)
-        taken = sql.execute_sql(f"select pg_try_advisory_lock({key})")
-        if not taken or not taken[0][0]:
-            found = sql.execute_sql(
-                "select application_name, backend_start from pg_locks join pg_stat_activity using (pid)"
-                " where locktype = 'advisory' and granted and objsubid = 1"
-                f" and classid::bigint = {high} and objid::bigint = {low}"
-            )
-            holder, since = found[0] if found else ("", None)
-            raise _busy(pipeline, str(holder).removeprefix("zoho_crm "), since)
         try:
+            _take_or_raise(sql, pipeline, _key(pipeline), shared=bool(modules))
+            for module in sorted({name.casefold() for name in modules}):
+                _take_or_raise(sql, pipeline, _key(pipeline, "module", module))
             yield
         finally:
-            with suppress(Exception):  # the connection may be gone, and the lock with it
-                sql.execute_sql(f"select pg_advisory_unlock({key})")
+            _give_back(sql)
+
+
+def _key(pipeline: dlt.Pipeline, *parts: str) -> int:
+    digest = sha256("\n".join([f"zoho_crm {pipeline.dataset_name}", *parts]).encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _take(sql: Any, key: int, *, shared: bool = False) -> bool:
+    taken = sql.execute_sql(f"select pg_try_advisory_lock{'_shared' if shared else ''}({key})")
+    return bool(taken and taken[0][0])
+
+
+def _take_or_raise(sql: Any, pipeline: dlt.Pipeline, key: int, *, shared: bool = False) -> None:
+    if _take(sql, key, shared=shared):
+        return
+    high, low = (key >> 32) & 0xFFFFFFFF, key & 0xFFFFFFFF
+    found = sql.execute_sql(
+        "select application_name, backend_start from pg_locks join pg_stat_activity using (pid)"
+        " where locktype = 'advisory' and granted and objsubid = 1"
+        f" and classid::bigint = {high} and objid::bigint = {low}"
+    )
+    holder, since = found[0] if found else ("", None)
+    raise _busy(pipeline, str(holder).removeprefix("zoho_crm "), since)
+
+
+def _give_back(sql: Any) -> None:
+    with suppress(Exception):  # the connection may be gone, and the locks with it
+        sql.execute_sql("select pg_advisory_unlock_all()")
+
+
+def _is_postgres(pipeline: dlt.Pipeline) -> bool:
+    return pipeline.destination is not None and pipeline.destination.destination_type.endswith(".postgres")
 
 
 # ---- other servers

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 
 from pipelines.zoho_crm.errors import PipelineBusy
 from pipelines.zoho_crm.run import server_lock as locks
-from simulators.zoho_crm import Org, serve
+from simulators.zoho_crm import Field, Module, Org, serve
 from tests.conftest import LONG
 from tests.end_to_end.destinations.test_destinations import postgres
 from tests.support.reading import things
@@ -26,7 +28,9 @@ ROOT = Path(__file__).parents[3]
 PAIRS = 20 if LONG else 2
 
 
-def machine(folder: Path, connection: str, postgres: dict[str, Any], dataset: str) -> subprocess.Popen[str]:
+def machine(
+    folder: Path, connection: str, postgres: dict[str, Any], dataset: str, modules: str = "Things"
+) -> subprocess.Popen[str]:
     """A run in a folder and a home of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     env = {
@@ -40,7 +44,7 @@ def machine(folder: Path, connection: str, postgres: dict[str, Any], dataset: st
     }
     command = [sys.executable, "-m", "pipelines.zoho_crm", "--destination", "postgres", "--dataset", dataset]
     return subprocess.Popen(
-        [*command, "--modules", "Things", "--progress", "off"],
+        [*command, "--modules", modules, "--progress", "off"],
         cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -76,6 +80,59 @@ def test_of_two_runs_at_once_into_postgres_one_does_it_and_the_rows_are_there_on
             expected = sorted((id, row["f0"]) for id, row in truth(org, "Things").items())
             assert rows_in(postgres, "both", tmp_path / "look") == expected
     print(f"{refused} of {PAIRS} pairs met")  # noqa: T201 - shown with -s
+
+
+def wait_until(true: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_runs_of_other_modules_go_on_side_by_side_and_keep_each_others_state(postgres, tmp_path):
+    """The first one is held in its load; meanwhile the second one reads, and a third of the first's module is refused."""
+    org = Org()
+    things(org, 5)
+    org.add_module(Module("Others", [Field("Name", "text")], generated_type="custom"))
+    server = dlt.destinations.postgres(postgres)
+    look = dlt.pipeline(
+        "zoho_crm", destination=server, dataset_name="side", pipelines_dir=str(tmp_path / "look")
+    )
+
+    def end(run: subprocess.Popen[str]) -> tuple[int, str]:
+        told = run.communicate()[1]
+        return run.returncode, told
+
+    with serve(org) as zoho:
+
+        def start(name: str, modules: str) -> subprocess.Popen[str]:
+            return machine(tmp_path / name, zoho.connection_string, postgres, "side", modules)
+
+        assert end(start("one", "Things,Others")) == (0, "")
+        org.clock.advance(hours=1)
+        org.edit("Things", org.records("Things")[0].id, F0="edited")
+        org.insert("Others", {"Name": "new"})
+        org.clock.advance(hours=1)
+        org.ledger.clear()
+        with look.sql_client() as sql, look.sql_client() as watch:
+            with sql.begin_transaction():
+                sql.execute_sql("lock table things in share mode")
+                one = start("one", "Things")
+                blocked = "select 1 from pg_locks where not granted and relation = 'side.things'::regclass"
+                wait_until(lambda: watch.execute_sql(blocked))
+                two = start("two", "Others")
+                wait_until(lambda: org.ledger.calls(module="Others"))
+                code, told = end(start("three", "Things"))
+                assert code == 5
+                assert "Another run into the dataset side is in progress (run of process" in told
+            assert end(one) == (0, "")
+            assert end(two) == (0, "")
+    look.sync_destination()
+    resources = look.state["sources"]["zoho_crm"]["resources"]
+    until = {name: resources[name]["module_state"]["until"] for name in ("things", "others")}
+    assert until == dict.fromkeys(until, org.now().isoformat())
+    expected = sorted((id, row["f0"]) for id, row in truth(org, "Things").items())
+    assert rows_in(postgres, "side", tmp_path / "look") == expected
 
 
 def test_the_holder_is_named_and_the_lock_ends_with_the_run(postgres, tmp_path):
