@@ -66,7 +66,7 @@ orchestrators: .venv-dagster/.ready .venv-airflow/.ready .venv-dbt/.ready  ## ma
 
 .venv-%/.ready: requirements-%.lock
 	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	touch $@
 
 LOCK = uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header \

@@ -33,7 +33,7 @@ NOT_OURS = {
     "--help",
     "--db-path",
 }  # of node_exporter, systemctl, mypy, an MCP server
-ORCHESTRATORS = {"--location", "--select"}  # of dlt init, dagster
+ORCHESTRATORS = {"--conf", "--location", "--select"}  # of airflow, dlt init, dagster
 DOCKER = {"--tag", "--rm", "--volume", "--env-file", "--interactive", "--tty", "--user"}
 
 
