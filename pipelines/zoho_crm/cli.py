@@ -119,7 +119,7 @@ def run(options: Options, console: Console) -> int:
 
 
 def plan(options: Options, console: Console) -> int:
-    """Show what a run would read, by which API, and what it would cost."""
+    """Show what a run would read, and its cost."""
     from .output.failure_report import code_of
     from .output.plan_report import print_plan
 
@@ -258,7 +258,9 @@ def seats(options: Options, console: Console) -> int:
 
 
 def views(options: Options, console: Console) -> int:
-    """Make a view beside each table, with names instead of ids, in the dataset <dataset>_views.
+    """Make views with names instead of ids.
+
+    One beside each table, in the dataset <dataset>_views.
 
     It reads only the destination. Afterwards each run keeps the views up to date; a view that somebody changed stays.
     """
@@ -268,7 +270,9 @@ def views(options: Options, console: Console) -> int:
 
 
 def models(options: Options, console: Console) -> int:
-    """Write a dbt project: sources, staging models with tests, and models of sales, leads, activity, customers, seats.
+    """Write a dbt project into a folder.
+
+    Sources, staging models with tests, and models of sales, leads, activity, customers and seats.
 
     It reads only the destination. Run again, it keeps the files that somebody made or changed.
     """
@@ -278,7 +282,9 @@ def models(options: Options, console: Console) -> int:
 
 
 def open(options: Options, console: Console) -> int:
-    """Show the tables in a browser with DuckDB's own page; print how other programs reach them.
+    """Show the tables in a browser.
+
+    With DuckDB's own page; also prints how other programs reach them.
 
     It reads only the destination. DuckDB takes the page, and the extension behind it, from the network.
     """
@@ -352,19 +358,22 @@ def _print_sql(work: CommandContext) -> None:
         work.console.text(f"  {line}", whole=True)
 
 
-MORE = """\
+ACCOUNT = """\
 `authorize` gets the account's tokens once and writes them into .env. The account is a connection string in
-SOURCES__ZOHO_CRM__CREDENTIALS (environment or .env) or --connection:
-  OAuthClientId=...;OAuthClientSecret=...;OAuthRefreshToken=...;Region=US;
+SOURCES__ZOHO_CRM__CREDENTIALS (environment or .env) or --connection:"""
+CONNECTION = "  OAuthClientId=...;OAuthClientSecret=...;OAuthRefreshToken=...;Region=US;"
+MORE = (
+    """\
 Each option is also a key of dlt's configuration: --modules is SOURCES__ZOHO_CRM__MODULES in the environment
-and `modules` below [sources.zoho_crm] in .dlt/config.toml. The command line takes precedence.
-
+and `modules` below [sources.zoho_crm] in .dlt/config.toml. The command line takes precedence.""",
+    """\
 Exit codes: 0 all is synced, 1 something failed, 2 wrong usage or configuration, 3 Zoho refused the
 credentials or the scopes, 4 `verify` found a difference, 5 another run is in progress or the
 database is open elsewhere, 6 stopped at the credit limit, 130 interrupted. With --accounts the worst of
-all accounts; from the worst: 130, 2, 3, 1, 4, 5, 6, 0.
-
-README.md and docs/ have the rest: docs/README.md is an index by task, docs/troubleshooting.md explains each message."""
+all accounts; from the worst: 130, 2, 3, 1, 4, 5, 6, 0.""",
+    """\
+README.md and docs/ have the rest: docs/README.md is an index by task, docs/troubleshooting.md explains each message.""",
+)
 
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -394,11 +403,17 @@ class Commands(click.Group):
         formatter.write_paragraph()
         formatter.write_text(self.help or "")
         super().format_commands(ctx, formatter)
-        with formatter.section("Options of run; the other commands have them where they make sense"):
-            run = self.commands["run"]
-            formatter.write_dl([r for p in run.get_params(ctx) if (r := p.get_help_record(ctx)) is not None])
         formatter.write_paragraph()
-        formatter.write(leading_lines() + "\n" + MORE + "\n")
+        formatter.write_text(
+            "`run --help` lists the options of a run, and so does --help behind each other command."
+        )
+        formatter.write_paragraph()
+        formatter.write(leading_lines() + "\n")
+        formatter.write_text(ACCOUNT)
+        formatter.write(CONNECTION + "\n")
+        for paragraph in MORE:
+            formatter.write_paragraph()
+            formatter.write_text(paragraph)
 
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any

@@ -12,7 +12,7 @@ from .columns import TableColumn, TableColumns, table_columns
 from .freshness import DestinationView
 
 COLUMNS = ("label", "column", "type", "null", "example", "reference")
-SPARE = ("type", "reference")
+SPARE = ("example", "reference")
 LONGEST = 40  # letters of an example for a person; a program gets all
 
 

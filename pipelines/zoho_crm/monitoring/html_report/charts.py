@@ -234,7 +234,10 @@ def deletions(view: DestinationView, period: Period) -> Figure:
     )
     if not data.days:
         return Figure("deletions", title, "No record was deleted in these days.")
-    words = f"{counted(data.total(), 'record')} deleted in the CRM, by the day of the deletion."
+    words = (
+        f"{counted(data.total(), 'record')} deleted in the CRM, by the day of the deletion, also those that were"
+        " never in a table."
+    )
     return _daily(Figure("deletions", title, words), data, period)
 
 
@@ -345,6 +348,9 @@ def differences(runs: Sequence[PastRun], period: Period) -> Figure:
         "The table's rows less the CRM's own count, at the last count of each day. That count may be ten"
         " minutes late."
     )
+    last = {entry.module: size for entry, size in difference.items()}
+    if not any(last.values()):
+        words = f"At the last count no module differed. {words}"
     columns = ["counted", "module", "CRM count", "table", "difference"]
     table = [[e.at, e.module, e.crm_count, e.table_count, difference[e]] for e in reversed(found)]
     shown = [e for e in found if e.module in names]
