@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -347,7 +348,8 @@ def _print_sql(work: CommandContext) -> None:
         return
     data, deals = work.options.dataset, work.client.service.deals.lower()
     work.console.text()
-    work.console.text(f"Try it with {sys.executable}:")
+    here, python = Path.cwd(), Path(sys.executable)
+    work.console.text(f"Try it with {python.relative_to(here) if python.is_relative_to(here) else python}:")
     for line in (
         "import duckdb",
         f"crm = duckdb.connect({DEMO_FILE!r}, read_only=True)",
