@@ -232,6 +232,28 @@ def increment(size: Size) -> Report:
     return lines, {**shown(taken, rows // 100), **told}
 
 
+def changes(size: Size) -> Report:
+    """Many changes: a tenth of one module, and a hundredth in each of ten modules."""
+    lines, details = [], {}
+    several = tuple(f"Part_{number}" for number in range(10))
+    for name, modules, share in (("one module", (MODULE,), 10), ("ten modules", several, 100)):
+        each = size.rows // len(modules)
+        account = Account(generated=tuple((module, each, 40) for module in modules))
+        with served(account) as zoho, empty_folder() as folder:
+            ours(zoho, "--modules", ",".join(modules), folder=folder)
+            for module in modules:
+                zoho.ask("edit", module=module, rows=each // share)
+            zoho.ask("tell")
+            before = zoho.cpu()
+            taken = ours(zoho, "--modules", ",".join(modules), folder=folder)
+            simulator = round(zoho.cpu() - before, 2)
+            told = zoho.ask("tell")
+        rows = len(modules) * (each // share)
+        lines.append(Row(f"{rows:,} changes in {name}", "peak memory", taken.peak_mb, 1_000, "MB"))
+        details[name] = {**shown(taken, rows), **told, "simulator_cpu": simulator}
+    return lines, details
+
+
 def idle(size: Size) -> Report:
     """Forty modules of which none has changed."""
     lines, details = [], {}
@@ -321,6 +343,7 @@ WORKS: dict[str, Callable[[Size], Report]] = {
     "hard_wide_load": hard_wide_load,
     "growth": growth,
     "increment": increment,
+    "changes": changes,
     "idle": idle,
     "paced": paced,
     "accounts": accounts,

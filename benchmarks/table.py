@@ -1,4 +1,4 @@
-"""The tables of benchmarks/README.md, and the short one of README.md, made from results.json."""
+"""The tables of benchmarks/README.md and docs/scale.md, and the short one of README.md, made from results.json."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+from .scale.tables import tables
 from .scenarios import SMALL_MODULES
 from .served import ROOT
 
 README = ROOT / "README.md"
 PAGE = Path(__file__).with_name("README.md")
 RESULTS = Path(__file__).with_name("results.json")
-BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+SCALE = ROOT / "docs" / "scale.md"
 PAGE_ROWS, PAGE_FIELDS = 200, 50  # of a list, which costs a credit
 # What README.md shows of the table: what a user waits for, and the memory that it takes.
 IN_README = {
@@ -31,12 +32,15 @@ def main() -> None:
     shown = [row for row in results["table"] if row["what"] in IN_README.get(row["work"], ())]
     fill(README, [*table_of(shown), "", *credits, "", how(results)])
     fill(PAGE, [*table_of(results["table"]), "", *credits, "", how(results)])
+    for name, lines in tables().items():
+        fill(SCALE, lines, mark=name)
 
 
-def fill(page: Path, lines: list[str]) -> None:
+def fill(page: Path, lines: list[str], mark: str = "benchmarks") -> None:
     """Put the lines between the page's two marks."""
-    inside = "\n".join([BEGIN, *lines, END])
-    page.write_text(re.sub(f"{BEGIN}.*?{END}", lambda _: inside, page.read_text(), flags=re.DOTALL))
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    inside = "\n".join([begin, *lines, end])
+    page.write_text(re.sub(f"{begin}.*?{end}", lambda _: inside, page.read_text(), flags=re.DOTALL))
 
 
 def table_of(rows: list[dict[str, Any]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shlex
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.scale.tables import Assumptions
 from pipelines.zoho_api.cli import cli as services
 from pipelines.zoho_crm.cli import cli
 from sources.zoho_crm.auth.credentials import BY_ATTRIBUTE
@@ -33,6 +35,7 @@ NOT_OURS = {
     "--help",
     "--db-path",
 }  # of node_exporter, systemctl, mypy, an MCP server
+SCALE = {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(Assumptions)}
 ORCHESTRATORS = {"--conf", "--location", "--select"}  # of airflow, dlt init, dagster
 DOCKER = {"--tag", "--rm", "--volume", "--env-file", "--interactive", "--tty", "--user"}
 
@@ -73,7 +76,7 @@ def test_every_option_and_command_that_a_page_names_exists(page):
     others = re.compile(r"^docker |^pipx |^uvx |pip install|make bench|dlt init")
     lines = [line for line in text.splitlines() if not others.search(line)]
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", "\n".join(lines)))
-    assert named - there - NOT_OURS - ORCHESTRATORS - {"--repair"} == set() or page == "docs/setup.md"
+    assert named - there - NOT_OURS - SCALE - ORCHESTRATORS - {"--repair"} == set() or page == "docs/setup.md"
     called = set(re.findall(r"pipelines\.zoho_crm ([a-z]+)\b", text))
     assert called - set(cli.commands) - {"writes"} == set()
 
