@@ -11,8 +11,7 @@ from dlt.common import jsonpath
 from pipelines.zoho_crm.console import Console, counted
 from pipelines.zoho_crm.errors import FAILED, print_error
 from sources.zoho_api import Service
-from sources.zoho_api.request import prepared_request
-from sources.zoho_api.service import NoAnswer
+from sources.zoho_api.request import answer_to, prepared_request
 from sources.zoho_api.session import rows_found
 from sources.zoho_crm.redaction import redact
 
@@ -26,10 +25,7 @@ def show_call(console: Console, service: Service, resource: str) -> int:
     """Make the request and show all of it. Returns the exit code: 1 for a status of 400 or more."""
     request = prepared_request(service, resource)
     console.text(f"{request.method} {request.url}", whole=True)
-    try:
-        response = service.session.http.send(request, allow_redirects=False)
-    except requests.RequestException as error:
-        raise NoAnswer(str(request.url), error) from error
+    response = answer_to(service, request)
     seconds = response.elapsed.total_seconds()
     console.text(f"{response.status_code} {response.reason or ''} in {seconds:,.2f} s".replace("  ", " "))
     for name, value in response.headers.items():
@@ -50,7 +46,7 @@ def show_call(console: Console, service: Service, resource: str) -> int:
 
 
 def _summary(body: Any, selector: str | None, rows: list[Any]) -> str:
-    if rows or not body or selector is None:
+    if rows or not body or selector is None or jsonpath.find_values(selector, body):
         return f"{counted(len(rows), 'row')} found" + (f" by the selector {selector}." if selector else ".")
     keys = ", ".join(body) if isinstance(body, dict) else "none: it is a list"
     return f"The selector {selector} finds nothing; the answer's keys are {keys}."

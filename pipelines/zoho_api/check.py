@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.zoho_crm.console import Console
-from pipelines.zoho_crm.errors import FAILED, REFUSED, print_error
+from pipelines.zoho_crm.errors import FAILED, REFUSED, USAGE, print_error
+from pipelines.zoho_crm.output.run_report import group
 from sources.zoho_crm.auth.scopes import covers
-from sources.zoho_crm.exceptions import CredentialsError, NotAvailableError, ZohoCrmError
+from sources.zoho_crm.exceptions import CredentialsError, NotAvailableError, SettingsError, ZohoCrmError
 
 if TYPE_CHECKING:
     from sources.zoho_api import Service
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def print_checks(account: Account, console: Console) -> int:
     """Settings, token, scopes by table and organisation of each connector. Returns the worst exit code."""
-    from .cli import open_connector
+    from .cli import open_connector, with_name
 
     worst = 0
     for name in account.options.connectors:
@@ -26,10 +27,9 @@ def print_checks(account: Account, console: Console) -> int:
             service = open_connector(account, name)
             code, problem = _check(service, console)
         except ZohoCrmError as error:
-            code = REFUSED if isinstance(error, (CredentialsError, NotAvailableError)) else FAILED
-            problem = str(error)
+            code, problem = _code_of(error), str(error)
         if problem:
-            console.marked("FAILED  ", "bold red", f"{name}: {problem}", matters=True)
+            console.marked("FAILED  ", "bold red", with_name(name, problem), matters=True)
         console.event("check", {"connector": name, "problem": problem or None, "exit_code": code})
         worst = max(worst, code)
     if worst:
@@ -39,8 +39,34 @@ def print_checks(account: Account, console: Console) -> int:
     return worst
 
 
+def _code_of(error: ZohoCrmError) -> int:
+    if isinstance(error, (CredentialsError, NotAvailableError)):
+        return REFUSED
+    return USAGE if isinstance(error, SettingsError) else FAILED
+
+
+def _try_all(service: Service, console: Console) -> tuple[int, str]:
+    """Make the first request of each resource that needs no row of another one. Exit code and sentence, as below."""
+    from sources.zoho_api.request import try_resource
+
+    worst, problems = 0, []
+    names = [one.name for one in service.connector.resources if one.parent is None]
+    for name in names:
+        try:
+            try_resource(service, name)
+        except ZohoCrmError as error:
+            worst = max(worst, _code_of(error))
+            problems.append((name, str(error)))
+    if not problems:
+        console.text(f"  {', '.join(names)}: the first page is as the file says.")
+    return worst, "; ".join(f"{', '.join(tables)}: {why}" for why, tables in group(problems).items())
+
+
 def _check(service: Service, console: Console) -> tuple[int, str]:
-    """Exit code and sentence of what is wrong; only a token, the organisations and the modules are asked for."""
+    """Exit code and sentence of what is wrong.
+
+    Of Zoho's services only a token, the organisations and the modules are asked for.
+    """
     from sources.zoho_api import discovered, source_of
     from sources.zoho_api.service import ORGANIZATION_ID, organizations
 
@@ -77,4 +103,4 @@ def _check(service: Service, console: Console) -> tuple[int, str]:
     console.text(f"  {len(service.connector.resources):,} tables may be read.")
     for name, reason in service.left_out.items():
         console.text(f"  No table of {name}: {reason}.")
-    return 0, ""
+    return (0, "") if connector.authentication.type == "zoho" else _try_all(service, console)

@@ -133,7 +133,7 @@ def run(options: Options, console: Console) -> int:
                 if len(options.connectors) == 1:
                     raise
                 sentence, code = describe_error(error, loads=True) or (str(error), FAILED)
-                print_error(f"{name}: {sentence}")
+                print_error(with_name(name, sentence))
                 console.event(
                     "error", {"connector": name, "error": sentence, "exit_code": code}, matters=True
                 )
@@ -297,6 +297,11 @@ def report(options: Options, console: Console) -> int:
     from pipelines.zoho_crm.cli import report as report_of_crm
 
     return report_of_crm(own_names(options, options.connectors[0]), console)
+
+
+def with_name(connector: str, sentence: str) -> str:
+    """A sentence about a connector, with its name unless it begins with that."""
+    return sentence if sentence.startswith(Path(connector).name) else f"{connector}: {sentence}"
 
 
 def own_names(options: Options, connector: str) -> Options:

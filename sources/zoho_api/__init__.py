@@ -9,24 +9,31 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from dlt.common import jsonpath
 from dlt.common.exceptions import DltException
 from dlt.extract import DltSource
 from dlt.sources.rest_api import rest_api_source
 
 from ..zoho_crm.auth.credentials import ZohoCredentials
+from ..zoho_crm.exceptions import ExtractError
 from .authentication import SignedForDlt
 from .connector import (
     Connector,
     ConnectorError,
     Resource,
+    endpoint_of,
     list_connectors,
     load_connector,
     map_texts,
     name_for_child,
     name_for_deletions,
+    path_of,
+    placeholders,
 )
 from .discovery import columns_of, discovered, named_in, readable
+from .keys import FirstOfEach, KeyCheck, Parent
 from .paginators import PAGINATORS, ModifiedTimePaginator, own_paginator, parse_time
 from .service import Service, open_service
 from .session import AnswerCheck, DeletionsCheck
@@ -100,7 +107,10 @@ def source_of(service: Service, resources: Sequence[str] | None = None, *, whole
         "resource_defaults": defaults,
         "resources": [
             *(_resource(service, one, defaults, whole, selected=False) for one in parents),
-            *(_resource(service, _with_own_parent(one), defaults, whole) for one in chosen.values()),
+            *(
+                _resource(service, _with_own_parent(connector, one), defaults, whole)
+                for one in chosen.values()
+            ),
             *(_deletions(service, one, defaults) for one in chosen.values() if one.deletions and not whole),
         ],
     }
@@ -129,25 +139,75 @@ def _parents_of(connector: Connector, child: Resource) -> list[Resource]:
     So each has a cursor of its own: what a run reads for one table is not lost for another.
     """
     found: list[Resource] = []
+    reader = child
     for name in connector.ancestors(child):
         one = connector.resource(name)
-        config = {**_with_parent_names(one, child.name), "name": name_for_child(one.name, child.name)}
+        config = {
+            **_with_parent_names(connector, one, child.name),
+            "name": name_for_child(one.name, child.name),
+        }
+        config["processing_steps"] = [*config.get("processing_steps", []), {"map": _for_paths(reader)}]
         found.append(replace(one, name=config["name"], config=config))
+        reader = one
     return found
 
 
-def _with_own_parent(child: Resource) -> Resource:
-    return replace(child, config=_with_parent_names(child, child.name)) if child.parent else child
+def _columns_in_path(child: Resource) -> list[str]:
+    """The parent's columns that stand in the path of its children, each once."""
+    names = placeholders(path_of(child.config, child.name))
+    return list(dict.fromkeys(name.split(".", 2)[2] for name in names if name.startswith("resources.")))
 
 
-def _with_parent_names(one: Resource, child: str) -> dict[str, Any]:
-    """The configuration with placeholders of the parent's own copy, and columns as if there were none."""
+def _in_path(number: int) -> str:
+    """The column of a parent's row with a value as it stands in a path; the row is read for its children alone."""
+    return f"_in_path_{number}"
+
+
+def _for_paths(child: Resource) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A step that adds to a parent's row what stands in its children's path: a slash in it begins no new part."""
+
+    columns = _columns_in_path(child)
+
+    def step(row: dict[str, Any]) -> dict[str, Any]:
+        added = {}
+        for number, column in enumerate(columns):
+            found = jsonpath.find_values(column, row)
+            if not found:
+                raise ExtractError(
+                    f"a row of {child.parent} has no {column}, which the path of {child.name} needs; it has {', '.join(row)}"
+                )
+            added[_in_path(number)] = quote(str(found[0]), safe="")
+        return {**row, **added}
+
+    return step
+
+
+def _with_own_parent(connector: Connector, child: Resource) -> Resource:
+    return replace(child, config=_with_parent_names(connector, child, child.name)) if child.parent else child
+
+
+def _with_parent_names(connector: Connector, one: Resource, child: str) -> dict[str, Any]:
+    """The configuration with placeholders of the parent's own copy, and columns as if there were none.
+
+    The columns that tell parents apart come along where a primary key is to be checked, which takes them out again.
+    """
     if one.parent is None:
         return dict(one.config)
     own = name_for_child(one.parent, child)
-    endpoint = _replaced(one.config.get("endpoint"), f"resources.{one.parent}.", f"resources.{own}.")
+    endpoint = _replaced(endpoint_of(one.config), f"resources.{one.parent}.", f"resources.{own}.")
+    endpoint["path"] = path_of(one.config, one.name)
+    for number, column in enumerate(_columns_in_path(one)):
+        of_parent = re.compile(rf"\$\{{\s*resources\.{re.escape(one.parent)}\.{re.escape(column)}\s*\}}")
+        endpoint["path"] = of_parent.sub(f"${{resources.{own}.{_in_path(number)}}}", endpoint["path"])
     steps = [*one.config.get("processing_steps", []), {"map": _renamed(f"_{own}_", f"_{one.parent}_")}]
-    return {**one.config, "endpoint": endpoint, "processing_steps": steps}
+    checked = one.parent_columns if _key_of({**connector.resource_defaults, **one.config}) else ()
+    included = [*one.config.get("include_from_parent", []), *checked]
+    return {
+        **one.config,
+        "endpoint": endpoint,
+        "processing_steps": steps,
+        "include_from_parent": list(dict.fromkeys(included)),
+    }
 
 
 def _renamed(old: str, new: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -167,8 +227,8 @@ def _resource(
     types = columns_of(service, resource)
     steps: list[Any] = [{"map": nulls_for_empty_texts}] if service.connector.empty_text_is_null else []
     incremental = endpoint.pop("incremental", None)
-    if incremental is not None:
-        cursor = str(incremental["cursor_path"])
+    cursor = None if incremental is None else str(incremental["cursor_path"])
+    if cursor is not None:
         convert = _time_format(service, resource, incremental.get("convert"))
         if whole:
             endpoint = _replaced(
@@ -189,13 +249,46 @@ def _resource(
     steps += config.get("processing_steps", [])
     if whole:
         config["write_disposition"] = "replace"
-    key = config.get("primary_key") or defaults.get("primary_key")
-    names = [key] if isinstance(key, str) else list(key or ())
-    if incremental is not None and not whole:
-        names = names and [*names, cursor]  # each version of a row once, the destination keeps the newest
-    if names and (incremental is not None or _disposition(config, defaults) == "replace"):
-        steps.append({"filter": FirstOfEach(names)})
-    return {**config, "endpoint": endpoint, "processing_steps": steps, "selected": selected}
+    config = {**config, "endpoint": endpoint, "selected": selected}
+    steps += _key_steps(service, resource, {**defaults, **config}, cursor)
+    return {**config, "processing_steps": steps}
+
+
+def _key_steps(
+    service: Service, resource: Resource, config: Mapping[str, Any], cursor: str | None
+) -> list[Any]:
+    """The steps of a resource with a primary key: it has to tell rows apart, and rows that come twice are left out."""
+    names, endpoint = _key_of(config), config["endpoint"]
+    if not names:
+        return []
+    check = _key_check(service, resource, names, cursor, endpoint.get("paginator"))
+    next(one for one in endpoint["response_actions"] if isinstance(one, AnswerCheck)).keys = check
+    if cursor is None and _disposition(config) != "replace":
+        return [{"map": check}]
+    # Each version of a row once, the destination keeps the newest.
+    versions = [str(cursor)] if "incremental" in endpoint else []
+    return [{"map": check}, {"filter": FirstOfEach([*names, *versions])}]
+
+
+def _key_check(
+    service: Service, resource: Resource, names: Sequence[str], cursor: str | None, paginator: Any
+) -> KeyCheck:
+    connector, parent = service.connector, None
+    known = {one.name: one for one in connector.resources}
+    copies = [name for name in known if resource.name.startswith(name_for_child(name, ""))]
+    declared = known.get(resource.name) or known[max(copies, key=len)]
+    if declared.parent is not None:
+        included = tuple(declared.config.get("include_from_parent", ()))
+        parent = Parent(declared.parent, declared.parent_columns, included)
+    overlaps = isinstance(paginator, tuple(PAGINATORS.values()))
+    return KeyCheck(
+        declared.name,
+        tuple(names),
+        parent,
+        cursor,
+        service.session.clock.now() - timedelta(days=1),  # times without a zone may be hours off
+        repeats=overlaps or not connector.reads_all(declared),
+    )
 
 
 def _latest(cursor: str, *, is_text: bool = True) -> dict[str, Any]:
@@ -249,8 +342,14 @@ def _key(row: Mapping[str, Any], key: Any) -> dict[str, Any]:
     return {name: row.get(name) for name in ([key] if isinstance(key, str) else key)}
 
 
-def _disposition(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Any:
-    found = config.get("write_disposition") or defaults.get("write_disposition")
+def _key_of(config: Mapping[str, Any]) -> list[str]:
+    """The columns of a resource's primary key."""
+    key = config.get("primary_key") or []
+    return [key] if isinstance(key, str) else list(key)
+
+
+def _disposition(config: Mapping[str, Any]) -> Any:
+    found = config.get("write_disposition")
     return found.get("disposition") if isinstance(found, Mapping) else found
 
 
@@ -301,21 +400,6 @@ def _replaced(value: Any, old: str, new: str) -> Any:
 
 def nulls_for_empty_texts(row: dict[str, Any]) -> dict[str, Any]:
     return {name: None if value == "" else value for name, value in row.items()}
-
-
-class FirstOfEach:
-    """Lets each row through once: rows that are inserted meanwhile push others to the next page."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = tuple(names)
-        self._seen: set[tuple[Any, ...]] = set()
-
-    def __call__(self, row: Mapping[str, Any]) -> bool:
-        values = tuple(str(row.get(name)) for name in self._names)
-        if values in self._seen:
-            return False
-        self._seen.add(values)
-        return True
 
 
 def in_utc(column: str) -> Callable[[dict[str, Any]], dict[str, Any]]:

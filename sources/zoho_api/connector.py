@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
+from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
 from dlt.common.data_types.typing import DATA_TYPES
+from dlt.sources.rest_api.config_setup import PAGINATOR_MAP
 from dlt.sources.rest_api.typing import ClientConfig, Endpoint, EndpointResource, IncrementalConfig
 
 from ..zoho_crm.auth.data_centers import origin
 from ..zoho_crm.exceptions import SettingsError, suggest
+from .paginators import PAGINATORS
 
 SECTION = "sources.zoho_api"
 SUFFIXES = (".yaml", ".yml")
 PLACEHOLDER = re.compile(r"\$\{\s*([^{}]*?)\s*\}")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")  # may be called without encryption
+CURSORS = tuple(f"incremental.{kind}_value" for kind in ("start", "initial", "last", "end"))  # dlt's
 GIVEN = frozenset({"host"})  # placeholders that every connector has
 
 
@@ -101,6 +105,13 @@ class Resource:
     def parent(self) -> str | None:
         """The resource from whose rows the placeholders of this one are filled."""
         return next(iter(self.parents), None)
+
+    @property
+    def parent_columns(self) -> tuple[str, ...]:
+        """The parent's columns from which its placeholders are filled."""
+        names = placeholders(self.config.get("endpoint", {}))
+        found = (name.split(".")[2] for name in names if name.startswith("resources."))
+        return tuple(dict.fromkeys(re.split(r"[\[.]", name)[0] for name in found))
 
     @property
     def is_incremental(self) -> bool:
@@ -225,6 +236,17 @@ def map_texts(value: Any, change: Callable[[str], Any]) -> Any:
     return value
 
 
+def endpoint_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A resource's endpoint as keys and values; a text is its path."""
+    endpoint = config.get("endpoint") or {}
+    return {"path": endpoint} if isinstance(endpoint, str) else dict(endpoint)
+
+
+def path_of(config: Mapping[str, Any], name: str) -> str:
+    """A resource's path: its name, if the file gives none."""
+    return str(endpoint_of(config).get("path", name))
+
+
 def name_for_child(parent: str, child: str) -> str:
     """What a parent is called as it is read for one of its children, with a cursor of its own."""
     return f"{parent}_for_{child}"
@@ -308,6 +330,11 @@ DLT_RESOURCE_KEYS = dict.fromkeys(
     | {"parallelized", "schema_contract", "references"},
     object,
 ) | {"primary_key": (str, list), "merge_key": (str, list)}
+# The keys of each paginator, dlt's and ours.
+PAGINATOR_KEYS: Mapping[str, tuple[str, ...]] = {
+    name: tuple(key for key in signature(one).parameters if key != "now") if one else ()
+    for name, one in {**PAGINATOR_MAP, **PAGINATORS}.items()
+}
 CLIENT_KEYS = {key: object for key in ClientConfig.__annotations__ if key not in ("auth", "session")}
 
 
@@ -368,7 +395,7 @@ class _Reader:
         self._check_parents(resources)
         self._check_placeholders(data, resources, parameters)
         host = data["host"]
-        return Connector(
+        connector = Connector(
             name=name,
             title=data.get("title", name),
             file=self.file,
@@ -386,10 +413,44 @@ class _Reader:
             resource_defaults=self._defaults(data.get("resource_defaults", {})),
             resources=tuple(resources),
         )
+        written = [self._with_disposition(connector, n, one) for n, one in enumerate(resources)]
+        return replace(connector, resources=tuple(written))
+
+    def _with_disposition(self, connector: Connector, number: int, one: Resource) -> Resource:
+        """The resource with how its rows are written, by default so that no run adds a row a second time."""
+        config = {**connector.resource_defaults, **one.config}
+        default = "replace" if connector.reads_all(one) and not config.get("primary_key") else "merge"
+        told = config.get("write_disposition") or default
+        parts = told if isinstance(told, dict) else {"disposition": told}
+        has_key = config.get("primary_key") or config.get("merge_key") or parts.get("strategy") == "scd2"
+        if parts.get("disposition") == "merge" and not has_key:
+            raise self.error(
+                ("resources", number, "write_disposition"),
+                f"{one.name} has no primary_key, so a later run would add its rows again: name the columns that"
+                " tell rows apart, or read it whole each time, with write_disposition: replace",
+            )
+        return replace(one, config={**one.config, "write_disposition": told})
 
     def _client(self, value: Any) -> None:
         if not isinstance(self._table(("client",), value, CLIENT_KEYS).get("base_url"), str):
             raise self.error(("client", "base_url"), "client needs a base_url, which is a text")
+        self._paginator(("client",), value)
+
+    def _paginator(self, path: tuple[Any, ...], value: Mapping[str, Any]) -> None:
+        """The paginator in this part of the file; what its keys may hold dlt checks itself."""
+        named, path = value.get("paginator"), (*path, "paginator")
+        if named is None:
+            return
+        if isinstance(named, dict):
+            self._need(path, named, ("type",))
+            named, path = named["type"], (*path, "type")
+        if not isinstance(named, str) or named not in PAGINATOR_KEYS:
+            near = suggest(str(named), PAGINATOR_KEYS)
+            hint = f"did you mean {near}?" if near else f"known are {', '.join(PAGINATOR_KEYS)}"
+            raise self.error(path, f"there is no paginator {named}: {hint}")
+        if isinstance(value["paginator"], dict):
+            known = dict.fromkeys(("type", *PAGINATOR_KEYS[named]), object)
+            self._table(path[:-1], value["paginator"], known)
 
     def _check_encryption(self, data: Mapping[str, Any]) -> None:
         """No token, code or row goes over a network unencrypted."""
@@ -517,6 +578,7 @@ class _Reader:
             return
         path = (*path, "endpoint")
         found = self._table(path, value, ENDPOINT_KEYS)
+        self._paginator(path, found)
         if "incremental" in found:
             self._table((*path, "incremental"), found["incremental"], INCREMENTAL_KEYS)
 
@@ -565,18 +627,19 @@ class _Reader:
     def _check_placeholders(
         self, data: Mapping[str, Any], resources: Sequence[Resource], parameters: Mapping[str, Any]
     ) -> None:
-        known = {*GIVEN, *parameters}
+        known = {*GIVEN, *parameters, *CURSORS}
         names = {one.name for one in resources}
         for path, text in _texts(data, ()):
             for name in placeholders(text):
-                if name in known or name.startswith("incremental."):
+                if name in known:
                     continue
                 kind, _, rest = name.partition(".")
                 if kind == "each" and rest and path[0] == "resources" and resources[path[1]].for_each:
                     continue
                 if kind == "resources" and rest.split(".")[0] in names and "." in rest:
                     continue
-                near = suggest(name, [*known, *(f"resources.{one}.id" for one in names)])
+                column = ".".join(name.split(".")[2:]) or "id"
+                near = suggest(name, [*known, *(f"resources.{one}.{column}" for one in names)])
                 raise self.error(
                     path,
                     f"unknown placeholder ${{{name}}}" + (f": did you mean ${{{near}}}?" if near else ""),

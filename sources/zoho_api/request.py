@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import requests
 from dlt.sources.helpers.rest_client.client import RESTClient
@@ -13,7 +14,7 @@ from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from dlt.sources.rest_api.config_setup import create_paginator
 
 from ..zoho_crm.exceptions import SettingsError, ZohoError
-from .connector import map_texts, placeholders
+from .connector import endpoint_of, map_texts, path_of, placeholders
 from .paginators import own_paginator
 from .service import NoAnswer, Service, row_parameter
 from .session import AnswerCheck
@@ -41,6 +42,36 @@ def prepared_request(service: Service, resource: str) -> requests.PreparedReques
     return prepared
 
 
+def answer_to(service: Service, request: requests.PreparedRequest) -> requests.Response:
+    """The answer to a request, whatever its status. Raises NoAnswer."""
+    try:
+        return service.session.http.send(request, allow_redirects=False)
+    except requests.RequestException as error:
+        raise NoAnswer(str(request.url), error) from error
+
+
+def try_resource(service: Service, resource: str) -> None:
+    """Make the first request of a resource, whose rows are dropped.
+
+    Raises ZohoError and its like: the API refuses it, does not answer, or answers otherwise than the file says.
+    """
+    response = answer_to(service, prepared_request(service, resource))
+    own_actions = endpoint_of(service.connector.resource(resource).config).get("response_actions")
+    if response.status_code >= 400 and own_actions:
+        return  # the file says itself what it means
+    try:
+        _check(service, resource)(response)
+    except requests.HTTPError as error:
+        raise error.__cause__ or error from None
+
+
+def _check(service: Service, resource: str) -> AnswerCheck:
+    connector = service.connector
+    scopes = connector.resource(resource).scopes or connector.authentication.scopes
+    selector = service.selector_of(resource)
+    return AnswerCheck(selector, connector.decimal_numbers, scopes, service.remedy)
+
+
 def rows_of(
     service: Service, resource: str, parent: tuple[str, Mapping[str, Any]] | None = None
 ) -> list[dict[str, Any]]:
@@ -57,8 +88,7 @@ def rows_of(
         service = replace(service, row_values={**service.row_values, **values})
     endpoint, paginator = _endpoint(service, resource)
     selector = service.selector_of(resource)
-    scopes = service.connector.resource(resource).scopes or service.connector.authentication.scopes
-    check = AnswerCheck(selector, service.connector.decimal_numbers, scopes, service.remedy)
+    check = _check(service, resource)
     client = RESTClient(
         service.base_url.rstrip("/"),
         headers=service.fill(service.connector.client.get("headers") or {}),
@@ -80,20 +110,22 @@ def rows_of(
 def _endpoint(service: Service, resource: str) -> tuple[dict[str, Any], BasePaginator | None]:
     """What the first request consists of: path, method, params, headers, json; and its paginator."""
     config = service.connector.resource(resource).config
-    endpoint = deepcopy(config.get("endpoint", {}))
-    endpoint = {"path": endpoint} if isinstance(endpoint, str) else endpoint
+    endpoint = deepcopy(endpoint_of(config))
     general = dict(service.connector.resource_defaults.get("endpoint") or {})
     start = str((endpoint.get("incremental") or {}).get("initial_value", ""))
-    known = {"{incremental.start_value}": str(service.fill(start))}
+    known, rows = {"{incremental.start_value}": str(service.fill(start))}, {}
     for name in placeholders(endpoint):
         if name.startswith("resources."):
-            known[f"{{{name}}}"] = _of_row(service, name)
+            rows[f"{{{name}}}"] = _of_row(service, name)
+    known |= rows
+    of_path = {name: quote(value, safe="") if name in rows else value for name, value in known.items()}
+    path = _filled(service.fill(path_of(config, resource)), of_path)
     endpoint = map_texts(service.fill(endpoint), lambda text: _filled(text, known))
     declared = service.fill(
         endpoint.get("paginator") or general.get("paginator") or service.connector.client.get("paginator")
     )
     parts = {
-        "path": str(endpoint.get("path", resource)),
+        "path": path,
         "method": endpoint.get("method", "GET"),
         "params": {**service.fill(general.get("params") or {}), **(endpoint.get("params") or {})},
         "headers": endpoint.get("headers") or {},

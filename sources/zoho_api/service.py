@@ -23,7 +23,9 @@ from .connector import (
     PLACEHOLDER,
     Connector,
     Organization,
+    endpoint_of,
     environment_name,
+    list_connectors,
     map_texts,
     placeholders,
     setting_key,
@@ -101,7 +103,7 @@ class Service:
             variable = environment_name(setting_key(self.connector.name, name))
             raise SettingsError(
                 f"{self.connector.file} needs a value for ${{{name}}}: --param {name}=..., or"
-                f" {variable} in the environment"
+                f" {variable} in the environment or .env"
             )
         return value
 
@@ -130,7 +132,15 @@ class Service:
 
     @property
     def remedy(self) -> str:
-        return f"Run: python -m pipelines.zoho_api authorize {self.connector.name}"
+        """What to do where the API refuses what the requests are signed with."""
+        connector = self.connector
+        if connector.authentication.type != "none":
+            name = connector.name if connector.name in list_connectors() else connector.file
+            return f"Run: python -m pipelines.zoho_api authorize {name}"
+        settings = [
+            environment_name(setting_key(connector.name, name)) for name in sent_parameters(connector)
+        ]
+        return f"Correct {' or '.join(settings)}" if settings else ""
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """The JSON of one GET, without an organisation. Raises ZohoError and its like."""
@@ -224,6 +234,14 @@ def open_service(
         chosen = str(wanted) if wanted else None
         service.auth = OrganizationAuth(signer, organization, chosen, lambda: only_organization(service))
     return service
+
+
+def sent_parameters(connector: Connector) -> list[str]:
+    """The parameters that go along with requests, in their headers or parameters."""
+    endpoints = [endpoint_of(one.config) for one in connector.resources]
+    parts = [connector.client, endpoint_of(connector.resource_defaults), *endpoints]
+    sent = [part.get(place) or {} for part in parts for place in ("headers", "params")]
+    return [name for name in dict.fromkeys(placeholders(sent)) if name in connector.parameters]
 
 
 def row_parameter(name: str) -> tuple[str, ...]:

@@ -28,7 +28,9 @@ from ..zoho_crm.exceptions import (
     ZohoError,
     zoho_error,
 )
+from ..zoho_crm.redaction import redact
 from .connector import Credits
+from .keys import KeyCheck
 from .paginators import utc_now
 
 EMPTY = (204, 304)  # nothing there, and nothing changed
@@ -157,7 +159,9 @@ def error_in(response: Response) -> tuple[str, str]:
         return "", ""
     code = next((body[key] for key in ("errorCode", "code", "error") if body.get(key) not in (None, 0)), "")
     message = body.get("message") or body.get("error_description") or body.get("details") or ""
-    return str(code), " ".join(str(message).split())
+    if not (code or message):
+        message = response.text[:200] if body else ""
+    return str(code), redact(" ".join(str(message).split()))
 
 
 def check_answer(response: Response, scopes: Sequence[str] = (), remedy: str = "") -> None:
@@ -181,9 +185,8 @@ def check_answer(response: Response, scopes: Sequence[str] = (), remedy: str = "
         )
         raise _told(MissingScope(where(response), response.status_code, body), named, remedy)
     if code in TOKEN_CODES or response.status_code == 401:
-        raise CredentialsError(
-            f"{response.status_code} {code} {where(response)}: {message}. {remedy}".strip()
-        )
+        refusal = " ".join(f"{response.status_code} {code} {where(response)}".split())
+        raise CredentialsError(f"{refusal}: {message or 'no message'}. {remedy}".strip())
     if code in NO_ACCESS_CODES:
         raise NoService(where(response), response.status_code, body)
     if response.status_code == 429 and code in DAY_CODES:
@@ -226,6 +229,7 @@ class AnswerCheck:
     ) -> None:
         self._selector, self._decimal = selector, decimal_numbers
         self._scopes, self._remedy = scopes, remedy
+        self.keys: KeyCheck | None = None
         self.repeats = False  # whether a page may come again; its paginator sees when it does not go on
         self._previous: tuple[str, list[Any]] | None = None  # path, and rows of its latest page
 
@@ -244,6 +248,8 @@ class AnswerCheck:
         if rows and not self.repeats and self._previous == (path, rows):
             raise ExtractError(f"{where(response)} brought the same page twice: its paging does not go on")
         self._previous = path, rows
+        if self.keys is not None:
+            self.keys.check_answer(rows)
         response.json = lambda **_: body  # type: ignore[method-assign]
 
     def _rows(self, response: Response, body: Any) -> list[Any]:

@@ -48,7 +48,7 @@ def test_a_bad_file_among_several_holds_up_no_other(api, suite, tmp_path):
     (tmp_path / "bad.yaml").write_text("titel: x\n")
     done = api("run", "bad.yaml", "desk", "--param", "desk.since=2000-01-01T00:00:00.000Z")
     assert done.code == 2
-    assert done.err == "Error: bad.yaml: bad.yaml, line 1: unknown key titel: did you mean title?\n"
+    assert done.err == "Error: bad.yaml, line 1: unknown key titel: did you mean title?\n"
     assert count("zoho_desk.tickets") == 3
 
 

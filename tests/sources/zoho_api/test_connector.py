@@ -32,6 +32,10 @@ resources:
     endpoint:
       path: boats/${resources.boats.id}/logs
 """
+ADDED_AGAIN = (
+    "logs has no primary_key, so a later run would add its rows again: name the columns that tell rows apart, or read"
+    " it whole each time, with write_disposition: replace"
+)
 ACCOUNT = "OAuthClientId=1000.A;OAuthClientSecret=b;OAuthRefreshToken=1000.c.d"
 
 
@@ -61,6 +65,37 @@ def test_a_good_file_says_what_there_is():
             20,
             "unknown placeholder ${resources.boat.id}: did you mean ${resources.boats.id}?",
         ),
+        (
+            "${resources.boats.id}",
+            "${resources.boat.boatNo}",
+            20,
+            "unknown placeholder ${resources.boat.boatNo}: did you mean ${resources.boats.boatNo}?",
+        ),
+        (
+            "${year}",
+            "${incremental.start}",
+            16,
+            "unknown placeholder ${incremental.start}: did you mean ${incremental.start_value}?",
+        ),
+        (
+            "  - name: logs\n",
+            "  - name: logs\n    write_disposition: merge\n",
+            19,
+            ADDED_AGAIN,
+        ),
+        (
+            "data_selector: boats",
+            "paginator: single_pge",
+            17,
+            "there is no paginator single_pge: did you mean single_page?",
+        ),
+        (
+            "data_selector: boats",
+            "paginator: {type: offset, limit: 2, ofset_param: from}",
+            17,
+            "unknown key ofset_param: did you mean offset_param?",
+        ),
+        ("data_selector: boats", "paginator: {limit: 2}", 17, "the key type is missing"),
         ("type: oauth2", "type: oauth", 3, "type has to be zoho, oauth2 or none"),
         ("name: logs", "name: boats", 18, "two resources are called boats"),
         ("  year: 2026", "  - 2026", 7, "parameters has to be keys and values"),
