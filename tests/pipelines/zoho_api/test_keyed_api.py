@@ -23,12 +23,16 @@ resource_defaults: {write_disposition: merge}
 resources:
   - name: parcels
     primary_key: parcelNo
-    endpoint: {path: parcels, data_selector: parcels}
+    endpoint:
+      path: parcels
+      data_selector: parcels
+      incremental: {cursor_path: touchedAt, initial_value: "2000-01-01T00:00:00Z", lag: 600}
   - name: events
     include_from_parent: [parcelNo]
     primary_key: [_parcels_parcelNo, seq]
     endpoint: {path: "parcels/${resources.parcels.parcelNo}/events", data_selector: events}
 """
+JUST_NOW = "2099-01-01T00:00:00Z"  # so that the row may have been edited while it is read
 BOTH = "include_from_parent: [parcelNo]\n    primary_key: [_parcels_parcelNo, seq]"
 RIGHT = "write include_from_parent: [parcelNo] and primary_key: [_parcels_parcelNo, seq]"
 
@@ -37,7 +41,9 @@ class Parcels:
     """The API's rows; `events` are by the parcel's number."""
 
     def __init__(self) -> None:
-        self.parcels = [{"parcelNo": number, "depot": "D1"} for number in ("P1", "P2", "P3/a b")]
+        self.parcels = [
+            {"parcelNo": number, "depot": "D1", "touchedAt": JUST_NOW} for number in ("P1", "P2", "P3/a b")
+        ]
         self.events = {
             one["parcelNo"]: [{"seq": seq, "what": f"{seq} of {one['parcelNo']}"} for seq in (0, 1)]
             for one in self.parcels
