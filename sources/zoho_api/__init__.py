@@ -146,6 +146,7 @@ def _parents_of(connector: Connector, child: Resource) -> list[Resource]:
             **_with_parent_names(connector, one, child.name),
             "name": name_for_child(one.name, child.name),
         }
+        config["endpoint"] = {"path": one.name, **endpoint_of(config)}
         config["processing_steps"] = [*config.get("processing_steps", []), {"map": _for_paths(reader)}]
         found.append(replace(one, name=config["name"], config=config))
         reader = one

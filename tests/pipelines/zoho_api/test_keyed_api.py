@@ -24,7 +24,6 @@ resources:
   - name: parcels
     primary_key: parcelNo
     endpoint:
-      path: parcels
       data_selector: parcels
       incremental: {cursor_path: touchedAt, initial_value: "2000-01-01T00:00:00Z", lag: 600}
   - name: events
