@@ -60,8 +60,16 @@ def run_on_terminal(folder: Path, words: list[str]) -> pyte.Screen:
         "TERM": "xterm-256color",
         "DLT_DATA_DIR": str(folder / "dlt"),
     }
+    environment = folder / ".venv"  # its path is in the picture
+    if not environment.exists():
+        environment.symlink_to(sys.prefix)
     process = subprocess.Popen(
-        [sys.executable, *words], cwd=folder, env=given, stdin=theirs, stdout=theirs, stderr=theirs
+        [environment / "bin" / "python", *words],
+        cwd=folder,
+        env=given,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
     )
     os.close(theirs)
     while True:
