@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -106,9 +105,9 @@ def source_of(service: Service, resources: Sequence[str] | None = None, *, whole
         "client": {**client, "auth": auth, "session": service.session.http},
         "resource_defaults": defaults,
         "resources": [
-            *(_resource(service, one, defaults, whole, selected=False) for one in parents),
+            *(_resource(service, one, config, defaults, whole) for one, config in parents),
             *(
-                _resource(service, _with_own_parent(connector, one), defaults, whole)
+                _resource(service, one, _with_parent_names(connector, one, one.name), defaults, whole)
                 for one in chosen.values()
             ),
             *(_deletions(service, one, defaults) for one in chosen.values() if one.deletions and not whole),
@@ -133,22 +132,23 @@ def _refused_by_dlt(connector: Connector, names: Sequence[str], error: Exception
     return ConnectorError(f"{connector.file}{line}: {f'{name}: ' if name else ''}{text[:300]}")
 
 
-def _parents_of(connector: Connector, child: Resource) -> list[Resource]:
-    """The resources from whose rows one is read, as resources of its own.
+def _parents_of(connector: Connector, child: Resource) -> list[tuple[Resource, dict[str, Any]]]:
+    """The resources from whose rows one is read, each with its configuration as a resource of the child's own.
 
     So each has a cursor of its own: what a run reads for one table is not lost for another.
     """
-    found: list[Resource] = []
+    found: list[tuple[Resource, dict[str, Any]]] = []
     reader = child
     for name in connector.ancestors(child):
         one = connector.resource(name)
         config = {
             **_with_parent_names(connector, one, child.name),
             "name": name_for_child(one.name, child.name),
+            "selected": False,
         }
         config["endpoint"] = {"path": one.name, **endpoint_of(config)}
         config["processing_steps"] = [*config.get("processing_steps", []), {"map": _for_paths(reader)}]
-        found.append(replace(one, name=config["name"], config=config))
+        found.append((one, config))
         reader = one
     return found
 
@@ -183,17 +183,13 @@ def _for_paths(child: Resource) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return step
 
 
-def _with_own_parent(connector: Connector, child: Resource) -> Resource:
-    return replace(child, config=_with_parent_names(connector, child, child.name)) if child.parent else child
-
-
 def _with_parent_names(connector: Connector, one: Resource, child: str) -> dict[str, Any]:
-    """The configuration with placeholders of the parent's own copy, and columns as if there were none.
+    """The configuration with placeholders of the parent's own copy, and columns as if there were none; it is read.
 
     The columns that tell parents apart come along where a primary key is to be checked, which takes them out again.
     """
     if one.parent is None:
-        return dict(one.config)
+        return {**one.config, "selected": True}
     own = name_for_child(one.parent, child)
     endpoint = _replaced(endpoint_of(one.config), f"resources.{one.parent}.", f"resources.{own}.")
     endpoint["path"] = path_of(one.config, one.name)
@@ -208,6 +204,7 @@ def _with_parent_names(connector: Connector, one: Resource, child: str) -> dict[
         "endpoint": endpoint,
         "processing_steps": steps,
         "include_from_parent": list(dict.fromkeys(included)),
+        "selected": True,
     }
 
 
@@ -219,12 +216,15 @@ def _renamed(old: str, new: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 
 def _resource(
-    service: Service, resource: Resource, defaults: Mapping[str, Any], whole: bool, *, selected: bool = True
+    service: Service,
+    resource: Resource,
+    written: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    whole: bool,
 ) -> dict[str, Any]:
-    """dlt's configuration of one resource."""
-    config: dict[str, Any] = service.fill(deepcopy(dict(resource.config)))
-    general = defaults.get("endpoint") or {}
-    endpoint = _endpoint(service, resource, config, general)
+    """dlt's configuration of one resource, or of a copy of it that is written otherwise than in the file."""
+    config: dict[str, Any] = service.fill(deepcopy(dict(written)))
+    endpoint = _endpoint(service, resource, config)
     types = columns_of(service, resource)
     steps: list[Any] = [{"map": nulls_for_empty_texts}] if service.connector.empty_text_is_null else []
     incremental = endpoint.pop("incremental", None)
@@ -250,7 +250,7 @@ def _resource(
     steps += config.get("processing_steps", [])
     if whole:
         config["write_disposition"] = "replace"
-    config = {**config, "endpoint": endpoint, "selected": selected}
+    config = {**config, "endpoint": endpoint}
     steps += _key_steps(service, resource, {**defaults, **config}, cursor)
     return {**config, "processing_steps": steps}
 
@@ -274,21 +274,18 @@ def _key_steps(
 def _key_check(
     service: Service, resource: Resource, names: Sequence[str], cursor: str | None, paginator: Any
 ) -> KeyCheck:
-    connector, parent = service.connector, None
-    known = {one.name: one for one in connector.resources}
-    copies = [name for name in known if resource.name.startswith(name_for_child(name, ""))]
-    declared = known.get(resource.name) or known[max(copies, key=len)]
-    if declared.parent is not None:
-        included = tuple(declared.config.get("include_from_parent", ()))
-        parent = Parent(declared.parent, declared.parent_columns, included)
+    parent = None
+    if resource.parent is not None:
+        included = tuple(resource.config.get("include_from_parent", ()))
+        parent = Parent(resource.parent, resource.parent_columns, included)
     overlaps = isinstance(paginator, tuple(PAGINATORS.values()))
     return KeyCheck(
-        declared.name,
+        resource.name,
         tuple(names),
         parent,
         cursor,
         service.session.clock.now() - timedelta(days=1),  # times without a zone may be hours off
-        repeats=overlaps or not connector.reads_all(declared),
+        repeats=overlaps or not service.connector.reads_all(resource),
     )
 
 
@@ -307,7 +304,7 @@ def _deletions(service: Service, resource: Resource, defaults: Mapping[str, Any]
     """
     declared = deepcopy(dict(resource.deletions or {}))
     endpoint = service.fill(declared["endpoint"])
-    key = resource.config.get("primary_key") or defaults.get("primary_key")
+    key = _key_of({**defaults, **resource.config})
     cursor = str(resource.config["endpoint"]["incremental"]["cursor_path"])
     incremental = endpoint["incremental"]
     time = str(incremental["cursor_path"])
@@ -334,13 +331,15 @@ def _deletions(service: Service, resource: Resource, defaults: Mapping[str, Any]
         },
         "processing_steps": [
             {"map": in_utc(time)},
-            {"map": lambda row: {**_key(row, key), cursor: row[time], DELETED_AT: row[time]}},
+            {
+                "map": lambda row: {
+                    **{name: row.get(name) for name in key},
+                    cursor: row[time],
+                    DELETED_AT: row[time],
+                }
+            },
         ],
     }
-
-
-def _key(row: Mapping[str, Any], key: Any) -> dict[str, Any]:
-    return {name: row.get(name) for name in ([key] if isinstance(key, str) else key)}
 
 
 def _key_of(config: Mapping[str, Any]) -> list[str]:
@@ -354,21 +353,13 @@ def _disposition(config: Mapping[str, Any]) -> Any:
     return found.get("disposition") if isinstance(found, Mapping) else found
 
 
-def _endpoint(
-    service: Service, resource: Resource, config: Mapping[str, Any], general: Mapping[str, Any]
-) -> dict[str, Any]:
+def _endpoint(service: Service, resource: Resource, config: Mapping[str, Any]) -> dict[str, Any]:
     """The endpoint with our paginator, the checks of its answers and, where it needs none, no organisation."""
-    endpoint = config.get("endpoint", {})
-    endpoint = {"path": endpoint} if isinstance(endpoint, str) else dict(endpoint)
+    endpoint = endpoint_of(config)
     connector, clock = service.connector, service.session.clock
-    selector = endpoint.get("data_selector") or general.get("data_selector")
-    scopes = resource.scopes or connector.authentication.scopes
-    check = AnswerCheck(selector, connector.decimal_numbers, scopes, service.remedy)
-    declared = service.fill(
-        endpoint.get("paginator") or general.get("paginator") or connector.client.get("paginator")
-    )
+    check = service.check_of(resource.name)
     try:
-        paginator = own_paginator(declared, lambda: clock.now())
+        paginator = own_paginator(service.paginator_of(resource.name), lambda: clock.now())
     except TypeError as error:
         words = str(error).rpartition("() ")[2]
         raise ConnectorError(

@@ -17,7 +17,6 @@ from ..zoho_crm.exceptions import SettingsError, ZohoError
 from .connector import endpoint_of, map_texts, path_of, placeholders
 from .paginators import own_paginator
 from .service import NoAnswer, Service, row_parameter
-from .session import AnswerCheck
 
 
 def prepared_request(service: Service, resource: str) -> requests.PreparedRequest:
@@ -60,16 +59,9 @@ def try_resource(service: Service, resource: str) -> None:
     if response.status_code >= 400 and own_actions:
         return  # the file says itself what it means
     try:
-        _check(service, resource)(response)
+        service.check_of(resource)(response)
     except requests.HTTPError as error:
         raise error.__cause__ or error from None
-
-
-def _check(service: Service, resource: str) -> AnswerCheck:
-    connector = service.connector
-    scopes = connector.resource(resource).scopes or connector.authentication.scopes
-    selector = service.selector_of(resource)
-    return AnswerCheck(selector, connector.decimal_numbers, scopes, service.remedy)
 
 
 def rows_of(
@@ -88,7 +80,7 @@ def rows_of(
         service = replace(service, row_values={**service.row_values, **values})
     endpoint, paginator = _endpoint(service, resource)
     selector = service.selector_of(resource)
-    check = _check(service, resource)
+    check = service.check_of(resource)
     client = RESTClient(
         service.base_url.rstrip("/"),
         headers=service.fill(service.connector.client.get("headers") or {}),
@@ -121,9 +113,7 @@ def _endpoint(service: Service, resource: str) -> tuple[dict[str, Any], BasePagi
     of_path = {name: quote(value, safe="") if name in rows else value for name, value in known.items()}
     path = _filled(service.fill(path_of(config, resource)), of_path)
     endpoint = map_texts(service.fill(endpoint), lambda text: _filled(text, known))
-    declared = service.fill(
-        endpoint.get("paginator") or general.get("paginator") or service.connector.client.get("paginator")
-    )
+    declared = service.paginator_of(resource)
     parts = {
         "path": path,
         "method": endpoint.get("method", "GET"),

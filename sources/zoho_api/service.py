@@ -27,10 +27,11 @@ from .connector import (
     environment_name,
     list_connectors,
     map_texts,
+    path_of,
     placeholders,
     setting_key,
 )
-from .session import Clock, NoService, ServiceSession, check_answer, read_body, rows_found
+from .session import AnswerCheck, Clock, NoService, ServiceSession, check_answer, read_body, rows_found
 
 ORGANIZATION_ID = "organization_id"  # the setting that chooses among several organisations
 SECRET_NAME = re.compile("key|token|secret|password", re.IGNORECASE)  # parameters that are not shown
@@ -55,10 +56,24 @@ class Service:
 
     def selector_of(self, resource: str) -> str | None:
         """Where the rows are in an answer."""
-        endpoint = self.connector.resource(resource).config.get("endpoint") or {}
-        general = self.connector.resource_defaults.get("endpoint") or {}
-        own = endpoint.get("data_selector") if isinstance(endpoint, dict) else None
-        return own or general.get("data_selector")
+        selector = self._endpoint_value(resource, "data_selector")
+        return None if selector is None else str(selector)
+
+    def paginator_of(self, resource: str) -> Any:
+        """The paginator that the file names for a resource, filled; dlt's or one of ours."""
+        return self.fill(
+            self._endpoint_value(resource, "paginator") or self.connector.client.get("paginator")
+        )
+
+    def check_of(self, resource: str) -> AnswerCheck:
+        """The check of a resource's answers."""
+        scopes = self.connector.resource(resource).scopes or self.connector.authentication.scopes
+        return AnswerCheck(self.selector_of(resource), self.connector.decimal_numbers, scopes, self.remedy)
+
+    def _endpoint_value(self, resource: str, key: str) -> Any:
+        """What the file says of a resource's endpoint, or of all endpoints."""
+        own = endpoint_of(self.connector.resource(resource).config).get(key)
+        return own or endpoint_of(self.connector.resource_defaults).get(key)
 
     def credits_of(self, url: str) -> int:
         """What a call costs, as the connector declares it by the resource's path; 0 where credits do not count."""
@@ -68,9 +83,7 @@ class Service:
         for one in self.connector.resources:
             deletions = one.deletions or {}
             for part, credits in ((one.config, one.credits), (deletions, deletions.get("credits"))):
-                endpoint = part.get("endpoint", one.name)
-                known = endpoint if isinstance(endpoint, str) else endpoint.get("path", one.name)
-                if credits is not None and self._matches(known, path):
+                if credits is not None and self._matches(path_of(part, one.name), path):
                     return int(credits)
         return self.connector.credits.a_call
 
