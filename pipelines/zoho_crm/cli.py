@@ -98,7 +98,6 @@ def run(options: Options, console: Console) -> int:
     from .output.failure_report import print_failures
     from .output.run_report import print_report
     from .run.runner import sync
-    from .run.server_lock import loading_turn
     from .views.command import refresh_views
 
     with (
@@ -109,8 +108,7 @@ def run(options: Options, console: Console) -> int:
         result = sync(work.pipeline, work.client, work.choice, work.credentials.api, work.progress)
         work.progress.close()
         ending.run, ending.code = result, result.exit_code
-        with loading_turn(work.pipeline, options.modules, work.progress.wait):
-            refresh_views(console, options, work.pipeline)
+        refresh_views(console, options, work.pipeline, work.progress.wait)
         remark = simulated(options) if options.demo else ""
         print_report(console, result, remark=remark)
         print_failures(result, pipelines_dir(options), options.pipeline_name)

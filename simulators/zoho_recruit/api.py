@@ -58,8 +58,7 @@ def records(recruit: Recruit, request: Request, module: str) -> Answer:
         and approved in ("both", str(row.id not in recruit.unapproved).lower())
     ]
     if since is not None:
-        inclusive = recruit.quirks.since_inclusive
-        rows = [row for row in rows if row.modified > since or (inclusive and row.modified == since)]
+        rows = [row for row in rows if _is_new(recruit, row.modified, since)]
         if not rows:
             return Answer(recruit.quirks.nothing_new_status)
     rows = _sorted(request, known, rows)
@@ -87,8 +86,7 @@ def deleted(recruit: Recruit, request: Request, module: str) -> Answer:
     found = recruit.deletions[module] if request.query.get("type", "all").lower() != "permanent" else []
     since = _since(request)
     if since is not None:
-        inclusive = recruit.quirks.since_inclusive
-        found = [gone for gone in found if gone.at > since or (inclusive and gone.at == since)]
+        found = [gone for gone in found if _is_new(recruit, gone.at, since)]
         if not found:
             return Answer(recruit.quirks.nothing_new_status)
     first = (page - 1) * per_page
@@ -156,6 +154,11 @@ def _sorted(request: Request, module: Module, rows: list[Row]) -> list[Row]:
 
 def _comparable(value: Any) -> Any:
     return value["name"] if isinstance(value, dict) else ";".join(value) if isinstance(value, list) else value
+
+
+def _is_new(recruit: Recruit, moment: datetime, since: datetime) -> bool:
+    """Whether If-Modified-Since lets a row of this time through."""
+    return moment > since or (recruit.quirks.since_inclusive and moment == since)
 
 
 def _since(request: Request) -> datetime | None:

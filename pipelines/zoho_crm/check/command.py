@@ -15,7 +15,7 @@ from ..errors import FAILED, INTERRUPTED, REFUSED, describe_error, without_secre
 from ..options import Options
 from ..streams import printing
 from . import account_checks, local_checks
-from .result import AUTHORIZE, CheckContext, CheckResult, failed
+from .result import AUTHORIZE, CheckContext, CheckResult, failed, unknown
 
 Check: TypeAlias = Callable[[CheckContext], "CheckResult | Iterable[CheckResult]"]
 
@@ -114,22 +114,27 @@ def _overheard() -> Iterator[list[str]]:
 
 
 def _print(console: Console, finding: CheckResult) -> None:
-    facts, matters = finding.facts(), finding.status in ("failed", "warning")
-    console.event("check", facts, matters=matters)
-    if finding.needs_another:
-        return
+    console.event("check", finding.facts(), matters=_matters(finding))
+    if not finding.needs_another:
+        _print_line(console, finding)
+
+
+def _matters(finding: CheckResult) -> bool:
+    return finding.status in ("failed", "warning")
+
+
+def _print_line(console: Console, finding: CheckResult) -> None:
+    facts = finding.facts()
     sign, plain_sign, colour = SIGNS[finding.status]
     arrow = f" {console.sign('→', '->')} {facts['remedy']}" if finding.remedy else ""
     line = f" {finding.name:12}  {facts['message']}{arrow}"
-    console.marked(console.sign(sign, plain_sign), colour, line, matters=matters)
+    console.marked(console.sign(sign, plain_sign), colour, line, matters=_matters(finding))
 
 
 def _print_not_asked(console: Console, names: list[str]) -> None:
     """One line for all that wait for what failed."""
     if names:
-        sign, plain_sign, colour = SIGNS["unknown"]
-        line = f" {'not asked':12}  {', '.join(names)}: first correct what failed"
-        console.marked(console.sign(sign, plain_sign), colour, line, matters=False)
+        _print_line(console, unknown("not asked", f"{', '.join(names)}: first correct what failed"))
 
 
 def _print_summary(console: Console, found: list[CheckResult], code: int) -> None:

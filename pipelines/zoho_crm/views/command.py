@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ..options import Options
 from ..run.destination import choose_destination
 from ..run.pipeline import opened_pipeline
 from ..run.progress import Progress
+from ..run.server_lock import loading_turn
 from .definitions import Described, ViewDefinition, define_view, described
 from .stored_views import KINDS, Change, Naming, change_views, our_naming, views_dataset
 
@@ -55,8 +56,13 @@ def make_views(console: Console, options: Options) -> int:
     return FAILED if counts["failed"] else 0
 
 
-def refresh_views(console: Console, options: Options, pipeline: dlt.Pipeline) -> None:
-    """Bring the views up to date that `views` has made; a run is none the worse if that fails."""
+def refresh_views(
+    console: Console, options: Options, pipeline: dlt.Pipeline, tell: Callable[[str], None]
+) -> None:
+    """Bring the views up to date that `views` has made; a run is none the worse if that fails.
+
+    `tell` hears of another run that has to end first.
+    """
     if pipeline.destination is None or pipeline.destination.destination_type not in KINDS:
         return
     try:
@@ -64,9 +70,10 @@ def refresh_views(console: Console, options: Options, pipeline: dlt.Pipeline) ->
             naming = our_naming(sql)
             if naming is None:
                 return
-            warehouse = Warehouse(pipeline, Path(folder))
-            found = described(view_of(pipeline, warehouse, RunHistory(pa.table({}), []), options))
-            changes = change_views(sql, _definitions(sql, found, naming), naming)
+            with loading_turn(pipeline, options.modules, tell):
+                warehouse = Warehouse(pipeline, Path(folder))
+                found = described(view_of(pipeline, warehouse, RunHistory(pa.table({}), []), options))
+                changes = change_views(sql, _definitions(sql, found, naming), naming)
     except DestinationException as error:
         logger.warning("Views were not brought up to date: %s", one_line(str(error), 200))
         return
