@@ -14,6 +14,7 @@ from dlt.sources.helpers.rest_client.auth import AuthConfigBase
 from requests.auth import AuthBase
 
 from ..zoho_crm.auth.authenticator import SCHEME, ZohoAuthenticator, check_host, repeat_with, token_of
+from ..zoho_crm.auth.oauth_client import Post, token_post
 from ..zoho_crm.auth.token_store import Token, TokenCache, cache_key
 from ..zoho_crm.auth.transport import refuse_redirect
 from ..zoho_crm.exceptions import CredentialsError, ZohoConnectionError
@@ -95,9 +96,6 @@ class ZohoServiceAuth(HostAuth):
         return self._authenticator.scope
 
 
-Post = Callable[[str, Mapping[str, str]], requests.Response]
-
-
 class OAuth2(HostAuth):
     """Access tokens of any provider by a refresh token (RFC 6749, section 6).
 
@@ -118,7 +116,7 @@ class OAuth2(HostAuth):
         """`settings` are client_id, client_secret and refresh_token."""
         super().__init__(base_url)
         self._declared, self._settings, self._cache = declared, settings, cache
-        self._clock, self._post = clock, post or _post
+        self._clock, self._post = clock, post or token_post()
         self._lock = threading.RLock()
         remember_secrets([settings.get("client_secret", ""), settings.get("refresh_token", "")])
         self._key = cache_key(declared.token_url, settings["client_id"], settings["refresh_token"])
@@ -173,7 +171,9 @@ def exchange_code(declared: Authentication, form: Mapping[str, str], post: Post 
     Args:
         form: code, redirect_uri, client_id and client_secret.
     """
-    answer = token_answer(post or _post, declared.token_url, {"grant_type": "authorization_code", **form})
+    answer = token_answer(
+        post or token_post(), declared.token_url, {"grant_type": "authorization_code", **form}
+    )
     if not answer.get("refresh_token"):
         raise CredentialsError(
             "the provider sent no refresh token: ask for offline access, by a scope or a parameter of the"
@@ -207,9 +207,3 @@ def token_in(answer: Mapping[str, Any], now: float) -> Token:
         expires_at=now + float(lifetime) if lifetime.isdigit() else None,
         scope=str(answer["scope"]) if answer.get("scope") else None,
     )
-
-
-def _post(url: str, form: Mapping[str, str]) -> requests.Response:
-    response = requests.post(url, data=dict(form), allow_redirects=False, timeout=60)
-    refuse_redirect(response)
-    return response

@@ -64,17 +64,22 @@ class TokenRequestError(Exception):
 
 
 def token_post(
-    credentials: ZohoCredentials,
+    credentials: ZohoCredentials | None = None,
     *,
     attempts: int = ATTEMPTS,
     backoff: float = 1.0,
     now: Callable[[], float] = time.monotonic,
 ) -> Post:
-    """POST a form, with a few attempts; a redirect is not followed, because the form holds secrets."""
+    """POST a form, with a few attempts; a redirect is not followed, because the form holds secrets.
+
+    `credentials` give the timeout and the proxies: 60 s and those of the environment without them.
+    """
+    timeout = (credentials.timeout if credentials else None) or 60
+    proxies = credentials.proxies if credentials else None
     client = LimitedClient(
-        limited_adapter(now, float(credentials.timeout or 60)),
+        limited_adapter(now, float(timeout)),
         lambda seconds: time.sleep(seconds),
-        request_timeout=credentials.timeout,
+        request_timeout=timeout,
         raise_for_status=False,
         request_max_attempts=attempts,
         request_backoff_factor=backoff,
@@ -85,7 +90,7 @@ def token_post(
         return client.post(
             url,
             data=dict(form),
-            proxies=credentials.proxies,
+            proxies=proxies,
             allow_redirects=False,
             hooks={"response": refuse_redirect},
         )

@@ -132,6 +132,15 @@ def test_a_refresh_url_of_its_own(provider, tracker):
     assert OAuth2("http://x", declared, settings, TokenCache("memory://")).token() in tokens.access
 
 
+def test_a_token_url_that_is_busy_for_a_moment_is_asked_again(tracker, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    answers = [Reply("busy", 503), Reply({"access_token": "t", "expires_in": 60})]
+    with served(App(lambda call: answers.pop(0))) as app:
+        declared = replace(load_connector(tracker).authentication, token_url=f"{app.url}/oauth/token")
+        settings = {"client_id": "c", "client_secret": "s", "refresh_token": "r"}
+        assert OAuth2("http://x", declared, settings, TokenCache("memory://")).token() == "t"
+
+
 def test_without_settings_the_missing_ones_are_named(tracker):
     with pytest.raises(
         ValueError, match="Tracker needs client_id: set SOURCES__ZOHO_API__TRACKER__CLIENT_ID"
