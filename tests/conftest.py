@@ -159,6 +159,7 @@ class Loader:
     name: str = "zoho_crm"
     dataset: str = "zoho"
     retry_policy: dict[str, Any] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
     run: RunResult | None = None
     pipeline: dlt.Pipeline | None = None
     opened: Any = None
@@ -181,7 +182,7 @@ class Loader:
             self.name, destination, self.dataset, str(self.folder / "p"), Progress()
         )
         chosen = _choice(choice)
-        self.run = sync(self.pipeline, client, chosen, self.credentials(settings).api, Progress())
+        self.run = sync(self.pipeline, client, chosen, self.credentials(settings).api, self.progress)
         return self.run
 
     def _keep_open(self) -> Path:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from ..client.client import ZohoClient
 from ..client.job_journal import Journal
-from ..client.progress import NO_PROGRESS, ProgressListener
+from ..client.progress import ProgressListener
 from ..config import ModuleSelection
 from ..discovery.catalog import Catalog, PreviousState
 from ..exceptions import CreditBudgetExceeded, ExtractError, SettingsError, ZohoCrmError
@@ -180,7 +180,7 @@ class Extraction:
         """Make the tables about modules and fields, which tell what the readings have met."""
         refused = {r.name: refused_fields(r) for r in self.readings.values()}
         for table in metadata_tables(self.found, refused):
-            reading = self.readings[table.name] = table.read(self.folder, NO_PROGRESS)
+            reading = self.readings[table.name] = table.read(self.folder, self.watcher.watch(table))
             if reading.status == "read":
                 self._reject(reading)
         self.readings.update((r.name, r) for r in not_due(self.found))

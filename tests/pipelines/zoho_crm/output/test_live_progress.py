@@ -16,6 +16,7 @@ from sources.zoho_crm.extract.extractor import ExtractResult
 from sources.zoho_crm.models import Module
 from sources.zoho_crm.planning.plan import Plan
 from sources.zoho_crm.sync.tables import Table
+from tests.support.commanding import shop
 
 
 class Clock:
@@ -201,3 +202,13 @@ def test_a_table_that_is_read_once_more_has_its_line_anew():
     board.display.set("leads", "read")
     assert cells(board)[0] == "waiting to compare"
     assert shown(board)[0].startswith("Leads")
+
+
+def test_each_table_of_a_run_shows_the_rows_that_it_got(load_from):
+    load = load_from(shop())
+    live = load.progress = board_of()
+    run = load()
+    rows = {task.description: task.completed for task in live.display.tasks}
+    read = {reading.name: reading.rows for reading in run.readings if reading.status == "read"}
+    assert {name: rows[name] for name in read} == read
+    assert read["fields"] > 0
