@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ...console import counted
 from ...options import Options
@@ -258,6 +258,7 @@ def fill(template: str, made: datetime, **values: Any) -> str:
         css=_css_class,
         counted=counted,
         share=share,
+        name=_breakable,
     )
     style = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
     return environment.get_template(template).render(made=made, style=style, **values)
@@ -275,6 +276,11 @@ def _cell(value: Any, year: int) -> str:
     if isinstance(value, float):
         return f"{value:,.1f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _breakable(name: str) -> Markup:
+    """A table's name that a narrow page breaks behind an underscore rather than inside a word."""
+    return escape(name).replace("_", Markup("_<wbr>"))
 
 
 def _css_class(value: Any) -> str:
