@@ -37,10 +37,21 @@ from sources.zoho_crm.client.throttling import RetryPolicy, _warn_of_silence
 from sources.zoho_crm.config import ModuleSelection, SyncConfig
 from sources.zoho_crm.redaction import forget_secrets
 from tests.support import browsing
-from tests.support.quicker import forget_pandas, look_often, remember_capabilities, remember_hints
+from tests.support.quicker import (
+    copy_quickly,
+    forget_pandas,
+    look_often,
+    remember_capabilities,
+    remember_hints,
+    remember_type_hints,
+    trace_quickly,
+)
 
 remember_hints()
 remember_capabilities()
+remember_type_hints()
+copy_quickly()
+trace_quickly()
 forget_pandas()
 look_often()
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import functools
+import json
 import sys
 from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 from dlt.common import typing as hints
+from dlt.common import validation
 from dlt.common.configuration.specs import base_configuration as specs
 from dlt.common.destination.reference import Destination
+from dlt.common.schema import utils as schema_utils
+from dlt.extract import extract
 from dlt.load.load import Load
 
 PURE = {
@@ -72,6 +77,39 @@ def remember_capabilities() -> None:
         return self._remembered
 
     Destination.configuration = remembered  # type: ignore[method-assign]
+
+
+def remember_type_hints() -> None:
+    """dlt works out the type hints of its few schema types with each schema that it checks: a tenth of a small run."""
+    validation.get_type_hints = _remembered_by_spec(validation.get_type_hints)  # type: ignore[attr-defined]
+
+
+def _remembered_by_spec(function: Callable[..., Any]) -> Callable[..., Any]:
+    known: dict[Any, Any] = {}
+
+    @functools.wraps(function)
+    def remembered(spec: Any, **options: Any) -> Any:
+        if spec not in known:
+            known[spec] = function(spec, **options)
+        return known[spec]
+
+    return remembered
+
+
+def copy_quickly() -> None:
+    """A schema holds dicts, lists and values that never change, and dlt copies its tables hundreds of times a run."""
+    schema_utils.deepcopy = _copied  # type: ignore[attr-defined]
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(part) for key, part in value.items()}
+    return [_copied(part) for part in value] if isinstance(value, list) else value
+
+
+def trace_quickly() -> None:
+    """dlt's trace names the columns of each resource as YAML, which takes as long as a small load; JSON is YAML too."""
+    extract.yaml = SimpleNamespace(dump=lambda hint, **options: json.dumps(hint, default=str))  # type: ignore[assignment]
 
 
 def look_often() -> None:

@@ -46,10 +46,9 @@ def export_tables(console: Console, options: Options) -> int:
     """Write the folder, or leave what was there."""
     folder = Path(options.folder).expanduser().absolute()
     with open_destination(options, console) as view, replaced_folder(folder) as place:
-        with view.warehouse.open_connection():
-            loads = _loads(view)
-            facts = _facts(console, view, options, place)
-            facts["changed_meanwhile"] = _loads(view) != loads
+        loads = _loads(view)
+        facts = _facts(console, view, options, place)
+        facts["changed_meanwhile"] = _loads(view) != loads
         manifest = write_manifest(place, facts)
     if facts["changed_meanwhile"]:
         console.text(MEANWHILE)

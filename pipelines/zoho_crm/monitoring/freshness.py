@@ -93,15 +93,16 @@ def open_destination(options: Options, console: Console | None = None) -> Iterat
     ):
         pipeline = _open(options, place, destination, folder)
         warehouse = Warehouse(pipeline, Path(folder))
-        there = warehouse.tables(["sync_runs"]).get("sync_runs", frozenset())
-        columns = [column for column in COLUMNS if column in there]
-        attempts = load_attempts(pipelines_dir(options), name)
-        history = RunHistory(
-            pq.read_table(warehouse.read("sync_runs", columns)) if columns else pa.table({}), attempts
-        )
-        if not columns or not history:
-            raise _never_synced(options, place, _tables_there(pipeline, warehouse))
-        yield view_of(pipeline, warehouse, history, options)
+        with warehouse.open_connection():
+            there = warehouse.tables(["sync_runs"]).get("sync_runs", frozenset())
+            columns = [column for column in COLUMNS if column in there]
+            attempts = load_attempts(pipelines_dir(options), name)
+            history = RunHistory(
+                pq.read_table(warehouse.read("sync_runs", columns)) if columns else pa.table({}), attempts
+            )
+            if not columns or not history:
+                raise _never_synced(options, place, _tables_there(pipeline, warehouse))
+            yield view_of(pipeline, warehouse, history, options)
 
 
 def view_of(

@@ -345,10 +345,11 @@ def compared(
 def _take(warehouse: Warehouse, folder: Path, comparison: Comparison) -> None:
     """Compare every id. Raises what the destination raises."""
     id_scan, plan = comparison.id_scan, comparison.plan
-    if plan.table in warehouse.tables():
-        comparison.take(*compared(warehouse, folder, id_scan, plan))
-    else:
-        comparison.take_unloaded()
+    with warehouse.open_connection():
+        if plan.table in warehouse.tables():
+            comparison.take(*compared(warehouse, folder, id_scan, plan))
+        else:
+            comparison.take_unloaded()
     if not comparison.loaded:
         id_scan.notes.remarks.append(NEVER_LOADED if comparison.destination_rows is None else STATELESS)
     filled = plan.synced.filled if plan.synced else [column_signature(column) for column in plan.columns]
