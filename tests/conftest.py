@@ -35,6 +35,7 @@ from sources.zoho_crm.auth.credentials import ZohoCredentials, _warn_once, resol
 from sources.zoho_crm.client.client import ZohoClient, connect
 from sources.zoho_crm.client.throttling import RetryPolicy, _warn_of_silence
 from sources.zoho_crm.config import ModuleSelection, SyncConfig
+from sources.zoho_crm.discovery.account_tables import source_tables
 from sources.zoho_crm.redaction import forget_secrets
 from tests.support import browsing
 from tests.support.quicker import (
@@ -171,6 +172,7 @@ class Loader:
     dataset: str = "zoho"
     retry_policy: dict[str, Any] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
+    whole_account: bool = True  # also users, org, layouts, ...: nearly half of a small run's time
     run: RunResult | None = None
     pipeline: dlt.Pipeline | None = None
     opened: Any = None
@@ -192,6 +194,9 @@ class Loader:
         self.pipeline = open_pipeline(
             self.name, destination, self.dataset, str(self.folder / "p"), Progress()
         )
+        if not self.whole_account and not choice.get("only"):
+            ours = {*source_tables(self.credentials(settings).zoho)} - {"deleted_records", "rejected_values"}
+            choice["never"] = {*ours, *choice.get("never", ())}
         chosen = _choice(choice)
         self.run = sync(self.pipeline, client, chosen, self.credentials(settings).api, self.progress)
         return self.run
@@ -224,21 +229,26 @@ def _choice(wanted: dict[str, Any]) -> ModuleSelection:
     return ModuleSelection(**names, refresh=wanted.pop("refresh", False), policy=SyncConfig(**wanted))
 
 
+def _wants_whole_account(request: pytest.FixtureRequest) -> bool:
+    return request.node.get_closest_marker("whole_account") is not None
+
+
 @pytest.fixture
 def org() -> Org:
     return Org()
 
 
 @pytest.fixture
-def load(org: Org, tmp_path: Path) -> Iterator[Loader]:
+def load(org: Org, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Loader]:
     with serve(org) as zoho:
         loader = Loader(org, zoho.connection_string.rstrip("; "), tmp_path)
+        loader.whole_account = _wants_whole_account(request)
         yield loader
         loader.let_go()
 
 
 @pytest.fixture
-def load_from(tmp_path: Path) -> Iterator[Callable[[Org], Loader]]:
+def load_from(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[Org], Loader]]:
     """For tests that bring an org of their own."""
     from contextlib import ExitStack
 
@@ -252,6 +262,7 @@ def load_from(tmp_path: Path) -> Iterator[Callable[[Org], Loader]]:
             folder = tmp_path / str(count)
             folder.mkdir()
             made = Loader(org, zoho.connection_string.rstrip("; "), folder)
+            made.whole_account = _wants_whole_account(request)
             stack.callback(made.let_go)
             return made
 

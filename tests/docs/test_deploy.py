@@ -57,7 +57,7 @@ def test_the_lines_for_cron_run_as_cron_would_run_them(tmp_path):
         env={**environment(tmp_path), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
@@ -79,7 +79,7 @@ def test_systemd_takes_the_unit_and_the_timer(tmp_path):
         ["systemd-analyze", "verify", "--man=no", *files],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     ours = [line for line in done.stderr.splitlines() if "zoho-crm" in line]

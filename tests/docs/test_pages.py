@@ -103,6 +103,7 @@ def test_the_dockerfile_copies_what_is_there_and_starts_the_command():
     assert "--require-hashes" in lines
 
 
+@pytest.mark.long
 def test_the_dockerfile_needs_no_file_that_it_does_not_copy(tmp_path):
     """The command works in a folder that holds only what the image holds."""
     import shutil

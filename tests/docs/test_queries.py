@@ -1,5 +1,7 @@
 """The queries of docs/queries.md run in DuckDB and PostgreSQL, and the page shows what the demo company gives.
 
+pytestmark = pytest.mark.whole_account
+
 `python -m tests.docs.test_queries` writes the results into the page anew.
 """
 

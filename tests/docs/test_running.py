@@ -52,7 +52,7 @@ def test_the_line_for_cron_runs_as_cron_would_run_it(tmp_path):
     shell = shell.replace("/var/lib/node_exporter", str(tmp_path))
     given = {**environment(tmp_path), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
-        ["/bin/sh", "-c", shell], env=given, capture_output=True, text=True, timeout=60, check=False
+        ["/bin/sh", "-c", shell], env=given, capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "zoho-crm.log").read_text().count("\n") == 1

@@ -14,7 +14,7 @@ from .machine import Company
 
 EXAMPLES = int(os.environ.get("ZOHO_MODEL_EXAMPLES", "2"))  # the first one of a seed is empty
 SHRINK = "ZOHO_MODEL_SHRINK" in os.environ  # look for a shorter example, which takes minutes
-STEPS = int(os.environ.get("ZOHO_MODEL_STEPS", "4"))  # each of up to 24 changes and a run or two
+STEPS = int(os.environ.get("ZOHO_MODEL_STEPS", "3"))  # each of up to 24 changes and a run or two
 FIRST_SEED = int(os.environ.get("ZOHO_MODEL_SEED", "0"))
 SHARDS = int(os.environ.get("ZOHO_MODEL_SHARDS", "1"))
 

@@ -65,11 +65,11 @@ class Form(HTMLParser):
 
 def press(url, button="accept", follow=True):
     """Open the consent page and press a button; the answer of where it leads, or the address itself."""
-    page = requests.get(url, timeout=10)
+    page = requests.get(url, timeout=300)
     form = Form(page.text)
     assert button in form.buttons, page.text
     sent = {**form.fields, "decision": button}
-    answer = requests.post(urljoin(url, form.action), data=sent, timeout=10, allow_redirects=follow)
+    answer = requests.post(urljoin(url, form.action), data=sent, timeout=300, allow_redirects=follow)
     return answer if follow else answer.headers["Location"]
 
 

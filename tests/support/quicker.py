@@ -65,13 +65,20 @@ def remember_capabilities() -> None:
     """dlt asks a destination for its capabilities thirty times a run, and resolves its configuration anew each time.
 
     The configuration that is only asked for these is remembered as long as the destination: a fifth of a small run.
+    That of a load, which each of its jobs resolves once more, is resolved once: another tenth.
     """
     resolve = Destination.configuration
 
     @functools.wraps(resolve)
     def remembered(self: Any, initial_config: Any, accept_partial: bool = False) -> Any:
         if not accept_partial:
-            return resolve(self, initial_config)
+            known = vars(initial_config) if initial_config is not None else {}
+            if known.get("_resolved_by") is self:
+                return initial_config
+            resolved = resolve(self, initial_config)
+            if resolved is initial_config:
+                known["_resolved_by"] = self
+            return resolved
         if not hasattr(self, "_remembered"):
             self._remembered = resolve(self, initial_config, accept_partial=True)
         return self._remembered

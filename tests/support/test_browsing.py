@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("required", "code", "said"),
     [("", 5, "Left out: the tests that drive a browser"), ("required", 1, "error")],

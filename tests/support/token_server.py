@@ -56,14 +56,14 @@ class Zoho:
     def auth(self, settings="", cache=None, clock=None):
         clock = clock or Clock()
         credentials = resolve_credentials(
-            f"OAuthClientId=1000.ABC;OAuthClientSecret={SECRET};OAuthRefreshToken={REFRESH};Timeout=5;"
+            f"OAuthClientId=1000.ABC;OAuthClientSecret={SECRET};OAuthRefreshToken={REFRESH};Timeout=60;"
             f"AccountsServer={self.app.url};APIDomain={self.app.url};OAuthSettingsLocation=memory://;{settings}"
         )
         post = token_post(credentials, backoff=0)
         return ZohoAuthenticator(credentials, cache, clock=clock, sleep=clock.sleep, post=post)
 
     def get(self, auth, **kwargs):
-        return requests.get(f"{self.app.url}/crm/v8/Leads", auth=auth, timeout=5, **kwargs)
+        return requests.get(f"{self.app.url}/crm/v8/Leads", auth=auth, timeout=300, **kwargs)
 
 
 def refusal(auth):

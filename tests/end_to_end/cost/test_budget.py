@@ -1,5 +1,7 @@
 """Work is counted, not timed: calls of Zoho's API, credits, calls of our own functions, Arrow's memory.
 
+pytestmark = pytest.mark.whole_account
+
 The file budget.json says how much each fixed job may take. A count above it is a regression; one far below
 is an improvement that the file should know of: ZOHO_BUDGET=write writes today's counts.
 """

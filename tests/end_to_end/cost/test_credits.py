@@ -16,6 +16,8 @@ from tests.conftest import SimulatedTime
 from tests.support.reading import things
 from tests.support.truth import landed, truth
 
+pytestmark = pytest.mark.whole_account
+
 DOWNLOAD = "GET /crm/bulk/v8/read/{job_id}/result"
 CREATE = "POST /crm/bulk/v8/read"
 ORG, USERS = "GET /crm/v8/org", "GET /crm/v8/users"

@@ -70,6 +70,7 @@ def test_deleted_records_leave_their_table_and_are_remembered(load, org):
     assert load.rows(query) == [(2,)]
 
 
+@pytest.mark.long
 def test_a_second_run_changes_nothing(load, org):
     ids = things(org, 5)
     sync(load)
@@ -208,6 +209,7 @@ def test_a_deletion_is_one_row_of_deleted_records_however_often_it_is_seen(load,
     assert remembered(load) == [("Things", ids[0], "recycle")] * 2
 
 
+@pytest.mark.long
 def test_deleted_rows_stay_with_their_time_where_the_user_wants_that(load, org):
     ids = things(org, 4)
     sync(load, deletes="soft")

@@ -188,6 +188,7 @@ def test_a_note_goes_in_the_run_though_notes_have_no_list(load_from, answer, wit
     family_agrees(load)
 
 
+@pytest.mark.long
 def test_an_idle_module_without_a_list_costs_a_count_and_no_comparison(load_from):
     org = Org(quirks=Quirks(deleted_of_notes="INVALID_MODULE"))
     load = load_from(org)

@@ -96,6 +96,7 @@ def test_an_edit_that_is_taken_back_is_two_versions_more(load, org):
     assert [row[0] for row in versions(load, ids[0])] == ["0/0", "x", "0/0"]
 
 
+@pytest.mark.long
 @KEPT
 @pytest.mark.cases(1)
 def test_whole_readings_keep_what_was(load, org, keep):

@@ -208,7 +208,7 @@ def test_a_call_about_one_module(call, phase, crm_of, command, record_property):
 @pytest.mark.parametrize(
     "turn", [pytest.param(t, marks=[pytest.mark.long] if t % 8 else []) for t in range(len(FAULTS))]
 )
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_calls_about_the_account(turn, crm_of, command, record_property):
     """Each call with another fault in each turn: the tables keep what they held, and the failed ones are named."""
     crm = crm_of(["Deals"])

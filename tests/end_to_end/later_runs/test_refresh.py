@@ -12,6 +12,8 @@ from tests.support.reading import LIST, things
 from tests.support.syncing import agrees, everything, sync, synced
 from tests.support.truth import landed
 
+pytestmark = pytest.mark.whole_account
+
 BULK = "POST /crm/bulk/v8/read"
 APIS = {"bulk": "ReadAPI=Bulk", "coql": "ReadAPI=COQL", "records": "ReadAPI=REST"}
 SCORE = Field("Score", "formula", return_type="double")

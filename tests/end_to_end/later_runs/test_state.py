@@ -314,6 +314,7 @@ def test_a_memory_of_deletions_that_cannot_be_read_is_none(entry):
     assert recently_deleted_from(entry) is None
 
 
+@pytest.mark.whole_account
 def test_rows_of_another_account_do_not_get_among_those_of_the_first(load_from):
     """Somebody has changed the connection string and not the dataset."""
     first, second = Org(), Org()

@@ -16,6 +16,8 @@ from tests.support.private import APIS, MARKER, SECRET, found_in, people, person
 from tests.support.syncing import sync, tried
 from tests.support.truth import landed
 
+pytestmark = pytest.mark.whole_account
+
 HASHED = rules("*.<email>: hash", "Customers.Contact: hash")
 ALL = rules(
     "Persons.Email: hash",

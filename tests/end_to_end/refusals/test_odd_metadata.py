@@ -9,6 +9,8 @@ from tests.support.checking import check, small
 from tests.support.commanding import command, shop
 from tests.support.reading import readings, things
 
+pytestmark = pytest.mark.whole_account
+
 __all__ = ["check", "command"]  # fixtures
 
 MODULES, FIELDS = "GET /crm/v8/settings/modules", "GET /crm/v8/settings/fields"

@@ -17,6 +17,8 @@ from tests.end_to_end.deletions.test_deletions import family
 from tests.model.target import exit_code_of
 from tests.support.syncing import agrees
 
+pytestmark = pytest.mark.whole_account
+
 PAGE = (Path(__file__).parents[3] / "docs" / "refusals.md").read_text(encoding="utf-8")
 LIST, COUNT, FEED = (
     "GET /crm/v8/{module}",

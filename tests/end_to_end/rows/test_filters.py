@@ -89,6 +89,7 @@ def test_rows_come_and_go_as_edits_take_them_in_and_out(load, org, api, keeps):
     assert ids(load, live) == passing(org, city="Athens")
 
 
+@pytest.mark.long
 def test_a_comparison_of_every_id_finds_no_difference(load, org):
     sync(load, "Persons", rules=ATHENS)
     run = sync(load, "Persons", rules=ATHENS, verify_every=timedelta(0))

@@ -11,6 +11,8 @@ from sources.zoho_crm import zoho_crm
 from tests.end_to_end.services.both import MODULES, agree, no_calls_elsewhere
 from tests.support.syncing import sync, tables_in, tried
 
+pytestmark = pytest.mark.whole_account
+
 APIS = {"bulk": "ReadAPI=Bulk", "coql": "ReadAPI=COQL", "records": "ReadAPI=REST"}
 
 

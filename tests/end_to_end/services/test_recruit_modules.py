@@ -82,6 +82,7 @@ def test_a_module_that_cannot_be_read_is_told_with_its_reason_and_the_others_are
     assert read("recruit", "home").exit_code == 1
 
 
+@pytest.mark.long
 def test_a_module_that_is_new_has_a_table_from_then_on(suite, recruit, read):
     recruit.modules = {"Vendors": recruit.modules["Vendors"]}
     read.good("recruit", "vendors")

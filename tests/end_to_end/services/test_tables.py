@@ -17,7 +17,7 @@ SOME = {
 
 
 @pytest.mark.parametrize("connector", CONNECTORS)
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_the_first_run_brings_every_row_and_the_second_brings_nothing_new(full_suite, read_full, connector):
     run = read_full.good(connector)
     assert_tables(read_full, full_suite, connector)
@@ -112,6 +112,7 @@ def test_edits_new_rows_and_deletions(full_suite, read_full, connector):
     assert_tables(read_full, suite, connector, some[0])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("connector", CONNECTORS)
 @pytest.mark.cases(1)
 def test_a_table_or_a_database_that_is_gone_is_filled_again(full_suite, read_full, connector):

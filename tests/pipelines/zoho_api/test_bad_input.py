@@ -122,6 +122,7 @@ def test_a_service_that_the_account_does_not_have(api, suite):
     assert count("zoho_desk.agents") == 3
 
 
+@pytest.mark.long
 def test_several_organisations_need_a_choice(api, suite, monkeypatch):
     second = suite.books.add_organization("Second")
     suite.books.insert("invoices", {"invoice_number": "S"}, parent=second)

@@ -47,7 +47,7 @@ def consent(provider, file):
     assert query["audience"] == "https://api.example.invalid"
     host = f"{urlsplit(address).scheme}://{urlsplit(address).netloc}"
     answer = requests.post(
-        f"{host}/oauth/decision", data={**query, "decision": "accept"}, allow_redirects=False, timeout=30
+        f"{host}/oauth/decision", data={**query, "decision": "accept"}, allow_redirects=False, timeout=300
     )
     return answer.headers["Location"]
 

@@ -55,7 +55,7 @@ def shell(tmp_path):
             env={**kept, "PATH": path, "HOME": str(tmp_path)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert done.stderr == ""

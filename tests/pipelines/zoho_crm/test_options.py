@@ -153,7 +153,7 @@ def in_a_process(folder, config):
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     ).stdout.strip()
 
 

@@ -48,6 +48,7 @@ def test_whoever_closes_standard_output_wants_no_words_but_a_run(tmp_path):
 
 
 @pytest.mark.parametrize("stream", ["2>&-", "2>/dev/full"])
+@pytest.mark.cases(1)
 def test_a_standard_error_that_takes_nothing_leaves_the_exit_code(stream, tmp_path):
     assert shell(tmp_path, f"--nope {stream}") == (2, "", "")
     assert shell(tmp_path, f"plan --demo --modules Nope -q {stream}") == (2, "", "")

@@ -23,7 +23,7 @@ class Client:
         client = {"client_id": self.tokens.client_id, "client_secret": self.tokens.client_secret}
         auth = tuple(client.values()) if basic else None
         return requests.post(
-            self.urls.accounts_url + path, data=form if basic else {**client, **form}, auth=auth, timeout=10
+            self.urls.accounts_url + path, data=form if basic else {**client, **form}, auth=auth, timeout=300
         )
 
     def refresh(self, token=None, path="/oauth/token", **more):
@@ -39,13 +39,13 @@ class Client:
     def consent(self, decision="accept", **more):
         """The query of the redirect."""
         query = self.query(**more)
-        shown = requests.get(f"{self.urls.accounts_url}/oauth/authorize", params=query, timeout=10)
+        shown = requests.get(f"{self.urls.accounts_url}/oauth/authorize", params=query, timeout=300)
         assert shown.status_code == 200, shown.text
         sent = requests.post(
             f"{self.urls.accounts_url}/oauth/decision",
             data={**query, "decision": decision},
             allow_redirects=False,
-            timeout=10,
+            timeout=300,
         )
         return {name: texts[0] for name, texts in parse_qs(urlsplit(sent.headers["Location"]).query).items()}
 
@@ -146,13 +146,13 @@ def test_a_consent_that_is_refused():
 )  # fmt: skip
 def test_an_authorization_url_that_is_not_right(change, title):
     with client() as c:
-        reply = requests.get(f"{c.urls.accounts_url}/oauth/authorize", params=c.query(**change), timeout=10)
+        reply = requests.get(f"{c.urls.accounts_url}/oauth/authorize", params=c.query(**change), timeout=300)
         assert reply.status_code == 400 and f"<title>{title}</title>" in reply.text
 
 
 def test_a_code_with_a_challenge_needs_its_verifier():
     with client(needs_pkce=True) as c:
-        reply = requests.get(f"{c.urls.accounts_url}/oauth/authorize", params=c.query(), timeout=10)
+        reply = requests.get(f"{c.urls.accounts_url}/oauth/authorize", params=c.query(), timeout=300)
         assert reply.status_code == 400
         challenge = base64.urlsafe_b64encode(hashlib.sha256(b"verifier").digest()).rstrip(b"=").decode()
         code = c.consent(code_challenge=challenge, code_challenge_method="S256")["code"]

@@ -18,7 +18,7 @@ def test_it_serves_until_it_is_stopped_and_prints_the_connection_string():
             if line.startswith("OAuthClientId="):
                 break
         pairs = dict(pair.split("=", 1) for pair in lines[-1].strip().strip(";").split(";"))
-        assert requests.get(f"{pairs['APIDomain']}/api/v1/organizations", timeout=10).status_code == 401
+        assert requests.get(f"{pairs['APIDomain']}/api/v1/organizations", timeout=300).status_code == 401
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     assert "orgId is 730000001" in "".join(lines)

@@ -112,6 +112,7 @@ def test_each_account_is_loaded_into_its_own_file_and_a_dead_token_stops_only_it
     assert "dead.token" not in done.stdout + done.stderr + metrics
 
 
+@pytest.mark.long
 def test_a_later_run_of_one_account_reads_what_changed_and_leaves_the_others_metrics(group):
     group.run("run", "--metrics-file", "zoho.prom")
     group.orgs["ACME_ZOHO"].insert("Leads", {"Last_Name": "Cleo"})
@@ -265,7 +266,7 @@ def waiting_for_zoho(group):
 def test_one_signal_ends_all_accounts_cleanly_and_starts_no_more(group):
     with waiting_for_zoho(group) as process:
         process.send_signal(signal.SIGINT)
-        said, errors = process.communicate(timeout=60)
+        said, errors = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "2 accounts: 2 interrupted" in said
     assert "It was not started." in said
@@ -273,12 +274,13 @@ def test_one_signal_ends_all_accounts_cleanly_and_starts_no_more(group):
     assert not (group.folder / "zoho_acme_sandbox.duckdb").exists()
 
 
+@pytest.mark.long
 def test_an_account_whose_process_is_killed_is_told_and_the_others_run(group):
     with waiting_for_zoho(group) as process:
         (child,) = children_of(process.pid)
         assert not secrets_in_process_list(group)
         os.kill(child, signal.SIGKILL)
-        said, errors = process.communicate(timeout=60)
+        said, errors = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "The process was ended by signal 9." in said
     assert errors.splitlines()[-1] == "Error: 1 of 2 accounts: acme (failed)."

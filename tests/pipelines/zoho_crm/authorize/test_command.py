@@ -433,11 +433,11 @@ def test_what_is_not_the_answer_changes_nothing(at_a_terminal, account):
 
     def person(url):
         for query in ("state=wrong&code=1000.stolencode", "code=1000.stolencode", "state=wrong&error=x", ""):
-            seen.append(requests.get(f"{account.callback}?{query}", timeout=5).status_code)
+            seen.append(requests.get(f"{account.callback}?{query}", timeout=300).status_code)
         seen.append(
-            requests.get(account.callback.replace("/callback", "/favicon.ico"), timeout=5).status_code
+            requests.get(account.callback.replace("/callback", "/favicon.ico"), timeout=300).status_code
         )
-        seen.append(requests.post(account.callback, data="code=1", timeout=5).status_code)
+        seen.append(requests.post(account.callback, data="code=1", timeout=300).status_code)
         press(url)
 
     done = at_a_terminal(person)

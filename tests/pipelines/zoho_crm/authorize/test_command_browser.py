@@ -39,16 +39,17 @@ def test_accept_leads_back_to_the_command_which_writes_the_token(browser, waitin
     ] == "ZohoSearch.securesearch.READ"
     assert "go back to the terminal" in press(browser, "Accept", "Thank you")
     assert browser.current_url.startswith(f"{account.callback}?")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, ""), out
     assert account.issued[0] in dotenv_values(tmp_path / ".env")["SOURCES__ZOHO_CRM__CREDENTIALS"]
 
 
+@pytest.mark.long
 def test_reject_ends_the_command_with_3(browser, waiting, tmp_path):
     _, process, url = waiting
     browser.get(url)
     assert "Reject was pressed" in press(browser, "Reject", "Zoho did not give a code")
-    err = process.communicate(timeout=60)[1]
+    err = process.communicate(timeout=300)[1]
     assert process.returncode == 3
     assert "Reject was pressed" in err
     assert not (tmp_path / ".env").exists()

@@ -77,14 +77,16 @@ def test_a_self_client_is_explained_and_its_code_is_not_shown(tmp_path):
         assert not any(secret in said for secret in account.secrets)
 
 
+@pytest.mark.long
 def test_the_address_may_come_through_a_pipe(tmp_path):
     with account_of() as account:
         with asking(account, tmp_path) as (process, said):
-            out, err = process.communicate(press(URL.search(said)[0], follow=False) + "\n", timeout=60)
+            out, err = process.communicate(press(URL.search(said)[0], follow=False) + "\n", timeout=300)
         assert (process.returncode, err) == (0, ""), out
         assert not any(secret in said + out for secret in account.secrets)
 
 
+@pytest.mark.long
 def test_a_closed_standard_input_is_2_and_names_the_flag(tmp_path):
     done = run(tmp_path, "authorize", python=())
     assert done.returncode == 2

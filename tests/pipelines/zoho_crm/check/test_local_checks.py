@@ -43,7 +43,7 @@ def test_each_setting_is_told_with_its_place_and_no_secret(command, tmp_path, mo
     words = [sys.executable, "-m", "pipelines.zoho_crm", "check", "--json"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}  # in a process of its own: dlt reads its files once
     done = subprocess.run(
-        words, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
+        words, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False
     )
     said = next(c["message"] for c in json.loads(done.stdout) if c["name"] == "settings")
     assert said.startswith("Service=CRM, Region=US, InstanceType=Production, API auto; ")

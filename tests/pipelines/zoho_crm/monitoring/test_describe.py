@@ -64,6 +64,7 @@ def test_each_column_has_label_type_nulls_example_and_reference(org, describe):
     assert done.events[-1]["rows"] == 3
 
 
+@pytest.mark.long
 def test_a_person_sees_the_labels_and_the_fields_without_a_column(describe):
     done = describe("things")
     assert (done.code, done.err) == (0, "")

@@ -97,6 +97,7 @@ def test_a_webhook_that_refuses_is_a_line_and_no_failure(status, account, comman
     assert len(hook.calls) == 1
 
 
+@pytest.mark.long
 def test_a_webhook_that_is_not_there_or_says_nothing_is_a_line(account, command, monkeypatch):
     monkeypatch.setattr(notifications, "TIMEOUT", (0.5, 0.1))
     with socket.create_server(("127.0.0.1", 0)) as silent:

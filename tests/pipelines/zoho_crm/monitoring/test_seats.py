@@ -131,6 +131,7 @@ def test_no_call_is_made_and_no_credentials_are_needed(org, seats, monkeypatch):
     assert len(org.ledger.calls()) == before
 
 
+@pytest.mark.long
 def test_without_the_table_of_users_it_says_so(account, command):
     command("run", "--modules", "Apples", "--progress", "off", "--quiet")
     done = command("seats")

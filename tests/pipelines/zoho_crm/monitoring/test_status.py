@@ -282,6 +282,7 @@ def test_what_a_run_leaves_on_purpose_is_told_with_its_reason(company):
     assert done.out.splitlines()[-1] == f"Fresh: {len(company.tables)} tables are fresh."
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["status", "report"])
 @pytest.mark.cases(1)
 def test_quiet_is_the_line_that_sums_up_and_programs_get_it_as_an_event(company, name):

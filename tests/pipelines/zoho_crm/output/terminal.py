@@ -52,7 +52,7 @@ class Terminal:
 
     def until(self, seen: Callable[[list[str]], bool]):
         """The screen as soon as it is so; fails if the command ends before."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while not seen(self.lines()):
             assert time.monotonic() < end and self._read(), "\n".join(self.lines())
         return self.lines()

@@ -204,6 +204,7 @@ def test_a_table_that_is_read_once_more_has_its_line_anew():
     assert shown(board)[0].startswith("Leads")
 
 
+@pytest.mark.whole_account
 def test_each_table_of_a_run_shows_the_rows_that_it_got(load_from):
     load = load_from(shop())
     live = load.progress = board_of()

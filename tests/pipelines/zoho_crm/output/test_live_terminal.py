@@ -33,6 +33,7 @@ def footers(lines):
     return [line for line in lines if line.startswith("Ctrl-C stops") or " done · " in line]
 
 
+@pytest.mark.long
 def test_the_view_shows_all_modules_follows_the_size_and_leaves_the_report_only(tmp_path):
     terminal = Terminal(tmp_path, "--demo")
     lines = terminal.until(lambda lines: any(line.startswith("and ") for line in lines))

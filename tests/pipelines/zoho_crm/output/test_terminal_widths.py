@@ -181,6 +181,7 @@ def test_log_lines_are_dated_and_those_for_programs_are_as_they_were(account, co
     assert {event["status"] for event in events if event["event"] == "table"} <= {"read", "kept"}
 
 
+@pytest.mark.long
 def test_a_run_on_a_real_terminal_of_80_columns(tmp_path):
     for _ in range(2):
         terminal = Terminal(tmp_path, "--demo", "--modules", "Vendors,Products", columns=80)

@@ -127,6 +127,7 @@ def test_tables_that_are_too_dear_keep_no_other_waiting(org, run, tmp_path):
     assert "it takes about 15 API credits, more than --max-credits 16 ever leaves for it: " in done.err
 
 
+@pytest.mark.long
 def test_status_says_what_waits_and_how_old_it_is(org, run, command, tmp_path):
     done = run(16)
     assert done.code == 6

@@ -15,6 +15,8 @@ from dlt.destinations.impl.filesystem.filesystem import FilesystemLoadJob
 from simulators.zoho_crm import Field, Module, Org
 from sources.zoho_crm.sync.warehouse import Warehouse
 
+pytestmark = pytest.mark.whole_account
+
 NAMES = ("Apples", "Pears", "Plums")
 
 

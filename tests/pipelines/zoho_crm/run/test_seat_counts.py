@@ -8,6 +8,8 @@ import pytest
 
 from simulators.zoho_crm import Module
 
+pytestmark = pytest.mark.whole_account
+
 SEATS = (
     "select edition, licenses, active, inactive, deleted, unconfirmed from zoho.seat_counts order by read_at"
 )

@@ -103,6 +103,7 @@ def test_each_run_that_is_stopped_is_a_row_and_the_headline_until_one_succeeds(c
     assert len(company.stopped()) == len(CAUSES)
 
 
+@pytest.mark.long
 def test_while_the_destination_cannot_be_reached_the_folder_remembers(company):
     assert company.run().code == 0
     with held(company.folder / "zoho.duckdb"):

@@ -105,6 +105,7 @@ def test_a_lookup_that_zoho_empties_with_its_record_is_no_difference(load, org):
 # ---- what a repair keeps
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("api", ["REST", "Bulk"])
 @pytest.mark.cases(1)
 def test_a_repair_by_each_api_makes_the_tables_equal(load, org, api):
@@ -207,6 +208,7 @@ def test_a_module_without_times_of_changes_is_compared_by_its_ids(load, org, cre
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("repair", [True, False])
 @pytest.mark.cases(1)
 def test_a_small_table_is_written_again_though_zoho_has_the_same_rows_as_before(load, org, repair):

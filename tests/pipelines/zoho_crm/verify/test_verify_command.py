@@ -176,6 +176,7 @@ def test_before_any_run_everything_is_missing_and_no_file_is_left_behind(company
     assert not list(company.file.parent.rglob("*.parquet"))
 
 
+@pytest.mark.long
 def test_a_person_reads_what_differs_and_what_was_done(company):
     company.run()
     damaged = damage(company)

@@ -165,6 +165,7 @@ def test_something_was_deleted_before_anybody_looked(org: Org) -> None:
     assert {gone.kind for gone in org.deletions["Contacts"]} == {"recycle", "permanent"}
 
 
+@pytest.mark.long
 def test_bulk_and_coql_read_every_module_that_they_may() -> None:
     org = demo_org()
     org.rules.bulk_downloads_per_minute = 100

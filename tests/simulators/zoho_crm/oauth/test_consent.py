@@ -32,7 +32,7 @@ def usual(wire, **query):
 
 
 def open_page(wire, **query):
-    return requests.get(f"{wire.zoho.accounts_url}/oauth/v2/auth", params=usual(wire, **query), timeout=5)
+    return requests.get(f"{wire.zoho.accounts_url}/oauth/v2/auth", params=usual(wire, **query), timeout=300)
 
 
 def test_the_page_names_who_wants_what_and_loads_nothing(wire):
@@ -61,7 +61,7 @@ def test_a_form_that_somebody_made_up_is_no_way_around_the_page(wire, query, wor
     assert f"<h1>{word}</h1>" in open_page(wire, **query).text
     sent = usual(wire, decision="accept", **query)
     answer = requests.post(
-        f"{wire.zoho.accounts_url}/oauth/v2/approve", data=sent, timeout=5, allow_redirects=False
+        f"{wire.zoho.accounts_url}/oauth/v2/approve", data=sent, timeout=300, allow_redirects=False
     )
     assert f"<h1>{word}</h1>" in answer.text
     assert wire.org.tokens.codes == {}
@@ -78,7 +78,7 @@ def test_where_the_account_lives_is_a_value_of_the_org(wire):
     answer = requests.post(
         f"{wire.zoho.accounts_url}/oauth/v2/approve",
         data=usual(wire, decision="accept"),
-        timeout=5,
+        timeout=300,
         allow_redirects=False,
     )
     assert answer.headers["Location"].endswith("&location=eu&accounts-server=https%3A%2F%2Faccounts.zoho.eu")

@@ -147,7 +147,7 @@ def test_an_invalid_token_is_renewed_once_and_the_call_repeated(zoho, body):
     auth = zoho.auth()
     auth.token()
     zoho.dead.add("1000.new.1")
-    answer = requests.post(f"{zoho.app.url}/crm/v8/coql", json={"q": "é" * 9}, auth=auth, timeout=5)
+    answer = requests.post(f"{zoho.app.url}/crm/v8/coql", json={"q": "é" * 9}, auth=auth, timeout=300)
     assert answer.status_code == 200
     assert json.loads(answer.json()["echo"]) == {"q": "é" * 9}
     assert [earlier.status_code for earlier in answer.history] == [401]
@@ -161,7 +161,7 @@ def test_a_streamed_download_is_repeated_too(zoho):
     zoho.api_reply = Reply("x" * 200_000)
     with (
         requests.Session() as session,
-        session.get(zoho.app.url, auth=auth, stream=True, timeout=5) as answer,
+        session.get(zoho.app.url, auth=auth, stream=True, timeout=300) as answer,
     ):
         assert sum(map(len, answer.iter_content(1000))) == 200_000
 
@@ -221,11 +221,11 @@ from sources.zoho_crm.auth.authenticator import ZohoAuthenticator
 from sources.zoho_crm.auth.credentials import resolve_credentials
 auth = ZohoAuthenticator(resolve_credentials(sys.argv[1]))
 sys.stdin.readline()
-print(auth.token(), requests.get(auth.api_domain + "/crm/v8/Leads", auth=auth, timeout=5).status_code)
+print(auth.token(), requests.get(auth.api_domain + "/crm/v8/Leads", auth=auth, timeout=300).status_code)
 """
 
 
-def run_ten(zoho, place):
+def run_together(zoho, place, count):
     settings = (
         f"OAuthClientId=1000.ABC;OAuthClientSecret={SECRET};OAuthRefreshToken={REFRESH};"
         f"AccountsServer={zoho.app.url};APIDomain={zoho.app.url};OAuthSettingsLocation={place}"
@@ -238,16 +238,17 @@ def run_ten(zoho, place):
             stdout=subprocess.PIPE,
             text=True,
         )
-        for _ in range(10)
+        for _ in range(count)
     ]
     for run in runs:
         run.stdin.write("go\n")
         run.stdin.flush()
-    return [run.communicate(timeout=60)[0].split() for run in runs]
+    return [run.communicate(timeout=300)[0].split() for run in runs]
 
 
-def test_ten_processes_started_together_make_one_token(zoho, tmp_path):
-    assert run_ten(zoho, tmp_path) == [["1000.new.1", "200"]] * 10
+@pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.long)])
+def test_processes_started_together_make_one_token(zoho, tmp_path, count):
+    assert run_together(zoho, tmp_path, count) == [["1000.new.1", "200"]] * count
     assert zoho.app.tokens_asked() == 1
 
 

@@ -18,7 +18,7 @@ def auth_for(zoho, settings="", place="memory://"):
 
 
 def read_org(auth):
-    return requests.get(f"{auth.api_domain}/crm/v8/org", auth=auth, timeout=5)
+    return requests.get(f"{auth.api_domain}/crm/v8/org", auth=auth, timeout=300)
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from sources.zoho_crm.exceptions import CredentialsError, SettingsError, ZohoCrm
 from tests.support.reading import look, things
 from tests.support.truth import landed, truth
 
+pytestmark = pytest.mark.whole_account
+
 FIELDS, COUNT = "GET /crm/v8/settings/fields", "GET /crm/v8/{module}/actions/count"
 
 

@@ -11,6 +11,8 @@ import pytest
 from simulators.zoho_crm import Org, Quirks
 from tests.support.reading import readings, table, things
 
+pytestmark = pytest.mark.whole_account
+
 USERS, ORG = "GET /crm/v8/users", "GET /crm/v8/org"
 ONCE_A_DAY = {"tags", "layouts", "pipelines"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pyarrow.parquet as pq
+import pytest
 
 from simulators.zoho_crm import Field, Module, PickListValue
 from sources.zoho_crm.discovery.catalog import PreviousState
@@ -12,6 +13,7 @@ from sources.zoho_crm.sync.tables import account_tables, not_due
 from sources.zoho_crm.transform.naming import remember
 from tests.support.reading import look, readings, table, things
 
+pytestmark = pytest.mark.whole_account
 USERS, ORG = "GET /crm/v8/users", "GET /crm/v8/org"
 ONCE_A_DAY = {"tags", "layouts", "pipelines"}
 

@@ -135,6 +135,7 @@ def test_a_nightly_run_refreshes_counts_and_reads_settings_every_night(org, acco
     assert landed(file, counts) == [(1,)] * 3
 
 
+@pytest.mark.long
 def test_a_module_is_read_whole_after_seven_nights_and_plan_says_so(org, account, command, tmp_path):
     """Seven nights, each two seconds short."""
     assert command("run", "--modules", "Deals", "--progress", "off").code == 0

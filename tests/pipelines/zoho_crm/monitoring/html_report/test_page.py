@@ -23,6 +23,8 @@ from tests.end_to_end.destinations.test_destinations import postgres
 from tests.pipelines.zoho_crm.monitoring.html_report.paging import Page
 from tests.support.commanding import command
 
+pytestmark = pytest.mark.whole_account
+
 __all__ = ["command", "postgres"]  # fixtures
 
 EVIL = "</td><script>alert(1)</script><img src=x onerror=alert(1)>\"'&lt;{{ 7 * 7 }} שלום 🛟"
