@@ -282,6 +282,7 @@ class Options:
 
     modules: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
+    audit_log: bool = False
     full_refresh: bool = False
     since: datetime | None = None
     deletes: Literal["hard", "soft"] = "hard"
@@ -357,6 +358,7 @@ def policy_of(options: Options) -> SyncConfig:
         since=options.since,
         table_format=options.table_format,
         rules=rules_from(options),
+        audit_log=options.audit_log,
     )
 
 
@@ -433,6 +435,7 @@ def module_options() -> list[click.Parameter]:
     return [
         option("--modules", type=CommaList(), multiple=True, help="Only these modules, by API name."),
         option("--exclude", type=CommaList(), multiple=True, help="All but these modules."),
+        option("--audit-log", is_flag=True, help="Also read the audit log, who did what, once a day."),
         *privacy_options(option),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .api import (
+    audit_log,
     count,
     deleted_records,
     fields,
@@ -36,6 +37,7 @@ ROUTE_MODULES = (
     count,
     bulk_read_endpoints,
     coql_endpoint,
+    audit_log,
 )
 """Importing these fills the table of routes."""
 

@@ -130,6 +130,20 @@ class Quirks:
         (404, "RESOURCE_NOT_FOUND"), (400, "INVALID_DATA")
     )  # inferred
 
+    # -- the audit log
+    audit_columns: str = one_of("ids", "names", "api_names")
+    # ^ inferred: the headers of the exported file; Zoho documents none
+    audit_times: str = one_of("offset", "local", "words")
+    # ^ inferred: times with their offset, or as the user's zone has them, also as 2 Mar 2026 is written in the CRM
+    audit_file: str = one_of("by size", "zip")
+    # ^ conflict: a CSV of up to 100,000 entries, says the page; the samples of a week's log show a zip
+    audit_status: str = one_of("finished", "Finished")  # conflict: the sample, and the list of statuses
+    audit_of_others: str = one_of("refused", "own")
+    # ^ conflict: 403 for a user who is no administrator in Zoho's specification; on its page the user's own entries
+    audit_expired_link: tuple[int, str] = one_of(
+        (404, "INVALID_URL_PATTERN"), (403, ""), (400, "EXPIRED_VALUE")
+    )  # inferred
+
     # -- COQL
     coql_columns: int = one_of(500, 200, 50)  # conflict: 500 runs in production, the others are documented
     coql_flat_triples: bool = one_of(True, False)  # conflict: runs in production, a documented SYNTAX_ERROR

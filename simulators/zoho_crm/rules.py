@@ -49,6 +49,13 @@ class Rules:
     # Not documented, None: there is no limit.
     bulk_jobs_waiting: int | None = None
 
+    # The audit log: Zoho's pages on its export; how long a file is there is not documented.
+    audit_days: int = 3 * 365
+    audit_days_per_job: int = 180
+    audit_entries: int = 1_000_000
+    audit_entries_per_file: int = 100_000
+    audit_file_days: int = 7
+
     # COQL: Zoho's COQL limitations.
     coql_default_limit: int = 200
     coql_limit: int = 2_000

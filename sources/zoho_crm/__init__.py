@@ -12,7 +12,7 @@ from dlt.extract import DltResource
 
 from .auth.credentials import ZohoCredentials, resolve_credentials
 from .client.client import connect
-from .config import ModuleSelection, SyncConfig
+from .config import AUDIT_LOG, ON_REQUEST, ModuleSelection, SyncConfig
 from .discovery.account_tables import source_tables
 from .discovery.catalog import skip_reason
 from .discovery.metadata import list_modules
@@ -34,6 +34,7 @@ def zoho_crm(  # noqa: PLR0913 - what a user may set
     since: datetime | None = None,
     table_format: Literal["delta", "iceberg", "native"] | None = None,
     service: str | None = None,
+    audit_log: bool = False,
 ) -> Iterator[DltResource]:
     """Every module of a Zoho CRM or Zoho Bigin account as a resource named like its table.
 
@@ -53,6 +54,8 @@ def zoho_crm(  # noqa: PLR0913 - what a user may set
             by row, `iceberg` tables are loaded whole in each run. By default the one that they have.
         service: `crm` or `bigin`; by default what `Service` in the connection string says, or else `crm`. Each has
             a pipeline and a dataset of its own.
+        audit_log: Read the log of what users did, by one export job a day; so does `audit_log` among `modules`, or
+            among the resources that are selected.
 
     Raises:
         SettingsError: A setting is wrong; the message names it.
@@ -63,17 +66,25 @@ def zoho_crm(  # noqa: PLR0913 - what a user may set
     # Rules of privacy hold here as they do in the command; dlt shows arguments, so they are none.
     rules = configured_rules({name: dlt.config.get(f"sources.{SOURCE}.{name}") for name in RULE_NAMES})
     keeps = None if history is True else frozenset(history or ())
-    policy = SyncConfig(rules=rules, deletes=deletes, history=keeps, since=since, table_format=table_format)
+    policy = SyncConfig(
+        rules=rules,
+        deletes=deletes,
+        history=keeps,
+        since=since,
+        table_format=table_format,
+        audit_log=audit_log,
+    )
     left_out = frozenset(exclude or ())
     choice = ModuleSelection(frozenset(modules or ()), left_out, policy=policy)
     names = list(modules or ())
     if not names:
         listed = [m.api_name for m in list_modules(connect(settings)) if not skip_reason(m)]
         names = [*listed, *own]
+    names += [AUDIT_LOG] if audit_log else []
     names = [name for name in dict.fromkeys(names) if name not in left_out]
     ours = [name for name in names if name in own]
     resources = name_tables([name for name in names if name not in ours], own, {})
     tables = [SourceTable(name, resources.get(name, name)) for name in names]
     runs = SourceRuns(partial(connect, settings), choice, settings.api, tables)
     for table in tables:
-        yield resource_of(runs, table)
+        yield resource_of(runs, table, selected=table.name not in ON_REQUEST or table.name in choice.named)

@@ -9,6 +9,9 @@ from typing import Literal
 from .state import DeletionMode
 from .transform.privacy_rules import PrivacyRules
 
+AUDIT_LOG = "audit_log"
+ON_REQUEST = frozenset({AUDIT_LOG})  # tables that are read only where a user asks for them
+
 
 @dataclass(frozen=True)
 class SyncConfig:
@@ -28,6 +31,7 @@ class SyncConfig:
     rules: PrivacyRules = field(
         default_factory=PrivacyRules
     )  # what is dropped, masked, hashed, chosen and filtered
+    audit_log: bool = False  # read the log of what users did
 
     @property
     def keeps_more(self) -> bool:
@@ -48,5 +52,11 @@ class ModuleSelection:
     refresh: bool = False  # read everything whole, also what is read once a day only
     policy: SyncConfig = field(default_factory=SyncConfig)
 
+    @property
+    def named(self) -> frozenset[str]:
+        """What a user asked for by name, or by an option of its own: not to get it is a failure."""
+        return self.only | ({AUDIT_LOG} if self.policy.audit_log else frozenset())
+
     def selects(self, name: str) -> bool:
-        return (not self.only or name in self.only) and name not in self.never
+        by_default = not self.only and name not in ON_REQUEST
+        return (by_default or name in self.named) and name not in self.never

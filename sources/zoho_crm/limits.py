@@ -24,6 +24,10 @@ CALLS_AT_ONCE = 5
 # Not documented. Zoho works on about one Bulk Read job at a time, so a few that wait keep it busy.
 BULK_JOBS_AT_ONCE = 10
 ARCHIVES_AT_ONCE = 2  # ours: archives that come and are unpacked, which takes a core each
+# Create Export Audit Log, v8: with a filter at most 180 days a job, three years back, and 1,000,000 entries a file.
+AUDIT_DAYS_PER_JOB = 180
+AUDIT_DAYS = 3 * 365
+AUDIT_ENTRIES_PER_JOB = 1_000_000
 # Rich text comes cut to 500 characters in lists; fetch_full_data has the rest.
 RICH_TEXT_IN_LISTS = 500
 # API credits: 1 a call, 50 to create a Bulk Read job, COQL by its LIMIT.

@@ -23,7 +23,7 @@ from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 
 from .client.client import ZohoClient
-from .config import ModuleSelection
+from .config import AUDIT_LOG, ON_REQUEST, ModuleSelection
 from .discovery.account_tables import source_tables
 from .discovery.catalog import PreviousState
 from .exceptions import CredentialsError, ExtractError
@@ -46,7 +46,7 @@ from .sync.rejected_values import REJECTED_VALUES, rejected_values_reading
 from .sync.row_history import extra_hints
 from .sync.table_rows import Rows, column_hints, references, rows_of
 from .sync.warehouse import MERGE, UPSERT, Warehouse
-from .transform.parquet_writer import groups_of
+from .transform.parquet_writer import groups_of, with_others
 from .transform.privacy_rules import PrivacyRules
 
 CONTENT = "content"  # the key in the state of a resource: a hash of its rows, and when they were written
@@ -117,7 +117,11 @@ class SourceRun:
         names = [t.name for t in runs.tables if t.resource in self.selected]
         self.extraction = Extraction(
             runs.connect(),
-            replace(runs.choice, only=self._chosen(names, runs)),
+            replace(
+                runs.choice,
+                only=self._chosen(names, runs),
+                policy=replace(policy, audit_log=AUDIT_LOG in names),
+            ),
             runs.preferred_api,
             memory,
             warehouse,
@@ -129,7 +133,8 @@ class SourceRun:
 
     def _chosen(self, names: Sequence[str], runs: SourceRuns) -> frozenset[str]:
         """What is asked for: all if all is selected, so that a new module is seen; else these."""
-        everything = not runs.choice.only and len(names) == len(runs.tables)
+        usual = {table.name for table in runs.tables} - ON_REQUEST
+        everything = not runs.choice.only and usual <= {*names}
         return frozenset() if everything else frozenset(names)
 
     def _memory(self, state: Mapping[str, Any], warehouse: Warehouse) -> PreviousState:
@@ -180,7 +185,8 @@ class SourceRun:
                 raise ExtractError(f"{table.name}: {skip.reason}")
             logger.warning("%s is not read: %s", table.name, skip.reason if skip else "Zoho lists it no more")
             return None
-        if reading.status == "failed" or (reading.status == "skipped" and table.name in self.choice.only):
+        asked_for = self.choice.only | ON_REQUEST
+        if reading.status == "failed" or (reading.status == "skipped" and table.name in asked_for):
             error = reading.cause if isinstance(reading.cause, CredentialsError) else None
             raise error or ExtractError(f"{reading.name}: {reading.error}") from reading.cause
         if reading.status in ("kept", "skipped"):
@@ -263,6 +269,9 @@ class RowsForDlt:
         """What is to be written of a reading; None if nothing is."""
         if reading.plan is not None:
             return rows_of(self.extraction, reading, tombstones=tombstones)
+        return self._added(reading) if reading.adds else self._of_ours(reading, tombstones=tombstones)
+
+    def _of_ours(self, reading: ExtractResult, *, tombstones: bool) -> Rows | None:
         if reading.table not in DERIVED_TABLES:
             return Rows(require_file(reading), MERGE if reading.part_by else "replace", {})
         warehouse = self.extraction.warehouse
@@ -280,6 +289,18 @@ class RowsForDlt:
             return Rows(require_file(reading), "append", {})
         there = warehouse.read(reading.table, [column.name for column in reading.columns])
         return Rows(with_earlier(require_file(reading), there, self._renamed()), "replace", {})
+
+    def _added(self, reading: ExtractResult) -> Rows | None:
+        """Rows beside those that the table has; where rows cannot be changed, all of them written anew."""
+        warehouse = self.extraction.warehouse
+        if warehouse.can_merge:
+            return Rows(require_file(reading), MERGE, {}) if reading.rows else None
+        there = warehouse.tables([reading.table]).get(reading.table)
+        if there is None:
+            return Rows(require_file(reading), "replace", {})
+        names = [column.name for column in reading.columns if column.name in there]
+        earlier = warehouse.read(reading.table, names)
+        return Rows(with_others(require_file(reading), earlier), "replace", {})
 
     def _renamed(self) -> list[str]:
         """The modules whose deleted records may no longer be called by the names that they had."""
@@ -346,7 +367,7 @@ def has_content(reading: ExtractResult) -> bool:
     """Whether the rows of a table are compared with those that it had: it is read whole in each run, and is small."""
     plan = reading.plan
     each_run = plan is None or (plan.is_full_refresh and not plan.has(MODIFIED_TIME) and plan.keeps == "hard")
-    of_its_own = reading.part_by is None and reading.table not in DERIVED_TABLES
+    of_its_own = reading.part_by is None and not reading.adds and reading.table not in DERIVED_TABLES
     return each_run and of_its_own and (reading.rows or 0) <= SMALL
 
 
@@ -416,13 +437,13 @@ def _table_label(reading: ExtractResult) -> dict[str, Any] | None:
     return {"description": label} if isinstance(label, str) and label else None
 
 
-def resource_of(runs: SourceRuns, table: SourceTable) -> DltResource:
+def resource_of(runs: SourceRuns, table: SourceTable, *, selected: bool = True) -> DltResource:
     """The resource of one table. Nothing is asked before dlt extracts it."""
 
     def rows() -> Iterator[Any]:
         yield from runs.current().items(table)
 
-    return dlt.resource(rows, name=table.resource, write_disposition=MERGE)
+    return dlt.resource(rows, name=table.resource, write_disposition=MERGE, selected=selected)
 
 
 def _load_id() -> str | None:

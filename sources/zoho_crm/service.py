@@ -93,7 +93,10 @@ BIGIN = Service(
         "free": (5_000, 0, 5_000),
         **dict.fromkeys(("express", "premier", "bigin360", "zohoone"), (50_000, 250, 100_000)),
     },
-    lacks={"territories": "Bigin has no territories"},
+    lacks={
+        "territories": "Bigin has no territories",
+        "audit_log": "Zoho documents no export of Bigin's audit log",
+    },
     undocumented=frozenset({"currencies", "sub_pipelines"}),
 )
 SERVICES: Mapping[str, Service] = {service.name: service for service in (CRM, BIGIN)}

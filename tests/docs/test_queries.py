@@ -43,11 +43,11 @@ def company(folder: Path, destination: Any = None) -> Iterator[Any]:
     org = demo_org()
     with serve(org) as zoho:
         load = Loader(org, zoho.connection_string.rstrip("; "), folder, destination, dataset="zoho_crm")
-        load(only=MODULES)
+        load(only=MODULES, audit_log=True)
         org.clock.advance(days=1)
         demo_changes(org)
         org.clock.advance(hours=1)
-        load(only=MODULES)
+        load(only=MODULES, audit_log=True)
         assert load.pipeline is not None
         with load.pipeline.sql_client() as sql:
             use = "use zoho_crm" if destination is None else "set search_path to zoho_crm"

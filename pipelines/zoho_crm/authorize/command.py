@@ -200,7 +200,7 @@ def _open(url: str) -> None:
 def _scopes(options: Options, credentials: ZohoCredentials) -> list[str]:
     if credentials.scope:
         return list(credentials.scopes)
-    return wanted(options.modules, options.exclude, credentials)
+    return wanted(options.modules, options.exclude, credentials, audit_log=options.audit_log)
 
 
 def _refuse_what_needs_no_consent(credentials: ZohoCredentials) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from sources.zoho_crm.auth.credentials import ZohoCredentials
 from sources.zoho_crm.auth.scopes import BULK, COQL, LAYOUTS, MODULES, needs, of_module, of_tables, wide
+from sources.zoho_crm.config import ModuleSelection, SyncConfig
 from sources.zoho_crm.discovery.account_tables import own_tables
 from sources.zoho_crm.service import Service
 
@@ -19,11 +20,14 @@ WITH_SCOPE = {
 }  # fmt: skip
 
 
-def wanted(only: Collection[str], never: Collection[str], credentials: ZohoCredentials) -> list[str]:
-    """`only` empty means all. All of a group are asked for by its own name."""
+def wanted(
+    only: Collection[str], never: Collection[str], credentials: ZohoCredentials, *, audit_log: bool = False
+) -> list[str]:
+    """`only` empty means all but the audit log. All of a group are asked for by its own name."""
     service, api = credentials.zoho, credentials.api
-    chosen, left_out = ({name.casefold() for name in names} for names in (only, never))
-    own = [table for table in of_tables(service) if (not only or table in chosen) and table not in left_out]
+    chosen, left_out = (frozenset(name.casefold() for name in names) for names in (only, never))
+    choice = ModuleSelection(chosen, left_out, policy=SyncConfig(audit_log=audit_log))
+    own = [table for table in of_tables(service) if choice.selects(table)]
     modules = sorted(name for name in only if name.casefold() not in {*own_tables(service), *left_out})
     found = _of_modules(service, modules) if modules or not only else []
     if only:

@@ -19,10 +19,12 @@ from sources.zoho_crm.auth.scopes import (
     covers,
     needs,
     of_module,
+    of_tables,
     other_service,
     probes,
     wide,
 )
+from sources.zoho_crm.config import AUDIT_LOG
 from sources.zoho_crm.service import COUNT_SCOPE
 
 from ..errors import FAILED, REFUSED, USAGE, describe_error
@@ -524,7 +526,7 @@ def _api(state: CheckContext, name: str, part: str, spoken: str) -> CheckResult:
 
 def _wanted(state: CheckContext, tables: list[str]) -> bool:
     """Whether a run fails without these: they were asked for by name, or read before."""
-    named = state.choice.only if state.choice is not None else state.options.modules
+    named = state.choice.named if state.choice is not None else state.options.modules
     return any(name in named | state.loaded for name in tables)
 
 
@@ -536,6 +538,8 @@ def _remedy(state: CheckContext, scope: str) -> str:
     credentials = state.credentials
     if credentials is None:
         return AUTHORIZE
+    if not credentials.scope and scope in of_tables(state.service).get(AUDIT_LOG, ()):
+        return f"{AUTHORIZE[:-1]} --audit-log`, which asks for it"
     missing = not covers(credentials.scopes, scope)
     if credentials.auth_scheme == "ClientCredentials":
         return f"add {scope} to Scope" if missing else "let the client in Zoho's API console have it"

@@ -144,5 +144,8 @@ class CheckContext:
         ours = [name for name in own_tables(self.service) if name not in self.service.lacks]
         if self.choice is not None:
             return [name for name in ours if self.choice.selects(name)]
-        wanted = self.options.modules
-        return [n for n in ours if (not wanted or n in wanted) and n not in self.options.exclude]
+        from sources.zoho_crm.config import ModuleSelection, SyncConfig
+
+        policy = SyncConfig(audit_log=self.options.audit_log)
+        choice = ModuleSelection(self.options.modules, self.options.exclude, policy=policy)
+        return [name for name in ours if choice.selects(name)]

@@ -262,7 +262,7 @@ class FreshnessService:
             table = replace(
                 table, crm_count=count.crm_count, table_count=count.table_count, counted_at=count.at
             )
-        synced = self.view.state.synced.get(name)
+        synced = None if name in ACCOUNT_TABLES else self.view.state.synced.get(name)
         return self._with_state(table, synced) if synced else self._with_settings(table)
 
     def _status(self, newest: Entry, checked: Entry | None) -> TableStatus:

@@ -90,7 +90,10 @@ class Loader:
         loaded = [*readings, *(log(readings) for name, log in logs.items() if name not in self.left_out)]
         recreate_columns(self.pipeline, [r.table for r in loaded], there)
         whole = readings if warehouse.can_merge else loaded  # files: logs are written anew with what they had
-        replaced = [r.table for r in whole if r.plan is None or r.plan.is_full_refresh]
+        added = [r.table for r in whole if r.adds and warehouse.can_merge]
+        replaced = [
+            r.table for r in whole if r.table not in added and (r.plan is None or r.plan.is_full_refresh)
+        ]
         merge = warehouse.merge
         with safe_replace(self.pipeline, [] if warehouse.open_format else replaced) as how:
             resources = [
@@ -102,7 +105,9 @@ class Loader:
 
     def _many(self, readings: Sequence[ExtractResult]) -> list[Path]:
         """The files, for a load in little memory; none where many rows are merged: there a limit costs time."""
-        merged = sum(r.rows or 0 for r in readings if r.plan is not None and not r.plan.is_full_refresh)
+        merged = sum(
+            r.rows or 0 for r in readings if r.adds or (r.plan is not None and not r.plan.is_full_refresh)
+        )
         return (
             [r.parquet_file.path for r in readings if r.parquet_file is not None]
             if merged < GROUP_ROWS

@@ -71,7 +71,7 @@ def total_plan(found: Catalog, ours: Sequence[Table], asked: int) -> PlanTotals:
     if not found.sequential:
         lines = _waiting_for_each_other(lines)
     lines += [
-        PlanLine(t.name, t.table, "settings", "read whole", None, t.calls, t.calls, _of_calls(t.calls))
+        PlanLine(t.name, t.table, "settings", t.reason, None, t.calls, t.calls, _of_calls(t.calls))
         for t in ours
     ]
     both = "modules, fields"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sources.zoho_crm.discovery.account_tables import AUDIT_LOG
 from sources.zoho_crm.discovery.catalog import Catalog
 from sources.zoho_crm.exceptions import ZohoCrmError
+from sources.zoho_crm.extract.audit_log import private_words
 from sources.zoho_crm.planning.plan import Plan
 from sources.zoho_crm.planning.sync_mode import text_columns
 from sources.zoho_crm.sync.deleted_records import DELETED_RECORDS
@@ -31,7 +33,10 @@ def clear_private_columns(warehouse: Warehouse, found: Catalog) -> None:
         plan.module.api_name: {entry.rpartition(": ")[0] for entry in plan.new_private}
         for plan in found.plans
     }
-    if not any(changed.values()) or not warehouse.can_merge:
+    if not warehouse.can_merge:
+        return
+    _clear_audit_log(warehouse, found)
+    if not any(changed.values()):
         return
     for plan in found.plans:
         names = list(_columns(found, plan, changed[plan.module.api_name]))
@@ -50,6 +55,26 @@ def clear_private_columns(warehouse: Warehouse, found: Catalog) -> None:
                 f"{plan.module.api_name}: what its privacy rules forbid could not be taken out of the"
                 f" destination, so nothing was read: {root_message(error)}"
             ) from error
+
+
+def _clear_audit_log(warehouse: Warehouse, found: Catalog) -> None:
+    """Empty what may hold values of records; the run reads the log whole again, as its rules are others."""
+    name = AUDIT_LOG.table
+    synced, there = found.memory.synced.get(name), (found.memory.destination_columns or {}).get(name)
+    private = private_words(found.choice.policy.rules)
+    if not private or synced is None or there is None or not {*private} - {*synced.private}:
+        return
+    if not found.choice.selects(name):
+        return
+    try:
+        kept = {"id", "audited_time", "done_by__id", "module"}
+        warehouse.clear_columns(name, sorted(n for n in there - kept if not n.startswith("_dlt")))
+    except Exception as error:
+        raise_if_disconnected(error)
+        raise PrivacyCleanupError(
+            f"{name}: what its privacy rules forbid could not be taken out of the"
+            f" destination, so nothing was read: {root_message(error)}"
+        ) from error
 
 
 def _columns(found: Catalog, plan: Plan, changed: set[str]) -> Iterator[str]:

@@ -54,7 +54,7 @@ def _converted(reading: ExtractResult) -> str | None:
 def _replaced(reading: ExtractResult) -> bool:
     """Whether the table holds just what was read, so that its rows can be counted against it."""
     if reading.plan is None:
-        return not reading.part_by
+        return not (reading.part_by or reading.adds)
     return reading.plan.is_full_refresh and reading.plan.keeps == "hard"
 
 

@@ -49,7 +49,7 @@ class RunResult:
 
     def follow(self, found: Catalog) -> None:
         """It does what the survey has found."""
-        self.named, self.skips, self.failures = found.choice.only, found.skips, found.failures
+        self.named, self.skips, self.failures = found.choice.named, found.skips, found.failures
         self.waiting, self.spent = found.waiting, bool(found.waiting or found.over_credit_limit)
 
     def stop(self, error: CreditBudgetExceeded, client: ZohoClient) -> None:

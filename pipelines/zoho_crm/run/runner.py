@@ -75,7 +75,7 @@ def sync(
     progress: Progress,
 ) -> RunResult:
     """Read and load every chosen table; one that fails leaves the others alone."""
-    run = RunResult(named=choice.only)
+    run = RunResult(named=choice.named)
     progress.follow(client.context)
     progress.remark("asking what the account offers")
     try:
@@ -124,7 +124,7 @@ def _load(run: RunResult, extraction: Extraction, pipeline: dlt.Pipeline, progre
     for reading in run.readings:
         progress.done(reading)
         journal = extraction.client.context.journal
-        if reading.plan is not None and journal and (reading.status == "read" or reading.unloadable):
+        if journal and (reading.status == "read" or reading.unloadable):
             journal.done(reading.name, extraction.found.until)
     run.fully_refreshed = {
         r.name for r in extraction.modules() if r.plan and r.plan.is_full_refresh and r.plan.synced

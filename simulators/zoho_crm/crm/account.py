@@ -30,6 +30,8 @@ class Account:
         self.variables: list[dict[str, Any]] = []
         self.pipelines: dict[str, list[dict[str, Any]]] = {}
         """Layout id -> pipelines."""
+        self.has_audit_log = True
+        """Whether the edition has the audit log."""
         self.license: dict[str, Any] = {}
         """Overrides of license_details."""
         self.org_values: dict[str, Any] = {}

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 CALLS_OF_CRM = frozenset(
     {
         "GET /crm/v8/__apis",
+        "GET /crm/v8/settings/audit_log_export",
+        "GET /crm/v8/settings/audit_log_export/{id}",
+        "POST /crm/v8/settings/audit_log_export",
         "GET /crm/v8/settings/recycle_bin",
         "GET /crm/v8/settings/territories",
         "GET /crm/v8/settings/variables",

@@ -9,7 +9,7 @@ from ..clock import Clock
 from ..quirks import Quirks
 from ..rules import Rules
 from ..service import BIGIN, CRM
-from . import bigin, deletions
+from . import audit, bigin, deletions
 from .account import Account
 from .models import ROW_TYPES, Field, Record
 from .schema import Schema
@@ -33,6 +33,12 @@ class Org(Schema):
         self.bulk_states = ["ADDED", "QUEUED", "IN PROGRESS", "COMPLETED"]
         """The states that a Bulk Read job goes through, one a poll."""
         self.jobs: dict[str, Any] = {}
+        self.audit = audit.AuditLog()
+        self.audit_jobs: list[Any] = []
+        self.audit_states = ["scheduled", "progress", "finished"]
+        """The states that an export of the audit log goes through, one a question."""
+        self.audit_host = ""
+        """Where its files are said to be, if that is not the API's host."""
         self.merging: list[tuple[str, str, str]] = []
         """Module, loser and master of merges whose related rows have not moved yet."""
         self.page_tokens: dict[str, Any] = {}
@@ -123,6 +129,7 @@ class Org(Schema):
             self.remember(module, id)
             self.tables[module][id] = record
             self._insert_rows(record, values)
+            self.audit.add(self, audit.ADDED, module, id, audited_time=modified_time or now)
             return id
 
     def edit(self, module: str, id: str, **values: Any) -> None:
@@ -130,6 +137,7 @@ class Org(Schema):
         with self.lock:
             record = self.tables[module][id]
             self.remember(module, id)
+            before = dict(record.values)
             people = {"Modified_By": self.account.me} if self.modules[module].field("Modified_By") else {}
             self._fill(record, {"Modified_Time": self.now(), **people, **values})
             if self.quirks.rows_touched_by_edit:
@@ -139,6 +147,9 @@ class Org(Schema):
             if self.modules[module].generated_type == "subform" and parent and name:
                 # A row is edited by editing its record.
                 self.edit(name, parent["id"])
+            now = record.values
+            changes = {name: (before.get(name), now.get(name)) for name in values if name in now}
+            self.audit.add(self, audit.UPDATED, module, id, changes=changes)
 
     def set_computed(self, module: str, id: str, field: str, value: Any) -> None:
         """Change a formula, a roll-up or the like: the value changes, Modified_Time does not."""
@@ -159,7 +170,8 @@ class Org(Schema):
         Its subform rows, links, activities, notes and attachments go along. Of a subform or linking module it removes the
         row, as `remove_row` does.
         """
-        with self.lock:
+        action = audit.DELETED if id in self.tables[module] else audit.EMPTIED
+        with self.lock, self.audit.acting(self, action, module, id):
             deletions.delete(self, module, id, permanent)
 
     def remove_row(self, module: str, id: str) -> None:
@@ -170,11 +182,13 @@ class Org(Schema):
     def restore(self, module: str, id: str) -> None:
         """Restore a record from the recycle bin, with all that was deleted with it; no call reports that."""
         with self.lock:
-            deletions.restore(self, module, id)
+            with self.audit.acting(self, audit.RESTORED, module):
+                deletions.restore(self, module, id)
+            self.audit.add(self, audit.RESTORED, module, id)
 
     def convert(self, id: str, module: str = "Leads", **targets: Any) -> None:
         """Convert a lead; `targets` may set Converted_Account and its like."""
-        with self.lock:
+        with self.lock, self.audit.acting(self, audit.CONVERTED, module, id):
             self.remember(module, id)
             record = self.tables[module][id]
             record.converted = True
@@ -187,7 +201,7 @@ class Org(Schema):
 
         `background`: their notes and activities move to the master only in `finish_merges`.
         """
-        with self.lock:
+        with self.lock, self.audit.acting(self, audit.MERGED, module, *losers):
             deletions.merge(self, module, master, losers, background)
 
     def finish_merges(self) -> None:

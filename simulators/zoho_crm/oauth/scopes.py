@@ -17,6 +17,7 @@ READ_SCOPES = frozenset(
         "ZohoCRM.modules.READ", "ZohoCRM.settings.READ", "ZohoCRM.users.READ", "ZohoCRM.org.READ",
         "ZohoCRM.bulk.READ", "ZohoCRM.coql.READ", "ZohoSearch.securesearch.READ", "ZohoCRM.apis.READ",
         "ZohoCRM.features.READ", "ZohoCRM.notifications.READ", "ZohoCRM.files.READ",
+        "ZohoCRM.settings.audit_logs.CREATE", "ZohoFiles.files.READ",
     }
 )  # fmt: skip
 # What Zoho's page says in words beside a scope, without the service that it begins with; another scope stands there by its name alone.
@@ -28,6 +29,7 @@ MEANINGS = {
     "bulk.read": "Read many records at once (Bulk Read)",
     "coql.read": "Ask for records by query (COQL)",
     "securesearch.read": "Count and search records",
+    "settings.audit_logs.create": "Export the audit log",
 }
 
 

@@ -72,6 +72,10 @@ class ZohoAuthenticator(AuthBase):
         """The API's base URL, from the token's answer; asks for a token if there is none yet."""
         return self._domain(self._current())
 
+    def may_ask(self, url: str) -> bool:
+        """Whether a call of this URL may bring a token along."""
+        return _origin(url) in map(_origin, self._hosts(self._current()))
+
     @property
     def service(self) -> Service:
         return self._credentials.zoho
@@ -103,7 +107,7 @@ class ZohoAuthenticator(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         token = self._current()
-        check_host(request.url, self._domain(token))
+        check_host(request.url, *self._hosts(token))
         request.headers["Authorization"] = f"{SCHEME} {token.access_token}"
         request.register_hook("response", self._repeat_with_new_token)  # type: ignore[no-untyped-call]
         return request
@@ -224,6 +228,10 @@ class ZohoAuthenticator(AuthBase):
         own = self._credentials
         return choose_api_domain(token.api_domain, own.data_centre, own.instance, own.api_domain)
 
+    def _hosts(self, token: Token) -> tuple[str, str]:
+        """The base URLs that may see a token: of the API, and of the data centre's exported files."""
+        return self._domain(token), self._credentials.data_centre.download_server
+
     # ---- the 401
 
     def _repeat_with_new_token(self, response: requests.Response, **kwargs: Any) -> requests.Response:
@@ -232,7 +240,7 @@ class ZohoAuthenticator(AuthBase):
         The hook travels with a request to wherever a redirect leads, so it stops there.
         """
         refuse_redirect(response)
-        if _origin(response.request.url) != _origin(self.api_domain):
+        if not self.may_ask(response.request.url or ""):
             return response
         if response.status_code != 401 or error_code(response) not in INVALID_TOKEN_CODES:
             return response
@@ -260,9 +268,9 @@ def repeat_with(response: requests.Response, authorization: str, **kwargs: Any) 
     return repeated
 
 
-def check_host(url: str | None, allowed: str) -> None:
-    """Raises ZohoConnectionError for a URL at another host than the one that a token is for."""
-    if _origin(url) != _origin(allowed):
+def check_host(url: str | None, *allowed: str) -> None:
+    """Raises ZohoConnectionError for a URL at another host than those that a token is for."""
+    if _origin(url) not in map(_origin, allowed):
         raise ZohoConnectionError(
             f"{_origin(url)[1]} is not the host that this token is for: no call is made"
         )

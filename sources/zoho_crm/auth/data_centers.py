@@ -32,6 +32,11 @@ class DataCentre:
         """Where clients are registered; Canada's is at zohocloud.ca, as its accounts are."""
         return f"https://{self.accounts_host.replace('accounts.', 'api-console.', 1)}"
 
+    @property
+    def download_server(self) -> str:
+        """Where exported files lie, as Zoho's page on the audit log shows it for zoho.com."""
+        return f"https://{self.accounts_host.replace('accounts.', 'download.', 1)}"
+
     def api_domain(self, instance: Instance = "Production") -> str:
         return f"https://{SUBDOMAINS[instance]}.{self.api_suffix}"
 

@@ -10,6 +10,7 @@ MODULES = "modules.READ"
 LIST_MODULES, LIST_FIELDS = "settings.modules.READ", "settings.fields.READ"  # without them no module is read
 LAYOUTS = "settings.layouts.READ"
 BULK, COQL = "bulk.READ", "coql.READ"
+FILES = "ZohoFiles.files.READ"  # of no service alone: the files of exports ask for it
 # Our own tables; what they are called by is in sources/zoho_crm/discovery/account_tables.py.
 OF_TABLES = {
     "users": ("users.READ",),
@@ -23,6 +24,7 @@ OF_TABLES = {
     "pipelines": (LAYOUTS, "settings.pipeline.READ"),
     "modules": (LIST_MODULES,),
     "fields": (LIST_FIELDS,),
+    "audit_log": ("settings.audit_logs.CREATE", "settings.audit_logs.READ", FILES),
 }
 # What to ask when the token's answer named no scopes: any answer but OAUTH_SCOPE_MISMATCH means that it is
 # granted, a complaint about a missing parameter, too. No Bulk Read job is made: the one asked for does not exist.
@@ -41,6 +43,7 @@ PROBES = {
     "settings.tags.READ": "settings/tags?module={module}",
     LAYOUTS: "settings/layouts?module={module}",
     "settings.pipeline.READ": "settings/pipeline",
+    "settings.audit_logs.READ": "settings/audit_log_export",
 }
 
 
@@ -56,7 +59,7 @@ def of_tables(service: Service) -> dict[str, tuple[str, ...]]:
     """Our tables that the service may fill -> their scopes."""
     names = {table: service.pipelines if table == "pipelines" else table for table in OF_TABLES}
     return {
-        name: tuple(map(service.scope, OF_TABLES[table]))
+        name: tuple(part if part == FILES else service.scope(part) for part in OF_TABLES[table])
         for table, name in names.items()
         if name not in service.lacks
     }
@@ -84,9 +87,12 @@ def needs(service: Service, modules: Iterable[str], own: Iterable[str]) -> dict[
 
 
 def wide(scope: str) -> str:
-    """`ZohoCRM.settings.READ` of `ZohoCRM.settings.roles.READ`: what is asked for in its place."""
+    """`ZohoCRM.settings.READ` of `ZohoCRM.settings.roles.READ`: what is asked for in its place.
+
+    Only of scopes to read: more than an export of the log is not to be created.
+    """
     parts = scope.split(".")
-    return ".".join([*parts[:2], parts[-1]])
+    return ".".join([*parts[:2], parts[-1]]) if parts[-1] == "READ" else scope
 
 
 def of_module(service: Service, module: str) -> list[str]:

@@ -84,6 +84,14 @@ class Journal:
             entry = self._entries.get(key)
         return entry if entry and _is_younger(entry, FRESH, now) else None
 
+    def begun(self, module: str, now: datetime) -> datetime | None:
+        """Up to when a reading of this module was to reach that made jobs and was not finished."""
+        with self._lock:
+            ends = [
+                e.until for e in self._entries.values() if e.module == module and _is_younger(e, FRESH, now)
+            ]
+        return max(ends, default=None)
+
     def keep(self, entry: Entry) -> None:
         """Remember a job, in place of an earlier one for the same question. On disk when this returns."""
         if not JOB_ID.fullmatch(entry.job_id):

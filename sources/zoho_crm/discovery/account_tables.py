@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
+from ..config import AUDIT_LOG as AUDIT_LOG_NAME
 from ..models import Field, Module
 from ..service import CRM, SERVICES, Service
 from ..transform.column_types import Column
@@ -19,15 +20,15 @@ class AccountTable:
     """A list of rows of Zoho's and the table it becomes.
 
     `each` says for what one call is made: for the account, for each module, or for each layout of
-    `module`; the latter two are asked once a day, and their rows may share an id. `flat` names objects
-    whose keys become columns.
+    `module`; the latter two are asked once a day, and their rows may share an id. An `export` is a job, once a day, whose
+    rows are added to those that are there. `flat` names objects whose keys become columns.
     """
 
     table: str
     path: str
     key: str
     fields: tuple[Field, ...]
-    each: Literal["account", "module", "layout"] = "account"
+    each: Literal["account", "module", "layout", "export"] = "account"
     paged: bool = False
     queries: tuple[Mapping[str, str], ...] = ({},)
     flat: tuple[str, ...] = ()
@@ -202,12 +203,24 @@ FIELDS = AccountTable(
 )
 
 
+# Zoho documents no column of the exported file: extract/audit_log.py has the headers that are taken for these.
+AUDIT_LOG = AccountTable(
+    AUDIT_LOG_NAME,
+    "settings/audit_log_export",
+    "audit_log_export",
+    fields(text="id", datetime="audited_time", lookup="Done_By")
+    + fields(text="done_by_name action module record_id record_name source ip_address details"),
+    each="export",
+)
+
+
 def endpoints(service: Service) -> tuple[AccountTable, ...]:
     """The tables of a service's account; in Bigin `pipelines` are its deals, the module Pipelines."""
-    return tuple(
+    own = (
         replace(e, table=service.pipelines, module=service.deals) if e.each == "layout" else e
         for e in ENDPOINTS
     )
+    return (*own, AUDIT_LOG)
 
 
 def source_tables(service: Service) -> tuple[str, ...]:

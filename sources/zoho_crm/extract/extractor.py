@@ -98,6 +98,7 @@ class ExtractResult:
     part_by: str | None = (
         None  # a part of the table: its rows take the place of those with the same value here
     )
+    adds: bool = False  # its rows are added to those that the table has, by the key
     deletions: tuple[Deletion, ...] = ()  # since the last sync
     gone: dict[str, datetime] = field(default_factory=dict)  # ids whose rows have to leave, and since when
     gap: str | None = None  # why the feed of deletions may not be whole

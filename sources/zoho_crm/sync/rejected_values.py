@@ -135,7 +135,7 @@ def _known(warehouse: Warehouse) -> dict[str, set[tuple[str, str]]]:
 
 def _read_again(reading: ExtractResult, ids: set[str]) -> set[str]:
     """Those of the ids of which this reading tells: all, if it is whole."""
-    if reading.plan is None or reading.plan.is_full_refresh:
+    if not reading.adds and (reading.plan is None or reading.plan.is_full_refresh):
         return ids
     with duckdb.connect() as database:
         asked = pa.table({"id": sorted(ids)})

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 
 from ..client.client import ZohoClient
 from ..client.progress import ProgressCallback, ProgressListener
-from ..discovery.account_tables import FIELDS, MODULES, AccountTable, endpoints
+from ..discovery.account_tables import AUDIT_LOG, FIELDS, MODULES, AccountTable, endpoints
 from ..discovery.catalog import Catalog, skip_reason
 from ..extract.account import Before, Row, field_rows, gone_field_rows, module_rows, read_endpoint, write_rows
+from ..extract.audit_log import AuditPeriod, columns_of, private_words, read_audit_log
 from ..extract.extractor import ExtractResult, read_module
 from ..models import Module
 from ..planning.plan import Plan
@@ -21,6 +22,7 @@ from ..planning.schedule import is_due
 from ..transform.column_types import Column
 from ..transform.naming import name_columns
 
+A_DAY = timedelta(days=1)
 BULK_READERS = 16  # they mostly wait for Zoho; the account's limits are kept by the client
 OTHER_READERS = 4
 
@@ -35,6 +37,7 @@ class Table:
     read: Callable[[Path, ProgressCallback], ExtractResult]
     calls: int  # as far as they can be told before the reading; each costs one credit
     plan: Plan | None = None
+    reason: str = "read whole"
 
 
 def module_tables(client: ZohoClient, catalog: Catalog) -> list[Table]:
@@ -49,7 +52,10 @@ def module_tables(client: ZohoClient, catalog: Catalog) -> list[Table]:
 def account_tables(client: ZohoClient, catalog: Catalog) -> list[Table]:
     """The account's own tables that are wanted and due."""
     due = [e for e in due_endpoints(catalog) if catalog.reads(e.table)]
-    return [_account_table(client, catalog, endpoint) for endpoint in due]
+    return [
+        _audit_log(client, catalog) if endpoint is AUDIT_LOG else _account_table(client, catalog, endpoint)
+        for endpoint in due
+    ]
 
 
 def due_endpoints(catalog: Catalog) -> list[AccountTable]:
@@ -58,6 +64,8 @@ def due_endpoints(catalog: Catalog) -> list[AccountTable]:
 
 def calls_of(endpoint: AccountTable, catalog: Catalog) -> int:
     """What reading one takes, as far as it can be told before."""
+    if endpoint is AUDIT_LOG:
+        return _audit_period(catalog).calls
     return _calls_of(endpoint, _asked_for_settings(catalog))
 
 
@@ -75,6 +83,34 @@ def _account_table(client: ZohoClient, catalog: Catalog, endpoint: AccountTable)
 
     columns = endpoint.columns(endpoint.fields, known)
     return Table(endpoint.table, endpoint.table, columns, read, _calls_of(endpoint, modules))
+
+
+def _audit_log(client: ZohoClient, catalog: Catalog) -> Table:
+    known = catalog.memory.columns.get(AUDIT_LOG.table, {})
+    period = _audit_period(catalog)
+
+    def read(folder: Path, watch: ProgressCallback) -> ExtractResult:
+        return read_audit_log(client, period, known, folder, watch)
+
+    columns = columns_of(period.rules, (), known)
+    name = AUDIT_LOG.table
+    return Table(name, name, columns, read, period.calls, reason=period.reason)
+
+
+def _audit_period(catalog: Catalog) -> AuditPeriod:
+    """Since the latest reading; everything the first time, with other rules, or if somebody has dropped the table."""
+    memory, name, rules = catalog.memory, AUDIT_LOG.table, catalog.choice.policy.rules
+    synced, there = memory.synced.get(name), memory.destination_columns
+    lost = there is not None and name not in there
+    if synced is None or lost or catalog.choice.refresh or _has_other_rules(catalog):
+        return AuditPeriod(catalog.until, rules=rules)
+    return AuditPeriod(catalog.until, min(synced.until, catalog.until), rules)
+
+
+def _has_other_rules(catalog: Catalog) -> bool:
+    """Whether the log is to hide, or to show, other things than when it was read."""
+    synced = catalog.memory.synced.get(AUDIT_LOG.table)
+    return synced is not None and synced.private != private_words(catalog.choice.policy.rules)
 
 
 def _calls_of(endpoint: AccountTable, modules: Sequence[str]) -> int:
@@ -166,9 +202,14 @@ def _day_and_time(moment: str) -> str:
 def _is_due(endpoint: AccountTable, catalog: Catalog) -> bool:
     read = catalog.memory.settings_read.get(endpoint.table)
     asked_for = catalog.choice.refresh or endpoint.table in catalog.choice.only
+    if endpoint is AUDIT_LOG:  # one export a day at most
+        synced = catalog.memory.synced.get(endpoint.table)
+        asked_for = catalog.choice.refresh or synced is None or _has_other_rules(catalog)
     if endpoint.each == "account" or read is None or asked_for:
         return True
     last, every = datetime.fromisoformat(read), catalog.choice.policy.settings_refresh
+    if endpoint is AUDIT_LOG:
+        every = max(every, A_DAY)
     return is_due(last, every, catalog.until, catalog.memory.gap)
 
 

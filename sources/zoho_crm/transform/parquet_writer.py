@@ -83,6 +83,23 @@ def without_rows(parquet_file: ParquetFile, ids: Collection[str]) -> ParquetFile
     return replace(parquet_file, rows=parquet_file.rows - len(there))
 
 
+def with_others(parquet_file: ParquetFile, others: Path) -> ParquetFile:
+    """These rows, and of another file those with other ids."""
+    schema, path = parquet_file.schema, parquet_file.path.with_suffix(".all.parquet")
+    with duckdb.connect() as database:
+        database.execute("set time zone 'UTC'")
+        rows = database.execute(
+            f"select * from {_parquet(parquet_file.path)} union all by name"
+            f" select * from {_parquet(others)} where id not in (select id from {_parquet(parquet_file.path)})"
+        ).to_arrow_reader(GROUP_ROWS)
+
+        def tables() -> Iterator[pa.Table]:
+            yield schema.empty_table()
+            yield from (conform(pa.Table.from_batches([batch]), schema) for batch in rows)
+
+        return write_parquet(tables(), path, key=None)
+
+
 @dataclass
 class _Part:
     """A file with one schema; of its rows the first so many count."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.zoho_crm.authorize.scopes import wanted
 from simulators.zoho_crm import Module, Quirks, serve
+from sources.zoho_crm.auth.credentials import resolve_credentials
 from sources.zoho_crm.auth.scopes import PROBES, covers, needs, of_tables
+from sources.zoho_crm.config import ON_REQUEST
 from sources.zoho_crm.discovery.account_tables import ENDPOINTS, own_tables
 from sources.zoho_crm.extract.account import Before, read_endpoint
 from sources.zoho_crm.service import CRM
@@ -269,4 +272,33 @@ def test_a_scope_is_covered_by_itself_by_all_and_by_a_wider_group(granted, scope
 
 
 def test_what_a_sync_asks_for_covers_every_table():
-    assert all(covers(CRM.scopes, scope) for scope in needs(CRM, ["Leads"], own_tables(CRM)))
+    usual = [name for name in own_tables(CRM) if name not in ON_REQUEST]
+    assert all(covers(CRM.scopes, scope) for scope in needs(CRM, ["Leads"], usual))
+
+
+# ---- the audit log, which is read on request only
+
+AUDIT = {"ZohoCRM.settings.audit_logs.CREATE", "ZohoFiles.files.READ"}
+
+
+@both_ways
+def test_the_scopes_of_the_audit_log_are_looked_at_where_it_is_asked_for(told, check):
+    assert not [name for name in check(of(*EVERY, told=told)).checks if "audit" in name]
+    done = check(of(*EVERY, told=told), "--audit-log")
+    if told:
+        assert (done.code, done["scope ZohoCRM.settings.audit_logs.CREATE"]) == (3, "failed")
+        assert "no run of audit_log" in done.says("scope ZohoCRM.settings.audit_logs.CREATE")
+        for scope in AUDIT:
+            assert "authorize --audit-log`, which asks for it" in done.says(f"scope {scope}")
+    else:
+        assert (done.code, done["scope ZohoCRM.settings.audit_logs.CREATE"]) == (0, "unknown")
+    assert check(of(*EVERY, *AUDIT), "--audit-log").code == 0
+
+
+def test_authorize_asks_for_them_only_with_the_option():
+    credentials = resolve_credentials("OAuthClientId=a;OAuthClientSecret=b;OAuthRefreshToken=c;")
+    assert wanted([], [], credentials) == [*CRM.scopes]
+    assert {*wanted([], [], credentials, audit_log=True)} == {*CRM.scopes} | AUDIT
+    narrow = wanted(["Leads"], [], credentials, audit_log=True)
+    assert {*AUDIT, "ZohoCRM.settings.audit_logs.READ"} <= {*narrow}
+    assert "ZohoCRM.settings.CREATE" not in narrow
