@@ -92,6 +92,12 @@ def test_all_comes_the_first_time_and_then_what_is_new_once_a_day(load, org):
     assert load.rows(kind) == [("TIMESTAMP WITH TIME ZONE", "VARCHAR")]
     made = exports(org)
     assert made == 7  # of 180 days each
+    planned = next(line for line in load.run.expected.lines if line.module == "audit_log")
+    assert (planned.reason, planned.credits) == ("everything that Zoho keeps", 1 + 7 * 4)
+    paid = [
+        c.credits for c in org.ledger.calls() if "audit" in c.path or c.query.get("type") == "CurrentUser"
+    ]
+    assert load.reading("audit_log").usage.credits == sum(paid) == 30
 
     work(org, names=("one", "two", "three", "four", "five"))
     org.clock.advance(hours=3)
@@ -195,13 +201,28 @@ def test_more_entries_of_one_minute_than_a_job_exports_fail_the_table_and_no_oth
 # ---- jobs
 
 
-def test_a_run_that_broke_off_uses_its_job_again_and_what_came_since_follows_a_day_later(load, org):
+def killed(*_):
+    raise Killed
+
+
+class Killed(BaseException):
+    """As a signal ends a run: nobody may handle it."""
+
+
+def test_a_run_that_broke_off_uses_its_job_again_and_what_came_since_follows_a_day_later(
+    load, org, monkeypatch
+):
     work(org)
     run(load)
     org.clock.advance(days=1)
     work(org)
-    org.faults.add(FILE, times=50, reset=True)
     made = exports(org)
+    with monkeypatch.context() as patched:
+        patched.setattr("sources.zoho_crm.extract.audit_log.download", killed)
+        with pytest.raises(Killed):
+            run(load)
+    assert exports(org) == made + 1
+    org.faults.add(FILE, times=50, reset=True)
     assert run(load).exit_code == 1
     assert exports(org) == made + 1
     org.faults = Faults()

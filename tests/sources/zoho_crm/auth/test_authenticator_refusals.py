@@ -186,3 +186,35 @@ def test_tokens_of_client_credentials_are_shared_by_org(zoho, tmp_path):
     assert zoho.auth(BY_CLIENT, TokenCache(str(tmp_path))).token() == "1000.new.1"
     assert zoho.auth(BY_CLIENT, TokenCache(str(tmp_path))).token() == "1000.new.1"
     assert zoho.auth(BY_CLIENT + ";OrgId=601", TokenCache(str(tmp_path))).token() == "1000.new.2"
+
+
+# ---- hosts
+
+
+@pytest.mark.parametrize(
+    ("region", "url", "may"),
+    [
+        ("US", "https://www.zohoapis.com/crm/v8/org", True),
+        ("US", "https://download.zoho.com/v2/crm/1/auditlog/2/AuditLog.csv", True),
+        ("EU", "https://download.zoho.eu/v2/crm/1/auditlog/2/AuditLog.csv", True),
+        ("Australia", "https://download.zoho.com.au/v2/x", True),
+        ("Canada", "https://download.zohocloud.ca/v2/x", True),
+        ("EU", "https://download.zoho.com/v2/x", False),
+        ("US", "http://download.zoho.com/v2/x", False),
+        ("US", "https://download.zoho.com.example.com/v2/x", False),
+        ("US", "https://download.zoho.com:8443/v2/x", False),
+        ("US", "https://download.zoho.com@example.com/v2/x", False),
+        ("US", "", False),
+    ],
+)
+def test_a_token_goes_to_the_api_and_to_the_exported_files_of_its_data_centre_only(region, url, may):
+    settings = f"Region={region};OAuthAccessToken=1000.x.y;InitiateOAuth=OFF;OAuthSettingsLocation=memory://"
+    auth = ZohoAuthenticator(resolve_credentials(settings))
+    assert auth.may_ask(url) == may
+    request = requests.Request("GET", url or "https://example.com").prepare()
+    if may:
+        assert auth(request).headers["Authorization"] == "Zoho-oauthtoken 1000.x.y"
+    else:
+        with pytest.raises(ZohoConnectionError, match="is not the host that this token is for"):
+            auth(request)
+        assert "Authorization" not in request.headers
