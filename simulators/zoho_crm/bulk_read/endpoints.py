@@ -36,7 +36,7 @@ def module_of_job(org: Org, request: Request, variables: dict[str, str]) -> str 
 )
 def create_job(org: Org, request: Request) -> Answer:
     query = read_body(org, request)
-    if not query.flags_only:
+    if not query.of_all:
         need_edited_only(query.module, query.named, query.test)
     elif query.module.generated is not None and org.tables[query.module.api_name]:
         unmodelled("Bulk Read: a whole generated module of which rows were edited")
@@ -148,7 +148,8 @@ def generated_archive(org: Org, job: BulkJob) -> bytes:
         unmodelled(f"Bulk Read: the rows of {job.query.module.api_name}")
     first = (job.query.page - 1) * org.rules.bulk_page_size
     names = [column.path for column in job.query.columns]
-    cached = generated.archive(names, (first, first + job.count), org.quirks.bulk_id_header, dialect_of(org))
+    window, header = (first, first + job.count), org.quirks.bulk_id_header
+    cached = generated.archive(names, window, header, dialect_of(org), job.query.created)
     return named(cached, f"{job.id}.csv")
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from ..crm.models import Record
+from ..generated.columns import LATEST
+from ..generated.module import Generated
 from .archive import Dialect, write_csv, zip_csv
 from .query import BulkQuery, give_token
 
@@ -65,7 +67,8 @@ def plan_span(org: Org, query: BulkQuery) -> tuple[datetime, datetime] | None:
         return None
     busy = sorted(job.span[1] for job in org.jobs.values() if job.span and job.span[1] > org.clock.now())
     free = busy[-quirks.bulk_jobs_parallel] if len(busy) >= quirks.bulk_jobs_parallel else org.clock.now()
-    rows = min(rows_of(org, query), org.rules.bulk_page_size)
+    size = org.rules.bulk_page_size
+    rows = max(0, min(size, rows_of(org, query) - (query.page - 1) * size))
     seconds = max(quirks.bulk_seconds_per_job, rows / quirks.bulk_rows_per_second)
     return free, free + timedelta(seconds=seconds)
 
@@ -74,13 +77,18 @@ def rows_of(org: Org, query: BulkQuery) -> int:
     """How many rows of the module belong into the files of all pages together."""
     if is_listed(query):
         return sum(query.test(record) for record in org.shown(query.module.api_name))
-    generated = query.module.generated
-    return generated.rows if generated and query.test(Record(query.module.api_name, "0", {})) else 0
+    generated, created = query.module.generated, query.created
+    assert isinstance(generated, Generated)
+    within = created.since or (created.until or LATEST) - timedelta(seconds=1)
+    shown = query.test(
+        Record(query.module.api_name, "0", {"Created_Time": within})
+    )  # flags may hide them all
+    return generated.count(created) if shown else 0
 
 
 def is_listed(query: BulkQuery) -> bool:
     """Whether the rows are records: of a generated module, those that were edited."""
-    return query.module.generated is None or not query.flags_only
+    return query.module.generated is None or not query.of_all
 
 
 def run(org: Org, job: BulkJob) -> None:

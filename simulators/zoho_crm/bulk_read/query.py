@@ -12,6 +12,7 @@ from ..crm.columns import APPROVAL, Column, Columns, RefusedColumn, UnknownColum
 from ..crm.comparison import Predicate, combined
 from ..crm.models import Field, Module
 from ..exceptions import refuse, unmodelled
+from ..generated.module import OF_ALL, Span
 from ..oauth.scopes import need_scope
 from ..routes import Request
 from .criteria import compile_criteria, named_fields, with_ids
@@ -49,11 +50,30 @@ class BulkQuery:
         return int(self.echo["page"])
 
     @property
-    def flags_only(self) -> bool:
-        return self.named <= {"$converted", *APPROVAL}
+    def of_all(self) -> bool:
+        """Whether all rows of a generated module can be tested without making them."""
+        return self.named <= OF_ALL
+
+    @property
+    def created(self) -> Span:
+        """What the criteria say of Created_Time, where all of them must hold; else the generated rows cannot tell."""
+        criteria = self.echo.get("criteria")
+        if criteria is None:
+            return Span()
+        parts = [criteria]
+        while any(_is_all_of(part) for part in parts):
+            parts = [inner for part in parts for inner in (part["group"] if _is_all_of(part) else [part])]
+        if any("group" in part and "Created_Time" in named_fields(part) for part in parts):
+            unmodelled("Bulk Read: Created_Time in a generated module, joined by `or`")
+        plain = (part for part in parts if "group" not in part)
+        return Span.of((p["field"]["api_name"], p["comparator"], p["value"]) for p in plain)
 
     def next_page(self) -> BulkQuery:
         return replace(self, echo={**self.echo, "page": self.page + 1})
+
+
+def _is_all_of(criteria: dict[str, Any]) -> bool:
+    return str(criteria.get("group_operator", "")).lower() == "and"
 
 
 @dataclass(frozen=True)

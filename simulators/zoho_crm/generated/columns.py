@@ -128,6 +128,11 @@ def created(salt: int = 0) -> str:
     return f"({int(START.timestamp())} + (i * 86413 + {salt}) % {SECONDS})"
 
 
+def created_at(number: int) -> datetime.datetime:
+    """Created_Time of one row."""
+    return START + datetime.timedelta(seconds=number * 86413 % SECONDS)
+
+
 def modified() -> str:
     return f"({created()} + (i * 3571) % {AGEING})"
 

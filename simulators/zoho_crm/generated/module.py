@@ -6,12 +6,13 @@ import hashlib
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from datetime import timezone
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -21,9 +22,10 @@ from ..exceptions import unmodelled
 from .columns import (
     FIRST_ID,
     LATEST,
-    START,
     SYSTEM_NAMES,
     GeneratedColumn,
+    created,
+    created_at,
     generated_columns,
     literal,
 )
@@ -39,7 +41,38 @@ FLAG_CELLS = {
 }
 PLAIN = Dialect(timezone.utc)
 ONE_AT_A_TIME = Lock()
-OF_WINDOWS = frozenset({"id", "Modified_Time", "$converted", "Converted__s", "$approved", "$approval_state"})
+OF_ALL = frozenset({"Created_Time", "$converted", "$approved", "$approval_state"})  # tests of every row
+OF_WINDOWS = OF_ALL | {"id", "Modified_Time", "Converted__s"}
+
+
+@dataclass(frozen=True)
+class Span:
+    """Created_Time from `since` up to, and without, `until`; open where None."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @classmethod
+    def of(cls, tests: Iterable[tuple[str, str, Any]]) -> Span:
+        """The span that (field, comparator, value) of criteria joined by `and` leave; those of flags leave all."""
+        found = cls()
+        for name, comparator, value in tests:
+            if name != "Created_Time":
+                continue
+            at = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+            if comparator == "greater_equal":
+                found = replace(found, since=max(found.since or at, at))
+            elif comparator == "less_than":
+                found = replace(found, until=min(found.until or at, at))
+            else:
+                unmodelled(f"{comparator!r} of Created_Time in a generated module")
+        return found
+
+    @property
+    def sql(self) -> str:
+        since = self.since.timestamp() if self.since else 0
+        until = self.until.timestamp() if self.until else 1e12
+        return f"{created()} >= {int(since)} AND {created()} < {int(until)}"
 
 
 @dataclass
@@ -50,14 +83,29 @@ class Generated:
     columns: tuple[GeneratedColumn, ...]
     folder: Path
 
+    def count(self, span: Span = Span()) -> int:
+        """How many rows were created within a span."""
+        return self.rows if span == Span() else count_rows(self.rows, span.sql)
+
     def archive(
-        self, fields: Sequence[str], window: tuple[int, int], id_header: str, dialect: Dialect
+        self,
+        fields: Sequence[str],
+        window: tuple[int, int],
+        id_header: str,
+        dialect: Dialect,
+        span: Span = Span(),
     ) -> Path:
-        """The zip of the rows from `window[0]` up to `window[1]`, made once and then found again."""
+        """The zip of the rows from `window[0]` up to `window[1]` of a span, made once and then found again."""
         cells_of = {**FLAG_CELLS, **{column.field.api_name: column.sql for column in self.columns}}
         chosen = [("id", id_header), *((name, name) for name in fields if name != "id")]
         cells = ", ".join(f'{cells_of[name](dialect)} AS "{header}"' for name, header in chosen)
-        query = f"SELECT {cells} FROM range({window[0]}, {window[1]}) AS numbers(i)"
+        rows = f"range({window[0]}, {window[1]}) AS numbers(i)"
+        if span != Span():
+            rows = (
+                f"(SELECT i FROM range({self.rows}) AS numbers(i) WHERE {span.sql} ORDER BY i"
+                f" LIMIT {window[1] - window[0]} OFFSET {window[0]})"
+            )
+        query = f"SELECT {cells} FROM {rows}"
         key = hashlib.sha256(json.dumps([VERSION, query, dialect.line_end]).encode()).hexdigest()[:32]
         path = self.folder / f"{key}.zip"
         with ONE_AT_A_TIME:
@@ -79,6 +127,13 @@ class Generated:
             [column.value(cell) for column, cell in zip(self.columns, row, strict=True)] for row in rows
         ]
         return [Record(module, row[0], dict(zip(names, row, strict=True))) for row in values]
+
+
+@lru_cache
+def count_rows(rows: int, condition: str) -> int:
+    with duckdb.connect() as connection:
+        query = f"SELECT count(*) FROM range({rows}) AS numbers(i) WHERE {condition}"
+        return int(connection.execute(query).fetchall()[0][0])
 
 
 def write_archive(query: str, path: Path) -> None:
@@ -137,8 +192,10 @@ def need_edited_only(module: Module, named: Collection[str], passes: Callable[[R
     """
     if module.generated is None:
         return
-    last = str(FIRST_ID + module.generated.rows - 1)
-    newest = Record(module.api_name, last, {"id": last, "Created_Time": START, "Modified_Time": LATEST})
+    number = module.generated.rows - 1
+    last = str(FIRST_ID + number)
+    times = {"Created_Time": created_at(number), "Modified_Time": LATEST}
+    newest = Record(module.api_name, last, {"id": last, **times})
     if not set(named) <= OF_WINDOWS or passes(newest):
         unmodelled(f"{module.api_name} is generated: beside archives there is only what was edited since")
 

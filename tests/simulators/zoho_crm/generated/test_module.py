@@ -57,6 +57,25 @@ def test_all_pages_together_hold_every_row_once(org: Org) -> None:
     assert len(found[0][0]) == 40
 
 
+def test_ranges_of_created_time_hold_every_row_once(org: Org) -> None:
+    created = sorted(row["Created_Time"] for page in pages(org) for row in page)
+    border, found = created[250], []
+    for comparator in ("less_than", "greater_equal"):
+        criteria = {"field": {"api_name": "Created_Time"}, "comparator": comparator, "value": border}
+        job = job_of(org, "Big", criteria=criteria)
+        result = finish(org, job)["result"]
+        found.append(download(org, job))
+        if result["more_records"]:
+            job = job_of(org, page_token=result["next_page_token"])
+            finish(org, job)
+            found.append(download(org, job))
+    assert [len(page) for page in found] == [250, 300, 150]
+    assert len({row["Id"] for page in found for row in page}) == 700
+    assert max(row["Created_Time"] for row in found[0]) < border <= found[1][0]["Created_Time"]
+    counted = get(org, "/crm/v8/Big/actions/count", criteria=f"(Created_Time:less_than:{border})")
+    assert counted.body == {"count": 250}
+
+
 def test_the_cells_are_awkward(org: Org) -> None:
     rows = [row for page in pages(org) for row in page]
     module = org.modules["Big"]
