@@ -111,8 +111,10 @@ def test_repeated_rows_of_a_module_without_modified_time_are_kept_once(tmp_path)
         ("x y x", "x y"),
     ],
 )
-def test_rows_that_repeat_in_another_group_are_found(tmp_path, monkeypatch, ids, kept):
+@pytest.mark.parametrize("keys_at_once", [2, 2_000_000])
+def test_rows_that_repeat_in_another_group_are_found(tmp_path, monkeypatch, keys_at_once, ids, kept):
     monkeypatch.setattr(parquet_writer, "GROUP_ROWS", 2)
+    monkeypatch.setattr(parquet_writer, "KEYS_AT_ONCE", keys_at_once)
     table = pa.table({"id": ids.split()})
     rows, parquet_file = file_of([table], tmp_path / "x")
     assert sorted(r["id"] for r in rows) == kept.split()
