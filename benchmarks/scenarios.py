@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import tempfile
@@ -33,10 +34,11 @@ class Size:
     many_rows: int | None  # of the run that shows how time and memory grow
     listed_rows: int  # of the peers that read lists
     organisations: int = 100  # of the accounts of one command
+    huge_rows: int = 10_000_000  # of one module, by Bulk Read jobs side by side
 
 
 SIZES = {
-    "short": Size(1, 200_000, 50_000, 100_000, None, 10_000, organisations=10),
+    "short": Size(1, 200_000, 50_000, 100_000, None, 10_000, organisations=10, huge_rows=2_000_000),
     "usual": Size(5, 1_000_000, 200_000, 1_000_000, None, 60_000),
     "long": Size(5, 1_000_000, 200_000, 1_000_000, 10_000_000, 60_000),
 }
@@ -210,6 +212,35 @@ def _zohos_own(told: dict[str, Any], modules: int, rows: int) -> float:
     return told["job_seconds"] + PACE["seconds_per_call"] * (before + around + after) + archive / 20e6
 
 
+def huge(size: Size) -> Report:
+    """One huge module by one job after the other, and by jobs side by side where Zoho works on one, and on four at once.
+
+    Minutes each, so once; the time is mostly simulated (huge.py).
+    """
+    rows, details, lines = size.huge_rows, dict[str, Any](), []
+    for name, jobs, at_once in (
+        ("one after the other", 1, 1),
+        ("side by side, Zoho works on one at a time", 4, 1),
+        ("side by side, Zoho works on four at once", 4, 4),
+    ):
+        with empty_folder() as folder:
+            order = [PYTHON, "-m", "benchmarks.huge", str(rows), str(jobs), str(at_once)]
+            said = run(order, folder, DESTINATION__DUCKDB__CREDENTIALS="crm.duckdb").said
+        found = details[name] = json.loads(said.splitlines()[-1])
+        work = f"{rows:,} rows in one module, jobs {name}"
+        lines.append(Row(work, "rows lost or twice", found["lost"] + found["twice"], 0, ""))
+        if jobs > 1:
+            chain = details["one after the other"]
+            for what, key, most in (
+                ("wall", "seconds", 1.02 if at_once == 1 else 0.35),
+                ("credits", "credits", 1.1),
+                ("peak memory", "peak_mb", 1.3),
+            ):
+                ratio = found[key] / chain[key]
+                lines.append(Row(work, f"{what} against one after the other", ratio, most, "x"))
+    return lines, details
+
+
 def increment(size: Size) -> Report:
     """One in a hundred rows was edited since the first load."""
     rows = size.rows
@@ -346,5 +377,6 @@ WORKS: dict[str, Callable[[Size], Report]] = {
     "changes": changes,
     "idle": idle,
     "paced": paced,
+    "huge": huge,
     "accounts": accounts,
 }

@@ -90,9 +90,30 @@ MUTANTS = (
         "tests/end_to_end/cost/test_credits.py",
     ),
     Mutant(
+        "records of a range's last second are in no range",
+        "sources/zoho_crm/extract/bulk_read/ranges.py",
+        "Window(since, until, CREATED_TIME) for since, until in pairwise(ends)",
+        "Window(since, until and until.replace(second=0), CREATED_TIME) for since, until in pairwise(ends)",
+        "tests/sources/zoho_crm/extract/bulk_read/test_ranges.py",
+    ),
+    Mutant(
+        "what a page of a range lacks is looked for in all ranges",
+        "sources/zoho_crm/extract/bulk_read/reader.py",
+        "PageGapDetector(self.client, plan, self.notes)",
+        "PageGapDetector(self.client, self.plan, self.notes)",
+        "tests/sources/zoho_crm/extract/bulk_read/test_ranges.py",
+    ),
+    Mutant(
+        "a resumed run cuts a module anew",
+        "sources/zoho_crm/extract/bulk_read/ranges.py",
+        "known_jobs.find_boundaries(client.now()) if known_jobs else None",
+        "None",
+        "tests/sources/zoho_crm/extract/bulk_read/test_ranges.py",
+    ),
+    Mutant(
         "only page 1 of a bulk job",
         "sources/zoho_crm/extract/bulk_read/reader.py",
-        "if result.next_page_token and self.job is None:",
+        "if result.next_page_token and not one.more:",
         "if False:",
         "tests/sources/zoho_crm/extract/bulk_read/test_*.py "
         "tests/sources/zoho_crm/sync/test_rejected_values.py "
@@ -285,8 +306,8 @@ MUTANTS = (
     Mutant(
         "a hashed field lands as it is",
         "sources/zoho_crm/extract/bulk_read/reader.py",
-        "yield mask_table(row_completer.complete_rows(table), self.plan.columns)",
-        "yield row_completer.complete_rows(table)",
+        "yield mask_table(completer.complete_rows(table), self.plan.columns)",
+        "yield completer.complete_rows(table)",
         "tests/end_to_end/privacy/test_privacy.py tests/sources/zoho_crm/transform/test_privacy_rules.py",
     ),
     Mutant(

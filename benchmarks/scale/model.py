@@ -5,10 +5,11 @@ Zoho's limits and the prices of its calls are the product's own numbers (limits.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from heapq import heapify, heappop, heappush
+from itertools import pairwise
 from math import ceil
 
 from sources.zoho_crm import limits
@@ -21,6 +22,7 @@ from sources.zoho_crm.planning.cost import (
     cost_of,
     job_seconds,
     polls_of,
+    ranges_of,
     rows_of_jobs,
     window_credits_by_api,
 )
@@ -47,6 +49,7 @@ CALLS_A_CHANGE = (
     2  # of a module with more changes than a page: they are counted; records that wait for approval
 )
 DELETIONS = CRM.deleted_credits - 1  # that list is dearer than a call
+COUNTS_A_RANGE = 4  # of a huge module, until it is known where it ends
 CALLS, JOBS, DOWNLOADS = "Zoho's calls", "Zoho's jobs", "downloads a minute"
 NETWORK, MACHINE = "network", "machine"
 # Assumed.
@@ -61,6 +64,7 @@ class Organisation:
     sizes: tuple[int, ...]
     columns: int = 40
     own_tables: bool = True  # whether users, roles, ... are read, too; with `--modules` they are not
+    jobs: int = limits.BULK_JOBS_PER_MODULE  # of a huge module, side by side
 
     @property
     def modules(self) -> int:
@@ -78,11 +82,15 @@ class Organisation:
 
 @dataclass(frozen=True)
 class Zoho:
-    """How fast Zoho answers: rows a second of its Bulk Read jobs (None: at once), and seconds a call."""
+    """How fast Zoho answers: rows a second of its Bulk Read jobs (None: at once), and seconds a call.
+
+    `jobs_at_once` of the organisation it works on.
+    """
 
     rows_a_second: float | None
     seconds_a_call: float
     downloads_a_minute: float = limits.BULK_DOWNLOADS_PER_MINUTE
+    jobs_at_once: int = 1
 
     def seconds_of_job(self, rows: int) -> float:
         return job_seconds(rows, self.rows_a_second) if self.rows_a_second else 0.0
@@ -135,7 +143,7 @@ def first_load(org: Organisation, under: Conditions) -> Work:
     if costs["records"].credits <= costs["bulk"].credits:
         reading = _by_lists(costs["records"], under.zoho)
     else:
-        reading = _by_jobs(list(map(rows_of_jobs, org.sizes)), under.zoho)
+        reading = _by_jobs([_chains(size, org.jobs) for size in org.sizes], under.zoho)
     seconds = org.values * READ * 2 / min(under.machine.cores, 2)
     return _work(org, under, reading, _Effort(org.values, seconds, org.values * READ_CPU, org.values * LOAD))
 
@@ -148,7 +156,7 @@ def later_run(org: Organisation, under: Conditions, changed: float) -> Work:
     if max(rows) <= limits.RECORDS_PER_PAGE:
         reading, more = _by_lists(Cost(0, 0), under.zoho), 0  # the first page has them all
     elif api == "bulk":
-        reading = replace(_by_jobs(list(map(rows_of_jobs, rows)), under.zoho), memory_mb=MERGED_MB)
+        reading = replace(_by_jobs([_chains(count, 1) for count in rows], under.zoho), memory_mb=MERGED_MB)
     else:
         calls = (cost_of(api, count, org.fields).calls - 1 for count in rows)
         credits = (window_credits_by_api(count, org.fields)[api] for count in rows)
@@ -177,35 +185,56 @@ def _by_lists(cost: Cost, zoho: Zoho) -> _Reading:
     return _Reading(cost.calls, cost.credits, seconds, CELL_IN_JSON, memory)
 
 
-def _by_jobs(modules: list[list[int]], zoho: Zoho) -> _Reading:
-    jobs = sum(map(len, modules))
-    polls, seconds = _queue(modules, zoho)
+Chain = list[int]  # the rows of jobs that are made one after the other
+
+
+def _chains(rows: int, jobs: int) -> list[Chain]:
+    """The jobs of one module, in as many ranges as are read side by side; these take one job more."""
+    ranges, chain = ranges_of(rows, jobs), rows_of_jobs(rows)
+    ends = [round(len(chain) * number / ranges) for number in range(ranges + 1)]
+    chains = [chain[begin:end] for begin, end in pairwise(ends)]
+    return [*chains[:-1], [*chains[-1], 0]] if ranges > 1 else chains
+
+
+def _by_jobs(modules: list[list[Chain]], zoho: Zoho) -> _Reading:
+    jobs = sum(len(chain) for chains in modules for chain in chains)
+    # A module waits for its jobs in turn, so that those of its ranges which wait are not asked for.
+    polls, _ = _queue([[job for chain in chains for job in chain] for chains in modules], zoho)
+    _, seconds = _queue([chain for chains in modules for chain in chains], zoho)
+    looks = sum(1 + COUNTS_A_RANGE * len(chains) for chains in modules if len(chains) > 1)
     downloads = max(0.0, jobs - zoho.downloads_a_minute) / zoho.downloads_a_minute * 60
     return _Reading(
-        calls=2 * jobs + polls,
-        credits=(limits.BULK_CREATE_CREDITS + 1) * jobs + polls,
+        calls=2 * jobs + polls + looks,
+        credits=(limits.BULK_CREATE_CREDITS + 1) * jobs + polls + looks,
         seconds={JOBS: seconds, DOWNLOADS: downloads},
         bytes_a_value=CELL_IN_ARCHIVE,
         memory_mb=FIRST_MB,
     )
 
 
-def _queue(modules: list[list[int]], zoho: Zoho) -> tuple[int, float]:
+def _queue(chains: list[Chain], zoho: Zoho) -> tuple[int, float]:
     """How often jobs are asked for, and when the last one is done.
 
-    Zoho works on one at a time, in the order in which they were made. The next one of a module is made when one is done.
+    Zoho works on so many at a time, in the order in which they were made. The next one of a chain is made when one is
+    done.
     """
-    waiting = deque(map(deque, modules))
-    made = deque((0.0, waiting.popleft()) for _ in range(min(len(modules), limits.BULK_JOBS_AT_ONCE)))
-    polls, now = 0, 0.0
+    places = min(len(chains), limits.BULK_JOBS_AT_ONCE)
+    made = [(0.0, number, [*chain]) for number, chain in enumerate(chains[:places])]
+    waiting = [(number, [*chain]) for number, chain in enumerate(chains)][places:]
+    free, polls, last = [0.0] * zoho.jobs_at_once, 0, 0.0
+    heapify(made)
     while made:
-        since, jobs = made.popleft()
-        own, queued = zoho.seconds_of_job(jobs.popleft()), now - since
-        polls += polls_of(queued + own, own, measured=since > 0, queued=queued)
-        now += own
-        if jobs or waiting:
-            made.append((now, jobs or waiting.popleft()))
-    return polls, now
+        since, number, jobs = heappop(made)
+        own, begun = zoho.seconds_of_job(jobs.pop(0)), max(since, heappop(free))
+        done = begun + own
+        polls += polls_of(done - since, own, measured=since > 0, queued=begun - since)
+        heappush(free, done)
+        last = max(last, done)
+        if not jobs and waiting:
+            number, jobs = waiting.pop(0)
+        if jobs:
+            heappush(made, (done, number, jobs))
+    return polls, last
 
 
 @dataclass(frozen=True)

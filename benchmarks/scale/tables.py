@@ -153,6 +153,21 @@ def speeds_of_zoho(given: Assumptions) -> Iterator[str]:
         yield f"| {speed:,} | {duration(fleet.seconds)} | {fleet.limit} | {timeout} |"
 
 
+def side_by_side(given: Assumptions) -> Iterator[str]:
+    """One huge module, by one job after the other and by ranges side by side, whatever Zoho makes of them."""
+    yield "| Rows in one module | Its jobs | Zoho works on | Time | What limits | Calls | Credits |"
+    yield "| ---: | --- | --- | ---: | --- | ---: | ---: |"
+    for rows in ROWS[1:]:
+        org = Organisation((rows,), given.columns, own_tables=False)
+        for jobs, words in ((1, "one after the other"), (org.jobs, f"{org.jobs} side by side")):
+            for at_once in (1, 2, 4) if jobs > 1 else (1,):
+                zoho = replace(given.conditions.zoho, jobs_at_once=at_once)
+                work = first_load(replace(org, jobs=jobs), replace(given.conditions, zoho=zoho))
+                works_on = "one at a time" if at_once == 1 else f"{at_once} at once"
+                cells = (f"{rows // 1_000_000} M", words, works_on, duration(work.seconds), work.limit)
+                yield f"| {' | '.join(cells)} | {work.calls:,} | {work.credits:,} |"
+
+
 # How the simulator answered: at once, after 50 ms, or at Zoho's pace (scenarios.py). Its archives came over loopback.
 MEASURED_ON = Machine(cores=2, memory_gb=25, network=1e9)
 AT_ONCE = Conditions(Zoho(None, 0.0), MEASURED_ON)
@@ -204,6 +219,11 @@ def _first_loads(works: Mapping[str, Any]) -> Iterator[Compared]:
     for name, sizes in (("one module", (1_000_000,)), ("three modules", (600_000, 200_000, 200_000))):
         work = first_load(replace(million, sizes=sizes), PACED)
         yield f"`paced`, 1,000,000 rows in {name}", works["paced"][name], work
+    huge = Organisation((10_000_000,), columns=4, own_tables=False)
+    for name, found in works["huge"].items():
+        zoho = Zoho(BULK_ROWS_A_SECOND, 0.0, jobs_at_once=4 if name.endswith("four at once") else 1)
+        jobs = 1 if name == "one after the other" else huge.jobs
+        yield f"`huge`, jobs {name}", found, first_load(replace(huge, jobs=jobs), replace(AT_ONCE, zoho=zoho))
 
 
 def _later_runs(works: Mapping[str, Any]) -> Iterator[Compared]:
@@ -265,6 +285,7 @@ TABLES: dict[str, Callable[[Assumptions], Iterator[str]]] = {
     "first loads": first_loads,
     "later runs": later_runs,
     "speeds": speeds_of_zoho,
+    "side by side": side_by_side,
     "measured": lambda given: comparison(),
 }
 

@@ -330,6 +330,7 @@ def open_command(
         choice = ModuleSelection(options.modules, options.exclude, options.full_refresh, policy)
         client = connect(credentials, RetryPolicy(table_deadline=options.table_timeout.total_seconds()))
         client.context.max_credits = options.max_credits
+        client.context.jobs_per_module = options.bulk_read_jobs
         client.waits.watch = progress.waits()
         try:
             yield CommandContext(console, options, credentials, client, pipeline, choice, progress)

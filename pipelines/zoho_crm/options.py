@@ -293,6 +293,7 @@ class Options:
     settings_refresh: timedelta = timedelta(hours=24)
     max_credits: int | None = None
     table_timeout: timedelta = timedelta(hours=6)
+    bulk_read_jobs: int = 4
     destination: str = "duckdb"
     service: str = CRM
     dataset: str = DATASETS[CRM]
@@ -450,6 +451,14 @@ def sync_options() -> list[click.Parameter]:
         ),
         *interval_options(),
         option("--since", type=Moment(), help="Read again the records that changed since this time."),
+        option(
+            "--bulk-read-jobs",
+            type=click.IntRange(1, 10),
+            metavar="N",
+            default=4,
+            show_default=True,
+            help="Bulk Read jobs of one module side by side, for a module of 2,000,000 records or more.",
+        ),
     ]
 
 

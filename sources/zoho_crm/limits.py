@@ -23,6 +23,9 @@ BULK_FIELDS_PER_JOB = 200
 CALLS_AT_ONCE = 5
 # Not documented. Zoho works on about one Bulk Read job at a time, so a few that wait keep it busy.
 BULK_JOBS_AT_ONCE = 10
+# Ours. A huge module is read in ranges, each by a chain of jobs: with more than four the ten downloads a minute limit.
+BULK_JOBS_PER_MODULE = 4
+BULK_ROWS_PER_RANGE = 5 * BULK_ROWS_PER_JOB  # at least: a range may take one more job than its rows need
 ARCHIVES_AT_ONCE = 2  # ours: archives that come and are unpacked, which takes a core each
 # Create Export Audit Log, v8: with a filter at most 180 days a job, three years back, and 1,000,000 entries a file.
 AUDIT_DAYS_PER_JOB = 180

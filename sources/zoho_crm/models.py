@@ -63,12 +63,16 @@ PreferredApi = Literal["auto", "bulk", "coql", "records"]
 NAMES: Mapping[Api, str] = {"records": "Records", "coql": "COQL", "bulk": "Bulk Read"}
 
 
+MODIFIED_TIME, CREATED_TIME, CONVERTED_FLAG = "Modified_Time", "Created_Time", "Converted__s"
+
+
 @dataclass(frozen=True)
 class Window:
-    """The records with `since <= Modified_Time < until`; an open end is None."""
+    """The records with `since <= field < until`; an open end is None."""
 
     since: datetime | None = None
     until: datetime | None = None
+    field: str = MODIFIED_TIME
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class ApiAvailability:
 
     coql: CoqlPages = limits.COQL_PAGES
     failing: tuple[tuple[str, str], ...] = ()  # APIs that failed to read the module lately, and why
+    ranges: int = 1  # of Created_Time, in which Bulk Read would read the module side by side
 
 
 USABLE = ApiAvailability()
@@ -102,9 +107,6 @@ class Skip:
 
     module: Module
     reason: str
-
-
-MODIFIED_TIME, CREATED_TIME, CONVERTED_FLAG = "Modified_Time", "Created_Time", "Converted__s"
 
 
 MaskingMethod = Literal["keep", "drop", "mask", "hash"]

@@ -58,6 +58,7 @@ class ClientContext:
     bulk_rows_a_second: float | None = None  # of the latest long Bulk Read job of this run
     bulk_job_ends: list[float] = field(default_factory=list)  # seconds of the policy's clock
     bulk_jobs: Counter[str] = field(default_factory=Counter)  # of this run: that were good, that failed
+    jobs_per_module: int = limits.BULK_JOBS_PER_MODULE  # of Bulk Read, side by side
     max_credits: int | None = None  # of one run
     spent: int = 0
     coql_in_values: int = limits.COQL_IN_VALUES[0]  # that one IN takes, until a refusal says fewer

@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +25,7 @@ KEPT = timedelta(hours=24)
 NAME = "jobs.jsonl"
 OLD_ARCHIVES = ("*.zip", "*.part")  # that earlier versions kept beside the file
 JOB_ID = re.compile(r"[0-9A-Za-z]{1,64}")  # it becomes a part of a URL
+NO_JOB, BOUNDARIES = "0", "boundaries"
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,13 @@ class Entry:
     job_id: str
     made: datetime
     until: datetime  # of the reading that made it: its rows hold every change before
+    boundaries: tuple[datetime, ...] | None = None  # between a reading's ranges; then there is no such job
 
     def line(self) -> bytes:
         times = {"made": self.made.isoformat(), "until": self.until.isoformat()}
-        entry = {"key": self.key, "module": self.module, "job_id": self.job_id, **times}
+        entry: dict[str, Any] = {"key": self.key, "module": self.module, "job_id": self.job_id, **times}
+        if self.boundaries is not None:
+            entry["boundaries"] = [boundary.isoformat() for boundary in self.boundaries]
         return json.dumps(entry).encode() + b"\n"
 
 
@@ -54,12 +58,15 @@ def _entry(line: bytes) -> Entry | None:
         kept = json.loads(line)
         key, module, job_id = kept["key"], kept["module"], kept["job_id"]
         made, until = (datetime.fromisoformat(kept[name]) for name in ("made", "until"))
+        boundaries = kept.get("boundaries")
+        boundaries = None if boundaries is None else tuple(map(datetime.fromisoformat, boundaries))
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     texts = all(isinstance(text, str) for text in (key, module, job_id))
-    if not texts or not JOB_ID.fullmatch(job_id) or made.tzinfo is None or until.tzinfo is None:
+    zones = [time.tzinfo for time in (made, until, *(boundaries or ()))]
+    if not texts or not JOB_ID.fullmatch(job_id) or None in zones:
         return None
-    return Entry(key, module, job_id, made, until)
+    return Entry(key, module, job_id, made, until, boundaries)
 
 
 class Journal:
@@ -168,7 +175,16 @@ class ModuleJobs:
     def drop(self, body: Mapping[str, Any]) -> None:
         self.journal.drop(self._key(body))
 
-    def _key(self, body: Mapping[str, Any]) -> str:
+    def find_boundaries(self, now: datetime) -> tuple[datetime, ...] | None:
+        """The boundaries of the ranges for which an earlier reading made its jobs; none where it had one range."""
+        entry = self.journal.find(self._key(BOUNDARIES), now)
+        return entry.boundaries if entry else None
+
+    def keep_boundaries(self, boundaries: Iterable[datetime], now: datetime) -> None:
+        key = self._key(BOUNDARIES)
+        self.journal.keep(Entry(key, self.module, NO_JOB, now, self.until, tuple(boundaries)))
+
+    def _key(self, body: Mapping[str, Any] | str) -> str:
         question = json.dumps([self.module, self.about, body], sort_keys=True)
         return hashlib.sha256(question.encode()).hexdigest()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from ..models import MODIFIED_TIME, Window
+from ..models import Window
 
 # ---- the query
 
@@ -58,7 +58,7 @@ def _place(key: Sequence[tuple[str, str]]) -> list[datetime | int]:
 def within(window: Window) -> list[str]:
     """The conditions of a window; none for one that is open at both ends."""
     ends: tuple[tuple[str, datetime | None], ...] = ((">=", window.since), ("<", window.until))
-    return [f"{MODIFIED_TIME} {sign} {quote(end.isoformat(timespec='seconds'))}" for sign, end in ends if end]
+    return [f"{window.field} {sign} {quote(end.isoformat(timespec='seconds'))}" for sign, end in ends if end]
 
 
 def named(flags: Sequence[str]) -> list[str]:

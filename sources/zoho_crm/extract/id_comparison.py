@@ -55,7 +55,11 @@ def narrow(
 
 
 def whole(plan: Plan, rows: int | None, preferred_api: PreferredApi = "auto") -> Plan:
-    """The module read whole, by the API that is right for so many rows; deletions were asked for already."""
+    """The module read whole, by the API that is right for so many rows; deletions were asked for already.
+
+    As one range: whatever a first reading by ranges may have lacked, this one has.
+    """
+    plan = replace(plan, api_availability=replace(plan.api_availability, ranges=1))
     api, reason = choose_api(plan.module, preferred_api, rows, plan.valued, plan.api_availability)
     plan = replace(plan, asked=preferred_api != "auto", rows=rows, window=Window(), first=None, synced=None)
     return plan.with_api(api, reason)

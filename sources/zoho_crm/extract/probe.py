@@ -13,6 +13,7 @@ from ..discovery.catalog import Answer, Catalog, PreviousState, begin, call_in_p
 from ..exceptions import CredentialsError, Retriable, ZohoError, means_not_offered
 from ..models import MODIFIED_TIME, Api, CoqlPages, Field, Module, PreferredApi, PrefetchedPage
 from ..planning.api_selection import Changes, choose_api, choose_api_for_changes, format_minute, why_not_bulk
+from ..planning.cost import ranges_of
 from ..planning.plan import Plan
 from .record_count import Count, read_count, read_count_of
 from .record_lookup import field_chunks
@@ -128,9 +129,8 @@ def with_api(client: ZohoClient, plan: Plan, preferred_api: PreferredApi) -> Pla
     """The plan with the API that reads it, by Zoho's count or by the first page of changes."""
     failing = "coql" in dict(plan.api_availability.failing)
     coql = client.service.coql_pages if client.may_use_coql and not failing else ()
-    plan = replace(
-        plan, asked=preferred_api != "auto", api_availability=replace(plan.api_availability, coql=coql)
-    )
+    offered = replace(plan.api_availability, coql=coql, ranges=1)
+    plan = replace(plan, asked=preferred_api != "auto", api_availability=offered)
     if plan.filters:
         made = with_api(client, replace(plan, filters=()), preferred_api)
         only = " and ".join(plan.filter_words)
@@ -143,6 +143,8 @@ def with_api(client: ZohoClient, plan: Plan, preferred_api: PreferredApi) -> Pla
         return plan_changes(client, plan, preferred_api, coql)
     count = read_count(client, plan.module.api_name, partly=plan.counts_partly)
     rows = count.records if count else None
+    ranges = ranges_of(rows, client.context.jobs_per_module) if plan.has_ranges else 1
+    plan = replace(plan, api_availability=replace(offered, ranges=ranges))
     api, reason = choose_api(plan.module, preferred_api, rows, plan.valued, plan.api_availability)
     words = f"{plan.reason}; {reason}" if plan.reason else reason
     return replace(plan, api=api, reason=words, rows=rows, counts_partly=bool(count and count.partly))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from .. import limits
-from ..models import NAMES, USABLE, Api, ApiAvailability, CoqlPages, Module, PreferredApi
+from ..models import CREATED_TIME, NAMES, USABLE, Api, ApiAvailability, CoqlPages, Module, PreferredApi
 from ..transform.column_types import Column
 from .cost import MANY, cost_of, has_rich_text, window_credits_by_api
 
@@ -23,19 +23,27 @@ def choose_api(
     if no_bulk and preferred_api in ("auto", "bulk"):
         return "records", no_bulk
     if preferred_api != "auto":
-        return preferred_api, "as configured"
+        return preferred_api, "as configured" + (
+            _side_by_side(api_availability) if preferred_api == "bulk" else ""
+        )
     if why := dict(api_availability.failing).get("bulk"):
         return _without_bulk(rows, columns, api_availability.coql, why)
     if rows is None:
         return "bulk", "first load, Zoho gives no count"
     records, bulk = (
         cost_of("records", rows, columns).credits,
-        cost_of("bulk", rows, columns, api_availability.coql).credits,
+        cost_of("bulk", rows, columns, api_availability.coql, api_availability.ranges).credits,
     )
     most, why = ("up to ", ", as lists cut rich text") if has_rich_text(columns) else ("", "")
     if records <= bulk:
         return "records", f"{most}{records:,} credit{'' if records == 1 else 's'}; Bulk Read {bulk:,}"
-    return "bulk", f"{bulk:,} credits; Records {most}{records:,}{why}"
+    more = _side_by_side(api_availability)
+    return "bulk", f"{bulk:,} credits; Records {most}{records:,}{why}{more}"
+
+
+def _side_by_side(api_availability: ApiAvailability) -> str:
+    ranges = api_availability.ranges
+    return f"; {ranges} ranges of {CREATED_TIME} side by side" if ranges > 1 else ""
 
 
 def _without_bulk(

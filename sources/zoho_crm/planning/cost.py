@@ -55,6 +55,22 @@ def rows_of_jobs(rows: int) -> list[int]:
     return [limits.BULK_ROWS_PER_JOB] * full + ([rest] if rest or not full else [])
 
 
+COUNTS_PER_RANGE = 8  # at most, to find where it ends
+
+
+def ranges_of(rows: int | None, most: int) -> int:
+    """In how many ranges a module is read by Bulk Read; one where it is not huge, or nobody counts it."""
+    return max(1, min(most, (rows or 0) // limits.BULK_ROWS_PER_RANGE))
+
+
+def _cost_of_ranges(ranges: int) -> Cost:
+    """What ranges take more than one chain of jobs: counts for their boundaries, a look for records in none, and a job."""
+    if ranges < 2:
+        return Cost(0, 0)
+    looks = 1 + ranges * COUNTS_PER_RANGE
+    return Cost(looks, looks) + cost_of_job(limits.BULK_ROWS_PER_JOB, measured=True)
+
+
 def job_seconds(rows: int, rows_a_second: float | None = None) -> float:
     """How long Zoho works on one Bulk Read job, at the speed that was measured in this run or, if none was, before."""
     return max(SHORTEST_JOB, rows / (rows_a_second or BULK_ROWS_A_SECOND))
@@ -129,8 +145,14 @@ def cost_of_job(rows: int, *, measured: bool = False) -> Cost:
     return Cost(1 + polls + 1, limits.BULK_CREATE_CREDITS + polls + 1)
 
 
-def cost_of(api: Api, rows: int, columns: tuple[Column, ...], coql: CoqlPages = limits.COQL_PAGES) -> Cost:
-    """Calls and credits of reading `rows` whole (API limits, v8).
+def cost_of(
+    api: Api,
+    rows: int,
+    columns: tuple[Column, ...],
+    coql: CoqlPages = limits.COQL_PAGES,
+    ranges: int = 1,
+) -> Cost:
+    """Calls and credits of reading `rows` whole (API limits, v8), by Bulk Read in so many ranges.
 
     Jobs are polled for as long as Zoho should work on them. Lists cut rich text, so each record may take a call of
     its own.
@@ -146,7 +168,7 @@ def cost_of(api: Api, rows: int, columns: tuple[Column, ...], coql: CoqlPages = 
         slices = max(1, ceil((len(columns) - len(beside) - 2) / (limits.BULK_FIELDS_PER_JOB - 2)))
         first, *later = rows_of_jobs(rows)
         jobs = sum((cost_of_job(page, measured=True) for page in later), cost_of_job(first))
-        return Cost(slices * jobs.calls, slices * jobs.credits) + more
+        return Cost(slices * jobs.calls, slices * jobs.credits) + more + _cost_of_ranges(ranges)
     beside = tuple(c for c in columns if not c.in_coql)
     pages = coql or limits.COQL_PAGES
     return _cost_of_coql(rows, columns, pages) + (_cost_of_records(rows, beside) if beside else Cost(0, 0))

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ..models import USABLE, Api, ApiAvailability, MaskingRule, Module, PrefetchedPage, Window
+from ..models import CREATED_TIME, USABLE, Api, ApiAvailability, MaskingRule, Module, PrefetchedPage, Window
 from ..state import DeletionMode, ModuleState
-from ..transform.column_types import Column, column_type_of, is_known_type
+from ..transform.column_types import Column, ColumnType, column_type_of, is_known_type
 from ..transform.row_filters import Filter
 from .cost import MANY, Cost, cost_of
 
@@ -65,7 +65,8 @@ class Plan:
 
     @property
     def cost(self) -> Cost:
-        cost = cost_of(self.api, self.rows or 0, self.valued, self.api_availability.coql)
+        offered = self.api_availability
+        cost = cost_of(self.api, self.rows or 0, self.valued, offered.coql, offered.ranges)
         asks = self.api != "records" and self.module.may_wait_for_approval  # which records are not approved
         return Cost(cost.calls + asks, cost.credits + asks)
 
@@ -93,6 +94,17 @@ class Plan:
         return cost_of(
             api, MANY if self.rows is None else self.rows, self.valued, self.api_availability.coql
         ).credits
+
+    @property
+    def has_ranges(self) -> bool:
+        """Whether Created_Time may tell the records apart, and COQL whether each has one.
+
+        Not where the last reading had another number of rows than Zoho counts: whatever the reason is.
+        """
+        own = [c for c in self.columns if c.api_name == CREATED_TIME and c.kind is ColumnType.TIMESTAMP]
+        plain = any(c.masking_rule is None and not c.refused for c in own)
+        whole = self.window == Window() and not (self.synced and self.synced.difference)
+        return plain and whole and bool(self.api_availability.coql)
 
     def has(self, api_name: str) -> bool:
         return any(c.api_name == api_name for c in self.columns)

@@ -31,6 +31,10 @@ class JobFailed(Exception):
     """The job will bring nothing; a new one may."""
 
 
+class NoRoom(Exception):
+    """Our places in Zoho's queue are taken, or Zoho says that it is full."""
+
+
 @dataclass(frozen=True)
 class Result:
     """What a finished job says of its file."""
@@ -53,30 +57,39 @@ class Job:
         body: Mapping[str, Any],
         known_jobs: ModuleJobs | None = None,
         rows: int | None = None,
+        *,
+        waits: bool = True,
     ) -> None:
         """Make the job as soon as the account bears one more, or take up the one that the journal knows.
 
-        `rows` is how many it should bring, None if that is not known.
+        `rows` is how many it should bring, None if that is not known. Raises NoRoom instead of waiting for a place
+        unless it `waits`: whoever holds a place must not wait for another.
         """
         self.body, self.rows = body, rows
         self._client, self._slots, self._known_jobs = client, client.context.jobs, known_jobs
-        self._holds_slot = False
+        self._holds_slot, self._waits = False, waits
         self._outcome: Result | JobFailed | None = None
         known = known_jobs.find(body, client.now()) if known_jobs else None
         if known is None:
             self._make()
         else:
-            client.waits.wait_for_slot(self._slots.acquire, OUR_QUEUE)  # it may still wait in Zoho's queue
-            self._holds_slot = True
+            self._take_slot()  # it may still wait in Zoho's queue
             self.id, self.earlier = known.job_id, known.until
-        self._made_at = self._begun = client.context.retry_policy.monotonic()
-        self._in_progress: float | None = None  # when it was first found so after the queue
+        self._made_at = self._not_before = self._begun = client.context.retry_policy.monotonic()
+        self._was_queued = False
+        self._in_progress = math.inf  # when it was first found so
+
+    def _take_slot(self) -> None:
+        if self._waits:
+            self._client.waits.wait_for_slot(self._slots.acquire, OUR_QUEUE)
+        elif not self._slots.acquire(0):
+            raise NoRoom
+        self._holds_slot = True
 
     def _make(self) -> None:
         patience = PATIENCE
         while not self._holds_slot:
-            self._client.waits.wait_for_slot(self._slots.acquire, OUR_QUEUE)
-            self._holds_slot = True
+            self._take_slot()
             ended = self._slots.ended
             try:
                 answer = self._client.create_bulk_job(self.body)
@@ -90,7 +103,7 @@ class Job:
                     self.abandon()
                     raise
                 self._holds_slot = False
-                if self._slots.shrink() or self._slots.ended > ended:
+                if self._has_room_later(ended):
                     continue  # ours fill the queue, or have just made room
                 # The queue is full of others' jobs.
                 patience -= 1
@@ -103,10 +116,17 @@ class Job:
                 self.abandon()
                 raise
 
+    def _has_room_later(self, ended: int) -> bool:
+        """After a refusal; `ended` of our jobs had ended before. Raises NoRoom unless this job waits."""
+        ours = self._slots.shrink() or self._slots.ended > ended
+        if not self._waits:
+            raise NoRoom
+        return ours
+
     def again(self) -> Job:
         """A new job with the same question; this one is forgotten."""
         self.forget()
-        return Job(self._client, self.body, self._known_jobs, self.rows)
+        return Job(self._client, self.body, self._known_jobs, self.rows)  # which waits
 
     def forget(self) -> None:
         """No later run is to use it."""
@@ -160,23 +180,28 @@ class Job:
                 words = (answer.get("result") or {}).get("error_message") or {}
                 raise JobFailed(f"a job ended as {state}: {words.get('message') or 'no reason given'}")
             speed, expected = self._expected()
-            self._find_start(state, now, NOTICED * expected)
+            self._find_start(state, now, expected)
             pause = poll_pause(now - self._begun, expected, measured=speed is not None)
             pause = min(pause, max(0.0, end - now))
             self._client.waits.sleep(pause, AT_WORK, until=end, retries=False)
         raise JobFailed(f"a job was still {state} after {retry_policy.job_deadline:,.0f} seconds")
 
-    def _find_start(self, state: str, now: float, noticed: float) -> None:
+    def _find_start(self, state: str, now: float, expected: float) -> None:
         """Keep since when Zoho may have been at work on the job.
 
-        After its time in the queue it began when one before it had ended, which is noticed up to so many seconds later.
+        It began when it was made, or when one before it had ended, which is noticed up to NOTICED of a job's time later;
+        after the queue only the latter. Of these times the first counts from which on it need not be done yet.
         """
         if state in NOT_BEGUN:
-            self._begun, self._in_progress = now, math.inf
-        elif self._in_progress is not None:
-            self._in_progress = min(self._in_progress, now)
-            latest, ends = self._in_progress + noticed, self._client.context.bulk_job_ends
-            self._begun = next((end for end in ends if self._begun < end <= latest), self._begun)
+            self._begun = self._not_before = now
+            self._was_queued, self._in_progress = True, math.inf
+            return
+        self._in_progress = min(self._in_progress, now)
+        latest = self._in_progress + NOTICED * expected
+        ends = [end for end in self._client.context.bulk_job_ends if self._not_before < end <= latest]
+        starts = ends if ends and self._was_queued else [self._not_before, *ends]
+        late = starts[-1] if expected else starts[0]
+        self._begun = next((start for start in starts if now - start < expected), late)
 
     def _expected(self) -> tuple[float | None, float]:
         """The measured speed, if there is one, and the seconds that Zoho should work on the job; 0 if nobody knows."""
@@ -185,15 +210,19 @@ class Job:
         return speed, job_seconds(self.rows or 0, speed) if known else 0.0
 
     def _measure(self, rows: int, ended: float, pause: float) -> None:
-        """Keep how fast Zoho is, which works on one job after the other, for the jobs to come.
+        """Keep how fast Zoho is for the jobs to come.
 
-        The job ended in the latest pause, at most UNNOTICED of its time ago: the first pause may be all of it.
+        The job ended in the latest pause, at most UNNOTICED of its time ago: the first pause may be all of it. Zoho
+        worked on it since it was made, or since the one before it had ended: what is known of the speed stays where it
+        lies between the two.
         """
         context = self._client.context
-        seconds = ended - max([self._made_at, *context.bulk_job_ends[-1:]])
+        begun = (max([self._made_at, *context.bulk_job_ends[-1:]]), self._made_at)
+        shortest, longest = (ended - at - min(pause / 2, UNNOTICED * (ended - at)) for at in begun)
         context.bulk_job_ends.append(ended)
-        if job_seconds(rows) > SHORTEST_JOB and seconds > 0:
-            context.bulk_rows_a_second = rows / (seconds - min(pause / 2, UNNOTICED * seconds))
+        if job_seconds(rows) > SHORTEST_JOB and shortest > 0:
+            known = rows / context.bulk_rows_a_second if context.bulk_rows_a_second else shortest
+            context.bulk_rows_a_second = rows / min(max(shortest, known), longest)
 
     def _result(self, job: Mapping[str, Any]) -> Result:
         result = job.get("result") or {}

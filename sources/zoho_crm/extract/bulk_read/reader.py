@@ -1,11 +1,16 @@
-"""Reads a module by Bulk Read, in parts where it has too many rows or fields."""
+"""Reads a module by Bulk Read, in parts where it has too many rows or fields.
+
+Each job names the next one by a page token, so that a chain of jobs is one after the other. A huge module is cut into
+ranges of Created_Time, each with a chain of its own; any other is one range.
+"""
 
 from __future__ import annotations
 
 import tempfile
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,7 +29,7 @@ from ...exceptions import (
     ZohoConnectionError,
     ZohoError,
 )
-from ...models import MODIFIED_TIME, Window
+from ...models import Window
 from ...planning.cost import MANY, cost_of_job
 from ...planning.plan import Plan, visibility_criteria
 from ...transform.arrow_tables import mask_table
@@ -35,8 +40,9 @@ from ..column_batches import ApiCapabilities, Slice, keys_of, read_all_columns, 
 from ..notes import ExtractNotes
 from .archive import Archive, CorruptArchiveError, MissingColumnsError, read_archive
 from .cell_completion import BulkRowCompleter
-from .job import Job, JobFailed, Result, fields_per_job, jobs_of_module
+from .job import Job, JobFailed, NoRoom, Result, fields_per_job, jobs_of_module
 from .page_gaps import PageGapDetector
+from .ranges import ranges_of
 
 
 def download(client: ZohoClient, url: str, archive: Archive) -> None:
@@ -50,7 +56,7 @@ def download(client: ZohoClient, url: str, archive: Archive) -> None:
 def criteria_of(window: Window, flags: Sequence[str]) -> dict[str, Any] | None:
     """The records of a window, and none hidden because of a flag; None where every record is meant."""
     ends = (("greater_equal", window.since), ("less_than", window.until))
-    within = [_is(MODIFIED_TIME, sign, end.isoformat(timespec="seconds")) for sign, end in ends if end]
+    within = [_is(window.field, sign, end.isoformat(timespec="seconds")) for sign, end in ends if end]
     criteria = [*within, *(_both(flag) for flag in flags)]
     if len(criteria) > 1:
         return _group("and", criteria)
@@ -80,7 +86,7 @@ UNKNOWN_FIELD = frozenset({"FIELD_NOT_SUPPORTED", "FIELD_NOT_AVAILABLE"})
 
 
 class StalePageToken(Exception):
-    """Zoho refuses the page token of an earlier run's job: the pages have to be read from the first one on."""
+    """Zoho refuses the page token of an earlier run's job: the range has to be read from its first page on."""
 
 
 WAYS = ApiCapabilities(lambda column: column.in_bulk, coql.is_empty, coql.read_supplement)
@@ -96,14 +102,19 @@ def extract(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.
     readable = replace(plan, columns=tuple(c for c in plan.columns if c.in_bulk))
     some, *others = _cut(readable, limits.BULK_FIELDS_PER_JOB)
     first = _Reader(client, replace(plan, columns=some), notes)
+
+    def extract_slice(
+        client: ZohoClient, plan: Plan, notes: ExtractNotes
+    ) -> Iterator[pa.Table | DiscardRows]:
+        yield from _extract_slice(client, plan, notes, first.windows)
+
     try:
+        first.windows = ranges_of(client, plan, notes, first.known_jobs)
         cap = first.begin()
         slices: list[Slice] = [(lambda *_: first.tables(), first.plan.columns)]
-        slices += [(_extract_slice, columns) for columns in others]
         if cap is not None:
-            slices = [
-                (_extract_slice, columns) for columns in _cut(readable.drop_fields(set(notes.refused)), cap)
-            ]
+            slices, others = [], _cut(readable.drop_fields(set(notes.refused)), cap)
+        slices += [(extract_slice, columns) for columns in others]
         yield from read_all_columns(client, plan, notes, slices, WAYS)
     finally:
         first.end()
@@ -116,8 +127,11 @@ def _check_health(client: ZohoClient, plan: Plan) -> None:
         raise ApiFailed(f"Bulk Read has failed {jobs['failed']} times in this run and brought nothing")
 
 
-def _extract_slice(client: ZohoClient, plan: Plan, notes: ExtractNotes) -> Iterator[pa.Table | DiscardRows]:
+def _extract_slice(
+    client: ZohoClient, plan: Plan, notes: ExtractNotes, windows: list[Window]
+) -> Iterator[pa.Table | DiscardRows]:
     reader = _Reader(client, plan, notes)
+    reader.windows = windows
     try:
         cap = reader.begin()
         if cap is not None:
@@ -137,16 +151,33 @@ def _cut(plan: Plan, cap: int) -> list[tuple[Column, ...]]:
     return [(*keys, *rest[i : i + size]) for i in range(0, len(rest), size)]
 
 
+@dataclass(eq=False)
+class _Range:
+    """One range of the module, on its way page after page."""
+
+    window: Window
+    body: dict[str, Any]  # what the job of its next page is asked
+    gap_detector: PageGapDetector
+    job: Job | None = None  # of its next page, as soon as there is room for it in Zoho's queue
+    more: bool = False  # whether the latest page has another one behind it
+    rows: int = 0  # of the pages that another one follows
+    resumes: bool = False  # whether the pages are those of an earlier run's jobs
+
+    @property
+    def begun(self) -> bool:
+        """Whether a page has named the next one, by a token that stands for module, fields and criteria."""
+        return "page_token" in self.body["query"]
+
+
 class _Reader:
-    """Reads one slice of a module's columns, page after page."""
+    """Reads one slice of a module's columns: all its ranges, side by side as far as Zoho's queue has room."""
 
     def __init__(self, client: ZohoClient, plan: Plan, notes: ExtractNotes) -> None:
         self.client, self.plan, self.notes = client, plan, notes
         self.known_jobs = jobs_of_module(client, plan)
-        self.resumes = False  # whether the pages are those of an earlier run's jobs
-        self.job: Job | None = None  # of the page that comes next
-        self.pages = 0
-        self.counts: dict[int, int] = {}  # page -> its rows, of those that another one follows
+        self.windows = [Window()]
+        self.under_way = deque[_Range]()
+        self.followed = 0  # rows of all pages that another one follows
         self.limit = RowLimit(client, plan)
         self.holds_archive_slot = False
         self.settled = False
@@ -155,9 +186,10 @@ class _Reader:
 
     def begin(self) -> int | None:
         """Make the first job. Returns the number of fields a job takes if it refuses as many as these."""
-        for _ in range(len(self.plan.columns) + 3):
+        for _ in range(len(self.plan.columns) + 4):
+            self._begin_ranges()
             try:
-                self.job = Job(self.client, self._first_body(), self.known_jobs, self._expected_rows())
+                self._make_job(self.under_way[0])
                 return None
             except ZohoError as error:
                 cap = fields_per_job(error, len(self.plan.columns))
@@ -166,81 +198,128 @@ class _Reader:
                 self._learn(error)
         raise ExtractError(f"Bulk Read refuses every job of {self.plan.module.api_name}")
 
+    def _begin_ranges(self) -> None:
+        self.under_way, self.followed = deque(map(self._range, self.windows)), 0
+
+    def _range(self, window: Window) -> _Range:
+        plan = self.plan if window == Window() else replace(self.plan, window=window)
+        gap_detector = PageGapDetector(self.client, plan, self.notes)
+        return _Range(window, self._first_body(plan.window), gap_detector)
+
     def tables(self) -> Iterator[pa.Table | DiscardRows]:
         """All pages, and the records that moved between pages. A row may come twice; the later one holds."""
+        completer: BulkRowCompleter | None = None
         with tempfile.TemporaryDirectory(prefix="zoho-bulk-", dir=self.client.context.temp_dir) as folder:
-            try:
-                yield from self._pages(Path(folder))
-            except StalePageToken:
-                self._begin_anew()
-                yield from self._pages(Path(folder))
-
-    def _pages(self, folder: Path) -> Iterator[pa.Table | DiscardRows]:
-        """The next page's job is made before a page is downloaded."""
-        gap_detector = PageGapDetector(self.client, self.plan, self.notes)
-        row_completer: BulkRowCompleter | None = None
-        while self.job is not None:
-            gap_detector.begin_page()
-            for table in self._page(folder):
-                if isinstance(table, DiscardRows):
-                    gap_detector.begin_page_anew()
-                    yield table
+            while self.under_way:
+                one = self._next()
+                try:
+                    for table in self._page(one, Path(folder)):
+                        if isinstance(table, DiscardRows):
+                            one.gap_detector.begin_page_anew()
+                            yield table
+                            continue
+                        self.settled = True  # the columns: what the first page lacks is not read
+                        completer = completer or BulkRowCompleter(self.client, self.plan.raw, self.notes)
+                        one.gap_detector.see(table)
+                        yield mask_table(completer.complete_rows(table), self.plan.columns)
+                except StalePageToken:
+                    self._begin_anew(one)
                     continue
-                self.settled = True  # the columns: what the first page lacks is not read
-                row_completer = row_completer or BulkRowCompleter(self.client, self.plan.raw, self.notes)
-                gap_detector.see(table)
-                yield mask_table(row_completer.complete_rows(table), self.plan.columns)
-            self._release_archive_slot()
-            gap_detector.check_last_page(more=self.job is not None)
-        yield from gap_detector.find_missing(self._flags())
+                self._release_archive_slot()
+                yield from self._go_on(one)
 
-    def _begin_anew(self) -> None:
-        """Make the first job again, with what has come already in place.
+    def _next(self) -> _Range:
+        """The range that is read next, with its next page's job; the others' jobs as far as there is room."""
+        for one in [*self.under_way]:
+            try:
+                if one.job is None:
+                    self._make_job(one)
+            except NoRoom:
+                break
+            except StalePageToken:
+                self._begin_anew(one)
+                return self._next()
+            except ZohoError as error:
+                if one.begun or not self._join_ranges(error):
+                    raise
+                return self._next()
+        return next(one for one in self.under_way if one.job is not None)
+
+    def _make_job(self, one: _Range) -> None:
+        """Raises NoRoom where there is no place for it while another range has a job."""
+        busy = any(other.job is not None for other in self.under_way)
+        with self._watching_tokens(one):
+            one.job = Job(self.client, one.body, self.known_jobs, self._expected_rows(one), waits=not busy)
+
+    def _begin_anew(self, one: _Range) -> None:
+        """Read a range from its first page on, with what has come already in place.
 
         Rows that were deleted since may have come, so `read_as_of` stays as it is.
         """
-        assert self.known_jobs is not None
-        self.known_jobs.journal.done(self.known_jobs.module)
+        again = self._range(one.window)
+        if self.known_jobs is not None:
+            self.known_jobs.drop(again.body)
         self.notes.repairs["Bulk Read started again, because its pages of an earlier run are refused"] += 1
-        self.resumes, self.pages, plan = False, 0, self.plan
-        if self.begin() is not None or self.plan != plan:
-            raise ExtractError("Bulk Read takes fewer fields than in the run before")
+        self.under_way[self.under_way.index(one)] = again
+        self.followed -= one.rows
 
-    def _expected_rows(self) -> int | None:
+    def _join_ranges(self, refusal: ZohoError) -> bool:
+        """Whether Zoho may not take the criteria of ranges: then all is read as one, with what has come in place."""
+        if len(self.windows) == 1 or refusal.status != 400 or not isinstance(refusal, Fatal):
+            return False
+        self.notes.remarks.append(
+            f"read by one Bulk Read job after the other: Zoho refuses ranges of Created_Time ({refusal.code})"
+        )
+        self._abandon_jobs()
+        self.windows = [Window()]
+        self._begin_ranges()
+        if self.known_jobs is not None:
+            self.known_jobs.keep_boundaries([], self.client.now())
+        return True
+
+    def _go_on(self, one: _Range) -> Iterator[pa.Table]:
+        """This range comes again after the others if it has more pages."""
+        self.under_way.remove(one)
+        one.gap_detector.check_last_page(more=one.more)
+        if one.more:
+            self.under_way.append(one)
+        else:
+            yield from one.gap_detector.find_missing(self._flags())
+
+    def _expected_rows(self, one: _Range) -> int | None:
         """How many rows the next page should bring, by Zoho's count."""
         if self.plan.rows is None:
             return None
-        return min(max(self.plan.rows - sum(self.counts.values()), 0), limits.BULK_ROWS_PER_JOB)
+        return min(max(self.plan.rows // len(self.windows) - one.rows, 0), limits.BULK_ROWS_PER_JOB)
 
     def end(self) -> None:
         """Give back what other modules wait for, however the reading ended."""
         self._release_archive_slot()
-        if self.job is not None:
-            self.job.abandon()
+        self._abandon_jobs()
 
-    def _page(self, folder: Path) -> Iterator[pa.Table | DiscardRows]:
-        """The tables of one page, at least one; afterwards `self.job` is the next page's, or None."""
-        job, self.job, self.pages = self.job, None, self.pages + 1
+    def _abandon_jobs(self) -> None:
+        for one in self.under_way:
+            if one.job is not None:
+                one.job.abandon()
+
+    def _page(self, one: _Range, folder: Path) -> Iterator[pa.Table | DiscardRows]:
+        """The tables of a range's page, at least one; afterwards its body asks for the next page, if there is one."""
+        job, one.job, one.more = one.job, None, False
         assert job is not None
+        one.gap_detector.begin_page()
         reason = ""
         attempts = self._tries() + bool(job.earlier)
         for attempt in range(attempts):
             if attempt:
                 self.notes.repairs[f"Bulk Read jobs made again, {reason}"] += 1
-                if self.job is not None:
-                    self.job.settle()  # nobody may hold one slot while waiting for another
-                with self._watching_tokens():
+                self._settle_jobs()
+                with self._watching_tokens(one):
                     job = job.again()
-            self.resumes |= job.earlier is not None
+            one.resumes |= job.earlier is not None
             try:
                 result = job.wait()
-                if result.next_page_token and self.job is None:
-                    self.counts[self.pages] = result.count
-                    self.limit.check(sum(self.counts.values()))
-                    # The token stands for module, fields and criteria: the body holds nothing else.
-                    body = {"query": {"page_token": result.next_page_token}}
-                    with self._watching_tokens():
-                        self.job = Job(self.client, body, self.known_jobs, self._expected_rows())
+                if result.next_page_token and not one.more:
+                    self._ask_for_more(one, result)
                 yield from self._fetch(job, result, folder, attempt)
                 self.client.context.bulk_jobs["good"] += 1
                 self._tell_age(job)
@@ -253,6 +332,23 @@ class _Reader:
         times = "once" if attempts == 1 else f"{attempts} times"
         raise ApiFailed(f"Bulk Read failed {times}, the last time because {reason}")
 
+    def _ask_for_more(self, one: _Range, result: Result) -> None:
+        """Make the next page's job, before this page is downloaded."""
+        one.more = True
+        one.rows += result.count
+        self.followed += result.count
+        self.limit.check(self.followed)
+        # The token stands for module, fields and criteria: the body holds nothing else.
+        one.body = {"query": {"page_token": result.next_page_token}}
+        with suppress(NoRoom):
+            self._make_job(one)
+
+    def _settle_jobs(self) -> None:
+        """Nobody may hold one slot while waiting for another."""
+        for one in self.under_way:
+            if one.job is not None:
+                one.job.settle()
+
     def _tries(self) -> int:
         """How many jobs may fail: one more is worth its price only where another API costs much more."""
         if self.plan.asked or not self.plan.alternatives:
@@ -263,11 +359,11 @@ class _Reader:
         return min(JOBS_PER_PAGE, 1 + instead // (2 * job))
 
     @contextmanager
-    def _watching_tokens(self) -> Iterator[None]:
+    def _watching_tokens(self, one: _Range) -> Iterator[None]:
         try:
             yield
         except ZohoError as error:
-            if self.resumes and error.status in GONE and isinstance(error, Fatal):
+            if one.resumes and error.status in GONE and isinstance(error, Fatal):
                 raise StalePageToken from error
             raise
 
@@ -341,10 +437,10 @@ class _Reader:
             self.holds_archive_slot = False
             self.client.context.archives.release()
 
-    def _first_body(self) -> dict[str, Any]:
+    def _first_body(self, window: Window) -> dict[str, Any]:
         module = {"api_name": self.plan.module.api_name}
         query: dict[str, Any] = {"module": module, "fields": [c.api_name for c in self.plan.columns]}
-        criteria = criteria_of(self.plan.window, self._flags())
+        criteria = criteria_of(window, self._flags())
         if criteria:
             query["criteria"] = criteria
         return {"query": query}
@@ -359,8 +455,11 @@ class _Reader:
         converted records may be left out: that is looked at when the rows have come.
         """
         name = str(error.details.get("api_name") or "")
+        of_field = error.code in UNKNOWN_FIELD and name != "id" and self.plan.has(name)
+        if not of_field and name not in self._flags() and self._join_ranges(error):
+            return
         flags = [name] if name in self._flags() else self._flags()
-        if error.code in UNKNOWN_FIELD and name != "id" and self.plan.has(name):
+        if of_field:
             self.plan = self.plan.drop_fields({name})
             self.notes.refused[name] = f"Bulk Read refuses it ({error.code})"
             self.notes.refusals["bulk", name] = error.code

@@ -59,9 +59,9 @@ def test_all_pages_together_hold_every_row_once(org: Org) -> None:
 
 def test_ranges_of_created_time_hold_every_row_once(org: Org) -> None:
     created = sorted(row["Created_Time"] for page in pages(org) for row in page)
-    border, found = created[250], []
+    boundary, found = created[250], []
     for comparator in ("less_than", "greater_equal"):
-        criteria = {"field": {"api_name": "Created_Time"}, "comparator": comparator, "value": border}
+        criteria = {"field": {"api_name": "Created_Time"}, "comparator": comparator, "value": boundary}
         job = job_of(org, "Big", criteria=criteria)
         result = finish(org, job)["result"]
         found.append(download(org, job))
@@ -71,8 +71,8 @@ def test_ranges_of_created_time_hold_every_row_once(org: Org) -> None:
             found.append(download(org, job))
     assert [len(page) for page in found] == [250, 300, 150]
     assert len({row["Id"] for page in found for row in page}) == 700
-    assert max(row["Created_Time"] for row in found[0]) < border <= found[1][0]["Created_Time"]
-    counted = get(org, "/crm/v8/Big/actions/count", criteria=f"(Created_Time:less_than:{border})")
+    assert max(row["Created_Time"] for row in found[0]) < boundary <= found[1][0]["Created_Time"]
+    counted = get(org, "/crm/v8/Big/actions/count", criteria=f"(Created_Time:less_than:{boundary})")
     assert counted.body == {"count": 250}
 
 
