@@ -46,6 +46,8 @@ class Quirks:
     if_modified_since_inclusive: bool = one_of(False, True)  # inferred: after that second, or from it on
     list_lag_seconds: float = one_of(0, 5, 45)  # inferred: until lists, COQL and Bulk Read show a change
     org_wide_attachments: bool = one_of(True, False)  # seen live; False answers INVALID_MODULE
+    file_ranges: bool = one_of(False, True)
+    # ^ inferred: no page names the header Range; False sends the whole file with 200, True a part with 206
     multiselectlookup_keys: str = one_of("v8", "v7")  # conflict: linking_details in v8, other names in v7
     multi_user_linking_module: str = one_of("text", "object")
     # ^ documented for v7: how the field of a multi-user look-up names its linking module

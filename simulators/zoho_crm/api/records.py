@@ -234,9 +234,9 @@ def _info(org: Org, request: Request, count: int, more: bool, place: tuple[int, 
 )
 def read_record(org: Org, request: Request, module: str, id: str) -> Answer:
     known = module_of(org, module)
-    record = _live(org, module, id)
+    record = live_record(org, module, id)
     if record is None:
-        return _unknown_id(org)
+        return unknown_id(org)
     names = request.names("fields") or [field.api_name for field in known.fields]
     fields = [field for name in names if (field := known.field(name)) is not None]
     row = whole(org, record, fields)
@@ -254,9 +254,9 @@ def read_record(org: Org, request: Request, module: str, id: str) -> Answer:
 def fetch_full_data(org: Org, request: Request, module: str, id: str) -> Answer:
     """The rich text that lists cut."""
     known = module_of(org, module)
-    record = _live(org, module, id)
+    record = live_record(org, module, id)
     if record is None:
-        return _unknown_id(org)
+        return unknown_id(org)
     names = request.names("fields")
     if not names:
         refuse(400, "REQUIRED_PARAM_MISSING", param_name="fields")
@@ -266,7 +266,7 @@ def fetch_full_data(org: Org, request: Request, module: str, id: str) -> Answer:
     return ok(data=[whole(org, record, fields)])
 
 
-def _live(org: Org, module: str, id: str) -> Record | None:
+def live_record(org: Org, module: str, id: str) -> Record | None:
     known = org.modules[module]
     if not id.isdigit():
         unmodelled(f"/{module}/{id} is not modelled")
@@ -275,7 +275,7 @@ def _live(org: Org, module: str, id: str) -> Record | None:
     return org.record(module, id)
 
 
-def _unknown_id(org: Org) -> Answer:
+def unknown_id(org: Org) -> Answer:
     if org.quirks.unknown_id != "204":
         refuse(404 if org.quirks.unknown_id == "404" else 400, "INVALID_DATA", resource_path_index=1)
     return no_content()

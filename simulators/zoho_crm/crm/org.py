@@ -11,6 +11,7 @@ from ..rules import Rules
 from ..service import BIGIN, CRM
 from . import audit, bigin, deletions
 from .account import Account
+from .contents import Contents
 from .models import ROW_TYPES, Field, Record
 from .schema import Schema
 from .values import canonical, second
@@ -39,6 +40,8 @@ class Org(Schema):
         """The states that an export of the audit log goes through, one a question."""
         self.audit_host = ""
         """Where its files are said to be, if that is not the API's host."""
+        self.contents = Contents()
+        """The bytes of files."""
         self.merging: list[tuple[str, str, str]] = []
         """Module, loser and master of merges whose related rows have not moved yet."""
         self.page_tokens: dict[str, Any] = {}

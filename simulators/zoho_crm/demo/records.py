@@ -220,6 +220,17 @@ def add_notes_and_attachments(rows: Rows) -> None:
         if number % 2:
             name = f"offer {number}, final; v2.pdf"
             rows.add("Attachments", {"File_Name": name, "Size": number * 1001, "Parent_Id": parent}, at)
+    give_contents(rows)
+
+
+def give_contents(rows: Rows) -> None:
+    """Two attachments that are equal, one whose row states another size, one that is gone, and a link."""
+    contents, ids = rows.org.contents, rows.ids["Attachments"]
+    for id in ids[1:3]:
+        contents.put(id, b"The same offer twice.")
+    contents.put(ids[3], b"")
+    contents.lose(ids[4])
+    contents.make_link(ids[5])
 
 
 def add_odd_ones(rows: Rows) -> None:
