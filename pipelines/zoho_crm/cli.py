@@ -36,6 +36,7 @@ from .options import (
     credit_options,
     describe_options,
     export_options,
+    files_options,
     given_options,
     json_options,
     load_env_file,
@@ -119,12 +120,13 @@ def run(options: Options, console: Console) -> int:
 
 def plan(options: Options, console: Console) -> int:
     """Show what a run would read, and its cost."""
+    from .files.command import files_to_copy
     from .output.failure_report import code_of
     from .output.plan_report import print_plan
 
     with open_command(options, console, "plan", loads=False) as work:
         found = work.look()
-        print_plan(console, found, work.client)
+        print_plan(console, found, work.client, files_to_copy(work.pipeline, options, found.until))
     return code_of(found)
 
 
@@ -167,8 +169,8 @@ def verify(options: Options, console: Console) -> int:
     from .output.verify_report import print_verification
     from .verify.verifier import Verifier
 
-    if options.against is not None:
-        return _verify_export(options, console)
+    if options.against is not None or options.files is not None:
+        return _verify_copies(options, console)
     opening = open_command(options, console, "verify", loads=options.repair)
     with notify_on_exit(options, "verify") as ending, opening as work, closing(work.progress):
         verifier = Verifier(work.pipeline, work.client, work.choice, work.credentials.api, work.progress)
@@ -207,6 +209,23 @@ def export(options: Options, console: Console) -> int:
     from .export.command import export_tables
 
     return export_tables(console, options)
+
+
+def files(options: Options, console: Console) -> int:
+    """Copy attachments, files of upload fields and photos into FOLDER.
+
+    FOLDER is a path or a bucket (s3://..., gs://..., az://...). A run tells what there is; each file is copied once.
+    """
+    from sources.zoho_crm.extract.file_store import FileStore
+
+    from .files.command import FilesRun
+    from .monitoring.freshness import open_destination
+
+    with open_destination(options, console):  # it tells if nothing was ever synced
+        pass
+    store = FileStore(options.folder)
+    with open_command(options, console, "files") as work, closing(work.progress):
+        return FilesRun(console, options, work.pipeline, work.client).copy(store)
 
 
 def status(options: Options, console: Console) -> int:
@@ -292,15 +311,16 @@ def open(options: Options, console: Console) -> int:
     return open_tables(console, options)
 
 
-def _verify_export(options: Options, console: Console) -> int:
+def _verify_copies(options: Options, console: Console) -> int:
     from .export.comparison import compare_export
+    from .files.command import verify_files
 
-    if options.repair or options.modules or options.exclude:
+    if options.repair or options.modules or options.exclude or (options.against and options.files):
         raise click.UsageError(
-            "--against compares all files of an export: leave --repair, --modules and --exclude out.",
+            "--against and --files each compare all files of a folder: leave --repair, --modules and --exclude out.",
             click.get_current_context(),
         )
-    return compare_export(console, options)
+    return compare_export(console, options) if options.against else verify_files(console, options)
 
 
 @contextmanager
@@ -566,6 +586,7 @@ cli = Commands(
         _command(report, [*report_options(), *accounts_options(), *status_options()]),
         _command(seats, seat_options()),
         _command(export, export_options()),
+        _command(files, files_options()),
         _command(describe, describe_options()),
         _command(views, view_options()),
         _command(models, model_options()),

@@ -40,6 +40,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("verify", "compare every id of every module"),
         ("verify --modules Deals --repair", "correct what differs in one module"),
         ("verify --against /backup/zoho", "prove the files of an export"),
+        ("verify --files /backup/zoho-files", "prove what `files` has copied"),
     ),
     "completion": (
         ("completion bash >> ~/.bashrc", "then open a new shell"),
@@ -81,6 +82,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("export /backup/zoho", "a Parquet file for each table, and a manifest"),
         ("export /backup/zoho-csv --format csv", "the same as CSV"),
     ),
+    "files": (
+        ("files /backup/zoho-files", "attachments, upload fields and photos"),
+        ("files s3://backup/zoho --modules Deals,Contacts --max-size 50MB", "of two modules, into a bucket"),
+        ("files /backup/zoho-files --max-credits 2000", "some now; the next run goes on"),
+    ),
 }
 MAIN_HELP_ORDER = (
     "run",
@@ -93,6 +99,7 @@ MAIN_HELP_ORDER = (
     "report",
     "seats",
     "export",
+    "files",
     "describe",
     "views",
     "models",

@@ -179,6 +179,22 @@ class Span(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         return span
 
 
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.IGNORECASE)
+FACTORS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]
+    """A number of bytes, `500kB`, `50MB`, `2GB`."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = SIZE.fullmatch(str(value).strip())
+        if not found:
+            self.fail(f"{value!r} is not a size: write a number and kB, MB or GB, such as 50MB.", param, ctx)
+        return int(float(found[1]) * FACTORS[found[2].lower()])
+
+
 class Price(click.ParamType):  # type: ignore[type-arg]
     """An amount of money, exact."""
 
@@ -315,6 +331,8 @@ class Options:
     table: str = ""
     file_format: str = "parquet"
     against: str | None = None
+    files: str | None = None
+    max_size: int | None = None
     labels: bool = False
     dbt: str = ""
     print: bool = False
@@ -365,7 +383,7 @@ def policy_of(options: Options) -> SyncConfig:
 
 def loads(command: str, options: Options | None) -> bool:
     """Whether the command writes rows, so that what it loaded before it broke off stays."""
-    return command == "run" or (command == "verify" and options is not None and options.repair)
+    return command in ("run", "files") or (command == "verify" and options is not None and options.repair)
 
 
 class ConfigOption(click.Option):
@@ -496,6 +514,11 @@ def repair_options() -> list[click.Parameter]:
             "--against",
             type=NonEmpty("DIR"),
             help="Compare the files of an export with its manifest and the destination, without a call.",
+        ),
+        option(
+            "--files",
+            type=NonEmpty("FOLDER"),
+            help="Compare what `files` has copied into this folder or bucket with the table files, without a call.",
         ),
     ]
 
@@ -769,6 +792,19 @@ def export_options() -> list[click.Parameter]:
             p if p.name != "log_format" else log_format(option, names=["--log-format"])
             for p in destination_options()
         ),
+    ]
+
+
+def files_options() -> list[click.Parameter]:
+    """The argument and the options of `files`."""
+    credits = next(p for p in credit_options() if p.name == "max_credits")
+    return [
+        click.Argument(["folder"], type=NonEmpty("FOLDER")),
+        option("--max-size", type=Size(), help="Leave larger files out."),
+        option("--repair", is_flag=True, help="Read every copy first, and copy again what is not as it was."),
+        credits,
+        *module_options(),
+        *connection_options(),
     ]
 
 

@@ -16,12 +16,13 @@ from .config import AUDIT_LOG, ON_REQUEST, ModuleSelection, SyncConfig
 from .discovery.account_tables import source_tables
 from .discovery.catalog import skip_reason
 from .discovery.metadata import list_modules
-from .resources import SourceRuns, SourceTable, resource_of
+from .resources import SourceRuns, SourceTable, files_of, resource_of
+from .sync.files import FileChoice
 from .sync.pipeline_state import SOURCE
 from .transform.naming import name_tables
 from .transform.privacy_rules import RULE_NAMES, configured_rules
 
-__all__ = ["ZohoCredentials", "zoho_crm"]
+__all__ = ["ZohoCredentials", "zoho_crm", "zoho_files"]
 
 
 @dlt.source(name=SOURCE, section=SOURCE)
@@ -88,3 +89,37 @@ def zoho_crm(  # noqa: PLR0913 - what a user may set
     runs = SourceRuns(partial(connect, settings), choice, settings.api, tables)
     for table in tables:
         yield resource_of(runs, table, selected=table.name not in ON_REQUEST or table.name in choice.named)
+
+
+@dlt.source(name=SOURCE, section=SOURCE)
+def zoho_files(  # noqa: PLR0913 - what a user may set
+    folder: str,
+    credentials: ZohoCredentials = dlt.secrets.value,
+    modules: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
+    max_size: int | None = None,
+    service: str | None = None,
+) -> DltResource:
+    """The table `files`: attachments, files of upload fields and photos, copied into a folder or bucket.
+
+    Run it in the pipeline of `zoho_crm`, after it: the tables tell what there is, so listing costs no call. Each file
+    costs one, once. A file whose row did not land is found in the folder by the next run.
+
+    Args:
+        folder: A path, or what fsspec knows, such as `s3://bucket/folder`; credentials are those of dlt's filesystem
+            source (`sources.filesystem.credentials`).
+        credentials: As of `zoho_crm`.
+        modules: API names of the modules whose files to copy; all by default.
+        exclude: API names of modules to leave out.
+        max_size: Bytes; larger files are not copied.
+        service: As of `zoho_crm`.
+
+    Raises:
+        SettingsError: A setting is wrong; the message names it.
+        StorageError, OSError: The folder does not take files.
+        ZohoCrmError: Zoho brings no files at all. A single one that fails is a row that says so.
+    """
+    settings = resolve_credentials(credentials, service=service)
+    rules = configured_rules({name: dlt.config.get(f"sources.{SOURCE}.{name}") for name in RULE_NAMES})
+    choice = FileChoice(frozenset(modules or ()), frozenset(exclude or ()), max_size, rules)
+    return files_of(partial(connect, settings), folder, choice)

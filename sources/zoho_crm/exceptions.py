@@ -32,6 +32,19 @@ class CreditBudgetExceeded(ZohoCrmError):
     """The run may spend no more API credits; what was not read is read by the next run."""
 
 
+class FileTooLarge(ZohoCrmError):
+    """A file has more bytes than the limit allows."""
+
+    def __init__(self, size: int | None) -> None:
+        """`size` in bytes, if Zoho told it before the file was read."""
+        self.size = size
+        super().__init__("the file is larger than the limit")
+
+
+class StorageError(ZohoCrmError):
+    """The folder or bucket of the files does not take them, or does not give them back."""
+
+
 class TookTooLong(ZohoCrmError):
     """A table was not read in the time that a run gives it."""
 

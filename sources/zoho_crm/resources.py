@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,12 +29,14 @@ from .discovery.account_tables import source_tables
 from .discovery.catalog import PreviousState
 from .exceptions import CredentialsError, ExtractError
 from .extract.extractor import ExtractResult, require_file
+from .extract.file_store import FileStore
 from .models import MODIFIED_TIME, PreferredApi
 from .planning.schedule import is_due
 from .processes import is_alive
 from .state import RecentlyDeleted
 from .sync.deleted_records import DELETED_RECORDS, deleted_records_reading, deletions_only, with_earlier
 from .sync.extraction import Extraction
+from .sync.files import FileChoice, FileCopier, FileListing, files_resource, items_of
 from .sync.json_columns import file_with_json, imported_with_json, writes_json_itself
 from .sync.pipeline_state import (
     load_previous_state,
@@ -54,6 +57,7 @@ READ_UNTIL = "read_until"  # the key of the time up to which `deleted_records` h
 DERIVED_TABLES = frozenset(
     {DELETED_RECORDS.table, REJECTED_VALUES.table}
 )  # made of what the readings of modules told
+FILES_A_PART = 100  # rows of `files` that dlt is given at once
 SMALL = 5_000  # rows of a table whose content is compared
 
 logger = logging.getLogger("zoho_crm")
@@ -444,6 +448,27 @@ def resource_of(runs: SourceRuns, table: SourceTable, *, selected: bool = True) 
         yield from runs.current().items(table)
 
     return dlt.resource(rows, name=table.resource, write_disposition=MERGE, selected=selected)
+
+
+def files_of(connect: Callable[[], ZohoClient], folder: str, choice: FileChoice) -> DltResource:
+    """The resource of the table `files`, which copies them while dlt extracts it."""
+
+    def rows() -> Iterator[Any]:
+        pipeline, store, client = dlt.current.pipeline(), FileStore(folder), connect()
+        with tempfile.TemporaryDirectory(prefix=f"zoho-{os.getpid()}-", dir=pipeline.working_dir) as place:
+            client.context.temp_dir = Path(place)
+            warehouse = Warehouse(pipeline, Path(place))
+            memory = load_previous_state(dlt.current.source_state(), warehouse)
+            listing = FileListing(warehouse, memory, choice, store.url).look(client.now())
+            copied, known = FileCopier(client, store, listing).rows(), dict(listing.known)
+            while part := list(islice(copied, FILES_A_PART)):
+                known.update({(row["kind"], row["id"]): row for row in part})
+                if warehouse.can_merge:
+                    yield items_of(part, warehouse)
+            if not warehouse.can_merge and known:
+                yield items_of([*known.values()], warehouse)
+
+    return files_resource(rows)
 
 
 def _load_id() -> str | None:

@@ -15,6 +15,7 @@ ERRORS = {
     "ZohoConnectionError",
     "CreditBudgetExceeded",
     "ExtractError",
+    "StorageError",
     "TookTooLong",
     "ApiFailed",
     "PipelineBusy",

@@ -9,6 +9,7 @@ import pytest
 
 from simulators.zoho_crm import serve
 from simulators.zoho_crm.demo import demo_org
+from sources.zoho_crm import zoho_files
 from sources.zoho_crm.discovery.account_tables import own_tables
 from sources.zoho_crm.service import CRM
 from sources.zoho_crm.transform.column_types import ColumnType
@@ -30,8 +31,11 @@ def made(tmp_path_factory):
     """Name and type of each column that a run of the demo company really makes."""
     org = demo_org()
     with serve(org) as zoho:
-        load = Loader(org, zoho.connection_string.rstrip("; "), tmp_path_factory.mktemp("demo"))
+        folder = tmp_path_factory.mktemp("demo")
+        load = Loader(org, zoho.connection_string.rstrip("; "), folder)
         load(only=("Vendors", *own_tables(CRM)))
+        copied = zoho_files(str(folder / "files"), load.credentials())
+        load.pipeline.run(copied)
         found = {
             table: {name: load.pipeline.default_schema.tables[table]["columns"][name] for name in names}
             for table in own_tables(CRM)

@@ -21,10 +21,12 @@ PLAN_COLUMNS = ("module", "table", "API", "reason", "rows", "calls", "credits", 
 PLAN_SPARE = ("table", "reason", "MB", "calls", "seconds")  # on a terminal without room, this one first
 
 
-def print_plan(console: Console, found: Catalog, client: ZohoClient) -> None:
+def print_plan(
+    console: Console, found: Catalog, client: ZohoClient, files: tuple[int, int] | None = None
+) -> None:
     """What a run would read, by which API, why, and what it should cost and take.
 
-    `client` has made the survey.
+    `client` has made the survey. `files` are those that the command `files` would copy, and their bytes.
     """
     from sources.zoho_crm.sync.tables import account_tables
 
@@ -37,6 +39,13 @@ def print_plan(console: Console, found: Catalog, client: ZohoClient) -> None:
     _print_unknown_types(console, found)
     print_skips(console, pairs_of(found.skips))
     print_failed(console, pairs_of(found.failures))
+    if files is not None and files[0]:
+        console.text()
+        console.text(
+            f"`files FOLDER` would copy {counted(files[0], 'file')}, {files[1] / 1e6:,.1f} MB by Zoho's records:"
+            f" {counted(files[0], 'call')}, {counted(files[0], 'credit')}."
+        )
+        console.event("files", {"files": files[0], "calls": files[0], "credits": files[0], "bytes": files[1]})
     console.text()
     sums = {
         "modules": expected.modules,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -24,7 +24,7 @@ from ..auth.authenticator import ZohoAuthenticator
 from ..auth.credentials import ZohoCredentials
 from ..auth.oauth_client import token_post
 from ..auth.transport import LimitedClient, body_of, limited_adapter, where
-from ..exceptions import ExtractError, Retriable, ZohoConnectionError
+from ..exceptions import ExtractError, FileTooLarge, Retriable, ZohoConnectionError
 from ..service import Service
 from .context import ApiUsage, ClientContext, RequestCost
 from .page_chain import PageChain
@@ -47,6 +47,7 @@ from .waiting import WaitTracker, pause
 
 CHUNK = 1 << 20  # bytes of a download held at once
 AUDIT_EXPORT = "settings/audit_log_export"
+PIECE = 1 << 16  # of a file's: where it breaks off, what came of a piece is lost
 SECOND_TRY = 15.0  # seconds before a job is made again that may have been made
 
 
@@ -139,9 +140,7 @@ class ZohoClient:
                     self.watch.downloads(len(chunk))
                     self.waits.check()
             except requests.RequestException as error:
-                slow = too_slow(error)
-                why = f"was too slow: {slow}" if slow else "broke off"
-                raise ZohoConnectionError(f"the download {where(response)} {why}") from error
+                raise self._broke_off(response, error) from error
 
     def _begin_download(self, url: str, stack: ExitStack) -> Response:
         """Each try is one of the ten a minute, so each waits for its own turn."""
@@ -169,6 +168,89 @@ class ZohoClient:
             self.waits.answered()
             stack.enter_context(held.pop_all())
         return response
+
+    def download_file(
+        self, path: str, target: IO[bytes], params: Mapping[str, Any] | None = None, most: int | None = None
+    ) -> bool:
+        """Stream the contents of a file of the CRM into an empty file; False if Zoho has none (204).
+
+        After a connection that breaks off the rest is asked for by a `Range`, which Zoho does not document: where the
+        whole file comes instead, it is read from its beginning. Each try that is answered costs a credit.
+
+        Args:
+            path: As of `get`.
+            target: Can be read back, and cut.
+            params: As of `get`.
+            most: The bytes that the file may have; None: any.
+
+        Raises:
+            FileTooLarge: It has more.
+            ZohoConnectionError, ZohoError: It did not come; what `target` holds is to be thrown away.
+        """
+        url = self._url(path)
+        with log_retries("GET", url):
+            for seconds in self.context.retry_policy.download_pauses():
+                try:
+                    return self._try_file(url, target, params, most)
+                except (ZohoConnectionError, Retriable) as error:
+                    if not is_retryable(None, root_of(error)):
+                        raise
+                self.waits.sleep(seconds, why_again())
+            return self._try_file(url, target, params, most)
+
+    def _try_file(
+        self, url: str, target: IO[bytes], params: Mapping[str, Any] | None, most: int | None
+    ) -> bool:
+        start = target.tell()
+        headers = {"Accept-Encoding": "identity"}  # lengths and ranges are those of the file itself
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        options: dict[str, Any] = {"http": self.context.once, "stream": True}
+        with (
+            self.context.calls,
+            self._send("GET", url, 1, params=params, headers=headers, **options) as response,
+        ):
+            if response.status_code not in (200, 206):
+                target.seek(0)
+                target.truncate()
+                return self._no_file(response)
+            if not (response.headers.get("Content-Range") or "").startswith(f"bytes {start}-"):
+                target.seek(0)
+                target.truncate()
+            length = response.headers.get("Content-Length", "")
+            whole = target.tell() + int(length) if length.isdecimal() else None
+            if most is not None and whole is not None and whole > most:
+                raise FileTooLarge(whole)
+            self._stream(response, target, most)
+        self.waits.answered()
+        return True
+
+    def _no_file(self, response: Response) -> bool:
+        """False for 204; raises what any other status means."""
+        if response.status_code == 416:  # what came before has another length now
+            raise ZohoConnectionError(f"the download {where(response)} broke off")
+        try:
+            body_of(response)
+        except requests.RequestException as error:
+            raise unreachable(response.url, error) from error
+        if response.status_code != 204:
+            raise ZohoConnectionError(f"{response.status_code} {where(response)} brought no file")
+        return False
+
+    def _stream(self, response: Response, target: IO[bytes], most: int | None) -> None:
+        try:
+            for chunk in response.iter_content(PIECE):
+                target.write(chunk)
+                if most is not None and target.tell() > most:
+                    raise FileTooLarge(None)
+                self.waits.check()
+        except requests.RequestException as error:
+            raise self._broke_off(response, error) from error
+
+    def _broke_off(self, response: Response, error: requests.RequestException) -> ZohoConnectionError:
+        slow = too_slow(error)
+        why = f"was too slow: {slow}" if slow else "broke off"
+        return ZohoConnectionError(f"the download {where(response)} {why}")
 
     def paginate(
         self, path: str, key: str, paginator: BasePaginator, params: Mapping[str, Any]

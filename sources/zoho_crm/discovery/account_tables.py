@@ -231,7 +231,7 @@ def source_tables(service: Service) -> tuple[str, ...]:
 
 def own_tables(service: Service) -> tuple[str, ...]:
     """Those, and the ones that the command adds: no module's table may be called so."""
-    return (*source_tables(service), "sync_runs", "seat_counts")
+    return (*source_tables(service), "sync_runs", "seat_counts", "files")
 
 
 # Of every service, for whoever reads what runs have noted: there a module is called `Pipelines`, and none of these is.
