@@ -33,7 +33,7 @@ def made(tmp_path_factory):
     with serve(org) as zoho:
         folder = tmp_path_factory.mktemp("demo")
         load = Loader(org, zoho.connection_string.rstrip("; "), folder)
-        load(only=("Vendors", *own_tables(CRM)))
+        load(only=("Vendors", "Attachments", *own_tables(CRM)))
         copied = zoho_files(str(folder / "files"), load.credentials())
         load.pipeline.run(copied)
         found = {

@@ -181,6 +181,7 @@ def test_the_scopes_of_our_tables_are_those_without_which_zoho_refuses_them(load
         "rejected_values",
         "sync_runs",
         "seat_counts",
+        "files",
     }  # what other calls have brought
     assert {*of_tables(CRM)} == {*own_tables(CRM)} - without
 

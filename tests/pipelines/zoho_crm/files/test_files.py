@@ -32,6 +32,7 @@ def org():
     ]
     org.add_module(Module("Deals", [Field("Name", "text"), *papers]))
     org.add_module(Module("Contacts", [Field("Name", "text"), *papers]))
+    org.add_module(Module("Tasks", [Field("Subject", "text")]))
     org.add_module(Module("Notes", [Field("Note_Title", "text"), parent]))
     org.add_module(Module("Attachments", [Field("File_Name", "text"), Field("Size", "bigint"), parent]))
     deal = org.insert("Deals", {"Name": "Boat", "Papers": upload(org, "plan.pdf", b"plan")})
@@ -42,7 +43,7 @@ def org():
     attach(org, "Deals", deal, "offer.pdf", b"The offer.")
     attach(org, "Deals", deal, "offer.pdf", b"The offer.")
     attach(org, "Deals", deal, "empty.txt", b"")
-    attach(org, "Deals", deal, "large.bin", LARGE)
+    attach(org, "Tasks", org.insert("Tasks", {"Subject": "Call"}), "large.bin", LARGE)
     attach(org, "Notes", note, "voice.mp3", b"voice")
     attach(org, "Contacts", contact, "letter.txt", b"Dear Anna")
     return org
@@ -99,7 +100,7 @@ def whole(folder="out"):
     found = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in Path(folder).rglob("*")
-        if path.is_file()
+        if path.is_file() and not path.name.startswith(".part-")
     }
     told = dict(rows("path, (size, sha256)", "state = 'copied'"))
     assert {p: (len(c), hashlib.sha256(c).hexdigest()) for p, c in found.items()} == told
@@ -131,7 +132,7 @@ def test_every_file_is_copied_with_its_bytes_and_equal_ones_once(org, synced, co
     )
     found = whole()
     assert sorted(found.values(), key=len)[:2] == [b"", b"me"]
-    assert sorted(p.split("/")[0] for p in found) == ["contacts"] * 3 + ["deals"] * 4 + ["notes"]
+    assert sorted(p.split("/")[0] for p in found) == ["contacts"] * 3 + ["deals"] * 3 + ["notes", "tasks"]
     assert rows("type, size_in_zoho", "name = 'large.bin'") == [("application/octet-stream", len(LARGE))]
     assert [path.suffix for path in Path("out").rglob("photo*")] == [".png"]
     assert rows("distinct kind, field") == [
@@ -162,7 +163,8 @@ def _stated(org):
 
 
 def test_what_is_not_copied_says_why(org, synced, command):
-    link, gone, stale, orphan = ids(org)[0], ids(org)[1], ids(org)[4], ids(org)[5]
+    link, gone, *_ = ids(org)
+    stale = next(r.id for r in org.records("Attachments") if r.values["File_Name"] == "voice.mp3")
     org.contents.make_link(link)
     org.contents.lose(gone)
     org.contents.put(stale, b"another voice")  # the row states the old size
@@ -185,7 +187,6 @@ def test_what_is_not_copied_says_why(org, synced, command):
     assert len(org.ledger) == before
     assert command("files", "out").code == 0
     assert rows("state", "name = 'large.bin'") == [("copied",)]
-    assert orphan
 
 
 @pytest.mark.long
@@ -201,11 +202,12 @@ def test_a_file_that_is_larger_than_its_record_says_is_not_read_to_its_end(org, 
 def test_a_download_that_is_cut_goes_on_or_begins_again(org, synced, command, honoured):
     org.quirks.file_ranges = honoured
     synced()
-    org.faults.add(ATTACHMENT, module="Deals", times=4, cut_after=300_000)  # the others are shorter
+    org.faults.add(ATTACHMENT, module="Tasks", cut_after=300_000)
     assert command("files", "out").code == 0
     assert LARGE in whole().values()
     assert not any(state != "copied" for _, state in rows())
     assert (206 in {call.status for call in downloads(org)}) is honoured
+    assert len(downloads(org)) == 9 + 1
 
 
 def test_files_of_a_killed_run_are_not_downloaded_again(org, synced, command, monkeypatch):
@@ -242,6 +244,7 @@ def test_a_full_folder_leaves_no_half_file_and_what_was_copied_stays(org, synced
     synced()
     with monkeypatch.context() as patch:
         patch.setattr(LocalFileSystem, "put_file", filling)
+        patch.setattr(LocalFileSystem, "rm_file", lambda *_: None)  # as if the process had died
         done = command("files", "out")
     assert done.code == 1
     assert done.err.startswith("Error: The disk is full: make room and run again.")
