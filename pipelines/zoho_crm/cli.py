@@ -220,9 +220,15 @@ def files(options: Options, console: Console) -> int:
 
     from .files.command import FilesRun
     from .monitoring.freshness import open_destination
+    from .run.destination import choose_destination, database_file
 
-    with open_destination(options, console):  # it tells if nothing was ever synced
-        pass
+    destination = choose_destination(
+        options.destination, options.dataset, options.pipeline_name, options.demo
+    )
+    file = database_file(destination, options.pipeline_name, options.demo)
+    if file is not None and not file.exists():
+        with open_destination(options, console):  # it tells that nothing was ever synced, and makes no file
+            pass
     store = FileStore(options.folder)
     with open_command(options, console, "files") as work, closing(work.progress):
         return FilesRun(console, options, work.pipeline, work.client).copy(store)

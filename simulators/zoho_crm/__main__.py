@@ -13,7 +13,7 @@ except ModuleNotFoundError as missing:
 
 NOT_SIMULATED = """\
 This is a simulated Zoho on 127.0.0.1; nothing leaves this machine. It does less than Zoho: it
-writes nothing, searches nothing, sends no notifications and keeps no files. What it does not simulate it
+writes nothing, searches nothing, and sends no notifications. What it does not simulate it
 refuses with status 418. The whole list is in simulators/zoho_crm/README.md."""
 
 

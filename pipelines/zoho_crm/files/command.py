@@ -45,7 +45,7 @@ SHOWN = 20  # files that are named, without --verbose
 WORDS = {
     "copied": "copied",
     "too_large": "too large",
-    "link": "links",
+    "link": "linked",
     "gone": "gone",
     "skipped": "skipped",
     "failed": "failed",
@@ -71,6 +71,8 @@ class FilesRun:
             self.client.context.temp_dir = place
             warehouse = Warehouse(self.pipeline, place)
             listing = listing_of(self.pipeline, warehouse, self.options, store.url)
+            if not listing.memory.tables:
+                raise SettingsError("No table of a module is here, so nothing tells of files: run first.")
             if self.options.repair:
                 for path, why in differences(store, listing.known.values()):
                     self.console.text(f"{path} {why}")
