@@ -1,1 +1,1 @@
-"""Writes the tables of the destination into files with a manifest, and compares such files with it."""
+"""Copies the CRM's files into a folder or bucket, and compares the copies with the table `files`."""

@@ -202,7 +202,7 @@ def verify_files(console: Console, options: Options) -> int:
         f"{counted(len(paths), 'file')} in {store.url} compared with the table {FILES}: {counted(len(found), 'difference')}."
     )
     if found:
-        print_error(f"The files differ: {'; '.join(f'{path} {why}' for path, why in found.items())}.")
+        print_error(f"{counted(len(found), 'file')} differ: files FOLDER --repair copies them again.")
     return code
 
 
