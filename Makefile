@@ -29,13 +29,13 @@ demo-suite: setup  ## the same with Bigin, Desk, Books and Recruit, twice: the s
 	$(BIN)/python -m pipelines.zoho_api run --demo desk books recruit
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-long: setup orchestrators  ## run the tests with the long ones: every call with every fault, longer random companies
-	ZOHO_TESTS=long ZOHO_MODEL_SHARDS=8 $(BIN)/python -m pytest -n auto
+	ZOHO_TESTS=long ZOHO_MODEL_SHARDS=8 $(BIN)/python -m pytest -n auto --dist worksteal
 
 coverage: setup  ## run the tests and show which lines and branches of sources and pipelines they reach; too few fail
-	$(BIN)/python -m pytest -n auto --cov=sources --cov=pipelines --cov-branch --cov-report=term:skip-covered \
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov=sources --cov=pipelines --cov-branch --cov-report=term:skip-covered \
 		--cov-fail-under=80
 
 lint: setup  ## check style and types

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from pipelines.zoho_crm.monitoring.metrics import OF_A_MODULE, OF_THE_RUN
 from pipelines.zoho_crm.output.live_progress import STATES
 from tests.pipelines.zoho_crm.test_process import environment
@@ -41,6 +43,7 @@ def test_every_state_of_a_job_is_documented():
     assert [state for state in STATES.values() if f"`Zoho: {state}`" not in DOCS] == []
 
 
+@pytest.mark.long
 def test_the_line_for_cron_runs_as_cron_would_run_it(tmp_path):
     line = blocks("cron")[0].splitlines()[-1]
     assert line.startswith("7 * * * * ")

@@ -142,7 +142,7 @@ def test_entries_that_are_equal_in_all_are_counted_also_when_they_are_read_again
 @pytest.mark.parametrize("file", ["by size", "zip"])
 @pytest.mark.parametrize("times", ["offset", "local", "words"])
 @pytest.mark.parametrize("columns", ["ids", "names", "api_names"])
-@pytest.mark.cases(4)
+@pytest.mark.cases(1)
 def test_the_rows_are_the_same_whatever_the_file_looks_like(load, org, columns, times, file):
     org.quirks.audit_columns, org.quirks.audit_times, org.quirks.audit_file = columns, times, file
     org.quirks.audit_status = "Finished" if file == "zip" else "finished"
@@ -187,6 +187,7 @@ def test_what_is_older_than_a_job_may_span_comes_by_several_and_a_full_one_is_ha
     assert told(load) == [row for row in happened(org) if row[-1] != "too old"]
 
 
+@pytest.mark.long
 def test_more_entries_of_one_minute_than_a_job_exports_fail_the_table_and_no_other(load, org, monkeypatch):
     work(org)
     org.rules.audit_entries = 3
@@ -239,7 +240,7 @@ def test_a_run_that_broke_off_uses_its_job_again_and_what_came_since_follows_a_d
 
 
 @pytest.mark.parametrize("refusal", [(404, "INVALID_URL_PATTERN"), (403, ""), (400, "EXPIRED_VALUE")])
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_a_link_that_has_expired_and_a_job_that_fails_take_one_new_job(load, org, refusal):
     work(org)
     status, code = refusal
@@ -254,6 +255,7 @@ def test_a_link_that_has_expired_and_a_job_that_fails_take_one_new_job(load, org
     assert org.faults.unspent() == []
 
 
+@pytest.mark.long
 def test_a_job_that_fails_twice_fails_the_table_and_no_other(load, org):
     work(org)
     org.faults.add(EXPORT, times=2, job_states=["failed"])
@@ -292,6 +294,7 @@ def test_a_file_at_another_host_gets_no_token(load, org):
         b"PK\x03\x04 and no zip",
     ],
 )
+@pytest.mark.cases(1)
 def test_a_file_that_is_no_audit_log_or_not_whole_fails_the_table(load, org, text):
     work(org)
     org.faults.add(FILE, body=text)
@@ -357,7 +360,7 @@ def everything(load):
 
 
 @pytest.mark.parametrize("chosen", RULES)
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_with_rules_no_value_of_a_record_comes_by_way_of_the_log(load, org, chosen, tmp_path):
     work(org, (MARKER, *NAMES[1:]))
     free = Entry(
@@ -396,6 +399,7 @@ def test_a_new_rule_takes_what_is_there_out_before_it_reads_and_then_reads_whole
 # ---- elsewhere
 
 
+@pytest.mark.long
 def test_files_that_cannot_be_changed_hold_all_of_it(load, org, tmp_path):
     load.destination = dlt.destinations.filesystem(str(tmp_path / "lake"))
     work(org)
@@ -409,7 +413,7 @@ def test_files_that_cannot_be_changed_hold_all_of_it(load, org, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["argument", "name", "resource"])
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_the_source_reads_it_where_a_script_asks_for_it(load, org, monkeypatch, tmp_path, way):
     wait_in_simulated_time(monkeypatch, org)
     account = f"{load.connection_string};OAuthSettingsLocation=memory://"

@@ -163,7 +163,7 @@ FIRST = [
 
 
 @pytest.mark.parametrize(("call", "phase"), [*LATER, *FIRST])
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_a_call_about_one_module(call, phase, crm_of, command, record_property):
     route, settings = MODULE_CALLS[call]
     modules = {f"Things_{number}": fault for number, fault in enumerate(some_faults(call))}

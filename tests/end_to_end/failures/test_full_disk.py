@@ -63,6 +63,7 @@ def test_a_load_that_fails_leaves_no_package_and_a_log_that_cannot_be_written_no
     assert landed(tmp_path / "zoho.duckdb", "select count(*) from zoho_crm.leads") == [(4,)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", ["dlt's folder", "the rows", "the archive"])
 @pytest.mark.cases(1)
 def test_a_folder_that_is_full_is_one_sentence_and_status_tells_it(

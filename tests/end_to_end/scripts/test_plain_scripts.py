@@ -259,6 +259,7 @@ def test_a_module_that_fails_loads_nothing_and_the_next_run_has_all(script, org)
     agrees(script)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("refresh", ["drop_sources", "drop_resources", "drop_data"])
 @pytest.mark.cases(1)
 def test_refresh_reads_everything_again(script, org, refresh):
@@ -448,6 +449,7 @@ def test_the_schema_has_labels_keys_and_references(script, org):
 # ---- what only one part of a run can know
 
 
+@pytest.mark.long
 def test_a_parent_that_is_replaced_each_run_takes_its_rows_along(script, org):
     deals = family(org)
     for turn in range(2):

@@ -126,6 +126,7 @@ def test_where_bigin_has_sub_pipelines_and_currencies_they_are_tables(load_from)
     assert load.rows("select iso_code from currencies") == [("EUR",)]
 
 
+@pytest.mark.long
 def test_without_a_count_the_rows_come_all_the_same(load_from):
     load = bigin(load_from, bigin_count=False)
     run = sync(load, *MODULES)

@@ -194,6 +194,7 @@ def test_client_credentials_name_the_organisation_of_the_service(command, monkey
     assert done.code == 0, done.err
 
 
+@pytest.mark.long
 def test_a_demo_of_bigin_has_its_own_dataset(command):
     done = command("run", "--demo", "--service", "bigin", *QUIET)
     assert done.code == 0, done.err

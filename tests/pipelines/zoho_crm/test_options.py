@@ -162,5 +162,6 @@ def test_config_toml_and_dotenv_are_read_and_telemetry_is_off(tmp_path):
     assert in_a_process(tmp_path, config) == "['Deals', 'Leads'] given filesystem log false"
 
 
+@pytest.mark.long
 def test_telemetry_is_on_for_whoever_turns_it_on(tmp_path):
     assert in_a_process(tmp_path, "[runtime]\ndlthub_telemetry = true\n").endswith("duckdb log None")

@@ -42,6 +42,7 @@ def test_a_full_standard_output_is_one_sentence_and_1(line, tmp_path):
     assert shell(tmp_path, f"{line} > /dev/full") == (1, "", FULL)
 
 
+@pytest.mark.long
 def test_whoever_closes_standard_output_wants_no_words_but_a_run(tmp_path):
     assert shell(tmp_path, "--demo --modules Vendors >&-") == (0, "", "")
     assert (tmp_path / "zoho_demo.duckdb").exists()

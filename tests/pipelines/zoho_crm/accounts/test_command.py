@@ -263,6 +263,7 @@ def waiting_for_zoho(group):
         yield process
 
 
+@pytest.mark.long
 def test_one_signal_ends_all_accounts_cleanly_and_starts_no_more(group):
     with waiting_for_zoho(group) as process:
         process.send_signal(signal.SIGINT)

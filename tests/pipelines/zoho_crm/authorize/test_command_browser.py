@@ -56,6 +56,7 @@ def test_reject_ends_the_command_with_3(browser, waiting, tmp_path):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.cases(1)
 def test_the_page_fits_a_phone_follows_the_scheme_and_loads_nothing(browser, scheme):
     features = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     phone = {"width": 400, "height": 860, "deviceScaleFactor": 1, "mobile": True}

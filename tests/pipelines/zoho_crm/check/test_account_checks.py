@@ -116,6 +116,7 @@ def test_a_cross_is_red_on_a_terminal_unless_no_color_is_set(tmp_path):
     assert "\x1b" not in plain
 
 
+@pytest.mark.long
 def test_a_terminal_without_such_signs_gets_letters(tmp_path):
     env = {**os.environ, "PYTHONPATH": str(ROOT), "DLT_DATA_DIR": str(tmp_path), "PYTHONIOENCODING": "ascii"}
     command = [sys.executable, "-m", "pipelines.zoho_crm", "check", "-q"]

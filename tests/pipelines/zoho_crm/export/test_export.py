@@ -220,6 +220,7 @@ def test_rows_that_are_kept_of_deleted_records_are_exported_too(org, account, co
     assert (deals["rows"], deals["live_rows"], deals["crm_count"]) == (9, 8, 8)
 
 
+@pytest.mark.long
 def test_postgresql_gives_the_same_files_seats_and_descriptions(org, account, command, postgres, monkeypatch):
     for key, value in postgres.items():
         monkeypatch.setenv(f"DESTINATION__POSTGRES__CREDENTIALS__{key.upper()}", str(value))
@@ -404,7 +405,7 @@ def test_a_file_of_somebody_else_is_told_and_is_no_difference(export, command):
 def test_it_goes_with_no_option_about_the_crm(command, word):
     done = command("verify", "--against", "out", word)
     assert done.code == 2
-    assert "--against compares all files" in done.err
+    assert "--against and --files each compare all files of a folder" in done.err
 
 
 def test_a_folder_that_is_not_there_is_a_wrong_option(command):

@@ -58,6 +58,7 @@ def test_a_failure_is_told_with_module_and_reason(org, account, command, hook):
     assert SECRET not in done.out + done.err
 
 
+@pytest.mark.long
 def test_a_good_run_is_told_only_to_those_who_want_to_hear_it(account, command, hook):
     assert command("--modules", "Leads").code == 0
     assert texts(hook) == []
@@ -130,6 +131,7 @@ def test_who_wants_to_be_told_has_to_say_where(account, command):
     )
 
 
+@pytest.mark.long
 def test_a_demo_tells_nobody_unless_it_is_told_to(command, hook):
     assert command("--demo", "--modules", "Vendors", "--exclude", "Vendors").code == 2
     assert hook.calls == []

@@ -298,6 +298,7 @@ def test_quiet_is_the_line_that_sums_up_and_programs_get_it_as_an_event(company,
     assert [event["event"] for event in told] == ["summary"]
 
 
+@pytest.mark.long
 def test_files_tell_the_same_and_that_every_run_reads_all(company):
     company.monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(company.folder / "lake"))
     company.run("--destination", "filesystem")

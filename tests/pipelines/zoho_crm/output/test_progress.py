@@ -131,6 +131,7 @@ def test_a_run_for_programs_tells_when_it_begins_each_table_and_the_end_each_wit
     assert all(event["time"][10] == "T" for event in done.events)
 
 
+@pytest.mark.long
 def test_quiet_is_the_last_line_and_nothing_else(account, command):
     done = command("-q", "--modules", "Leads")
     assert (done.code, done.err) == (0, "")

@@ -161,6 +161,7 @@ def test_no_line_of_a_command_is_wider_than_the_terminal(words, width, account, 
     assert any("Leads" in line or line.startswith("leads") for line in lines) or words[0] == "verify"
 
 
+@pytest.mark.long
 def test_tables_of_the_account_that_hold_what_they_held_are_counted_only(account, command, terminal):
     terminal(80)
     first, second = (lines_of(command("run", "--progress", "off").out) for _ in range(2))

@@ -115,6 +115,7 @@ def test_a_count_with_a_criteria_is_asked_for_all_records_too(load, org):
     agrees(load, "Leads")
 
 
+@pytest.mark.long
 def test_another_refusal_is_no_word_about_the_parameters(load, org):
     leads(org)
     body = {"code": "NO_PERMISSION", "details": {}, "message": "no", "status": "error"}

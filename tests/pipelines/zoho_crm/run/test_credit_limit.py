@@ -192,6 +192,7 @@ def test_rows_of_a_record_are_not_forgotten_when_only_the_record_has_its_turn(or
     assert landed(tmp_path / FILE, "select name from zoho_crm.lines") == [("one",)]
 
 
+@pytest.mark.long
 def test_the_table_of_fields_is_no_failure_where_the_limit_leaves_all_modules_for_later(run, tmp_path):
     assert run(1_000, "--exclude", "tags").code == 0
     assert run(5, "--exclude", "tags").code == 6

@@ -117,6 +117,7 @@ def test_a_table_of_ours_that_was_asked_for_without_its_scope_is_3(load, org):
     assert load(only=["users"]).exit_code == 3
 
 
+@pytest.mark.long
 def test_a_package_that_a_killed_run_left_behind_does_no_harm(load, org):
     load()
     reading = load.reading("Apples")

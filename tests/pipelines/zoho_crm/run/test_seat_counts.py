@@ -40,6 +40,7 @@ def test_each_run_writes_down_what_is_paid_for_and_who_uses_it(load, org):
     assert load.rows(ids.format("seat_counts")) == load.rows(ids.format("sync_runs"))
 
 
+@pytest.mark.long
 def test_without_the_users_only_the_licence_is_known(load, org):
     org.scopes -= {scope for scope in org.scopes if "users" in scope.casefold()}
     org.account.license = {"users_license_purchased": 9, "paid_type": "enterprise"}
@@ -54,6 +55,7 @@ def test_a_run_that_reads_neither_table_writes_nothing(load, org):
     ]
 
 
+@pytest.mark.long
 def test_it_can_be_left_out(load, org):
     load(never=["seat_counts"])
     assert load.rows("select count(*) from information_schema.tables where table_name = 'seat_counts'") == [

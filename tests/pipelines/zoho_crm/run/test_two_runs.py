@@ -89,6 +89,7 @@ def test_while_a_run_is_in_progress_only_another_one_is_refused_and_told_by_whom
     assert command("--connection", text, *ONLY).code == 0
 
 
+@pytest.mark.long
 def test_two_pipelines_into_one_dataset_of_one_file_are_kept_apart(command, monkeypatch, tmp_path, served):
     org, text = served
     (tmp_path / "elsewhere").mkdir()

@@ -47,6 +47,7 @@ def test_the_same_seed_is_the_same_company_and_another_seed_another(org: Org) ->
     assert contents(demo_org(seed=1)) != contents(org)
 
 
+@pytest.mark.long
 def test_equal_companies_change_equally() -> None:
     one, two = demo_org(), demo_org()
     assert demo_changes(one) == demo_changes(two)
