@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +175,28 @@ def test_a_row_with_a_lease_is_held_by_the_first_and_runs_out(tmp_path, monkeypa
         with locks.lease_row(pipeline("one"), "run"):
             pass
     with locks.lease_row(pipeline("two"), "run"):
+        pass
+
+
+@pytest.mark.parametrize("minutes", [-12, 12])
+def test_a_lease_holds_on_machines_whose_clocks_are_minutes_apart(tmp_path, monkeypatch, minutes):
+    monkeypatch.setattr(locks, "SETTLES", 0)
+
+    class Apart(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) + timedelta(minutes=minutes)
+
+    destination = dlt.destinations.duckdb(str(tmp_path / "crm.duckdb"))
+    one, two = (
+        dlt.pipeline("crm", destination=destination, dataset_name="zoho", pipelines_dir=str(tmp_path / name))
+        for name in ("one", "two")
+    )
+    with locks.lease_row(one, "run"):
+        monkeypatch.setattr(locks, "datetime", Apart)
+        with pytest.raises(PipelineBusy, match="is in progress"), locks.lease_row(two, "run"):
+            raise AssertionError("both have it")
+    with locks.lease_row(two, "run"):
         pass
 
 

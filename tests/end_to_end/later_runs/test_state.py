@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -156,6 +157,32 @@ def test_a_watermark_older_than_the_feed_of_deletions_is_no_use(load, org, days)
     agrees(load)
     old = why(load).startswith("its last sync at 2026-03-02 09:00 is older than Zoho's list of deletions; ")
     assert old == (days == 61)
+
+
+def test_machines_whose_clocks_are_minutes_apart_take_turns_and_lose_nothing(load, org, monkeypatch):
+    ids = things(org, 6)
+    for minutes in (0, 25, -25):
+        shift = timedelta(minutes=minutes)
+        now = time.time() + shift.total_seconds()
+        with monkeypatch.context() as machine:
+            machine.setattr("time.time", lambda now=now: now)
+            for place in ("client.client", "extract.extractor"):
+                machine.setattr(f"sources.zoho_crm.{place}.datetime", _apart(shift))
+            sync(load)
+        agrees(load)
+        assert watermark(load) == org.now()
+        org.clock.advance(minutes=5)
+        org.edit("Things", ids[minutes % 5], F0=f"edited after {minutes}")
+        org.delete("Things", ids.pop())
+
+
+def _apart(shift):
+    class Apart(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + shift
+
+    return Apart
 
 
 @pytest.mark.long
