@@ -74,9 +74,10 @@ class FilesRun:
             if not listing.memory.tables:
                 raise SettingsError("No table of a module is here, so nothing tells of files: run first.")
             if self.options.repair:
-                for path, why in differences(store, listing.known.values()):
+                found = list(differences(store, listing.known.values()))
+                for path, why in found:
                     self.console.text(f"{path} {why}")
-                    listing.distrust(path)
+                listing.distrust([path for path, _ in found])
             listing.look(self.client.now())
             total = len(listing.pending)
             self.console.text(f"{counted(total, 'file')} to copy, {listing.bytes:,} bytes by Zoho's records.")
@@ -222,9 +223,9 @@ def files_to_copy(pipeline: dlt.Pipeline, options: Options, now: datetime) -> tu
     """How many files are not copied yet, and their bytes as far as Zoho states them; None where no table tells of any."""
     listing = listing_of(pipeline, Warehouse(pipeline, Path(pipeline.working_dir)), options, None)
     there = listing.memory.tables.keys()
-    modules, exclude = listing.choice.modules & there, listing.choice.exclude & there
+    modules = listing.choice.modules & there
     if not there or (options.modules and not modules):
         return None
-    listing.choice = replace(listing.choice, modules=modules, exclude=exclude)
+    listing.choice = replace(listing.choice, modules=modules)
     listing.look(now)
     return len(listing.pending), listing.bytes

@@ -18,6 +18,7 @@ Kind = Literal["attachment", "field", "photo"]
 State = Literal["copied", "too_large", "gone", "link", "skipped", "failed"]
 # Zoho's answers for an attachment that is a link, and for a file that is not there.
 NOT_A_FILE, NO_SUCH_FILE = "DOWNLOAD_NOT_ALLOWED", "INVALID_DATA"
+NO_SUCH_CALL = "INVALID_URL_PATTERN"  # with 404, which says nothing of the file
 # The formats that Zoho takes for photos, by their first bytes; the call tells no name.
 IMAGES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif", b"BM": ".bmp"}
 
@@ -84,7 +85,7 @@ def copy_file(
         except Fatal as error:
             if error.code == NOT_A_FILE:
                 return Copied("link", "a link, which has no file")
-            if error.status == 404 or error.code == NO_SUCH_FILE:
+            if error.code == NO_SUCH_FILE or (error.status == 404 and error.code != NO_SUCH_CALL):
                 return Copied("gone", str(error))
             raise
         if not sizes:

@@ -6,7 +6,8 @@ What there is to copy is in the destination's tables already, so listing it make
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,7 @@ from dlt.extract import DltResource
 
 from .. import limits
 from ..client.client import ZohoClient
+from ..discovery.account_tables import ACCOUNT_TABLES
 from ..discovery.catalog import PreviousState
 from ..exceptions import (
     CredentialsError,
@@ -66,6 +68,8 @@ FIELD_KEYS = {
 }
 UPLOADS = ("fileupload", "imageupload")
 MOST_LOST = 10  # files in a row that no call brings: then Zoho, or the network, is down
+MOST_REFUSED = 5  # files of a module's field that Zoho refuses in a row: then it refuses all
+REFUSED_ALL = "Zoho has refused several files of this kind before it, so it was not asked for"
 NO_RECORD = "its record is in no table: it is an e-mail's, or of a module or record that is not read"
 
 Row = dict[str, Any]
@@ -95,6 +99,7 @@ class FileListing:
     known: dict[tuple[str, str], Row] = field(default_factory=dict)
     pending: list[ZohoFile] = field(default_factory=list)
     changed: list[Row] = field(default_factory=list)  # rows of files that left the CRM, or are back
+    distrusted: frozenset[str] = frozenset()  # paths of copies that are not as they were made
 
     def __post_init__(self) -> None:
         with self.warehouse.open_connection():
@@ -103,10 +108,11 @@ class FileListing:
                 for part in self.warehouse.batches(FILES, SCHEMA.names):
                     self.known.update(((row["kind"], row["id"]), row) for row in part.to_pylist())
 
-    def distrust(self, path: str) -> None:
-        """The copy is not as it was made: the files whose it is are to be copied again."""
+    def distrust(self, paths: Collection[str]) -> None:
+        """These copies are not as they were made, and a file that was gone may be back: all are to be asked for again."""
+        self.distrusted = frozenset(paths)
         for row in self.known.values():
-            if row["path"] == path:
+            if row["path"] in self.distrusted or row["state"] == "gone":
                 row["state"] = "failed"
 
     def look(self, now: datetime) -> FileListing:
@@ -125,11 +131,16 @@ class FileListing:
         for key, row in self.known.items():
             if key not in listed and row["deleted_at"] is None and self._is_listed(row):
                 self.changed.append({**row, "deleted_at": now})
+        self.pending.sort(key=self._has_failed)  # last, so that they never keep others from being copied
         return self
+
+    def _has_failed(self, file: ZohoFile) -> bool:
+        row = self.known.get(file.key)
+        return row is not None and row["state"] == "failed"
 
     def _check_modules(self) -> None:
         modules = self.memory.tables
-        for name in sorted(self.choice.modules | self.choice.exclude):
+        for name in sorted(self.choice.modules.difference(ACCOUNT_TABLES)):
             if name not in modules:
                 near = suggest(name, modules)
                 hint = f"; did you mean {near}?" if near else ""
@@ -145,6 +156,8 @@ class FileListing:
     def _is_due(self, file: ZohoFile, row: Row | None) -> bool:
         if row is None or row["version"] != file.version or row["state"] == "failed":
             return True
+        if (row["state"] == "skipped" and file.module) or (row["state"] == "gone" and row["deleted_at"]):
+            return True
         if row["state"] == "too_large":
             size = max(row["size"] or 0, file.size or 0)
             return self.choice.most is None or 0 < size <= self.choice.most
@@ -153,9 +166,8 @@ class FileListing:
     def _is_listed(self, row: Row) -> bool:
         """Whether a file would be listed if it were there still."""
         if row["kind"] == "attachment":
-            return self._attachments is not None and (
-                row["module"] is None or self.choice.selects(row["module"])
-            )
+            known, chosen = row["module"] is not None, not self.choice.modules
+            return self._attachments is not None and (self.choice.selects(row["module"]) if known else chosen)
         table = self.memory.tables.get(row["module"], "")
         return self.choice.selects(row["module"]) and self._column(table, row["field"] or PHOTO) is not None
 
@@ -163,6 +175,8 @@ class FileListing:
 
     @property
     def _attachments(self) -> str | None:
+        if ATTACHMENTS in self.choice.exclude:
+            return None
         table = self.memory.tables.get(ATTACHMENTS)
         return table if table in self._there and self._column(table or "", "Parent_Id") else None
 
@@ -294,9 +308,9 @@ class FileCopier:
     store: FileStore
     listing: FileListing
     _paths: dict[str, str] = field(default_factory=dict)  # by hash, of what is in the store
-    _refused: dict[tuple[str, str], str] = field(
-        default_factory=dict
-    )  # kinds of a module's files that Zoho refuses
+    _refused: Counter[tuple[str, str, str | None]] = field(
+        default_factory=Counter
+    )  # of a module's field, in a row
     _lost: int = 0  # files in a row that no call brought
     _locks: tuple[Lock, ...] = field(default_factory=lambda: tuple(Lock() for _ in range(256)))
 
@@ -357,9 +371,8 @@ class FileCopier:
     def _copy(self, file: ZohoFile) -> Copied:
         if not file.module:
             return Copied("skipped", NO_RECORD)
-        refused = self._refused.get((file.module, file.kind))
-        if refused is not None:
-            return Copied("failed", refused)
+        if self._refused[file.module, file.kind, file.field] >= MOST_REFUSED:
+            return Copied("failed", REFUSED_ALL)
         return self._there(file) or self._download(file)
 
     def _download(self, file: ZohoFile) -> Copied:
@@ -374,16 +387,17 @@ class FileCopier:
             return Copied("failed", str(error))
         except ZohoCrmError as error:
             if isinstance(error, NotAvailableError):
-                self._refused[file.module, file.kind] = str(error)
+                self._refused[file.module, file.kind, file.field] += 1
             return Copied("failed", str(error))
-        self._lost = 0
+        self._lost = self._refused[file.module, file.kind, file.field] = 0
         return copied
 
     def _there(self, file: ZohoFile) -> Copied | None:
         """A copy that is in the store: of a run that was killed before its row was, or moved there by somebody."""
         row = self.listing.known.get(file.key)
         copied = row if row and row["version"] == file.version and row["state"] == "copied" else None
-        if copied is None and (row is not None or file.kind == "photo" or file.size is None):
+        unknown = file.kind == "photo" or file.size is None or file.path in self.listing.distrusted
+        if copied is None and unknown:
             return None
         path = copied["path"] if copied else file.path
         size = copied["size"] if copied else file.size
