@@ -10,9 +10,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.configuration.resolve import resolve_configuration
-from dlt.common.exceptions import MissingDependencyException
 from dlt.common.storages import FilesystemConfiguration, fsspec_from_config
 
 from ..exceptions import SettingsError, StorageError
@@ -36,7 +34,7 @@ class FileStore:
         try:
             config = resolve_configuration(FilesystemConfiguration(bucket_url=url), sections=SECTIONS)
             self._fs, self._root = fsspec_from_config(config)
-        except (ConfigurationException, MissingDependencyException, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever the library of a bucket raises while it connects
             told = " ".join(str(error).split())
             raise SettingsError(f"The folder {shown(url)} cannot be used: {told}") from None
         if config.is_local_filesystem:
