@@ -67,7 +67,7 @@ def _clear_audit_log(warehouse: Warehouse, found: Catalog) -> None:
     if not found.choice.selects(name):
         return
     try:
-        kept = {"id", "audited_time", "done_by__id", "module"}
+        kept = {"id", "audited_time", "module"}
         warehouse.clear_columns(name, sorted(n for n in there - kept if not n.startswith("_dlt")))
     except Exception as error:
         raise_if_disconnected(error)

@@ -119,7 +119,7 @@ class AuditPeriod:
 
     @property
     def calls(self) -> int:
-        """The user, and of each window a job, two questions for it and a download."""
+        """The user, and of each window a job, two questions for it and a download, or a third question."""
         return 1 + 4 * len(self.windows)
 
     @property
@@ -222,6 +222,7 @@ class _Log:
     columns: tuple[Column, ...] = ()
     others: tuple[str, ...] | None = None  # headers that nobody has met; None before the first file
     zone: ZoneInfo | None = None  # of the user whose token it is: of times without an offset
+    without_file: list[tuple[datetime, datetime]] = field(default_factory=list)  # windows
     jobs: ModuleJobs | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -235,6 +236,8 @@ class _Log:
         while pending:
             start, end = pending.pop(0)
             with self._files_of(start, end) as archives:
+                if not archives:
+                    self.without_file.append((start, end))
                 entries = sum(_count(archive) for archive in archives)
                 half = ((end - start) / 2 + start).replace(second=0, microsecond=0)
                 if entries >= limits.AUDIT_ENTRIES_PER_JOB and half > start:
@@ -245,6 +248,9 @@ class _Log:
                         f"Zoho exports {entries:,} entries of one minute, and more are not to be had"
                     )
                 yield from self._rows(archives)
+        if self.without_file:
+            days = ", ".join(f"{start:%Y-%m-%d} to {end:%Y-%m-%d}" for start, end in self.without_file)
+            self.reading.notes.remarks.append(f"Zoho gave no file of the audit log for {days}")
         if self.others is None:
             yield self._begin(())
 
@@ -286,7 +292,7 @@ class _Log:
     def _bring(self, body: Mapping[str, Any], folder: Path) -> list[Archive]:
         """Raises JobFailed where another job may bring it."""
         archives: list[Archive] = []
-        for number, link in enumerate(self._links(self._job(body))):
+        for number, link in enumerate(self._links(*self._job(body))):
             # What may not be written as it is stays in memory.
             archive: Archive = BytesIO() if _hides(self.period.rules) else folder / f"{number}"
             try:
@@ -298,12 +304,12 @@ class _Log:
             archives.append(archive)
         return archives
 
-    def _job(self, body: Mapping[str, Any]) -> str:
-        """The id of a job for this body: of one that a run before made, or of a new one."""
+    def _job(self, body: Mapping[str, Any]) -> tuple[str, bool]:
+        """The id of a job for this body, and whether it is a new one or one that a run before made."""
         known = self.jobs.find(body, self.client.now()) if self.jobs else None
         if known is not None:
             self.reading.notes.repairs["exports of an earlier run used again"] += 1
-            return known.job_id
+            return known.job_id, False
         monotonic = self.client.context.retry_policy.monotonic
         end = monotonic() + self.client.context.retry_policy.job_deadline
         while True:
@@ -326,7 +332,7 @@ class _Log:
         self.client.waits.over()
         if self.jobs:
             self.jobs.keep(body, job, self.client.now())
-        return job
+        return job, True
 
     def _same(self, body: Mapping[str, Any]) -> str | None:
         """A job of Zoho's list that answers the same question: the answer to its making may have been lost."""
@@ -336,25 +342,27 @@ class _Log:
                 return str(job["id"])
         return None
 
-    def _links(self, job_id: str) -> list[str]:
-        """Where the files of a job are, once it is done. Raises JobFailed."""
-        retry_policy, status = self.client.context.retry_policy, ""
+    def _links(self, job_id: str, new: bool) -> list[str]:
+        """Where the files of a job are, once it is done. Raises JobFailed.
+
+        Zoho does not document what a job without entries leaves. One without a file counts as such only if it is new,
+        for the links of an earlier run's may have expired, and still has none when it is asked for once more.
+        """
+        retry_policy, status, asked_again = self.client.context.retry_policy, "", False
         begun = retry_policy.monotonic()
         end = begun + retry_policy.job_deadline
         while retry_policy.monotonic() < end:
-            try:
-                found = rows_in(self.client.get(f"{AUDIT_EXPORT}/{job_id}"), KEY)
-            except ZohoError as error:
-                if isinstance(error, (Retriable, CredentialsError, NotAvailableError)):
-                    raise
-                raise JobFailed(f"Zoho no longer knows an export of the audit log: {error}") from error
-            if not found:
-                raise JobFailed("Zoho no longer knows an export of the audit log")
-            status = _status(found[0])
+            job = self._read_job(job_id)
+            status = _status(job)
             self.client.watch.waits(status)
             if status in FINISHED:
-                self.client.waits.over()
-                return [str(link) for link in found[0].get("download_links") or ()]
+                links = [str(link) for link in job.get("download_links") or ()]
+                if not links and not new:
+                    raise JobFailed("an export of an earlier run names no file of the audit log any more")
+                if links or asked_again:
+                    self.client.waits.over()
+                    return links
+                asked_again = True
             if _has_failed(status):
                 raise JobFailed(f"an export of the audit log ended as {status}")
             pause = poll_pause(retry_policy.monotonic() - begun)
@@ -362,6 +370,17 @@ class _Log:
         raise JobFailed(
             f"an export of the audit log was still {status} after {retry_policy.job_deadline:,.0f} seconds"
         )
+
+    def _read_job(self, job_id: str) -> Mapping[str, Any]:
+        try:
+            found = rows_in(self.client.get(f"{AUDIT_EXPORT}/{job_id}"), KEY)
+        except ZohoError as error:
+            if isinstance(error, (Retriable, CredentialsError, NotAvailableError)):
+                raise
+            raise JobFailed(f"Zoho no longer knows an export of the audit log: {error}") from error
+        if not found:
+            raise JobFailed("Zoho no longer knows an export of the audit log")
+        return found[0]
 
     # ---- files
 
@@ -398,8 +417,9 @@ class _Log:
         cells["audited_time"] = _with_zone(cells["audited_time"], self.zone)
         if _hides(self.period.rules):
             cells["action"] = _plain_action(cells["action"])
-            if not cells.get("record_id", "").isdecimal():
-                cells["record_id"] = None
+            for name in ("record_id", "Done_By"):  # a user's "id" may be a login name
+                if not cells.get(name, "").isdecimal():
+                    cells[name] = None
         return cells
 
 
@@ -448,12 +468,16 @@ def _csv_files(archive: Archive) -> Iterator[tuple[list[str], Iterator[list[str]
     Raises ExtractError for what is no audit log, or not whole.
     """
     csv.field_size_limit(sys.maxsize)
+    header: list[str] | None = None
     with _readable():
         for stream in _streams(archive):
             lines = csv.reader((line.replace("\0", "\ufffd") for line in stream), strict=True)
             header = next(lines, None)
-            if header is not None:
-                yield _names(header, shown=isinstance(archive, Path)), _whole_rows(lines, len(header))
+            if header is None:
+                break
+            yield _names(header, shown=isinstance(archive, Path)), _whole_rows(lines, len(header))
+    if header is None:
+        raise ExtractError("Zoho's file of the audit log is empty: it has not even headers")
 
 
 @contextmanager

@@ -97,7 +97,9 @@ def test_all_comes_the_first_time_and_then_what_is_new_once_a_day(load, org):
     paid = [
         c.credits for c in org.ledger.calls() if "audit" in c.path or c.query.get("type") == "CurrentUser"
     ]
-    assert load.reading("audit_log").usage.credits == sum(paid) == 30
+    assert (
+        load.reading("audit_log").usage.credits == sum(paid) == 36
+    )  # a window without a file is asked for once more
 
     work(org, names=("one", "two", "three", "four", "five"))
     org.clock.advance(hours=3)
@@ -255,6 +257,46 @@ def test_a_link_that_has_expired_and_a_job_that_fails_take_one_new_job(load, org
     assert org.faults.unspent() == []
 
 
+@pytest.mark.parametrize("links", [{"download_links": None}, {"download_links": []}, {}])
+@pytest.mark.cases(1)
+def test_a_job_without_a_file_is_asked_for_again_and_one_of_an_earlier_run_made_again(
+    load, org, monkeypatch, links
+):
+    no_file = {"audit_log_export": [{"id": "1", "status": "finished", **links}]}
+    org.audit_states = ["finished"]
+    work(org)
+    org.faults.add(STATUS, nth=1 + 2 * 6, status=200, body=no_file)  # six windows without entries come first
+    assert run(load).exit_code == 0
+    assert (told(load), org.faults.unspent()) == (happened(org), [])
+
+    org.clock.advance(days=1)
+    work(org)
+    made = exports(org)
+    with monkeypatch.context() as patched:
+        patched.setattr("sources.zoho_crm.extract.audit_log.download", killed)
+        with pytest.raises(Killed):
+            run(load)
+    org.faults.add(STATUS, status=200, body=no_file)
+    assert run(load).exit_code == 0
+    assert (exports(org), told(load)) == (made + 2, happened(org))
+    assert "Zoho gave no file" not in str(load.reading("audit_log").notes.lines())
+
+    org.clock.advance(days=1)
+    rows = told(load)
+    work(org)
+    org.faults.add(STATUS, times=2, status=200, body=no_file)
+    assert run(load).exit_code == 0
+    assert told(load) == rows
+    last, today = org.now() - timedelta(days=1), org.now()
+    line = f"Zoho gave no file of the audit log for {last:%Y-%m-%d} to {today:%Y-%m-%d}"
+    assert line in load.reading("audit_log").notes.lines()
+
+
+def test_an_account_without_entries_has_an_empty_table(load, org):
+    assert run(load).exit_code == 0
+    assert told(load) == []
+
+
 @pytest.mark.long
 def test_a_job_that_fails_twice_fails_the_table_and_no_other(load, org):
     work(org)
@@ -292,6 +334,8 @@ def test_a_file_at_another_host_gets_no_token(load, org):
         b"Audited Time,Action\n2026-03-02T10:00:00+01:00\n",
         b'Audited Time,Action\n2026-03-02T10:00:00+01:00,"torn',
         b"PK\x03\x04 and no zip",
+        b"",
+        b"PK\x05\x06" + bytes(18),  # a zip without files
     ],
 )
 @pytest.mark.cases(1)
@@ -364,7 +408,12 @@ def everything(load):
 def test_with_rules_no_value_of_a_record_comes_by_way_of_the_log(load, org, chosen, tmp_path):
     work(org, (MARKER, *NAMES[1:]))
     free = Entry(
-        org.now() - timedelta(minutes=1), org.account.me, f"Updated {MARKER}", "Leads", MARKER, MARKER
+        org.now() - timedelta(minutes=1),
+        {**org.account.me, "id": MARKER},
+        f"Updated {MARKER}",
+        "Leads",
+        MARKER,
+        MARKER,
     )
     org.audit.entries.append(free)
     org.quirks.audit_columns = "ids"
@@ -374,14 +423,22 @@ def test_with_rules_no_value_of_a_record_comes_by_way_of_the_log(load, org, chos
     rows = load.rows("select action, record_id from zoho.audit_log where module = 'Leads'")
     assert {("Converted", e.record_id) for e in org.audit.entries if e.action == "Converted"} <= {*rows}
     assert (None, None) in rows
+    users = load.rows("select distinct done_by__id from zoho.audit_log")
+    assert {*users} == {(org.user["id"],), (None,)}
     names = {name for (name,) in load.rows("select distinct done_by_name from zoho.audit_log")}
     assert (names == {org.user["full_name"]}) == (chosen is not RULES[2])
 
 
 def test_a_new_rule_takes_what_is_there_out_before_it_reads_and_then_reads_whole(load, org):
     work(org, (MARKER, *NAMES[1:]))
+    login = f"{MARKER}@example.com"
+    org.audit.entries.append(
+        Entry(
+            org.now() - timedelta(minutes=1), {**org.account.me, "id": login}, "Exported", "Leads", "5", "x"
+        )
+    )
     run(load)
-    assert MARKER in everything(load)
+    assert login in everything(load)
     org.faults.add(
         EXPORT, times=9, status=400, body={"code": "INVALID_DATA", "status": "error", "message": "no"}
     )

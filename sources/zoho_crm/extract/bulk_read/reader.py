@@ -181,6 +181,7 @@ class _Reader:
         self.limit = RowLimit(client, plan)
         self.holds_archive_slot = False
         self.settled = False
+        self.joining: ZohoError | None = None  # how Zoho refused the ranges, until a job without them is made
         self.lacking: dict[frozenset[str], int] = {}  # columns -> which job was the first not to bring them
         self.refused_flags: set[str] = set()  # a module's own: another one may well take them
 
@@ -250,6 +251,14 @@ class _Reader:
         busy = any(other.job is not None for other in self.under_way)
         with self._watching_tokens(one):
             one.job = Job(self.client, one.body, self.known_jobs, self._expected_rows(one), waits=not busy)
+        if self.joining is not None:
+            self.notes.remarks.append(
+                "read by one Bulk Read job after the other: Zoho refuses ranges of Created_Time"
+                f" ({self.joining.code})"
+            )
+            if self.known_jobs is not None:
+                self.known_jobs.keep_boundaries([], self.client.now())
+            self.joining = None
 
     def _begin_anew(self, one: _Range) -> None:
         """Read a range from its first page on, with what has come already in place.
@@ -264,17 +273,20 @@ class _Reader:
         self.followed -= one.rows
 
     def _join_ranges(self, refusal: ZohoError) -> bool:
-        """Whether Zoho may not take the criteria of ranges: then all is read as one, with what has come in place."""
-        if len(self.windows) == 1 or refusal.status != 400 or not isinstance(refusal, Fatal):
-            return False
-        self.notes.remarks.append(
-            f"read by one Bulk Read job after the other: Zoho refuses ranges of Created_Time ({refusal.code})"
+        """Whether Zoho may not take the criteria of ranges: then all is read as one, with what has come in place.
+
+        A limit, of the jobs of a day or of the queue, would refuse a job without criteria, too: the next run goes on
+        with the same ranges.
+        """
+        of_criteria = (
+            refusal.status == 400 and refusal.code != "LIMIT_EXCEEDED" and isinstance(refusal, Fatal)
         )
+        if len(self.windows) == 1 or not of_criteria:
+            return False
+        self.joining = refusal
         self._abandon_jobs()
         self.windows = [Window()]
         self._begin_ranges()
-        if self.known_jobs is not None:
-            self.known_jobs.keep_boundaries([], self.client.now())
         return True
 
     def _go_on(self, one: _Range) -> Iterator[pa.Table]:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.zoho_crm import Field, Module, Org, Quirks, Rules
+from simulators.zoho_crm.faults import Faults
 from simulators.zoho_crm.generated import add_generated_module
 from sources.zoho_crm import limits
 from sources.zoho_crm.client.client import ZohoClient
@@ -309,6 +310,26 @@ def test_a_run_that_stopped_is_gone_on_with_and_its_older_rows_are_brought_up_to
     agrees(load)
     assert sum("Created_Time" in str(criteria) for criteria in first_jobs(org)) == 4
     assert "Bulk Read jobs of an earlier run used again" in lines(load.reading("Things"))
+
+
+def test_a_limit_that_refuses_a_range_after_pages_of_others_makes_no_job_twice(load_from):
+    org = Org(rules=Rules(bulk_page_size=4, bulk_jobs_waiting=2))
+    add(org, days(40))
+    load = load_from(org)
+    limit = refusal("LIMIT_EXCEEDED", limit="6", api_name="jobs")
+    after_call(org, DOWNLOAD, 1, lambda: org.faults.add(CREATE, times=50, status=400, body=limit))
+    org.faults.add("GET /crm/v8/{module}", module="Things", times=99, status=400, body=limit)
+    org.faults.add("POST /crm/v8/coql", nth=2, times=99, status=400, body=limit)  # the first is about ranges
+    assert tried(load, "Things", settings=BULK).exit_code == 1
+    assert answered(org, DOWNLOAD) > 0
+    assert "Zoho refuses ranges" not in lines(load.reading("Things"))
+    org.faults = Faults()
+    org.clock.advance(minutes=30)
+    sync(load, settings=BULK)
+    agrees(load)
+    made = [json.dumps(body) for body in bodies(org)]
+    assert len(made) == len({*made})
+    assert len(first_jobs(org)) == 4
 
 
 def test_a_range_whose_token_is_refused_is_read_from_its_first_page(load, org, tmp_path):
