@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+from dlt.destinations.exceptions import DatabaseException
 
+from sources.zoho_crm.exceptions import SettingsError
 from sources.zoho_crm.sync.warehouse import Warehouse, is_duckdb
 
-from ..errors import PipelineBusy
+from ..errors import PipelineBusy, root_message
+from .database import raise_if_disconnected
 
 LEASE_TABLE = "_zoho_crm_lock"
 LEASE = timedelta(minutes=15)  # of a run that was killed: so long its dataset is closed to others
@@ -35,13 +38,21 @@ def server_lock(pipeline: dlt.Pipeline, command: str, modules: Collection[str] =
 
     PostgreSQL has locks that end with the connection; there a run of these `modules` alone keeps out only runs of the
     same modules and of the whole account. Other servers get a row that is valid for a quarter of an hour and is
-    renewed meanwhile. A DuckDB file has a lock of its own, and files are not locked: docs/running.md.
+    renewed meanwhile. A DuckDB file has a lock of its own, and files are not locked: docs/running.md. Raises
+    SettingsError for a server that refuses the lock.
     """
     with ExitStack() as stack:
-        if _is_postgres(pipeline):
-            stack.enter_context(_advisory_lock(pipeline, command, modules))
-        elif not is_duckdb(pipeline) and Warehouse(pipeline, Path(pipeline.working_dir)).can_merge:
-            stack.enter_context(lease_row(pipeline, command))
+        try:
+            if _is_postgres(pipeline):
+                stack.enter_context(_advisory_lock(pipeline, command, modules))
+            elif not is_duckdb(pipeline) and Warehouse(pipeline, Path(pipeline.working_dir)).can_merge:
+                stack.enter_context(lease_row(pipeline, command))
+        except DatabaseException as error:
+            raise_if_disconnected(error)
+            raise SettingsError(
+                f"The destination refuses the lock of the dataset {pipeline.dataset_name}: {root_message(error)}. Its user"
+                " has to be allowed to create tables in it; nothing was done"
+            ) from error
         yield
 
 

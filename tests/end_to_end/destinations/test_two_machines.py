@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import duckdb
 import pytest
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from pipelines.zoho_crm.errors import PipelineBusy
 from pipelines.zoho_crm.run import server_lock as locks
 from simulators.zoho_crm import Field, Module, Org, serve
+from sources.zoho_crm.exceptions import SettingsError
 from tests.conftest import LONG
 from tests.end_to_end.destinations.test_destinations import postgres
 from tests.support.reading import things
@@ -176,6 +179,19 @@ def test_a_row_with_a_lease_is_held_by_the_first_and_runs_out(tmp_path, monkeypa
             pass
     with locks.lease_row(pipeline("two"), "run"):
         pass
+
+
+def test_a_server_that_refuses_the_lock_is_one_sentence(tmp_path, monkeypatch):
+    file = tmp_path / "crm.duckdb"
+    duckdb.connect(str(file)).close()
+    monkeypatch.setattr(locks, "is_duckdb", lambda pipeline: False)  # as if it were a server
+    destination = dlt.destinations.duckdb(DuckDbCredentials(str(file), read_only=True))
+    pipeline = dlt.pipeline(
+        "crm", destination=destination, dataset_name="zoho", pipelines_dir=str(tmp_path / "p")
+    )
+    refused = locks.server_lock(pipeline, "run")
+    with pytest.raises(SettingsError, match="refuses the lock of the dataset zoho: .*read-only"), refused:
+        raise AssertionError("it has none")
 
 
 @pytest.mark.parametrize("minutes", [-12, 12])
