@@ -312,14 +312,20 @@ def test_a_run_that_stopped_is_gone_on_with_and_its_older_rows_are_brought_up_to
     assert "Bulk Read jobs of an earlier run used again" in lines(load.reading("Things"))
 
 
-def test_a_limit_that_refuses_a_range_after_pages_of_others_makes_no_job_twice(load_from):
+@pytest.mark.parametrize(("code", "times"), [("LIMIT_EXCEEDED", 1), ("INVALID_CRITERIA", 50)])
+def test_a_range_refused_after_pages_of_others_is_gone_on_with_and_no_job_made_twice(load_from, code, times):
     org = Org(rules=Rules(bulk_page_size=4, bulk_jobs_waiting=2))
     add(org, days(40))
     load = load_from(org)
-    limit = refusal("LIMIT_EXCEEDED", limit="6", api_name="jobs")
-    after_call(org, DOWNLOAD, 1, lambda: org.faults.add(CREATE, times=50, status=400, body=limit))
-    org.faults.add("GET /crm/v8/{module}", module="Things", times=99, status=400, body=limit)
-    org.faults.add("POST /crm/v8/coql", nth=2, times=99, status=400, body=limit)  # the first is about ranges
+    refused = {"status": 400, "body": refusal(code)}
+
+    def refuse() -> None:
+        org.rules.bulk_jobs_waiting = None  # else the job that is no range would find no room
+        org.faults.add(CREATE, times=times, **refused)
+
+    after_call(org, DOWNLOAD, 1, refuse)
+    org.faults.add("GET /crm/v8/{module}", module="Things", times=99, **refused)
+    org.faults.add("POST /crm/v8/coql", nth=2, times=99, **refused)  # the first is about ranges
     assert tried(load, "Things", settings=BULK).exit_code == 1
     assert answered(org, DOWNLOAD) > 0
     assert "Zoho refuses ranges" not in lines(load.reading("Things"))
