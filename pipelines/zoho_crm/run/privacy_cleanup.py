@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sources.zoho_crm.discovery.account_tables import AUDIT_LOG
 from sources.zoho_crm.discovery.catalog import Catalog
@@ -40,7 +41,7 @@ def clear_private_columns(warehouse: Warehouse, found: Catalog) -> None:
         return
     for plan in found.plans:
         names = list(_columns(found, plan, changed[plan.module.api_name]))
-        try:
+        with _told_as(plan.module.api_name):
             warehouse.clear_columns(plan.table, names)
             fields = ", ".join(f"'{quoted(name)}'" for name in sorted(changed[plan.module.api_name]))
             if fields:
@@ -49,12 +50,19 @@ def clear_private_columns(warehouse: Warehouse, found: Catalog) -> None:
             if changed[plan.module.api_name] and plan.shown is not None:
                 only = f"module = '{quoted(plan.module.api_name)}'"
                 warehouse.clear_columns(DELETED_RECORDS.table, ["display_name"], only)
-        except Exception as error:  # each destination has errors of its own
-            raise_if_disconnected(error)
-            raise PrivacyCleanupError(
-                f"{plan.module.api_name}: what its privacy rules forbid could not be taken out of the"
-                f" destination, so nothing was read: {root_message(error)}"
-            ) from error
+
+
+@contextmanager
+def _told_as(name: str) -> Iterator[None]:
+    """Raises PrivacyCleanupError, which names the table, for whatever the destination raises."""
+    try:
+        yield
+    except Exception as error:  # each destination has errors of its own
+        raise_if_disconnected(error)
+        raise PrivacyCleanupError(
+            f"{name}: what its privacy rules forbid could not be taken out of the"
+            f" destination, so nothing was read: {root_message(error)}"
+        ) from error
 
 
 def _clear_audit_log(warehouse: Warehouse, found: Catalog) -> None:
@@ -66,15 +74,9 @@ def _clear_audit_log(warehouse: Warehouse, found: Catalog) -> None:
         return
     if not found.choice.selects(name):
         return
-    try:
-        kept = {"id", "audited_time", "module"}
+    kept = {"id", "audited_time", "module"}
+    with _told_as(name):
         warehouse.clear_columns(name, sorted(n for n in there - kept if not n.startswith("_dlt")))
-    except Exception as error:
-        raise_if_disconnected(error)
-        raise PrivacyCleanupError(
-            f"{name}: what its privacy rules forbid could not be taken out of the"
-            f" destination, so nothing was read: {root_message(error)}"
-        ) from error
 
 
 def _columns(found: Catalog, plan: Plan, changed: set[str]) -> Iterator[str]:

@@ -212,6 +212,14 @@ class Killed(BaseException):
     """As a signal ends a run: nobody may handle it."""
 
 
+def run_killed(load, monkeypatch):
+    """A run that is killed when it downloads the file of its export."""
+    with monkeypatch.context() as patched:
+        patched.setattr("sources.zoho_crm.extract.audit_log.download", killed)
+        with pytest.raises(Killed):
+            run(load)
+
+
 def test_a_run_that_broke_off_uses_its_job_again_and_what_came_since_follows_a_day_later(
     load, org, monkeypatch
 ):
@@ -220,10 +228,7 @@ def test_a_run_that_broke_off_uses_its_job_again_and_what_came_since_follows_a_d
     org.clock.advance(days=1)
     work(org)
     made = exports(org)
-    with monkeypatch.context() as patched:
-        patched.setattr("sources.zoho_crm.extract.audit_log.download", killed)
-        with pytest.raises(Killed):
-            run(load)
+    run_killed(load, monkeypatch)
     assert exports(org) == made + 1
     org.faults.add(FILE, times=50, reset=True)
     assert run(load).exit_code == 1
@@ -272,10 +277,7 @@ def test_a_job_without_a_file_is_asked_for_again_and_one_of_an_earlier_run_made_
     org.clock.advance(days=1)
     work(org)
     made = exports(org)
-    with monkeypatch.context() as patched:
-        patched.setattr("sources.zoho_crm.extract.audit_log.download", killed)
-        with pytest.raises(Killed):
-            run(load)
+    run_killed(load, monkeypatch)
     org.faults.add(STATUS, status=200, body=no_file)
     assert run(load).exit_code == 0
     assert (exports(org), told(load)) == (made + 2, happened(org))
